@@ -1,0 +1,30 @@
+/**
+ * What the server asks of a database, on every engine. Statements are text with `:name` parameters, in the
+ * subset of SQL that SQLite and PostgreSQL share: times are integers in ms, booleans 0 and 1, ids text,
+ * `RETURNING` names columns of the target only. Every statement outside a transaction stands alone: when its
+ * promise resolves, what it wrote is on disk.
+ *
+ * @throws AuthError `UNAVAILABLE` when the database does not answer, is busy for too long, full or read-only;
+ * a plain Error when the statement itself is wrong.
+ */
+export type Value = string | number | null;
+export type Params = Readonly<Record<string, Value>>;
+
+export interface Sql {
+  /** The first row, or `undefined` when there is none. */
+  get<Row>(text: string, params?: Params): Promise<Row | undefined>;
+  all<Row>(text: string, params?: Params): Promise<Row[]>;
+  /** How many rows the statement changed. */
+  run(text: string, params?: Params): Promise<number>;
+}
+
+export interface Database extends Sql {
+  /**
+   * Runs `work` in one write transaction: all of it is on disk when the promise resolves, none of it when the
+   * promise rejects. `work` awaits its own `sql` and nothing else: no hash, no mail, no network. Using the outer
+   * database inside `work` throws.
+   */
+  transaction<Result>(work: (sql: Sql) => Promise<Result>): Promise<Result>;
+  /** Finishes what is under way, then refuses everything. */
+  close(): Promise<void>;
+}

@@ -1,0 +1,54 @@
+/**
+ * Every refusal there is. The message belongs to the code, so no call site can leak a value into it; the true
+ * reason travels in `cause`, to the log and the audit trail only.
+ */
+export const ERRORS = {
+  UNAUTHENTICATED: 'Authentication is required.',
+  FORBIDDEN: 'This is not allowed.',
+  BAD_USER_INPUT: 'An argument has an invalid value.',
+  INVALID_CREDENTIALS: 'Invalid email or password.',
+  INVALID_REFRESH_TOKEN: 'The refresh token is not valid. Log in again.',
+  EMAIL_TAKEN: 'An account with this email address exists.',
+  REGISTRATION_CLOSED: 'Registration is closed.',
+  WEAK_PASSWORD: 'The password does not meet the requirements.',
+  NOT_FOUND: 'Not found.',
+  OVERLOADED: 'The server is busy. Try again shortly.',
+  UNAVAILABLE: 'The service is temporarily unavailable. Send the same request again shortly.',
+  GRAPHQL_PARSE_FAILED: 'The document does not parse.',
+  GRAPHQL_VALIDATION_FAILED: 'The document does not fit the schema.',
+  OPERATION_RESOLUTION_FAILURE: 'The operation name is missing or names no operation of the document.',
+  PERSISTED_QUERY_NOT_SUPPORTED: 'Persisted queries are not supported.',
+  PERSISTED_QUERY_NOT_FOUND: 'Persisted queries are not supported.',
+  BAD_REQUEST: 'The request is not a valid GraphQL request.',
+  INTERNAL_SERVER_ERROR: 'Something went wrong.',
+} as const;
+
+export type ErrorCode = keyof typeof ERRORS;
+
+/** Why a bearer token authenticates nobody; clients refresh on `TOKEN_EXPIRED`. */
+export type BearerRefusal = 'TOKEN_MISSING' | 'TOKEN_EXPIRED' | 'TOKEN_INVALID';
+
+/** What a code may add to `extensions`. Nothing here ever holds a value that came in. */
+export interface ErrorDetails {
+  /** The path of the argument at fault, as in `input.email`. */
+  readonly field?: string;
+  /** A word in capitals that narrows the code down. */
+  readonly reason?: string;
+  readonly minLength?: number;
+  /** Seconds until another try makes sense. */
+  readonly retryAfter?: number;
+}
+
+/** A refusal that the client is told of. Its `extensions` are the answer's. */
+export class AuthError extends Error {
+  override readonly name = 'AuthError';
+  readonly code: ErrorCode;
+  readonly extensions: { readonly code: ErrorCode } & ErrorDetails;
+
+  constructor(code: ErrorCode, details: ErrorDetails & { readonly cause?: unknown } = {}) {
+    const { cause, ...extensions } = details;
+    super(ERRORS[code], cause === undefined ? undefined : { cause });
+    this.code = code;
+    this.extensions = { code, ...extensions };
+  }
+}
