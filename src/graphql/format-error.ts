@@ -1,0 +1,158 @@
+import type {
+  ApolloServerOptions,
+  ApolloServerPlugin,
+  GraphQLRequestContextDidEncounterErrors,
+} from '@apollo/server';
+import { type ASTNode, GraphQLError, isValueNode, Kind } from 'graphql';
+import type { Logger } from 'pino';
+import type { Context } from '../context.ts';
+import { AuthError, ERRORS, type ErrorCode } from '../errors.ts';
+import { pathOfNode, pathsOfVariableFaults, withMissingField } from './input-path.ts';
+
+/** All that a client is told of a refusal or a fault. */
+export interface Refusal {
+  readonly message: string;
+  readonly extensions: AuthError['extensions'] & { readonly requestId?: string };
+}
+
+/** Turns whatever was thrown into what may be said of it, and logs what may not. */
+export type Funnel = (error: unknown, requestId: string | undefined) => Refusal;
+
+/**
+ * The one way out for errors, of GraphQL and of the REST door. An `AuthError` is answered as it is; its cause
+ * goes to the log. Anything else is a fault of the server: logged once with the request id, answered with
+ * nothing but that id (GQL-5).
+ */
+export function createFunnel(log: Logger): Funnel {
+  return (error, requestId) => {
+    const isExpected = error instanceof AuthError && error.code !== 'INTERNAL_SERVER_ERROR';
+    if (!isExpected) {
+      log.error({ requestId, error: factsOf(error) }, 'unexpected error');
+      const code = 'INTERNAL_SERVER_ERROR';
+      return { message: ERRORS[code], extensions: { code, ...(requestId && { requestId }) } };
+    }
+    if (error.cause !== undefined) {
+      const level = error.code === 'UNAVAILABLE' ? 'warn' : 'debug';
+      log[level]({ requestId, code: error.code, cause: factsOf(error.cause) }, 'refused');
+    }
+    return { message: error.message, extensions: error.extensions };
+  };
+}
+
+/** The codes that graphql-js and Apollo answer with by themselves; their messages may quote what came in. */
+const LIBRARY_CODES: ReadonlySet<unknown> = new Set<ErrorCode>([
+  'BAD_REQUEST',
+  'BAD_USER_INPUT',
+  'GRAPHQL_PARSE_FAILED',
+  'GRAPHQL_VALIDATION_FAILED',
+  'OPERATION_RESOLUTION_FAILURE',
+  'PERSISTED_QUERY_NOT_FOUND',
+  'PERSISTED_QUERY_NOT_SUPPORTED',
+]);
+
+/** What a validation error may be about for its text to hold names only, and no literal. */
+const NAMING_NODES: ReadonlySet<string> = new Set([
+  Kind.ARGUMENT,
+  Kind.DIRECTIVE,
+  Kind.FIELD,
+  Kind.FRAGMENT_DEFINITION,
+  Kind.FRAGMENT_SPREAD,
+  Kind.INLINE_FRAGMENT,
+  Kind.NAME,
+  Kind.NAMED_TYPE,
+  Kind.OPERATION_DEFINITION,
+  Kind.VARIABLE,
+  Kind.VARIABLE_DEFINITION,
+]);
+
+/** What the request knows of an error, which Apollo's `formatError` is not told. */
+interface Note {
+  readonly requestId: string;
+  /** The path of the input at fault. */
+  readonly field?: string | undefined;
+}
+
+/** Apollo's part of the funnel: `plugin` notes what is known of each error, `formatError` answers it. */
+export function createErrorFormat({ funnel, introspection }: { funnel: Funnel; introspection: boolean }): {
+  plugin: ApolloServerPlugin<Context>;
+  formatError: NonNullable<ApolloServerOptions<Context>['formatError']>;
+} {
+  const notes = new WeakMap<object, Note>();
+  const listener = {
+    async didEncounterErrors(request: GraphQLRequestContextDidEncounterErrors<Context>) {
+      const { requestId } = request.contextValue.client;
+      const fields = fieldsAtFault(request);
+      request.errors.forEach((error, index) => {
+        notes.set(error, { requestId, field: fields[index] });
+      });
+    },
+  };
+
+  function answer(error: unknown): Refusal {
+    const root = rootOf(error);
+    if (!(error instanceof GraphQLError)) return funnel(root, undefined);
+    const note = notes.get(error);
+    const code = root instanceof AuthError ? undefined : libraryCode(error, note);
+    if (code === undefined) return funnel(root, note?.requestId);
+
+    const message = isTextSafe(error, code, introspection) ? error.message : ERRORS[code];
+    return { message, extensions: { code, ...(note?.field !== undefined && { field: note.field }) } };
+  }
+
+  return {
+    plugin: { requestDidStart: async () => listener },
+    formatError(formatted, error) {
+      const { message, extensions } = answer(error);
+      return { ...formatted, message, extensions: { ...extensions } };
+    },
+  };
+}
+
+/** Apollo's BAD_REQUEST texts are constants; those about names help whoever may see the schema anyway. */
+function isTextSafe({ nodes }: GraphQLError, code: ErrorCode, introspection: boolean): boolean {
+  if (code === 'BAD_REQUEST') return true;
+  if (code !== 'GRAPHQL_VALIDATION_FAILED' || !introspection) return false;
+  return nodes !== undefined && nodes.length > 0 && nodes.every(({ kind }) => NAMING_NODES.has(kind));
+}
+
+/** graphql-js gives no code to an input that turns out wrong while the document runs; the client sent it. */
+function libraryCode({ extensions }: GraphQLError, note: Note | undefined): ErrorCode | undefined {
+  if (LIBRARY_CODES.has(extensions.code)) return extensions.code as ErrorCode;
+  return note?.field === undefined ? undefined : 'BAD_USER_INPUT';
+}
+
+/** For each error of the request, the path of the input that it is about, if it is about one. */
+function fieldsAtFault({
+  errors,
+  schema,
+  document,
+  operation,
+  request,
+}: GraphQLRequestContextDidEncounterErrors<Context>): (string | undefined)[] {
+  if (document === undefined) return [];
+  if (operation && errors[0]?.nodes?.[0]?.kind === Kind.VARIABLE_DEFINITION) {
+    const paths = pathsOfVariableFaults(schema, document, operation, request.variables ?? {});
+    // Past its limit graphql-js ends the list with an error that has no place.
+    return errors.map((_error, index) => paths[index] ?? paths.at(-1));
+  }
+  return errors.map(({ nodes, message }) => {
+    const node = nodes?.find(isInput);
+    const path = node && pathOfNode(document, (candidate) => candidate === node);
+    return path && withMissingField(path, message);
+  });
+}
+
+function isInput(node: ASTNode): boolean {
+  return isValueNode(node) || node.kind === Kind.OBJECT_FIELD;
+}
+
+function rootOf(error: unknown): unknown {
+  return error instanceof GraphQLError && error.originalError ? rootOf(error.originalError) : error;
+}
+
+/** Enough to find a fault, and nothing that an error may carry along: parameters, rows, request bodies (AUD-2). */
+function factsOf(error: unknown): object {
+  if (!(error instanceof Error)) return { name: typeof error };
+  const { name, message, stack, cause } = error;
+  return { name, message, stack, ...(cause !== undefined && { cause: factsOf(cause) }) };
+}

@@ -1,0 +1,43 @@
+import { defaultFieldResolver, type GraphQLField, type GraphQLSchema } from 'graphql';
+import type { Context } from '../context.ts';
+import type { Viewer } from '../modules/users/service.ts';
+
+/**
+ * Closes every root field that the SDL does not mark `@public` (GQL-8, deny by default): its resolver runs only
+ * after `authenticate` has named the viewer. It does so for each field anew, because a mutation may have ended
+ * the session that the next one of the same document is asked with (AT-9).
+ *
+ * @throws Error when the schema has subscriptions, whose events no resolver stands in front of.
+ */
+export function guardRootFields(
+  schema: GraphQLSchema,
+  authenticate: (bearer: Context['bearer']) => Promise<Viewer>,
+): void {
+  if (schema.getSubscriptionType()) throw new Error('Subscriptions have no guard.');
+  for (const { field } of rootFields(schema)) {
+    if (isPublic(field)) continue;
+    const resolve = field.resolve ?? defaultFieldResolver;
+    field.resolve = async (source, args, context: Context, info) => {
+      context.viewer = await authenticate(context.bearer);
+      return resolve(source, args, context, info);
+    };
+  }
+}
+
+/** The open doors, as in `Mutation.login`, sorted. */
+export function publicFields(schema: GraphQLSchema): string[] {
+  return rootFields(schema)
+    .filter(({ field }) => isPublic(field))
+    .map(({ path }) => path)
+    .sort();
+}
+
+function rootFields(schema: GraphQLSchema): { path: string; field: GraphQLField<unknown, Context> }[] {
+  return [schema.getQueryType(), schema.getMutationType()].flatMap((type) =>
+    Object.values(type?.getFields() ?? {}).map((field) => ({ path: `${type?.name}.${field.name}`, field })),
+  );
+}
+
+function isPublic(field: GraphQLField<unknown, Context>): boolean {
+  return field.astNode?.directives?.some(({ name }) => name.value === 'public') ?? false;
+}

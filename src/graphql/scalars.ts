@@ -1,0 +1,51 @@
+import { GraphQLError, GraphQLScalarType, Kind, type ValueNode } from 'graphql';
+import { GraphQLDateTime, GraphQLEmailAddress, GraphQLJWT, GraphQLPositiveInt } from 'graphql-scalars';
+
+/** RFC 5321 §4.5.3.1.3: a path has 256 characters at most, two of them its angle brackets. */
+const LONGEST_EMAIL = 254;
+
+/**
+ * The address without the spaces around it, or `undefined` when it is not one: HTML's definition, at most 254
+ * characters. That definition is ASCII, so an address that passes is its own NFKC form, and no look-alike of
+ * another one.
+ */
+export function parseEmailAddress(value: unknown): string | undefined {
+  if (typeof value !== 'string') return undefined;
+  const address = value.trim();
+  if (address.length > LONGEST_EMAIL) return undefined;
+  try {
+    return GraphQLEmailAddress.parseValue(address);
+  } catch {
+    return undefined;
+  }
+}
+
+/** graphql-scalars' own quotes the value it refuses, has no upper bound, and refuses surrounding spaces. */
+const EmailAddress = new GraphQLScalarType<string, string>({
+  ...GraphQLEmailAddress.toConfig(),
+  serialize: String,
+  parseValue: (value) => emailAddressAt(value),
+  parseLiteral: (node) => emailAddressAt(node.kind === Kind.STRING ? node.value : undefined, node),
+});
+
+function emailAddressAt(value: unknown, node?: ValueNode): string {
+  const address = parseEmailAddress(value);
+  if (address === undefined) throw new GraphQLError('Not a valid email address.', { nodes: node ?? null });
+  return address;
+}
+
+/** The resolvers of every custom scalar. */
+export const scalars = {
+  DateTime: describedBySdl(GraphQLDateTime),
+  EmailAddress: describedBySdl(EmailAddress),
+  JWT: describedBySdl(GraphQLJWT),
+  PositiveInt: describedBySdl(GraphQLPositiveInt),
+};
+
+/** makeExecutableSchema copies what it can enumerate: hidden, the description leaves the SDL's in place. */
+function describedBySdl<Internal, External>(
+  scalar: GraphQLScalarType<Internal, External>,
+): GraphQLScalarType<Internal, External> {
+  const copy = new GraphQLScalarType(scalar.toConfig());
+  return Object.defineProperty(copy, 'description', { enumerable: false });
+}

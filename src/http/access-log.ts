@@ -1,0 +1,39 @@
+import type { FastifyInstance } from 'fastify';
+import type { Logger } from 'pino';
+import type { ErrorCode } from '../errors.ts';
+import type { Outcome } from '../graphql/outcome.ts';
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** What came of the request, where whoever answered it knows better than the status tells. */
+    outcome: Outcome | undefined;
+  }
+}
+
+/**
+ * One JSON line per request. The route is the pattern, never the URL, and nothing else that the client chose is
+ * in it but the operation's name, which is a GraphQL name of at most 64 characters (AUD-2, AUD-3).
+ */
+export function installAccessLog(app: FastifyInstance, log: Logger): void {
+  app.decorateRequest('outcome', undefined);
+  app.addHook('onResponse', (request, reply, done) => {
+    log.info(
+      {
+        requestId: request.id,
+        method: request.method,
+        route: request.routeOptions.url ?? 'none',
+        status: reply.statusCode,
+        operation: request.outcome?.operation,
+        outcome: request.outcome?.code ?? codeOfStatus(reply.statusCode),
+        ms: Math.round(reply.elapsedTime * 10) / 10,
+      },
+      'request',
+    );
+    done();
+  });
+}
+
+function codeOfStatus(status: number): 'OK' | ErrorCode {
+  if (status < 400) return 'OK';
+  return status < 500 ? 'BAD_REQUEST' : 'INTERNAL_SERVER_ERROR';
+}

@@ -1,0 +1,24 @@
+import type { FastifyInstance } from 'fastify';
+import type { Clock } from '../clock.ts';
+
+/** What must hold before traffic is sent here. */
+export interface Readiness {
+  readonly database: boolean;
+  readonly keys: boolean;
+  readonly migrations: boolean;
+}
+
+const CACHED_MS = 1_000;
+
+/** `/livez`: the process answers. `/readyz`: it can do its work; asked at most once a second, however many ask. */
+export function installHealth(app: FastifyInstance, clock: Clock, readiness: () => Promise<Readiness>): void {
+  let latest: { readonly at: number; readonly result: Promise<Readiness> } | undefined;
+
+  app.get('/livez', (_request, reply) => reply.send({ live: true }));
+  app.get('/readyz', async (_request, reply) => {
+    const now = clock.now();
+    if (latest === undefined || now - latest.at >= CACHED_MS) latest = { at: now, result: readiness() };
+    const { database, keys, migrations } = await latest.result;
+    return reply.code(database && keys && migrations ? 200 : 503).send({ database, keys, migrations });
+  });
+}

@@ -1,0 +1,63 @@
+import { type ServerResponse, STATUS_CODES } from 'node:http';
+import type { Socket } from 'node:net';
+import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { ERRORS, type ErrorCode } from '../errors.ts';
+import type { Funnel } from '../graphql/format-error.ts';
+
+/** What Node's HTTP parser refuses before there is a request. */
+const PARSER_STATUS: Readonly<Record<string, number>> = {
+  ERR_HTTP_REQUEST_TIMEOUT: 408,
+  HPE_HEADER_OVERFLOW: 431,
+};
+
+const JSON_TYPE = 'application/json; charset=utf-8';
+
+/** The body of every refusal outside of the REST door: what a GraphQL client reads anyway. */
+function refusalBody(code: ErrorCode): string {
+  return JSON.stringify({ errors: [{ message: ERRORS[code], extensions: { code } }] });
+}
+
+/** Answers what Fastify refuses by itself, and what no route expected, in the same shape. */
+export function installRefusals(app: FastifyInstance, funnel: Funnel): void {
+  app.setErrorHandler<FastifyError>((error, request, reply) => {
+    const status = clientFaultStatus(error);
+    if (status !== undefined) return refuse(request, reply, status, 'BAD_REQUEST');
+    const { message, extensions } = funnel(error, request.id);
+    request.outcome = { code: extensions.code };
+    const isRetryable = extensions.code === 'UNAVAILABLE' || extensions.code === 'OVERLOADED';
+    return reply.code(isRetryable ? 503 : 500).send({ errors: [{ message, extensions }] });
+  });
+  app.setNotFoundHandler((request, reply) => refuse(request, reply, 404, 'NOT_FOUND'));
+}
+
+/** The status of an error that Fastify blames on the request, such as a body that does not parse. */
+export function clientFaultStatus({ code, statusCode }: FastifyError): number | undefined {
+  const isFastifys = typeof code === 'string' && code.startsWith('FST_');
+  return isFastifys && statusCode !== undefined && statusCode < 500 ? statusCode : undefined;
+}
+
+/** Fastify's `clientErrorHandler`: there is no request yet, so the answer is written to the socket. */
+export function refuseUnparsable(error: NodeJS.ErrnoException, socket: Socket): void {
+  if (error.code === 'ECONNRESET' || !socket.writable) {
+    socket.destroy();
+    return;
+  }
+  const status = PARSER_STATUS[error.code ?? ''] ?? 400;
+  const body = refusalBody('BAD_REQUEST');
+  socket.end(
+    `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\nConnection: close\r\nCache-Control: no-store\r\n` +
+      `Content-Type: ${JSON_TYPE}\r\nContent-Length: ${body.length}\r\n\r\n${body}`,
+  );
+}
+
+/** Fastify's `frameworkErrors`, such as a URL that does not decode: its own text would quote it. No hook has run. */
+export function refuseUnroutable(response: ServerResponse): void {
+  response
+    .writeHead(400, { 'cache-control': 'no-store', 'content-type': JSON_TYPE })
+    .end(refusalBody('BAD_REQUEST'));
+}
+
+function refuse(request: FastifyRequest, reply: FastifyReply, status: number, code: ErrorCode): FastifyReply {
+  request.outcome = { code };
+  return reply.code(status).type(JSON_TYPE).send(refusalBody(code));
+}

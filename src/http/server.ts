@@ -1,0 +1,211 @@
+import { randomUUID } from 'node:crypto';
+import { ApolloServer, HeaderMap } from '@apollo/server';
+import {
+  ApolloServerPluginCacheControlDisabled,
+  ApolloServerPluginInlineTraceDisabled,
+  ApolloServerPluginLandingPageDisabled,
+  ApolloServerPluginSchemaReportingDisabled,
+  ApolloServerPluginUsageReportingDisabled,
+} from '@apollo/server/plugin/disabled';
+import fastifyCors from '@fastify/cors';
+import { type FastifyInstance, type FastifyReply, type FastifyRequest, fastify } from 'fastify';
+import type { GraphQLSchema } from 'graphql';
+import type { Logger } from 'pino';
+import type { Client } from '../client.ts';
+import type { Clock } from '../clock.ts';
+import type { Config } from '../config.ts';
+import type { Context } from '../context.ts';
+import { createErrorFormat, createFunnel, type Funnel } from '../graphql/format-error.ts';
+import { outcomePlugin, type TracedRequest } from '../graphql/outcome.ts';
+import { installAccessLog } from './access-log.ts';
+import { authorizationOf, clientOf } from './client.ts';
+import { constantHeaders } from './headers.ts';
+import { installHealth, type Readiness } from './health.ts';
+import { installJwks, type KeySet } from './jwks.ts';
+import { installRefusals, refuseUnparsable, refuseUnroutable } from './refusals.ts';
+import { sandboxPlugin, sandboxPolicy } from './sandbox.ts';
+import { installTokenEndpoint, type TokenEndpointOptions } from './token-endpoint.ts';
+
+const BODY_LIMIT_BYTES = 64 * 1024;
+const HEADER_LIMIT_BYTES = 16 * 1024;
+const HEADERS_TIMEOUT_MS = 5_000;
+const REQUEST_TIMEOUT_MS = 10_000;
+const TIMEOUT_CHECK_MS = 1_000;
+const KEEP_ALIVE_MS = 5_000;
+/** Longer than proxies keep theirs, so that it is never this end that closes a socket about to be reused. */
+const KEEP_ALIVE_BEHIND_PROXY_MS = 65_000;
+const MAX_CONNECTIONS = 10_000;
+const MAX_REQUESTS_PER_SOCKET = 1_000;
+const DRAIN_MS = 10_000;
+/** Where Apollo's hosted Sandbox sends its requests from. */
+const STUDIO = 'https://studio.apollographql.com';
+
+export interface ServerOptions {
+  readonly config: Pick<
+    Config,
+    'mode' | 'issuer' | 'corsOrigins' | 'trustProxy' | 'introspection' | 'tokenEndpoint'
+  >;
+  readonly logger: Logger;
+  readonly clock: Clock;
+  /** Executable and guarded. */
+  readonly schema: GraphQLSchema;
+  /** Must not throw (AT-8). */
+  readonly createContext: (request: { authorization: string | undefined; client: Client }) => Context;
+  readonly login: TokenEndpointOptions['login'];
+  readonly sessions: TokenEndpointOptions['sessions'];
+  readonly tokens: KeySet;
+  readonly readiness: () => Promise<Readiness>;
+}
+
+/**
+ * The HTTP side of everything: GraphQL, the REST door, the keys and the probes. Listens once `listen` is called;
+ * `close` stops accepting, lets what is under way finish for at most 10 seconds, and closes idle sockets (CR-3).
+ */
+export async function createServer(options: ServerOptions): Promise<FastifyInstance> {
+  const { config, logger } = options;
+  const funnel = createFunnel(logger);
+  const apollo = createApollo(options, funnel);
+  await apollo.start();
+
+  const app = createFastify(config);
+  const headers = constantHeaders(config.mode);
+  app.addHook('onRequest', (_request, reply, done) => {
+    reply.headers(headers);
+    done();
+  });
+  installAccessLog(app, logger);
+  installRefusals(app, funnel);
+  installDraining(app, apollo);
+
+  const origins = [...config.corsOrigins, ...(config.mode === 'development' ? [STUDIO] : [])];
+  if (origins.length > 0) {
+    // Exact matches only, and no credentials: nothing here is read from a cookie (WEB-3).
+    await app.register(fastifyCors, {
+      origin: origins,
+      methods: 'GET,POST',
+      strictPreflight: false,
+      maxAge: 600,
+    });
+  }
+  app.route({
+    // All of them, so that the refusal of a wrong one is GraphQL's 405.
+    method: app.supportedMethods,
+    url: '/graphql',
+    handler: graphqlHandler(apollo, options.createContext),
+  });
+  installJwks(app, options.tokens);
+  installHealth(app, options.clock, options.readiness);
+  if (config.tokenEndpoint) {
+    const allowedOrigins = new Set([new URL(config.issuer).origin, ...config.corsOrigins]);
+    installTokenEndpoint(app, { login: options.login, sessions: options.sessions, funnel, allowedOrigins });
+  }
+  return app;
+}
+
+function createApollo({ config, logger, schema }: ServerOptions, funnel: Funnel): ApolloServer<Context> {
+  const { plugin, formatError } = createErrorFormat({ funnel, introspection: config.introspection });
+  return new ApolloServer<Context>({
+    schema,
+    logger,
+    formatError,
+    nodeEnv: config.mode,
+    introspection: config.introspection,
+    hideSchemaDetailsFromClientErrors: !config.introspection,
+    includeStacktraceInErrorResponses: false,
+    csrfPrevention: true,
+    allowBatchedHttpRequests: false,
+    persistedQueries: false,
+    stopOnTerminationSignals: false,
+    plugins: [
+      plugin,
+      outcomePlugin(),
+      config.mode === 'development' ? sandboxPlugin() : ApolloServerPluginLandingPageDisabled(),
+      // What is not used costs a tenth of the throughput, and reports would leave the house.
+      ApolloServerPluginCacheControlDisabled(),
+      ApolloServerPluginInlineTraceDisabled(),
+      ApolloServerPluginSchemaReportingDisabled(),
+      ApolloServerPluginUsageReportingDisabled(),
+    ],
+  });
+}
+
+function createFastify({ trustProxy }: ServerOptions['config']): FastifyInstance {
+  const isBehindProxy = trustProxy.length > 0;
+  const app: FastifyInstance = fastify({
+    bodyLimit: BODY_LIMIT_BYTES,
+    requestTimeout: REQUEST_TIMEOUT_MS,
+    keepAliveTimeout: isBehindProxy ? KEEP_ALIVE_BEHIND_PROXY_MS : KEEP_ALIVE_MS,
+    maxRequestsPerSocket: MAX_REQUESTS_PER_SOCKET,
+    http: {
+      headersTimeout: HEADERS_TIMEOUT_MS,
+      connectionsCheckingInterval: TIMEOUT_CHECK_MS,
+      maxHeaderSize: HEADER_LIMIT_BYTES,
+    },
+    trustProxy: isBehindProxy ? [...trustProxy] : false,
+    genReqId: () => randomUUID(),
+    // While draining, whatever still comes in on an open socket is served, and told to close it.
+    return503OnClosing: false,
+    clientErrorHandler: refuseUnparsable,
+    frameworkErrors: (_error, _request, reply) => refuseUnroutable(reply.raw),
+  });
+  app.server.maxConnections = MAX_CONNECTIONS;
+  app.removeContentTypeParser('text/plain');
+  return app;
+}
+
+function graphqlHandler(apollo: ApolloServer<Context>, createContext: ServerOptions['createContext']) {
+  return async (request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> => {
+    const traced: TracedRequest = {
+      method: request.method,
+      headers: headerMapOf(request),
+      search: searchOf(request.url),
+      body: request.body,
+    };
+    const { status, headers, body } = await apollo.executeHTTPGraphQLRequest({
+      httpGraphQLRequest: traced,
+      context: async () =>
+        createContext({ authorization: authorizationOf(request), client: clientOf(request) }),
+    });
+    if (body.kind !== 'complete') throw new Error('No schema of ours answers in parts.');
+
+    request.outcome = traced.outcome;
+    for (const [name, value] of headers) {
+      // Apollo lets some refusals be cached, whatever else holds here.
+      if (name !== 'cache-control') reply.header(name, value);
+    }
+    if (headers.get('content-type') === 'text/html') {
+      reply.type('text/html; charset=utf-8').header('content-security-policy', sandboxPolicy(body.string));
+    }
+    return reply.code(status ?? 200).send(body.string);
+  };
+}
+
+function headerMapOf({ headers }: FastifyRequest): HeaderMap {
+  const map = new HeaderMap();
+  for (const name in headers) {
+    const value = headers[name];
+    if (value !== undefined) map.set(name, Array.isArray(value) ? value.join(', ') : value);
+  }
+  return map;
+}
+
+function searchOf(url: string): string {
+  const start = url.indexOf('?');
+  return start === -1 ? '' : url.slice(start);
+}
+
+function installDraining(app: FastifyInstance, apollo: ApolloServer<Context>): void {
+  let deadline: NodeJS.Timeout | undefined;
+  app.addHook('preClose', async () => {
+    deadline = setTimeout(() => app.server.closeAllConnections(), DRAIN_MS);
+  });
+  app.addHook('onResponse', (_request, _reply, done) => {
+    // The answer is out, so its socket is idle now; it was not when the server stopped listening.
+    if (deadline !== undefined) setImmediate(() => app.server.closeIdleConnections());
+    done();
+  });
+  app.addHook('onClose', async () => {
+    clearTimeout(deadline);
+    await apollo.stop();
+  });
+}

@@ -1,0 +1,166 @@
+import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import type { Client } from '../client.ts';
+import type { ErrorCode } from '../errors.ts';
+import type { Funnel } from '../graphql/format-error.ts';
+import { parseEmailAddress } from '../graphql/scalars.ts';
+import { authorizationOf, clientOf } from './client.ts';
+import { clientFaultStatus } from './refusals.ts';
+
+/** What the endpoint needs of an issued pair of tokens. */
+interface IssuedTokens {
+  readonly accessToken: string;
+  readonly refreshToken: string;
+  readonly expiresInSeconds: number;
+}
+
+export interface TokenEndpointOptions {
+  readonly login: {
+    withPassword(credentials: { email: string; password: string }, client: Client): Promise<IssuedTokens>;
+  };
+  readonly sessions: { refresh(refreshToken: string, client: Client): Promise<IssuedTokens> };
+  readonly funnel: Funnel;
+  /** Origins whose pages may call it; a request without an Origin header comes from no page. */
+  readonly allowedOrigins: ReadonlySet<string>;
+}
+
+/** RFC 6749 §5.2; `detail` repeats the description for clients of FastAPI's OAuth2PasswordBearer. */
+interface OAuthRefusal {
+  readonly status: number;
+  readonly error: string;
+  readonly description: string;
+  /** What the log calls it. */
+  readonly code: ErrorCode;
+}
+
+const MALFORMED: OAuthRefusal = {
+  status: 400,
+  error: 'invalid_request',
+  description: 'Malformed request',
+  code: 'BAD_REQUEST',
+};
+const FOREIGN_ORIGIN: OAuthRefusal = {
+  status: 403,
+  error: 'invalid_request',
+  description: 'Origin not allowed',
+  code: 'FORBIDDEN',
+};
+const UNSUPPORTED_GRANT: OAuthRefusal = {
+  status: 400,
+  error: 'unsupported_grant_type',
+  description: 'Unsupported grant type',
+  code: 'BAD_REQUEST',
+};
+const NO_TOKEN: OAuthRefusal = {
+  status: 401,
+  error: 'invalid_request',
+  description: 'Not authenticated',
+  code: 'UNAUTHENTICATED',
+};
+const WRONG_CREDENTIALS: OAuthRefusal = {
+  status: 401,
+  error: 'invalid_grant',
+  description: 'Invalid credentials',
+  code: 'INVALID_CREDENTIALS',
+};
+
+/** How a refusal of the services reads in OAuth; what is missing here is a wrong parameter. */
+const REFUSALS: { readonly [Code in ErrorCode]?: Omit<OAuthRefusal, 'code'> } = {
+  INVALID_CREDENTIALS: WRONG_CREDENTIALS,
+  INVALID_REFRESH_TOKEN: { status: 401, error: 'invalid_grant', description: 'Invalid token' },
+  OVERLOADED: { status: 503, error: 'temporarily_unavailable', description: 'Try again later' },
+  UNAVAILABLE: { status: 503, error: 'temporarily_unavailable', description: 'Try again later' },
+  INTERNAL_SERVER_ERROR: { status: 500, error: 'server_error', description: 'Something went wrong' },
+};
+
+/**
+ * The REST door: `POST /token` (RFC 6749 §4.3 and §6) and `POST /token/refresh`, for first-party clients that
+ * speak OAuth 2.0 or plain curl. The same services and throttles as GraphQL; no cookies.
+ */
+export function installTokenEndpoint(app: FastifyInstance, options: TokenEndpointOptions): void {
+  const { login, sessions, funnel, allowedOrigins } = options;
+
+  async function grant(form: URLSearchParams, client: Client): Promise<IssuedTokens | OAuthRefusal> {
+    const grantType = form.get('grant_type') || 'password';
+    if (grantType === 'refresh_token') {
+      const refreshToken = form.get('refresh_token');
+      return refreshToken ? sessions.refresh(refreshToken, client) : MALFORMED;
+    }
+    if (grantType !== 'password') return UNSUPPORTED_GRANT;
+
+    const username = form.get('username');
+    const password = form.get('password');
+    if (!username || !password) return MALFORMED;
+    // A username that is no address belongs to no account, so it gets the answer of every wrong one.
+    const email = parseEmailAddress(username);
+    return email === undefined ? WRONG_CREDENTIALS : login.withPassword({ email, password }, client);
+  }
+
+  async function refresh(
+    form: URLSearchParams,
+    request: FastifyRequest,
+  ): Promise<IssuedTokens | OAuthRefusal> {
+    const [, bearer] = /^Bearer +(\S+)$/i.exec(authorizationOf(request) ?? '') ?? [];
+    const field = form.get('refresh_token');
+    // RFC 6750 §2: one way per request.
+    if (bearer && field) return MALFORMED;
+    const refreshToken = bearer || field;
+    return refreshToken ? sessions.refresh(refreshToken, clientOf(request)) : NO_TOKEN;
+  }
+
+  app.register(async (door) => {
+    door.removeAllContentTypeParsers();
+    door.addContentTypeParser(
+      'application/x-www-form-urlencoded',
+      { parseAs: 'string' },
+      (_request, body, done) => {
+        done(null, new URLSearchParams(String(body)));
+      },
+    );
+    door.addHook('onRequest', (request, reply, done) => {
+      const { origin } = request.headers;
+      if (origin === undefined || allowedOrigins.has(origin)) done();
+      else refuse(request, reply, FOREIGN_ORIGIN);
+    });
+    door.setErrorHandler<FastifyError>((error, request, reply) => {
+      const status = clientFaultStatus(error);
+      if (status !== undefined)
+        return refuse(request, reply, { ...MALFORMED, status: status === 413 ? 413 : 400 });
+      const { extensions } = funnel(error, request.id);
+      const refusal = { ...(REFUSALS[extensions.code] ?? MALFORMED), code: extensions.code };
+      if (refusal.status === 503) reply.header('retry-after', String(extensions.retryAfter ?? 1));
+      return refuse(request, reply, refusal);
+    });
+
+    door.post('/token', (request, reply) => answer(request, reply, (form) => grant(form, clientOf(request))));
+    door.post('/token/refresh', (request, reply) => answer(request, reply, (form) => refresh(form, request)));
+  });
+}
+
+async function answer(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  work: (form: URLSearchParams) => Promise<IssuedTokens | OAuthRefusal>,
+): Promise<FastifyReply> {
+  const form = request.body instanceof URLSearchParams ? request.body : new URLSearchParams();
+  // RFC 6749 §3.2: parameters must not be included more than once.
+  if (new Set(form.keys()).size !== form.size) return refuse(request, reply, MALFORMED);
+  const outcome = await work(form);
+  if ('error' in outcome) return refuse(request, reply, outcome);
+  return reply.send({
+    access_token: outcome.accessToken,
+    token_type: 'bearer',
+    expires_in: outcome.expiresInSeconds,
+    refresh_token: outcome.refreshToken,
+  });
+}
+
+function refuse(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  { status, error, description, code }: OAuthRefusal,
+): FastifyReply {
+  request.outcome = { code };
+  // RFC 6750 §3: the challenge of the scheme that would have worked.
+  if (status === 401) reply.header('www-authenticate', 'Bearer');
+  return reply.code(status).send({ error, error_description: description, detail: description });
+}
