@@ -24,7 +24,7 @@ const config: CodegenConfig = {
           PositiveInt: 'number',
         },
         mappers: {
-          User: '../modules/users/service.ts#UserRecord as UserMapper',
+          User: '../modules/users/service.ts#UserView as UserMapper',
           Session: '../modules/sessions/service.ts#SessionView as SessionMapper',
           AuthPayload: '../modules/sessions/service.ts#Grant as GrantMapper',
         },

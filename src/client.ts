@@ -1,3 +1,5 @@
+import ipaddr from 'ipaddr.js';
+
 /** Where a request came from, for the audit trail, the list of sessions and the throttles. */
 export interface Client {
   /** The address of the peer, or the one a trusted proxy named; canonical text. */
@@ -5,4 +7,17 @@ export interface Client {
   /** The User-Agent header, at most 256 characters. */
   readonly userAgent: string | undefined;
   readonly requestId: string;
+}
+
+/** One spelling per address: an IPv4 address inside IPv6 is the IPv4 address. Not an address: as it came. */
+export function canonicalIp(ip: string): string {
+  return ipaddr.isValid(ip) ? ipaddr.process(ip).toString() : ip;
+}
+
+/** Whoever shares an uplink: the IPv4 address, or the /64 of an IPv6 one, which one subscriber owns whole. */
+export function networkOf(ip: string): string {
+  if (!ipaddr.isValid(ip)) return ip;
+  const address = ipaddr.process(ip);
+  if (address.kind() === 'ipv4') return address.toString();
+  return `${ipaddr.IPv6.networkAddressFromCIDR(`${address.toString()}/64`).toString()}/64`;
 }

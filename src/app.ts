@@ -1,0 +1,120 @@
+import { makeExecutableSchema } from '@graphql-tools/schema';
+import type { FastifyInstance } from 'fastify';
+import type { Logger } from 'pino';
+import type { Clock } from './clock.ts';
+import type { Config } from './config.ts';
+import { createContext } from './context.ts';
+import type { Database } from './database/database.ts';
+import { pendingMigrations } from './database/migrate.ts';
+import { guardRootFields } from './graphql/guard.ts';
+import { scalars } from './graphql/scalars.ts';
+import { readTypeDefs } from './graphql/type-defs.ts';
+import type { Readiness } from './http/health.ts';
+import { createServer } from './http/server.ts';
+import { accountResolvers } from './modules/account/resolvers.ts';
+import { createAccount } from './modules/account/service.ts';
+import { createAdmin } from './modules/admin/service.ts';
+import { loginResolvers } from './modules/login/resolvers.ts';
+import { createLogin } from './modules/login/service.ts';
+import { createPasswords } from './modules/passwords/service.ts';
+import { sessionsResolvers } from './modules/sessions/resolvers.ts';
+import { createSessions } from './modules/sessions/service.ts';
+import { createTokens } from './modules/tokens/service.ts';
+import { RELOAD_INTERVAL_MS } from './modules/tokens/signing-keys.ts';
+import { usersResolvers } from './modules/users/resolvers.ts';
+import { createUsers } from './modules/users/service.ts';
+
+/** How often ended sessions are swept out. */
+const PRUNE_INTERVAL_MS = 10 * 60_000;
+
+export interface AppOptions {
+  readonly config: Config;
+  /** Migrated. */
+  readonly database: Database;
+  readonly clock: Clock;
+  readonly logger: Logger;
+}
+
+export type App = Awaited<ReturnType<typeof createApp>>;
+
+/** Builds every module in the order of their dependencies; the only place that knows them all. */
+export async function createApp({ config, database, clock, logger }: AppOptions) {
+  const tokens = createTokens({ ...config, database, clock });
+  const users = createUsers({ database });
+  const passwords = createPasswords({
+    database,
+    concurrency: config.hashConcurrency,
+    minLength: config.passwordMinLength,
+  });
+  const sessions = createSessions({
+    database,
+    clock,
+    tokens,
+    users,
+    idleTtlSeconds: config.sessionIdleTtlSeconds,
+    absoluteTtlSeconds: config.sessionAbsoluteTtlSeconds,
+    retryWindowSeconds: config.refreshRetryWindowSeconds,
+  });
+  const login = createLogin({ database, clock, passwords, sessions });
+  const { registration } = config;
+  const account = createAccount({ database, clock, users, passwords, sessions, registration });
+  const admin = createAdmin({ database, clock, passwords, sessions });
+
+  const schema = makeExecutableSchema({
+    typeDefs: readTypeDefs(),
+    resolvers: [
+      scalars,
+      usersResolvers(users),
+      sessionsResolvers(sessions),
+      loginResolvers(login),
+      accountResolvers(account),
+    ],
+  });
+  guardRootFields(schema, sessions.authenticate);
+
+  await tokens.start();
+  const chores = [
+    repeat(RELOAD_INTERVAL_MS, 'signing keys', tokens.maintainKeys),
+    repeat(PRUNE_INTERVAL_MS, 'ended sessions', sessions.prune),
+  ];
+
+  /** A chore that fails, as with a database that is away, is said and done again the next time. */
+  function repeat(everyMs: number, chore: string, work: () => Promise<unknown>): NodeJS.Timeout {
+    return setInterval(() => {
+      work().catch((error: unknown) => logger.warn({ chore, err: error }, 'a chore failed'));
+    }, everyMs).unref();
+  }
+
+  async function readiness(): Promise<Readiness> {
+    const pending = await pendingMigrations(database).catch(() => undefined);
+    return { database: pending !== undefined, keys: tokens.keysLoaded(), migrations: pending?.length === 0 };
+  }
+
+  return {
+    config,
+    schema,
+    tokens,
+    sessions,
+    admin,
+    readiness,
+
+    /** The HTTP side; listens once it is told to. */
+    createServer: (): Promise<FastifyInstance> =>
+      createServer({
+        config,
+        logger,
+        clock,
+        schema,
+        login,
+        sessions,
+        tokens,
+        readiness,
+        createContext: (request) => createContext(tokens, request),
+      }),
+
+    /** Ends the chores; the database is its owner's to close. */
+    async close(): Promise<void> {
+      for (const chore of chores) clearInterval(chore);
+    },
+  };
+}

@@ -1,0 +1,573 @@
+import type { GraphQLResolveInfo, GraphQLScalarType, GraphQLScalarTypeConfig } from 'graphql';
+import type { UserView as UserMapper } from '../modules/users/service.ts';
+import type { SessionView as SessionMapper, Grant as GrantMapper } from '../modules/sessions/service.ts';
+import type { Context } from '../context.ts';
+export type Maybe<T> = T | null;
+export type InputMaybe<T> = Maybe<T>;
+export type Omit<T, K extends keyof T> = Pick<T, Exclude<keyof T, K>>;
+export type RequireFields<T, K extends keyof T> = Omit<T, K> & { [P in K]-?: NonNullable<T[P]> };
+/** All built-in and custom scalars, mapped to their actual values */
+export type Scalars = {
+  ID: { input: string; output: string; }
+  String: { input: string; output: string; }
+  Boolean: { input: boolean; output: boolean; }
+  Int: { input: number; output: number; }
+  Float: { input: number; output: number; }
+  /** A moment in time, RFC 3339, always in UTC: `2026-01-31T12:00:00.000Z`. */
+  DateTime: { input: Date; output: Date; }
+  /**
+   * An email address (HTML's definition of a valid one), at most 254 characters. Spaces around it are dropped;
+   * upper and lower case are kept for display and ignored when addresses are compared.
+   */
+  EmailAddress: { input: string; output: string; }
+  /** A JSON Web Token in compact form (RFC 7519). Send it as `Authorization: Bearer <token>`; do not read it. */
+  JWT: { input: string; output: string; }
+  /** An integer above zero. */
+  PositiveInt: { input: number; output: number; }
+};
+
+/** A pair of tokens and what they stand for. */
+export type AuthPayload = {
+  readonly __typename?: 'AuthPayload';
+  /** Proves who asks, for `expiresIn` seconds: a JWT of type `at+jwt` (RFC 9068). Keep it in memory. */
+  readonly accessToken: Scalars['JWT']['output'];
+  /** When the access token expires. */
+  readonly expiresAt: Scalars['DateTime']['output'];
+  /** Seconds until the access token expires. */
+  readonly expiresIn: Scalars['PositiveInt']['output'];
+  /** When the refresh token expires if it is not used; never later than the session's end. */
+  readonly refreshExpiresAt: Scalars['DateTime']['output'];
+  /** Buys the next pair, once. Keep it where only this client can read it; it replaces the one before. */
+  readonly refreshToken: Scalars['String']['output'];
+  /** What the access token allows beyond its owner's own account; empty for a first-party client. */
+  readonly scope: ReadonlyArray<Scalars['String']['output']>;
+  /** The session that the tokens belong to. */
+  readonly session: Session;
+  /** How to send the access token. */
+  readonly tokenType: TokenType;
+  /** Who logged in. */
+  readonly user: User;
+};
+
+/** What `changePassword` takes. */
+export type ChangePasswordInput = {
+  /** The password until now. */
+  readonly currentPassword: Scalars['String']['input'];
+  /** At least 15 characters unless configured otherwise, at most 128. */
+  readonly newPassword: Scalars['String']['input'];
+};
+
+/** What `deleteMe` takes. */
+export type DeleteMeInput = {
+  /** The account's password. */
+  readonly password: Scalars['String']['input'];
+};
+
+/** What was deleted. */
+export type DeleteMePayload = {
+  readonly __typename?: 'DeleteMePayload';
+  /** The id of the account that is gone. */
+  readonly id: Scalars['ID']['output'];
+};
+
+/**
+ * Every value of `errors[].extensions.code`. Well-formed operations answer HTTP 200 with a code; documents that
+ * do not parse or validate, and bodies that are not GraphQL requests, answer a 4xx with one.
+ */
+export type ErrorCode =
+  /** The HTTP request is not a GraphQL request: its method, content type, size or JSON is wrong. */
+  | 'BAD_REQUEST'
+  /** An argument has a wrong value. `extensions.field` is its path, as in `input.email`. */
+  | 'BAD_USER_INPUT'
+  /** An account with this email address exists. */
+  | 'EMAIL_TAKEN'
+  /** The viewer is known and may not do this. */
+  | 'FORBIDDEN'
+  /** The document does not parse. */
+  | 'GRAPHQL_PARSE_FAILED'
+  /** The document asks for what the schema does not have. */
+  | 'GRAPHQL_VALIDATION_FAILED'
+  /** A fault of the server. `extensions.requestId` finds it in the log. */
+  | 'INTERNAL_SERVER_ERROR'
+  /** The email and password do not match an account that may log in. Says no more, whatever the cause. */
+  | 'INVALID_CREDENTIALS'
+  /** The refresh token is unknown, ended, expired or was spent before. Log in again. */
+  | 'INVALID_REFRESH_TOKEN'
+  /** Nothing of that id that the viewer may see. */
+  | 'NOT_FOUND'
+  /** `operationName` is missing or names no operation of the document. */
+  | 'OPERATION_RESOLUTION_FAILURE'
+  /** More work is waiting than this server takes. Try again after `extensions.retryAfter` seconds. */
+  | 'OVERLOADED'
+  /** Persisted queries are not supported: send the document. */
+  | 'PERSISTED_QUERY_NOT_FOUND'
+  /** Persisted queries are not supported: send the document. */
+  | 'PERSISTED_QUERY_NOT_SUPPORTED'
+  /** This server accepts no registrations. */
+  | 'REGISTRATION_CLOSED'
+  /**
+   * The field needs a live access token. `extensions.reason` says what is wrong with the one that came:
+   * `TOKEN_MISSING`, `TOKEN_EXPIRED` (authentic, past its time: refresh) or `TOKEN_INVALID` (anything else).
+   */
+  | 'UNAUTHENTICATED'
+  /** Something behind the server does not answer. Nothing was lost: send the same request again after `extensions.retryAfter` seconds. */
+  | 'UNAVAILABLE'
+  /** The new password is refused. `extensions.reason` is `TOO_SHORT`, `TOO_LONG` or `MALFORMED`; `extensions.minLength` is the least number of characters. */
+  | 'WEAK_PASSWORD';
+
+/** What `login` takes. */
+export type LoginInput = {
+  /** What to call this device in the list of sessions, at most 100 characters. */
+  readonly deviceName?: InputMaybe<Scalars['String']['input']>;
+  /** The address of the account; case and surrounding spaces do not matter. */
+  readonly email: Scalars['EmailAddress']['input'];
+  /** The password, compared whole, in Unicode normalization form C (RFC 8265). */
+  readonly password: Scalars['String']['input'];
+};
+
+/** What `logout` takes. */
+export type LogoutInput = {
+  /** A refresh token of the session to end, for a client that has no live access token. */
+  readonly refreshToken?: InputMaybe<Scalars['String']['input']>;
+  /** Which sessions to end. */
+  readonly scope?: LogoutScope;
+};
+
+/** What ended. */
+export type LogoutPayload = {
+  readonly __typename?: 'LogoutPayload';
+  /** How many sessions this request ended; 0 when they had ended before. */
+  readonly revokedSessions: Scalars['Int']['output'];
+};
+
+/** Which sessions `logout` ends. */
+export type LogoutScope =
+  /** All of the viewer's sessions. Needs an access token. */
+  | 'ALL'
+  /** The session that asks. */
+  | 'CURRENT'
+  /** All of the viewer's sessions but the one that asks. Needs an access token. */
+  | 'OTHERS';
+
+/** What can be done. The fields of one document run one after another, in order. */
+export type Mutation = {
+  readonly __typename?: 'Mutation';
+  /**
+   * Sets a new password. Ends every session of the account, this one too, and opens a new one (ASVS 7.2.4).
+   * Errors: `UNAUTHENTICATED`, `INVALID_CREDENTIALS`, `WEAK_PASSWORD`, `OVERLOADED`, `UNAVAILABLE`.
+   */
+  readonly changePassword: AuthPayload;
+  /**
+   * Deletes the account and ends its sessions. There is no way back.
+   * Errors: `UNAUTHENTICATED`, `INVALID_CREDENTIALS`, `OVERLOADED`, `UNAVAILABLE`.
+   */
+  readonly deleteMe: DeleteMePayload;
+  /**
+   * Opens a session with an email address and a password. Works whatever the Authorization header holds.
+   * Errors: `INVALID_CREDENTIALS` (one answer for every cause), `OVERLOADED`, `UNAVAILABLE`, `BAD_USER_INPUT`.
+   */
+  readonly login: AuthPayload;
+  /**
+   * Ends sessions: their refresh tokens at once, their access tokens within a second. Needs a live access token,
+   * or a `refreshToken` alone, which ends its own session and answers 0 when there is none. With both, they must
+   * belong to one session.
+   * Errors: `UNAUTHENTICATED`, `BAD_USER_INPUT` (they belong to two sessions).
+   */
+  readonly logout: LogoutPayload;
+  /**
+   * Exchanges a refresh token for the next one and a fresh access token (RFC 6749 §6, RFC 9700 §4.14.2). Each
+   * token works once; sent again within the retry window (30 seconds by default) it answers with the session's
+   * current token, so a lost response or a second tab signs nobody out. A token older than that ends its session.
+   * Works whatever the Authorization header holds.
+   * Errors: `INVALID_REFRESH_TOKEN`, `UNAVAILABLE` (send the same token again), `BAD_USER_INPUT`.
+   */
+  readonly refreshToken: AuthPayload;
+  /**
+   * Creates an account and opens its first session. Works whatever the Authorization header holds.
+   * Errors: `EMAIL_TAKEN`, `WEAK_PASSWORD`, `REGISTRATION_CLOSED`, `OVERLOADED`, `UNAVAILABLE`, `BAD_USER_INPUT`.
+   */
+  readonly register: RegisterPayload;
+  /** Ends one of the viewer's sessions. Errors: `UNAUTHENTICATED`, `NOT_FOUND`. */
+  readonly revokeSession: LogoutPayload;
+  /** Changes what the account says of its owner. Errors: `UNAUTHENTICATED`, `BAD_USER_INPUT`. */
+  readonly updateMe: User;
+};
+
+
+/** What can be done. The fields of one document run one after another, in order. */
+export type MutationChangePasswordArgs = {
+  input: ChangePasswordInput;
+};
+
+
+/** What can be done. The fields of one document run one after another, in order. */
+export type MutationDeleteMeArgs = {
+  input: DeleteMeInput;
+};
+
+
+/** What can be done. The fields of one document run one after another, in order. */
+export type MutationLoginArgs = {
+  input: LoginInput;
+};
+
+
+/** What can be done. The fields of one document run one after another, in order. */
+export type MutationLogoutArgs = {
+  input?: InputMaybe<LogoutInput>;
+};
+
+
+/** What can be done. The fields of one document run one after another, in order. */
+export type MutationRefreshTokenArgs = {
+  input?: InputMaybe<RefreshTokenInput>;
+};
+
+
+/** What can be done. The fields of one document run one after another, in order. */
+export type MutationRegisterArgs = {
+  input: RegisterInput;
+};
+
+
+/** What can be done. The fields of one document run one after another, in order. */
+export type MutationRevokeSessionArgs = {
+  input: RevokeSessionInput;
+};
+
+
+/** What can be done. The fields of one document run one after another, in order. */
+export type MutationUpdateMeArgs = {
+  input: UpdateMeInput;
+};
+
+/** What can be asked. */
+export type Query = {
+  readonly __typename?: 'Query';
+  /** Who the access token speaks for. Errors: `UNAUTHENTICATED`. */
+  readonly me: User;
+  /** The session that the access token belongs to. Errors: `UNAUTHENTICATED`. */
+  readonly session: Session;
+  /** The viewer's live sessions, the most recently used first. Errors: `UNAUTHENTICATED`. */
+  readonly sessions: ReadonlyArray<Session>;
+};
+
+/** What `refreshToken` takes. */
+export type RefreshTokenInput = {
+  /** The newest refresh token received, `lkr_…`. */
+  readonly refreshToken: Scalars['String']['input'];
+};
+
+/** What `register` takes. */
+export type RegisterInput = {
+  /** The address to log in with. One account each, whatever the case of its letters. */
+  readonly email: Scalars['EmailAddress']['input'];
+  /** What to call the account's owner, at most 100 characters. */
+  readonly name?: InputMaybe<Scalars['String']['input']>;
+  /** At least 15 characters unless configured otherwise, at most 128; any characters, no composition rules. */
+  readonly password: Scalars['String']['input'];
+};
+
+/** What came of a registration. */
+export type RegisterPayload = {
+  readonly __typename?: 'RegisterPayload';
+  /** The first session; null only when the address must be verified first. */
+  readonly auth?: Maybe<AuthPayload>;
+  /** Whether a link was sent to the address that has to be opened before the first login. */
+  readonly verificationRequired: Scalars['Boolean']['output'];
+};
+
+/** What `revokeSession` takes. */
+export type RevokeSessionInput = {
+  /** The `id` of one of the viewer's sessions. */
+  readonly id: Scalars['ID']['input'];
+};
+
+/** One login on one device, from authentication until it expires or is ended. */
+export type Session = {
+  readonly __typename?: 'Session';
+  /** How its owner proved who they are (RFC 8176), as in `pwd`. */
+  readonly amr: ReadonlyArray<Scalars['String']['output']>;
+  /** When its owner last proved who they are (the `auth_time` claim). */
+  readonly authenticatedAt: Scalars['DateTime']['output'];
+  /** When it began. */
+  readonly createdAt: Scalars['DateTime']['output'];
+  /** Whether it is the session that asks, or that this very answer opened. */
+  readonly current: Scalars['Boolean']['output'];
+  /** What its owner called the device at login. */
+  readonly deviceName?: Maybe<Scalars['String']['output']>;
+  /** When it ends however much it is used. */
+  readonly expiresAt: Scalars['DateTime']['output'];
+  /** Opaque; the `sid` claim of access tokens. */
+  readonly id: Scalars['ID']['output'];
+  /** When it ends if it is not refreshed before. */
+  readonly idleExpiresAt: Scalars['DateTime']['output'];
+  /** The network address of its last refresh or its login. */
+  readonly ip?: Maybe<Scalars['String']['output']>;
+  /** When it was last refreshed, or began. */
+  readonly lastUsedAt: Scalars['DateTime']['output'];
+  /** The User-Agent header of its last refresh or its login, at most 256 characters. */
+  readonly userAgent?: Maybe<Scalars['String']['output']>;
+};
+
+/** How an access token is sent (RFC 6750). */
+export type TokenType =
+  /** `Authorization: Bearer <token>`. */
+  | 'Bearer';
+
+/** What `updateMe` takes; a field that is left out stays as it is. */
+export type UpdateMeInput = {
+  /** What to call the viewer, at most 100 characters; null removes it. */
+  readonly name?: InputMaybe<Scalars['String']['input']>;
+};
+
+/** A person with an account. */
+export type User = {
+  readonly __typename?: 'User';
+  /** When they registered. */
+  readonly createdAt: Scalars['DateTime']['output'];
+  /** The address to log in with, as it was typed. */
+  readonly email: Scalars['EmailAddress']['output'];
+  /** Stable and opaque; the `sub` claim of access tokens. */
+  readonly id: Scalars['ID']['output'];
+  /** What to call them, if they said. */
+  readonly name?: Maybe<Scalars['String']['output']>;
+  /** Their live sessions, the most recently used first. */
+  readonly sessions: ReadonlyArray<Session>;
+  /** When their email, name or password last changed. */
+  readonly updatedAt: Scalars['DateTime']['output'];
+};
+
+
+
+export type ResolverTypeWrapper<T> = Promise<T> | T;
+
+
+export type ResolverWithResolve<TResult, TParent, TContext, TArgs> = {
+  resolve: ResolverFn<TResult, TParent, TContext, TArgs>;
+};
+export type Resolver<TResult, TParent = Record<PropertyKey, never>, TContext = Record<PropertyKey, never>, TArgs = Record<PropertyKey, never>> = ResolverFn<TResult, TParent, TContext, TArgs> | ResolverWithResolve<TResult, TParent, TContext, TArgs>;
+
+export type ResolverFn<TResult, TParent, TContext, TArgs> = (
+  parent: TParent,
+  args: TArgs,
+  context: TContext,
+  info: GraphQLResolveInfo
+) => Promise<TResult> | TResult;
+
+export type SubscriptionSubscribeFn<TResult, TParent, TContext, TArgs> = (
+  parent: TParent,
+  args: TArgs,
+  context: TContext,
+  info: GraphQLResolveInfo
+) => AsyncIterable<TResult> | Promise<AsyncIterable<TResult>>;
+
+export type SubscriptionResolveFn<TResult, TParent, TContext, TArgs> = (
+  parent: TParent,
+  args: TArgs,
+  context: TContext,
+  info: GraphQLResolveInfo
+) => TResult | Promise<TResult>;
+
+export interface SubscriptionSubscriberObject<TResult, TKey extends string, TParent, TContext, TArgs> {
+  subscribe: SubscriptionSubscribeFn<{ [key in TKey]: TResult }, TParent, TContext, TArgs>;
+  resolve?: SubscriptionResolveFn<TResult, { [key in TKey]: TResult }, TContext, TArgs>;
+}
+
+export interface SubscriptionResolverObject<TResult, TParent, TContext, TArgs> {
+  subscribe: SubscriptionSubscribeFn<any, TParent, TContext, TArgs>;
+  resolve: SubscriptionResolveFn<TResult, any, TContext, TArgs>;
+}
+
+export type SubscriptionObject<TResult, TKey extends string, TParent, TContext, TArgs> =
+  | SubscriptionSubscriberObject<TResult, TKey, TParent, TContext, TArgs>
+  | SubscriptionResolverObject<TResult, TParent, TContext, TArgs>;
+
+export type SubscriptionResolver<TResult, TKey extends string, TParent = Record<PropertyKey, never>, TContext = Record<PropertyKey, never>, TArgs = Record<PropertyKey, never>> =
+  | ((...args: any[]) => SubscriptionObject<TResult, TKey, TParent, TContext, TArgs>)
+  | SubscriptionObject<TResult, TKey, TParent, TContext, TArgs>;
+
+export type TypeResolveFn<TTypes, TParent = Record<PropertyKey, never>, TContext = Record<PropertyKey, never>> = (
+  parent: TParent,
+  context: TContext,
+  info: GraphQLResolveInfo
+) => Maybe<TTypes> | Promise<Maybe<TTypes>>;
+
+export type IsTypeOfResolverFn<T = Record<PropertyKey, never>, TContext = Record<PropertyKey, never>> = (obj: T, context: TContext, info: GraphQLResolveInfo) => boolean | Promise<boolean>;
+
+export type NextResolverFn<T> = () => Promise<T>;
+
+export type DirectiveResolverFn<TResult = Record<PropertyKey, never>, TParent = Record<PropertyKey, never>, TContext = Record<PropertyKey, never>, TArgs = Record<PropertyKey, never>> = (
+  next: NextResolverFn<TResult>,
+  parent: TParent,
+  args: TArgs,
+  context: TContext,
+  info: GraphQLResolveInfo
+) => TResult | Promise<TResult>;
+
+
+
+
+
+/** Mapping between all available schema types and the resolvers types */
+export type ResolversTypes = {
+  AuthPayload: ResolverTypeWrapper<GrantMapper>;
+  Boolean: ResolverTypeWrapper<Scalars['Boolean']['output']>;
+  ChangePasswordInput: ChangePasswordInput;
+  DateTime: ResolverTypeWrapper<Scalars['DateTime']['output']>;
+  DeleteMeInput: DeleteMeInput;
+  DeleteMePayload: ResolverTypeWrapper<DeleteMePayload>;
+  EmailAddress: ResolverTypeWrapper<Scalars['EmailAddress']['output']>;
+  ErrorCode: ErrorCode;
+  ID: ResolverTypeWrapper<Scalars['ID']['output']>;
+  Int: ResolverTypeWrapper<Scalars['Int']['output']>;
+  JWT: ResolverTypeWrapper<Scalars['JWT']['output']>;
+  LoginInput: LoginInput;
+  LogoutInput: LogoutInput;
+  LogoutPayload: ResolverTypeWrapper<LogoutPayload>;
+  LogoutScope: LogoutScope;
+  Mutation: ResolverTypeWrapper<Record<PropertyKey, never>>;
+  PositiveInt: ResolverTypeWrapper<Scalars['PositiveInt']['output']>;
+  Query: ResolverTypeWrapper<Record<PropertyKey, never>>;
+  RefreshTokenInput: RefreshTokenInput;
+  RegisterInput: RegisterInput;
+  RegisterPayload: ResolverTypeWrapper<Omit<RegisterPayload, 'auth'> & { auth?: Maybe<ResolversTypes['AuthPayload']> }>;
+  RevokeSessionInput: RevokeSessionInput;
+  Session: ResolverTypeWrapper<SessionMapper>;
+  String: ResolverTypeWrapper<Scalars['String']['output']>;
+  TokenType: TokenType;
+  UpdateMeInput: UpdateMeInput;
+  User: ResolverTypeWrapper<UserMapper>;
+};
+
+/** Mapping between all available schema types and the resolvers parents */
+export type ResolversParentTypes = {
+  AuthPayload: GrantMapper;
+  Boolean: Scalars['Boolean']['output'];
+  ChangePasswordInput: ChangePasswordInput;
+  DateTime: Scalars['DateTime']['output'];
+  DeleteMeInput: DeleteMeInput;
+  DeleteMePayload: DeleteMePayload;
+  EmailAddress: Scalars['EmailAddress']['output'];
+  ID: Scalars['ID']['output'];
+  Int: Scalars['Int']['output'];
+  JWT: Scalars['JWT']['output'];
+  LoginInput: LoginInput;
+  LogoutInput: LogoutInput;
+  LogoutPayload: LogoutPayload;
+  Mutation: Record<PropertyKey, never>;
+  PositiveInt: Scalars['PositiveInt']['output'];
+  Query: Record<PropertyKey, never>;
+  RefreshTokenInput: RefreshTokenInput;
+  RegisterInput: RegisterInput;
+  RegisterPayload: Omit<RegisterPayload, 'auth'> & { auth?: Maybe<ResolversParentTypes['AuthPayload']> };
+  RevokeSessionInput: RevokeSessionInput;
+  Session: SessionMapper;
+  String: Scalars['String']['output'];
+  UpdateMeInput: UpdateMeInput;
+  User: UserMapper;
+};
+
+export type PublicDirectiveArgs = { };
+
+export type PublicDirectiveResolver<Result, Parent, ContextType = Context, Args = PublicDirectiveArgs> = DirectiveResolverFn<Result, Parent, ContextType, Args>;
+
+export type AuthPayloadResolvers<ContextType = Context, ParentType extends ResolversParentTypes['AuthPayload'] = ResolversParentTypes['AuthPayload']> = {
+  accessToken?: Resolver<ResolversTypes['JWT'], ParentType, ContextType>;
+  expiresAt?: Resolver<ResolversTypes['DateTime'], ParentType, ContextType>;
+  expiresIn?: Resolver<ResolversTypes['PositiveInt'], ParentType, ContextType>;
+  refreshExpiresAt?: Resolver<ResolversTypes['DateTime'], ParentType, ContextType>;
+  refreshToken?: Resolver<ResolversTypes['String'], ParentType, ContextType>;
+  scope?: Resolver<ReadonlyArray<ResolversTypes['String']>, ParentType, ContextType>;
+  session?: Resolver<ResolversTypes['Session'], ParentType, ContextType>;
+  tokenType?: Resolver<ResolversTypes['TokenType'], ParentType, ContextType>;
+  user?: Resolver<ResolversTypes['User'], ParentType, ContextType>;
+};
+
+export interface DateTimeScalarConfig extends GraphQLScalarTypeConfig<ResolversTypes['DateTime'], any> {
+  name: 'DateTime';
+}
+
+export type DeleteMePayloadResolvers<ContextType = Context, ParentType extends ResolversParentTypes['DeleteMePayload'] = ResolversParentTypes['DeleteMePayload']> = {
+  id?: Resolver<ResolversTypes['ID'], ParentType, ContextType>;
+};
+
+export interface EmailAddressScalarConfig extends GraphQLScalarTypeConfig<ResolversTypes['EmailAddress'], any> {
+  name: 'EmailAddress';
+}
+
+export interface JwtScalarConfig extends GraphQLScalarTypeConfig<ResolversTypes['JWT'], any> {
+  name: 'JWT';
+}
+
+export type LogoutPayloadResolvers<ContextType = Context, ParentType extends ResolversParentTypes['LogoutPayload'] = ResolversParentTypes['LogoutPayload']> = {
+  revokedSessions?: Resolver<ResolversTypes['Int'], ParentType, ContextType>;
+};
+
+export type MutationResolvers<ContextType = Context, ParentType extends ResolversParentTypes['Mutation'] = ResolversParentTypes['Mutation']> = {
+  changePassword?: Resolver<ResolversTypes['AuthPayload'], ParentType, ContextType, RequireFields<MutationChangePasswordArgs, 'input'>>;
+  deleteMe?: Resolver<ResolversTypes['DeleteMePayload'], ParentType, ContextType, RequireFields<MutationDeleteMeArgs, 'input'>>;
+  login?: Resolver<ResolversTypes['AuthPayload'], ParentType, ContextType, RequireFields<MutationLoginArgs, 'input'>>;
+  logout?: Resolver<ResolversTypes['LogoutPayload'], ParentType, ContextType, Partial<MutationLogoutArgs>>;
+  refreshToken?: Resolver<ResolversTypes['AuthPayload'], ParentType, ContextType, Partial<MutationRefreshTokenArgs>>;
+  register?: Resolver<ResolversTypes['RegisterPayload'], ParentType, ContextType, RequireFields<MutationRegisterArgs, 'input'>>;
+  revokeSession?: Resolver<ResolversTypes['LogoutPayload'], ParentType, ContextType, RequireFields<MutationRevokeSessionArgs, 'input'>>;
+  updateMe?: Resolver<ResolversTypes['User'], ParentType, ContextType, RequireFields<MutationUpdateMeArgs, 'input'>>;
+};
+
+export interface PositiveIntScalarConfig extends GraphQLScalarTypeConfig<ResolversTypes['PositiveInt'], any> {
+  name: 'PositiveInt';
+}
+
+export type QueryResolvers<ContextType = Context, ParentType extends ResolversParentTypes['Query'] = ResolversParentTypes['Query']> = {
+  me?: Resolver<ResolversTypes['User'], ParentType, ContextType>;
+  session?: Resolver<ResolversTypes['Session'], ParentType, ContextType>;
+  sessions?: Resolver<ReadonlyArray<ResolversTypes['Session']>, ParentType, ContextType>;
+};
+
+export type RegisterPayloadResolvers<ContextType = Context, ParentType extends ResolversParentTypes['RegisterPayload'] = ResolversParentTypes['RegisterPayload']> = {
+  auth?: Resolver<Maybe<ResolversTypes['AuthPayload']>, ParentType, ContextType>;
+  verificationRequired?: Resolver<ResolversTypes['Boolean'], ParentType, ContextType>;
+};
+
+export type SessionResolvers<ContextType = Context, ParentType extends ResolversParentTypes['Session'] = ResolversParentTypes['Session']> = {
+  amr?: Resolver<ReadonlyArray<ResolversTypes['String']>, ParentType, ContextType>;
+  authenticatedAt?: Resolver<ResolversTypes['DateTime'], ParentType, ContextType>;
+  createdAt?: Resolver<ResolversTypes['DateTime'], ParentType, ContextType>;
+  current?: Resolver<ResolversTypes['Boolean'], ParentType, ContextType>;
+  deviceName?: Resolver<Maybe<ResolversTypes['String']>, ParentType, ContextType>;
+  expiresAt?: Resolver<ResolversTypes['DateTime'], ParentType, ContextType>;
+  id?: Resolver<ResolversTypes['ID'], ParentType, ContextType>;
+  idleExpiresAt?: Resolver<ResolversTypes['DateTime'], ParentType, ContextType>;
+  ip?: Resolver<Maybe<ResolversTypes['String']>, ParentType, ContextType>;
+  lastUsedAt?: Resolver<ResolversTypes['DateTime'], ParentType, ContextType>;
+  userAgent?: Resolver<Maybe<ResolversTypes['String']>, ParentType, ContextType>;
+};
+
+export type UserResolvers<ContextType = Context, ParentType extends ResolversParentTypes['User'] = ResolversParentTypes['User']> = {
+  createdAt?: Resolver<ResolversTypes['DateTime'], ParentType, ContextType>;
+  email?: Resolver<ResolversTypes['EmailAddress'], ParentType, ContextType>;
+  id?: Resolver<ResolversTypes['ID'], ParentType, ContextType>;
+  name?: Resolver<Maybe<ResolversTypes['String']>, ParentType, ContextType>;
+  sessions?: Resolver<ReadonlyArray<ResolversTypes['Session']>, ParentType, ContextType>;
+  updatedAt?: Resolver<ResolversTypes['DateTime'], ParentType, ContextType>;
+};
+
+export type Resolvers<ContextType = Context> = {
+  AuthPayload?: AuthPayloadResolvers<ContextType>;
+  DateTime?: GraphQLScalarType;
+  DeleteMePayload?: DeleteMePayloadResolvers<ContextType>;
+  EmailAddress?: GraphQLScalarType;
+  JWT?: GraphQLScalarType;
+  LogoutPayload?: LogoutPayloadResolvers<ContextType>;
+  Mutation?: MutationResolvers<ContextType>;
+  PositiveInt?: GraphQLScalarType;
+  Query?: QueryResolvers<ContextType>;
+  RegisterPayload?: RegisterPayloadResolvers<ContextType>;
+  Session?: SessionResolvers<ContextType>;
+  User?: UserResolvers<ContextType>;
+};
+
+export type DirectiveResolvers<ContextType = Context> = {
+  public?: PublicDirectiveResolver<any, any, ContextType>;
+};

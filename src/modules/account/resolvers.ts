@@ -1,0 +1,18 @@
+import { requireViewer } from '../../context.ts';
+import type { Resolvers } from '../../graphql/generated.ts';
+import type { Account } from './service.ts';
+
+export function accountResolvers(account: Account): Resolvers {
+  return {
+    Mutation: {
+      register: async (_root, { input }, { client }) => ({
+        auth: await account.register(input, client),
+        verificationRequired: false,
+      }),
+      changePassword: (_root, { input }, context) =>
+        account.changePassword(requireViewer(context), input, context.client),
+      updateMe: (_root, { input }, context) => account.update(requireViewer(context), input, context.client),
+      deleteMe: (_root, { input }, context) => account.delete(requireViewer(context), input, context.client),
+    },
+  };
+}

@@ -1,0 +1,171 @@
+import { randomUUID } from 'node:crypto';
+import { type Client, networkOf } from '../../client.ts';
+import type { Clock } from '../../clock.ts';
+import type { Database } from '../../database/database.ts';
+import { AuthError } from '../../errors.ts';
+import { parseLabel } from '../../label.ts';
+import { recordEvent } from '../audit/store.ts';
+import type { Passwords } from '../passwords/service.ts';
+import type { Grant, Sessions } from '../sessions/service.ts';
+import { canonicalEmail, type UserView, type Viewer } from '../users/service.ts';
+import {
+  changePasswordHash,
+  deleteUser,
+  insertUser,
+  renameUser,
+  retireUser,
+  type UserRecord,
+} from '../users/store.ts';
+
+export interface AccountOptions {
+  readonly database: Database;
+  readonly clock: Clock;
+  readonly users: { view(viewer: Viewer): Promise<UserView> };
+  readonly passwords: Passwords;
+  readonly sessions: Sessions;
+  readonly registration: 'open' | 'closed';
+}
+
+export type Account = ReturnType<typeof createAccount>;
+
+/** What people do to their own accounts. */
+export function createAccount({ database, clock, users, passwords, sessions, registration }: AccountOptions) {
+  /** @throws AuthError `INVALID_CREDENTIALS` */
+  async function requirePassword(user: UserRecord, password: string, client: Client): Promise<void> {
+    if (await passwords.verify(user, password, client)) return;
+    await recordEvent(database, {
+      name: 'authn_password_change_fail',
+      outcome: 'fail',
+      at: clock.now(),
+      userId: user.id,
+      client,
+      details: { reason: 'wrong_password' },
+    });
+    throw new AuthError('INVALID_CREDENTIALS');
+  }
+
+  return {
+    /** @throws AuthError `REGISTRATION_CLOSED`, `WEAK_PASSWORD`, `EMAIL_TAKEN`, `OVERLOADED`, `UNAVAILABLE`. */
+    async register(
+      input: { email: string; password: string; name?: string | null | undefined },
+      client: Client,
+    ): Promise<Grant> {
+      if (registration === 'closed') throw new AuthError('REGISTRATION_CLOSED');
+      const name = parseLabel(input.name, 'input.name');
+      passwords.check(input.password);
+      const passwordHash = await passwords.hash(input.password, networkOf(client.ip));
+
+      const now = clock.now();
+      const opened = await database.transaction(async (sql) => {
+        const user = await insertUser(sql, {
+          id: randomUUID(),
+          email: input.email,
+          emailCanonical: canonicalEmail(input.email),
+          name,
+          passwordHash,
+          now,
+        });
+        if (user === undefined) throw new AuthError('EMAIL_TAKEN');
+        const session = await sessions.open(sql, { userId: user.id, amr: ['pwd'], client, deviceName: null });
+        await recordEvent(sql, {
+          name: 'user_created',
+          outcome: 'success',
+          at: now,
+          userId: user.id,
+          sessionId: session.session.id,
+          client,
+        });
+        return session;
+      });
+      return sessions.grantOpened(opened);
+    },
+
+    /** Ends every session and begins a new one, id and secret (ASVS 7.2.4): whoever stole the old ones is out. */
+    async changePassword(
+      viewer: Viewer,
+      input: { currentPassword: string; newPassword: string },
+      client: Client,
+    ): Promise<Grant> {
+      passwords.check(input.newPassword);
+      const user = await users.view(viewer);
+      const { deviceName } = await sessions.current(viewer);
+      await requirePassword(user, input.currentPassword, client);
+      const passwordHash = await passwords.hash(input.newPassword, networkOf(client.ip));
+
+      const now = clock.now();
+      const { opened, endedIds } = await database.transaction(async (sql) => {
+        const { id, passwordVersion } = user;
+        const changed = await changePasswordHash(sql, { id, passwordVersion, passwordHash, now });
+        if (changed === undefined) throw new AuthError('INVALID_CREDENTIALS', { cause: 'changed meanwhile' });
+        const endedIds = await sessions.endAllOf(sql, id, 'password');
+        const opened = await sessions.open(sql, { userId: id, amr: ['pwd'], client, deviceName });
+        await recordEvent(sql, {
+          name: 'authn_password_change',
+          outcome: 'success',
+          at: now,
+          userId: id,
+          sessionId: opened.session.id,
+          client,
+          details: { count: endedIds.length },
+        });
+        return { opened, endedIds };
+      });
+      sessions.forget(endedIds);
+      return sessions.grantOpened(opened);
+    },
+
+    /** A name left out stays; null removes it. @throws AuthError `BAD_USER_INPUT`. */
+    async update(
+      viewer: Viewer,
+      input: { name?: string | null | undefined },
+      client: Client,
+    ): Promise<UserView> {
+      if (input.name === undefined) return users.view(viewer);
+      const name = parseLabel(input.name, 'input.name');
+      const now = clock.now();
+      const user = await database.transaction(async (sql) => {
+        const renamed = await renameUser(sql, { id: viewer.userId, name, now });
+        if (renamed === undefined) throw new AuthError('UNAUTHENTICATED', { reason: 'TOKEN_INVALID' });
+        await recordEvent(sql, {
+          name: 'user_updated',
+          outcome: 'success',
+          at: now,
+          userId: viewer.userId,
+          sessionId: viewer.sessionId,
+          client,
+          details: { fields: ['name'] },
+        });
+        return renamed;
+      });
+      return { ...user, currentSessionId: viewer.sessionId };
+    },
+
+    /** @throws AuthError `INVALID_CREDENTIALS`, `OVERLOADED`, `UNAVAILABLE`. */
+    async delete(viewer: Viewer, input: { password: string }, client: Client): Promise<{ id: string }> {
+      const user = await users.view(viewer);
+      await requirePassword(user, input.password, client);
+
+      const now = clock.now();
+      const endedIds = await database.transaction(async (sql) => {
+        const { id, passwordVersion } = user;
+        if ((await retireUser(sql, { id, passwordVersion, now })) === 0) {
+          throw new AuthError('INVALID_CREDENTIALS', { cause: 'changed meanwhile' });
+        }
+        const gone = await sessions.deleteAllOf(sql, id);
+        await deleteUser(sql, id);
+        await recordEvent(sql, {
+          name: 'user_deleted',
+          outcome: 'success',
+          at: now,
+          userId: id,
+          sessionId: viewer.sessionId,
+          client,
+          details: { count: gone.length },
+        });
+        return gone;
+      });
+      sessions.forget(endedIds);
+      return { id: user.id };
+    },
+  };
+}

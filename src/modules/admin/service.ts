@@ -1,0 +1,145 @@
+import { randomUUID } from 'node:crypto';
+import type { Clock } from '../../clock.ts';
+import type { Database, Sql } from '../../database/database.ts';
+import { AuthError } from '../../errors.ts';
+import { parseLabel } from '../../label.ts';
+import { type EventName, recordEvent } from '../audit/store.ts';
+import type { Passwords } from '../passwords/service.ts';
+import type { Sessions } from '../sessions/service.ts';
+import { canonicalEmail } from '../users/service.ts';
+import {
+  findUserByEmail,
+  insertUser,
+  listUsers,
+  setDisabledAt,
+  setPasswordHash,
+  type UserRecord,
+} from '../users/store.ts';
+
+const PAGE = 500;
+/** Whom the hash queue counts an operator as. */
+const SOURCE = 'operator';
+
+export interface AdminOptions {
+  readonly database: Database;
+  readonly clock: Clock;
+  readonly passwords: Passwords;
+  readonly sessions: Sessions;
+}
+
+export type Admin = ReturnType<typeof createAdmin>;
+
+/** What the operator does to other people's accounts, from the command line. */
+export function createAdmin({ database, clock, passwords, sessions }: AdminOptions) {
+  async function requireUser(email: string): Promise<UserRecord> {
+    const user = await findUserByEmail(database, canonicalEmail(email));
+    if (user === undefined) throw new AuthError('NOT_FOUND');
+    return user;
+  }
+
+  /** A change of somebody's row, then the end of their sessions, in one transaction (SES-4). */
+  async function changeAndEnd(
+    user: UserRecord,
+    {
+      name,
+      reason,
+      change,
+    }: { name: EventName; reason: 'password' | 'disabled'; change: (sql: Sql) => Promise<unknown> },
+  ): Promise<void> {
+    const endedIds = await database.transaction(async (sql) => {
+      await change(sql);
+      const ids = await sessions.endAllOf(sql, user.id, reason);
+      await record(sql, user.id, name, { reason, count: ids.length });
+      return ids;
+    });
+    sessions.forget(endedIds);
+  }
+
+  function record(
+    sql: Sql,
+    userId: string,
+    name: EventName,
+    details: Record<string, string | number>,
+  ): Promise<void> {
+    return recordEvent(sql, {
+      name,
+      outcome: 'success',
+      at: clock.now(),
+      userId,
+      details: { by: 'operator', ...details },
+    });
+  }
+
+  return {
+    /** @throws AuthError `WEAK_PASSWORD`, `EMAIL_TAKEN`. */
+    async createUser(input: {
+      email: string;
+      password: string;
+      name?: string | undefined;
+    }): Promise<UserRecord> {
+      const name = parseLabel(input.name, 'name');
+      passwords.check(input.password);
+      const passwordHash = await passwords.hash(input.password, SOURCE);
+      const email = input.email.trim();
+      return database.transaction(async (sql) => {
+        const now = clock.now();
+        const emailCanonical = canonicalEmail(email);
+        const user = await insertUser(sql, {
+          id: randomUUID(),
+          email,
+          emailCanonical,
+          name,
+          passwordHash,
+          now,
+        });
+        if (user === undefined) throw new AuthError('EMAIL_TAKEN');
+        await record(sql, user.id, 'user_created', {});
+        return user;
+      });
+    },
+
+    /** Every user, by id, read a page at a time. */
+    async *listUsers(): AsyncGenerator<UserRecord> {
+      let afterId = '';
+      for (;;) {
+        const page = await listUsers(database, { afterId, limit: PAGE });
+        yield* page;
+        const last = page.at(-1);
+        if (last === undefined || page.length < PAGE) return;
+        afterId = last.id;
+      }
+    },
+
+    /** Sets a password without knowing the one before. Ends every session. @throws AuthError `NOT_FOUND`, `WEAK_PASSWORD`. */
+    async setPassword(email: string, password: string): Promise<void> {
+      passwords.check(password);
+      const user = await requireUser(email);
+      const passwordHash = await passwords.hash(password, SOURCE);
+      await changeAndEnd(user, {
+        name: 'authn_password_change',
+        reason: 'password',
+        change: (sql) => setPasswordHash(sql, { id: user.id, passwordHash, now: clock.now() }),
+      });
+    },
+
+    /** Locks the account and ends its sessions. @throws AuthError `NOT_FOUND`. */
+    async disable(email: string): Promise<void> {
+      const user = await requireUser(email);
+      const now = clock.now();
+      await changeAndEnd(user, {
+        name: 'authz_admin',
+        reason: 'disabled',
+        change: (sql) => setDisabledAt(sql, { id: user.id, disabledAt: now, now }),
+      });
+    },
+
+    /** Lets the account log in again. @throws AuthError `NOT_FOUND`. */
+    async enable(email: string): Promise<void> {
+      const user = await requireUser(email);
+      await database.transaction(async (sql) => {
+        await setDisabledAt(sql, { id: user.id, disabledAt: null, now: clock.now() });
+        await record(sql, user.id, 'authz_admin', { reason: 'enabled' });
+      });
+    },
+  };
+}

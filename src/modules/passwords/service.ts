@@ -1,0 +1,71 @@
+import { randomBytes } from 'node:crypto';
+import { type Client, networkOf } from '../../client.ts';
+import { hashPassword, isOutdated, verifyPassword } from '../../crypto/password-hash.ts';
+import { createWorkQueue } from '../../crypto/work-queue.ts';
+import type { Database } from '../../database/database.ts';
+import { AuthError } from '../../errors.ts';
+import { replacePasswordHash, type UserRecord } from '../users/store.ts';
+
+/** NIST SP 800-63B-4 §3.1.1.2: long passwords are welcome; a limit only keeps hashing bounded. */
+export const PASSWORD_MAX_LENGTH = 128;
+
+export interface PasswordsOptions {
+  readonly database: Database;
+  /** Hashes at once. */
+  readonly concurrency: number;
+  /** Characters (code points). */
+  readonly minLength: number;
+}
+
+export type Passwords = ReturnType<typeof createPasswords>;
+
+/** What a password must be, and whether one is right. Hashing is queued: it is the costliest thing there is. */
+export function createPasswords({ database, concurrency, minLength }: PasswordsOptions) {
+  const queue = createWorkQueue({ concurrency, capacity: 64, maxWaitMs: 1_500, capacityPerSource: 16 });
+  // Verified when no account matches, so an unknown address costs as much as a wrong password (LOG-2).
+  const decoy = hashPassword(randomBytes(16).toString('base64url'));
+
+  /** @param source whom the work is for: no one network may fill the queue. */
+  function hash(password: string, source: string): Promise<string> {
+    return queue.run(source, () => hashPassword(normalize(password)));
+  }
+
+  return {
+    hash,
+    load: queue.load,
+
+    /** @throws AuthError `WEAK_PASSWORD` with the reason and `minLength`. */
+    check(password: string): void {
+      const { length } = [...password];
+      if (length > PASSWORD_MAX_LENGTH)
+        throw new AuthError('WEAK_PASSWORD', { reason: 'TOO_LONG', minLength });
+      if (length < minLength) throw new AuthError('WEAK_PASSWORD', { reason: 'TOO_SHORT', minLength });
+      // Lone surrogates all become one character in UTF-8: two passwords would have one hash.
+      if (!password.isWellFormed()) throw new AuthError('WEAK_PASSWORD', { reason: 'MALFORMED', minLength });
+    },
+
+    /** Whether the password is the user's; costs the same when there is no user or they have no password. */
+    async verify(user: UserRecord | undefined, password: string, client: Client): Promise<boolean> {
+      const phc = user?.passwordHash ?? (await decoy);
+      const matches = await queue.run(networkOf(client.ip), () => verifyPassword(phc, normalize(password)));
+      return matches && user?.passwordHash !== undefined && user.passwordHash !== null;
+    },
+
+    /** After a right password: replaces a hash of weaker parameters. A login never fails for it (PW-2). */
+    async upgrade(user: UserRecord, password: string, client: Client): Promise<void> {
+      const asRead = user.passwordHash;
+      if (asRead === null || !isOutdated(asRead)) return;
+      try {
+        const passwordHash = await hash(password, networkOf(client.ip));
+        await replacePasswordHash(database, { id: user.id, asRead, passwordHash });
+      } catch (error) {
+        if (!(error instanceof AuthError)) throw error;
+      }
+    },
+  };
+}
+
+/** RFC 8265 §4.2.2: one byte string for what looks the same on every keyboard. Nothing else is changed. */
+function normalize(password: string): string {
+  return password.normalize('NFC');
+}

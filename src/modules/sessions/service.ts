@@ -1,0 +1,431 @@
+import { randomBytes, randomUUID } from 'node:crypto';
+import { LRUCache } from 'lru-cache';
+import { type Client, networkOf } from '../../client.ts';
+import type { Clock } from '../../clock.ts';
+import { sha256 } from '../../crypto/digest.ts';
+import type { Database, Sql } from '../../database/database.ts';
+import { AuthError } from '../../errors.ts';
+import { recordEvent } from '../audit/store.ts';
+import type { AccessToken } from '../tokens/access-token.ts';
+import type { RefreshToken } from '../tokens/refresh-token.ts';
+import type { Tokens } from '../tokens/service.ts';
+import type { Users, UserView, Viewer } from '../users/service.ts';
+import { judgeSpentToken } from './rotation.ts';
+import * as store from './store.ts';
+
+/** Live sessions of one user (ASVS 7.1.2). */
+const SESSIONS_PER_USER = 50;
+/** How long a process trusts that a session lives (AT-9). */
+const LIVENESS_TTL_MS = 1_000;
+/** Ended sessions are kept a while: a clock that was wrong for an hour must not lose live ones (CR-7). */
+const KEEP_ENDED_MS = 7 * 24 * 60 * 60_000;
+const PRUNE_BATCH = 500;
+
+export interface SessionsOptions {
+  readonly database: Database;
+  readonly clock: Clock;
+  readonly tokens: Tokens;
+  readonly users: Users;
+  readonly idleTtlSeconds: number;
+  readonly absoluteTtlSeconds: number;
+  /** 0 turns retries off. */
+  readonly retryWindowSeconds: number;
+}
+
+/** A session as the answer to somebody. */
+export interface SessionView extends Omit<store.SessionRecord, 'amr' | 'scope'> {
+  readonly amr: readonly string[];
+  readonly scope: readonly string[];
+  /** Whether it is the session of whoever gets the answer. */
+  readonly current: boolean;
+}
+
+/** A pair of tokens and the session that they belong to; moments are ms since 1970. */
+export interface Grant {
+  readonly accessToken: string;
+  readonly expiresAt: number;
+  readonly expiresInSeconds: number;
+  readonly refreshToken: string;
+  readonly refreshExpiresAt: number;
+  readonly session: SessionView;
+}
+
+/** A session that a transaction has opened; `grant` makes the tokens once it is on disk. */
+export interface OpenedSession {
+  readonly session: store.SessionRecord;
+  readonly familySecret: Buffer;
+  /** Sessions that the limit ended. */
+  readonly endedIds: readonly string[];
+}
+
+export type LogoutScope = 'CURRENT' | 'OTHERS' | 'ALL';
+
+export type Sessions = ReturnType<typeof createSessions>;
+
+/** Sessions: who is logged in, from where, until when. */
+export function createSessions(options: SessionsOptions) {
+  const { database, clock, tokens, users, idleTtlSeconds, absoluteTtlSeconds } = options;
+  const windowMs = options.retryWindowSeconds * 1_000;
+  /** When a session was last seen alive. */
+  const seenAlive = new LRUCache<string, number>({ max: 10_000 });
+  /** Ended by this process: never again alive here, whatever an earlier query still answers. */
+  const ended = new LRUCache<string, true>({ max: 10_000 });
+
+  /** Tells this process at once; the others find out within `LIVENESS_TTL_MS`. */
+  function forget(sessionIds: readonly string[]): void {
+    for (const id of sessionIds) {
+      ended.set(id, true);
+      seenAlive.delete(id);
+    }
+  }
+
+  /**
+   * The viewer behind a proven bearer, if their session lives.
+   *
+   * @throws AuthError `UNAUTHENTICATED` with the reason; `UNAVAILABLE` when the session could not be looked up,
+   * because an outage signs nobody out.
+   */
+  async function authenticate(bearer: AccessToken | AuthError): Promise<Viewer> {
+    if (bearer instanceof AuthError) throw bearer;
+    const { sessionId, userId } = bearer;
+    // Counted from before the query is sent, so that the answer is never older than it looks.
+    const now = clock.now();
+    const seenAt = seenAlive.get(sessionId);
+    if (seenAt !== undefined && now - seenAt < LIVENESS_TTL_MS) return { userId, sessionId };
+
+    const user = ended.has(sessionId)
+      ? undefined
+      : await store.findLiveSessionOwner(database, { id: sessionId, now });
+    if (user === undefined || user.id !== userId || ended.has(sessionId)) {
+      throw new AuthError('UNAUTHENTICATED', { reason: 'TOKEN_INVALID', cause: 'the session has ended' });
+    }
+    seenAlive.set(sessionId, now);
+    return { userId, sessionId, user };
+  }
+
+  /** Inside the transaction that proves the login: a session of its own id and secret (SES-1, RT-1). */
+  async function open(
+    sql: Sql,
+    login: { userId: string; amr: readonly string[]; client: Client; deviceName: string | null },
+  ): Promise<OpenedSession> {
+    const now = clock.now();
+    const familySecret = randomBytes(32);
+    const session = await store.insertSession(sql, {
+      id: randomUUID(),
+      userId: login.userId,
+      clientId: 'first-party',
+      scope: '',
+      amr: login.amr.join(' '),
+      secretHash: sha256(familySecret),
+      now,
+      idleExpiresAt: now + Math.min(idleTtlSeconds, absoluteTtlSeconds) * 1_000,
+      expiresAt: now + absoluteTtlSeconds * 1_000,
+      userAgent: login.client.userAgent ?? null,
+      ip: login.client.ip,
+      deviceName: login.deviceName,
+    });
+    const excess = await store.endExcessSessions(sql, {
+      userId: login.userId,
+      newId: session.id,
+      keep: SESSIONS_PER_USER - 1,
+      now,
+    });
+    return { session, familySecret, endedIds: excess.map(({ id }) => id) };
+  }
+
+  /** The tokens of an opened session; called when its transaction is on disk. */
+  function grantOpened({ session, familySecret, endedIds }: OpenedSession): Grant {
+    forget(endedIds);
+    return grant(session, familySecret);
+  }
+
+  /** The session's current refresh token and a fresh access token. */
+  function grant(session: store.SessionRecord, familySecret: Buffer): Grant {
+    const access = tokens.signAccessToken({
+      userId: session.userId,
+      sessionId: session.id,
+      clientId: session.clientId,
+      amr: wordsOf(session.amr),
+      scope: session.scope,
+      authenticatedAt: Math.floor(session.authenticatedAt / 1_000),
+    });
+    return {
+      accessToken: access.text,
+      expiresAt: access.expiresAt * 1_000,
+      expiresInSeconds: tokens.accessTokenTtlSeconds,
+      refreshToken: tokens.refreshTokens.encode({
+        sessionId: session.id,
+        generation: session.generation,
+        familySecret,
+      }),
+      refreshExpiresAt: session.idleExpiresAt,
+      session: viewOf(session, session.id),
+    };
+  }
+
+  /**
+   * Spends a refresh token (RFC 9700 §4.14.2); rotation.ts explains the protocol.
+   *
+   * @throws AuthError `INVALID_REFRESH_TOKEN`; `UNAVAILABLE` when nothing was decided: the same token again.
+   */
+  async function refresh(text: string, client: Client): Promise<Grant> {
+    const token = decode(text);
+    if (token === undefined) throw new AuthError('INVALID_REFRESH_TOKEN');
+    // Before the token is spent: an answer that cannot be made must not cost it.
+    tokens.requireSigningKey();
+    // Twice, because another request may move the row between the statements of the first attempt.
+    const granted = (await spend(token, client)) ?? (await spend(token, client));
+    if (granted === undefined) throw new AuthError('UNAVAILABLE', { retryAfter: 1 });
+    return granted;
+  }
+
+  async function spend(token: SpendableToken, client: Client): Promise<Grant | undefined> {
+    const now = clock.now();
+    const rotated = await store.rotateGeneration(database, {
+      id: token.sessionId,
+      secretHash: token.secretHash,
+      generation: token.generation,
+      now,
+      burstLimit: now - windowMs,
+      idleExpiresAt: now + idleTtlSeconds * 1_000,
+      userAgent: client.userAgent ?? null,
+      ip: client.ip,
+    });
+    if (rotated !== undefined) {
+      if (rotated.skippedGenerations > 0) await recordSkip(rotated, client);
+      return grant(rotated, token.familySecret);
+    }
+
+    const session = await store.findSession(database, token.sessionId);
+    const verdict = judgeSpentToken(session, token, { now, windowMs });
+    switch (verdict) {
+      case 'moved':
+        return undefined;
+      case 'skewed':
+        throw new AuthError('UNAVAILABLE', {
+          retryAfter: 60,
+          cause: 'the session was rotated in the future',
+        });
+      case 'reuse':
+        await endReused(token, client);
+        break;
+      case 'retry':
+        if (session !== undefined) return grantRetry(session, token, client);
+    }
+    throw new AuthError('INVALID_REFRESH_TOKEN', { cause: verdict });
+  }
+
+  /** From elsewhere than the rotation it repeats, a retry may be a thief's: the trail says so. */
+  async function grantRetry(
+    session: store.SessionRecord,
+    token: SpendableToken,
+    client: Client,
+  ): Promise<Grant> {
+    const isElsewhere =
+      networkOf(session.ip ?? '') !== networkOf(client.ip) ||
+      session.userAgent !== (client.userAgent ?? null);
+    if (isElsewhere) {
+      await recordEvent(database, {
+        name: 'authn_token_retry',
+        outcome: 'success',
+        at: clock.now(),
+        userId: session.userId,
+        sessionId: session.id,
+        client,
+        details: { reason: 'other_client' },
+      });
+    }
+    return grant(session, token.familySecret);
+  }
+
+  /** Ends this session alone; the others of its owner are of other families (RT-3). */
+  async function endReused(token: SpendableToken, client: Client): Promise<void> {
+    const now = clock.now();
+    await database.transaction(async (sql) => {
+      const session = await store.endSession(sql, { id: token.sessionId, now, reason: 'reuse' });
+      if (session === undefined) return;
+      await recordEvent(sql, {
+        name: 'authn_token_reuse',
+        outcome: 'fail',
+        at: now,
+        userId: session.userId,
+        sessionId: session.id,
+        client,
+        details: { generation: token.generation },
+      });
+    });
+    forget([token.sessionId]);
+  }
+
+  function recordSkip(session: store.SessionRecord, client: Client): Promise<void> {
+    return recordEvent(database, {
+      name: 'authn_token_skip',
+      outcome: 'success',
+      at: clock.now(),
+      userId: session.userId,
+      sessionId: session.id,
+      client,
+      details: { skipped: session.skippedGenerations },
+    });
+  }
+
+  /**
+   * Ends sessions. With a live bearer, those of `scope`; with a refresh token alone its own session, whatever
+   * its generation, and none for an unknown one (RFC 7009 §2.2); with both, they must agree.
+   *
+   * @returns how many it ended.
+   */
+  async function logout(
+    bearer: AccessToken | AuthError,
+    { scope, refreshToken }: { scope: LogoutScope; refreshToken?: string | null | undefined },
+    client: Client,
+  ): Promise<number> {
+    const viewer = await authenticate(bearer).catch((refusal: unknown) => {
+      if (refusal instanceof AuthError && refusal.code === 'UNAUTHENTICATED') return refusal;
+      throw refusal;
+    });
+    if (viewer instanceof AuthError && (refreshToken == null || scope !== 'CURRENT')) throw viewer;
+
+    const token = refreshToken == null ? undefined : decode(refreshToken);
+    if (viewer instanceof AuthError) return token === undefined ? 0 : endByToken(token, client);
+    if (refreshToken != null && token?.sessionId !== viewer.sessionId) {
+      throw new AuthError('BAD_USER_INPUT', { field: 'input.refreshToken' });
+    }
+    return scope === 'CURRENT'
+      ? endOne(viewer, viewer.sessionId, { client, reason: 'logout' })
+      : endMany(viewer, scope, client);
+  }
+
+  async function endByToken(token: SpendableToken, client: Client): Promise<number> {
+    const session = await store.findSession(database, token.sessionId);
+    if (session === undefined || session.secretHash !== token.secretHash) return 0;
+    return endOne({ userId: session.userId, sessionId: session.id }, session.id, {
+      client,
+      reason: 'logout',
+    });
+  }
+
+  async function endOne(
+    viewer: Viewer,
+    id: string,
+    { client, reason }: { client: Client; reason: 'logout' | 'revoked' },
+  ): Promise<number> {
+    const now = clock.now();
+    const didEnd = await database.transaction(async (sql) => {
+      if ((await store.endSession(sql, { id, now, reason })) === undefined) return false;
+      await recordRevocation(sql, viewer, { client, now, details: { reason, session: id, count: 1 } });
+      return true;
+    });
+    forget([id]);
+    return didEnd ? 1 : 0;
+  }
+
+  async function endMany(viewer: Viewer, scope: 'OTHERS' | 'ALL', client: Client): Promise<number> {
+    const now = clock.now();
+    const exceptId = scope === 'ALL' ? '' : viewer.sessionId;
+    const rows = await database.transaction(async (sql) => {
+      const gone = await store.endSessionsOf(sql, { userId: viewer.userId, exceptId, now, reason: 'logout' });
+      await recordRevocation(sql, viewer, {
+        client,
+        now,
+        details: { reason: 'logout', scope, count: gone.length },
+      });
+      return gone;
+    });
+    forget(rows.map(({ id }) => id));
+    return rows.length;
+  }
+
+  function recordRevocation(
+    sql: Sql,
+    viewer: Viewer,
+    { client, now, details }: { client: Client; now: number; details: Record<string, string | number> },
+  ): Promise<void> {
+    return recordEvent(sql, {
+      name: 'authn_token_revoked',
+      outcome: 'success',
+      at: now,
+      userId: viewer.userId,
+      sessionId: viewer.sessionId,
+      client,
+      details,
+    });
+  }
+
+  /** The token with what its row is found by. */
+  function decode(text: string): SpendableToken | undefined {
+    const token = tokens.refreshTokens.decode(text);
+    return token && { ...token, secretHash: sha256(token.familySecret) };
+  }
+
+  return {
+    authenticate,
+    open,
+    grantOpened,
+    refresh,
+    logout,
+    forget,
+
+    /** Ends one of the viewer's own sessions; how many it ended. @throws AuthError `NOT_FOUND`. */
+    async revoke(viewer: Viewer, id: string, client: Client): Promise<number> {
+      const session = await store.findSession(database, id);
+      if (session?.userId !== viewer.userId) throw new AuthError('NOT_FOUND');
+      return endOne(viewer, id, { client, reason: 'revoked' });
+    },
+
+    /** Inside the transaction that changed the user's row; `forget` the ids once it is on disk (SES-4). */
+    async endAllOf(sql: Sql, userId: string, reason: 'password' | 'disabled'): Promise<string[]> {
+      const rows = await store.endSessionsOf(sql, { userId, exceptId: '', now: clock.now(), reason });
+      return rows.map(({ id }) => id);
+    },
+
+    /** Inside the transaction that deletes the user; `forget` the ids once it is on disk. */
+    async deleteAllOf(sql: Sql, userId: string): Promise<string[]> {
+      const rows = await store.deleteSessionsOf(sql, userId);
+      return rows.map(({ id }) => id);
+    },
+
+    /** The viewer's own session. */
+    async current(viewer: Viewer): Promise<SessionView> {
+      const session = await store.findSession(database, viewer.sessionId);
+      if (session === undefined) throw new AuthError('UNAUTHENTICATED', { reason: 'TOKEN_INVALID' });
+      return viewOf(session, session.id);
+    },
+
+    /** The live sessions of a user, the most recently used first. */
+    async listFor({ userId, sessionId }: Viewer): Promise<SessionView[]> {
+      const sessions = await store.listLiveSessions(database, { userId, now: clock.now() });
+      return sessions.map((session) => viewOf(session, sessionId));
+    },
+
+    /** Whose session a grant is of. */
+    ownerOf: ({ session }: Grant): Promise<UserView> =>
+      users.view({ userId: session.userId, sessionId: session.id }),
+
+    /** Deletes long-ended sessions, one bounded batch at a time; how many. */
+    async prune(): Promise<number> {
+      let total = 0;
+      for (;;) {
+        const endedBefore = clock.now() - KEEP_ENDED_MS;
+        const count = await store.deleteEndedSessions(database, { endedBefore, limit: PRUNE_BATCH });
+        total += count;
+        if (count < PRUNE_BATCH) return total;
+      }
+    },
+  };
+}
+
+type SpendableToken = RefreshToken & { readonly secretHash: string };
+
+function viewOf(session: store.SessionRecord, currentSessionId: string): SessionView {
+  return {
+    ...session,
+    amr: wordsOf(session.amr),
+    scope: wordsOf(session.scope),
+    current: session.id === currentSessionId,
+  };
+}
+
+function wordsOf(spaceSeparated: string): string[] {
+  return spaceSeparated.split(' ').filter((word) => word !== '');
+}

@@ -1,0 +1,190 @@
+import type { Sql } from '../../database/database.ts';
+import type { UserRecord } from '../users/store.ts';
+
+/** A row of `sessions`; moments are ms since 1970. */
+export interface SessionRecord {
+  readonly id: string;
+  readonly userId: string;
+  readonly clientId: string;
+  /** Space-separated, as in RFC 6749 §3.3. */
+  readonly scope: string;
+  /** Space-separated, RFC 8176 values. */
+  readonly amr: string;
+  /** SHA-256 of the family secret, which only the tokens hold. */
+  readonly secretHash: string;
+  /** Of the current refresh token. */
+  readonly generation: number;
+  /** How many generations the last rotation jumped over: above 0 after a failover that lost writes. */
+  readonly skippedGenerations: number;
+  readonly rotatedAt: number;
+  /** The generation that the latest burst of rotations began with, and when; rotation.ts says what for. */
+  readonly burstFrom: number;
+  readonly burstAt: number;
+  readonly createdAt: number;
+  readonly authenticatedAt: number;
+  readonly idleExpiresAt: number;
+  readonly expiresAt: number;
+  readonly revokedAt: number | null;
+  readonly userAgent: string | null;
+  readonly ip: string | null;
+  readonly deviceName: string | null;
+}
+
+export type EndReason = 'logout' | 'revoked' | 'reuse' | 'password' | 'disabled' | 'limit';
+
+const COLUMNS = `id, user_id AS "userId", client_id AS "clientId", scope, amr, secret_hash AS "secretHash",
+  generation, skipped_generations AS "skippedGenerations", rotated_at AS "rotatedAt",
+  burst_from AS "burstFrom", burst_at AS "burstAt",
+  created_at AS "createdAt", authenticated_at AS "authenticatedAt",
+  idle_expires_at AS "idleExpiresAt", expires_at AS "expiresAt", revoked_at AS "revokedAt",
+  user_agent AS "userAgent", ip, device_name AS "deviceName"`;
+
+const IS_LIVE = 'revoked_at IS NULL AND idle_expires_at > :now AND expires_at > :now';
+
+/** Begins at generation 0, in no burst. */
+export async function insertSession(
+  sql: Sql,
+  session: {
+    id: string;
+    userId: string;
+    clientId: string;
+    scope: string;
+    amr: string;
+    secretHash: string;
+    now: number;
+    idleExpiresAt: number;
+    expiresAt: number;
+    userAgent: string | null;
+    ip: string;
+    deviceName: string | null;
+  },
+): Promise<SessionRecord> {
+  const row = await sql.get<SessionRecord>(
+    `INSERT INTO sessions (id, user_id, client_id, scope, amr, secret_hash,
+       generation, skipped_generations, rotated_at, burst_from, burst_at,
+       created_at, authenticated_at, idle_expires_at, expires_at, user_agent, ip, device_name)
+     VALUES (:id, :userId, :clientId, :scope, :amr, :secretHash,
+       0, 0, :now, 0, 0,
+       :now, :now, :idleExpiresAt, :expiresAt, :userAgent, :ip, :deviceName)
+     RETURNING ${COLUMNS}`,
+    session,
+  );
+  if (row === undefined) throw new Error('INSERT … RETURNING answered no row');
+  return row;
+}
+
+/**
+ * The compare-and-swap that spends a refresh token; no row when the token may not be spent. `<=`, not `=`: after
+ * a failover to a replica that lost the last writes, an authentic later token moves the row forward instead of
+ * locking its owner out. A burst begins with the first rotation that is a window away from the last beginning.
+ */
+export function rotateGeneration(
+  sql: Sql,
+  rotation: {
+    id: string;
+    secretHash: string;
+    generation: number;
+    now: number;
+    burstLimit: number;
+    idleExpiresAt: number;
+    userAgent: string | null;
+    ip: string;
+  },
+): Promise<SessionRecord | undefined> {
+  return sql.get(
+    `UPDATE sessions SET
+       generation = :next,
+       skipped_generations = :generation - generation,
+       rotated_at = :now,
+       idle_expires_at = CASE WHEN expires_at < :idleExpiresAt THEN expires_at ELSE :idleExpiresAt END,
+       burst_from = CASE WHEN burst_at <= :burstLimit OR generation < :generation THEN :generation ELSE burst_from END,
+       burst_at = CASE WHEN burst_at <= :burstLimit OR generation < :generation THEN :now ELSE burst_at END,
+       user_agent = :userAgent,
+       ip = :ip
+     WHERE id = :id AND secret_hash = :secretHash AND generation <= :generation AND ${IS_LIVE}
+     RETURNING ${COLUMNS}`,
+    { ...rotation, next: rotation.generation + 1 },
+  );
+}
+
+export function findSession(sql: Sql, id: string): Promise<SessionRecord | undefined> {
+  return sql.get(`SELECT ${COLUMNS} FROM sessions WHERE id = :id`, { id });
+}
+
+/** The owner of a live session: one read answers both whether it lives and who asks. */
+export function findLiveSessionOwner(
+  sql: Sql,
+  session: { id: string; now: number },
+): Promise<UserRecord | undefined> {
+  return sql.get(
+    `SELECT users.id, email, name, password_hash AS "passwordHash", password_version AS "passwordVersion",
+       disabled_at AS "disabledAt", last_login_at AS "lastLoginAt",
+       users.created_at AS "createdAt", updated_at AS "updatedAt"
+     FROM sessions JOIN users ON users.id = sessions.user_id
+     WHERE sessions.id = :id AND ${IS_LIVE}`,
+    session,
+  );
+}
+
+export function listLiveSessions(sql: Sql, owner: { userId: string; now: number }): Promise<SessionRecord[]> {
+  return sql.all(
+    `SELECT ${COLUMNS} FROM sessions WHERE user_id = :userId AND ${IS_LIVE} ORDER BY rotated_at DESC, id`,
+    owner,
+  );
+}
+
+/** The end of one session; no row when it had ended before. */
+export function endSession(
+  sql: Sql,
+  end: { id: string; now: number; reason: EndReason },
+): Promise<{ id: string; userId: string } | undefined> {
+  return sql.get(
+    `UPDATE sessions SET revoked_at = :now, revoked_reason = :reason WHERE id = :id AND ${IS_LIVE}
+     RETURNING id, user_id AS "userId"`,
+    end,
+  );
+}
+
+/** The end of all live sessions of a user but one; `exceptId` is '' for all. */
+export function endSessionsOf(
+  sql: Sql,
+  end: { userId: string; exceptId: string; now: number; reason: EndReason },
+): Promise<{ id: string }[]> {
+  return sql.all(
+    `UPDATE sessions SET revoked_at = :now, revoked_reason = :reason
+     WHERE user_id = :userId AND id <> :exceptId AND ${IS_LIVE} RETURNING id`,
+    end,
+  );
+}
+
+/** Ends what is over the limit: never-refreshed sessions first, then the least recently refreshed. */
+export function endExcessSessions(
+  sql: Sql,
+  excess: { userId: string; newId: string; keep: number; now: number },
+): Promise<{ id: string }[]> {
+  return sql.all(
+    `UPDATE sessions SET revoked_at = :now, revoked_reason = 'limit'
+     WHERE id IN (
+       SELECT id FROM sessions WHERE user_id = :userId AND id <> :newId AND ${IS_LIVE}
+       ORDER BY CASE WHEN generation = 0 THEN 1 ELSE 0 END, rotated_at DESC, id
+       LIMIT 1000000 OFFSET :keep)
+     RETURNING id`,
+    excess,
+  );
+}
+
+export function deleteSessionsOf(sql: Sql, userId: string): Promise<{ id: string }[]> {
+  return sql.all('DELETE FROM sessions WHERE user_id = :userId RETURNING id', { userId });
+}
+
+/** One bounded batch of sessions that ended before `endedBefore`. */
+export function deleteEndedSessions(
+  sql: Sql,
+  batch: { endedBefore: number; limit: number },
+): Promise<number> {
+  return sql.run(
+    `DELETE FROM sessions WHERE id IN (
+       SELECT id FROM sessions WHERE expires_at < :endedBefore OR revoked_at < :endedBefore LIMIT :limit)`,
+    batch,
+  );
+}

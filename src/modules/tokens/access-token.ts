@@ -1,0 +1,163 @@
+import type { KeyObject } from 'node:crypto';
+import { randomUUID } from 'node:crypto';
+import jwt from 'jsonwebtoken';
+import { AuthError } from '../../errors.ts';
+
+/** RFC 9068 §2.1: what keeps other JWTs from passing for access tokens. */
+const TYPE = 'at+jwt';
+const MAX_LENGTH = 8 * 1024;
+/** FAPI 2.0 §5.3.2.1: accept clocks up to 10 s off, refuse tokens from 60 s in the future. */
+export const CLOCK_TOLERANCE_SECONDS = 10;
+const FUTURE_LIMIT_SECONDS = 60;
+/** RFC 6750 §5.3: one hour or less. */
+export const MAX_LIFETIME_SECONDS = 60 * 60;
+/** Parameters that let a header bring its own key or change what is signed (RFC 8725 §3.10, RFC 7515 §4.1.11). */
+const REFUSED_PARAMETERS = ['crit', 'b64', 'jwk', 'jku', 'x5u', 'x5c', 'x5t', 'x5t#S256', 'zip'];
+
+/** A key that tokens are verified with, bound to one algorithm (RFC 8725 §3.1). */
+export interface VerificationKey {
+  readonly kid: string;
+  readonly algorithm: 'ES256';
+  readonly publicKey: KeyObject;
+}
+
+export interface SigningKey extends VerificationKey {
+  readonly privateKey: KeyObject;
+}
+
+/** What an access token says, once it is proven. Moments are seconds since 1970, as in the claims. */
+export interface AccessToken {
+  readonly id: string;
+  readonly userId: string;
+  readonly sessionId: string;
+  readonly clientId: string;
+  readonly amr: readonly string[];
+  readonly scope: string;
+  readonly issuedAt: number;
+  readonly expiresAt: number;
+  readonly authenticatedAt: number;
+}
+
+/** Whom tokens are from and for; both are compared exactly. */
+export interface Parties {
+  readonly issuer: string;
+  readonly audience: string;
+}
+
+/** A JWT of RFC 9068's profile. */
+export function signAccessToken(token: Omit<AccessToken, 'id'>, key: SigningKey, parties: Parties): string {
+  const claims = {
+    iss: parties.issuer,
+    sub: token.userId,
+    aud: parties.audience,
+    exp: token.expiresAt,
+    iat: token.issuedAt,
+    jti: randomUUID(),
+    sid: token.sessionId,
+    client_id: token.clientId,
+    auth_time: token.authenticatedAt,
+    amr: token.amr,
+    scope: token.scope,
+  };
+  return jwt.sign(claims, key.privateKey, {
+    algorithm: key.algorithm,
+    keyid: key.kid,
+    header: { typ: TYPE, alg: key.algorithm },
+  });
+}
+
+/**
+ * The only door for access tokens. jsonwebtoken checks the signature, the issuer and the audience; everything it
+ * is lax about (types, lifetimes, spelling, header parameters) is checked here. A token is judged expired only
+ * when all else about it holds.
+ *
+ * @throws AuthError `UNAUTHENTICATED` with reason `TOKEN_EXPIRED` or `TOKEN_INVALID`.
+ */
+export function checkAccessToken(
+  text: string,
+  options: { findKey: (kid: string) => VerificationKey | undefined; nowSeconds: number } & Parties,
+): AccessToken {
+  if (text.length > MAX_LENGTH) throw invalid();
+  const segments = text.split('.');
+  if (segments.length !== 3 || !segments.every(isCanonical)) throw invalid();
+
+  const header = parseObject(segments[0] ?? '');
+  if (header.typ !== TYPE || typeof header.kid !== 'string') throw invalid();
+  if (REFUSED_PARAMETERS.some((parameter) => parameter in header)) throw invalid();
+  const key = options.findKey(header.kid);
+  if (key === undefined || header.alg !== key.algorithm) throw invalid();
+
+  try {
+    jwt.verify(text, key.publicKey, {
+      algorithms: [key.algorithm],
+      issuer: options.issuer,
+      audience: options.audience,
+      clockTimestamp: options.nowSeconds,
+      clockTolerance: CLOCK_TOLERANCE_SECONDS,
+      ignoreExpiration: true,
+    });
+  } catch (cause) {
+    throw invalid(cause);
+  }
+  const token = readClaims(parseObject(segments[1] ?? ''), options);
+  if (options.nowSeconds >= token.expiresAt + CLOCK_TOLERANCE_SECONDS) {
+    throw new AuthError('UNAUTHENTICATED', { reason: 'TOKEN_EXPIRED' });
+  }
+  return token;
+}
+
+function readClaims(
+  claims: Record<string, unknown>,
+  { nowSeconds, ...parties }: { nowSeconds: number } & Parties,
+): AccessToken {
+  const { iss, sub, aud, exp, iat, nbf, jti, sid, client_id, auth_time, amr, scope } = claims;
+  // RFC 9068 §4: `aud` could be a list with other services in it; ours names this one alone.
+  if (iss !== parties.issuer || aud !== parties.audience) throw invalid();
+  if (!isText(sub) || !isText(jti) || !isText(sid) || !isText(client_id) || typeof scope !== 'string')
+    throw invalid();
+  if (!isSeconds(exp) || !isSeconds(iat) || !isSeconds(auth_time) || !(nbf === undefined || isSeconds(nbf)))
+    throw invalid();
+  if (!Array.isArray(amr) || !amr.every(isText)) throw invalid();
+  if (exp <= iat || exp - iat > MAX_LIFETIME_SECONDS) throw invalid();
+  if (Math.max(iat, nbf ?? iat) >= nowSeconds + FUTURE_LIMIT_SECONDS) throw invalid();
+  return {
+    id: jti,
+    userId: sub,
+    sessionId: sid,
+    clientId: client_id,
+    amr,
+    scope,
+    issuedAt: iat,
+    expiresAt: exp,
+    authenticatedAt: auth_time,
+  };
+}
+
+/** RFC 7515 §2: other spellings of the same bytes are not the token (the last character has bits to spare). */
+function isCanonical(segment: string): boolean {
+  return segment !== '' && Buffer.from(segment, 'base64url').toString('base64url') === segment;
+}
+
+/** A JSON object without a prototype, so that no claim is ever inherited. */
+function parseObject(segment: string): Record<string, unknown> {
+  let value: unknown;
+  try {
+    value = JSON.parse(Buffer.from(segment, 'base64url').toString('utf8'));
+  } catch {
+    throw invalid();
+  }
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) throw invalid();
+  return Object.assign(Object.create(null), value) as Record<string, unknown>;
+}
+
+function isText(value: unknown): value is string {
+  return typeof value === 'string' && value !== '';
+}
+
+function isSeconds(value: unknown): value is number {
+  return Number.isSafeInteger(value) && (value as number) > 0;
+}
+
+function invalid(cause?: unknown): AuthError {
+  return new AuthError('UNAUTHENTICATED', { reason: 'TOKEN_INVALID', cause });
+}

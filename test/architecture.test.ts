@@ -1,0 +1,163 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { dirname, join, normalize } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { describe, expect, it } from '@jest/globals';
+import { buildASTSchema, isEnumType, isInputObjectType, isObjectType, parse } from 'graphql';
+import { ERRORS } from '../src/errors.ts';
+import { publicFields } from '../src/graphql/guard.ts';
+import { readTypeDefs } from '../src/graphql/type-defs.ts';
+
+const SRC = fileURLToPath(new URL('../src/', import.meta.url));
+
+/** From the lowest module to the highest: each may know those before it. */
+const ORDER = ['audit', 'users', 'tokens', 'passwords', 'sessions', 'login', 'account', 'admin'];
+
+/** Leaves that anyone may import: they know nothing of the domain but its words. */
+const LEAVES = ['errors', 'client', 'clock', 'label', 'logger'];
+
+interface Import {
+  readonly from: string;
+  readonly to: string;
+  readonly typeOnly: boolean;
+}
+
+const files = readdirSync(SRC, { recursive: true, encoding: 'utf8' })
+  .filter((name) => name.endsWith('.ts'))
+  .map((name) => name.replace(/\.ts$/, ''));
+
+function source(file: string): string {
+  return readFileSync(join(SRC, `${file}.ts`), 'utf8');
+}
+
+function importsOf(file: string): Import[] {
+  const found = source(file).matchAll(
+    /(?:import|export)\s+(type\s)?(?:[^'"]*?\sfrom\s+)?['"](\.[^'"]+)['"]|import\(\s*['"](\.[^'"]+)['"]/g,
+  );
+  return [...found].map((match) => ({
+    from: file,
+    to: normalize(join(dirname(file), match[2] ?? match[3] ?? '')).replace(/\.ts$/, ''),
+    typeOnly: match[1] !== undefined,
+  }));
+}
+
+const imports = files.flatMap(importsOf);
+
+function moduleOf(file: string): string | undefined {
+  return /^modules\/([^/]+)\//.exec(file)?.[1];
+}
+
+/** The rules of who may import what; `undefined` when an import is in order, else what is wrong with it. */
+function verdictOn({ from, to, typeOnly }: Import): string | undefined {
+  const is = (pattern: RegExp) => pattern.test(to);
+  const leaf = LEAVES.includes(to);
+  const [ownModule, otherModule] = [moduleOf(from), moduleOf(to)];
+  const allowed = (...patterns: RegExp[]) => (leaf || patterns.some(is) ? undefined : `${from} → ${to}`);
+
+  if (ownModule !== undefined) {
+    if (otherModule !== undefined && ORDER.indexOf(otherModule) > ORDER.indexOf(ownModule))
+      return `${from} ↑ ${to}`;
+    if (from.endsWith('/resolvers'))
+      return allowed(new RegExp(`^modules/${ownModule}/`), /^context$/, /^graphql\/generated$/);
+    if (from.endsWith('/store')) return allowed(/^database\/database$/, /\/store$/);
+    if (otherModule === ownModule) return is(/\/resolvers$/) ? `${from} → ${to}` : undefined;
+    return allowed(
+      /^modules\/[^/]+\/(service|store|access-token|refresh-token)$/,
+      /^crypto\//,
+      /^database\/database$/,
+    );
+  }
+  if (from.startsWith('crypto/') || from.startsWith('database/') || LEAVES.includes(from)) {
+    return allowed(new RegExp(`^${dirname(from)}/`));
+  }
+  if (from === 'context') return allowed(/^modules\/[^/]+\/service$/, /^modules\/tokens\/access-token$/);
+  if (from === 'graphql/generated') return typeOnly ? undefined : `${from} → ${to}`;
+  if (from.startsWith('graphql/')) return allowed(/^graphql\//, /^context$/, /^modules\/[^/]+\/service$/);
+  if (from.startsWith('http/')) {
+    return allowed(/^http\//, /^graphql\//, /^context$/, /^config$/, /^modules\/[^/]+\/service$/);
+  }
+  if (from === 'app')
+    return is(/^(main|cli\/|database\/(sqlite|postgres|open))/) ? `${from} → ${to}` : undefined;
+  if (from === 'main' || from.startsWith('cli/'))
+    return is(/^(modules\/[^/]+\/store|graphql)/) ? `${from} → ${to}` : undefined;
+  return is(/^(app|main|cli\/|modules\/|http\/|graphql\/)/) ? `${from} → ${to}` : undefined;
+}
+
+describe('the architecture', () => {
+  it('sees imports at all', () => {
+    expect(imports.length).toBeGreaterThan(60);
+    expect(imports).toContainEqual({
+      from: 'modules/login/resolvers',
+      to: 'modules/login/service',
+      typeOnly: true,
+    });
+  });
+
+  it('imports downwards only', () => {
+    expect(imports.map(verdictOn).filter((verdict) => verdict !== undefined)).toEqual([]);
+  });
+
+  it.each([
+    { from: 'modules/users/store', to: 'modules/users/service', typeOnly: false },
+    { from: 'modules/users/service', to: 'modules/login/service', typeOnly: true },
+    { from: 'modules/login/resolvers', to: 'modules/sessions/store', typeOnly: false },
+    { from: 'crypto/seal', to: 'modules/tokens/service', typeOnly: false },
+    { from: 'http/server', to: 'modules/users/store', typeOnly: false },
+    { from: 'app', to: 'main', typeOnly: false },
+  ])('would refuse $from → $to', (wrong) => {
+    expect(verdictOn(wrong)).toBeDefined();
+  });
+
+  it('knows the place of every module', () => {
+    const folders = readdirSync(join(SRC, 'modules'));
+    expect(folders.sort()).toEqual([...ORDER].sort());
+  });
+
+  it('says `process` in main and the commands only', () => {
+    const others = files.filter((file) => file !== 'main' && !file.startsWith('cli/'));
+    expect(others.filter((file) => /\bprocess\.[a-z]|node:process/.test(source(file)))).toEqual([]);
+  });
+
+  it('has no default exports, no index files and no classes but errors', () => {
+    const text = files.map((file) => [file, source(file)] as const);
+    expect(text.filter(([, code]) => /^export default/m.test(code))).toEqual([]);
+    expect(files.filter((file) => file.endsWith('index'))).toEqual([]);
+    expect(text.filter(([, code]) => /^(export )?class (?!\w+ extends \w*Error)/m.test(code))).toEqual([]);
+  });
+});
+
+describe('the schema', () => {
+  const schema = buildASTSchema(parse(readTypeDefs()));
+
+  it('has these open doors and no other (GQL-8)', () => {
+    expect(publicFields(schema)).toEqual([
+      'Mutation.login',
+      'Mutation.logout',
+      'Mutation.refreshToken',
+      'Mutation.register',
+    ]);
+  });
+
+  it('publishes every code there is, and no other', () => {
+    const type = schema.getType('ErrorCode');
+    const values = isEnumType(type) ? type.getValues().map(({ name }) => name) : [];
+    expect(values.sort()).toEqual(Object.keys(ERRORS).sort());
+  });
+
+  it('describes every type, field, argument and value', () => {
+    const silent: string[] = [];
+    for (const type of Object.values(schema.getTypeMap())) {
+      if (type.name.startsWith('__')) continue;
+      if (!type.description) silent.push(type.name);
+      if (isObjectType(type) || isInputObjectType(type)) {
+        for (const field of Object.values(type.getFields()))
+          if (!field.description) silent.push(`${type.name}.${field.name}`);
+      }
+      if (isEnumType(type)) {
+        for (const value of type.getValues())
+          if (!value.description) silent.push(`${type.name}.${value.name}`);
+      }
+    }
+    const builtIn = ['String', 'Boolean', 'Int', 'Float', 'ID'];
+    expect(silent.filter((name) => !builtIn.includes(name))).toEqual([]);
+  });
+});

@@ -1,0 +1,241 @@
+import { expect, it } from '@jest/globals';
+import {
+  CHANGE_PASSWORD,
+  DELETE_ME,
+  LOGIN,
+  login,
+  ME,
+  REGISTER,
+  refresh,
+  register,
+  UPDATE_ME,
+} from '../support/documents.ts';
+import { eventsOf } from '../support/events.ts';
+import { describeApp, PASSWORD } from '../support/start-app.ts';
+
+const NEW_PASSWORD = 'another horse altogether';
+
+describeApp('register', (start) => {
+  it('creates an account and logs it in', async () => {
+    const app = await start();
+    const input = { email: ' Ada@Example.com ', password: PASSWORD, name: 'Ada' };
+    const { data } = await app.send(REGISTER, { input });
+    expect(data.register.verificationRequired).toBe(false);
+    expect(data.register.auth.user).toMatchObject({
+      email: 'Ada@Example.com',
+      name: 'Ada',
+      createdAt: '2027-01-01T00:00:00.000Z',
+      updatedAt: '2027-01-01T00:00:00.000Z',
+    });
+    const me = await app.send(ME, {}, { token: data.register.auth.accessToken });
+    expect(me.data.me).toEqual(data.register.auth.user);
+    expect(await eventsOf(app)).toContainEqual(
+      expect.objectContaining({
+        name: 'user_created',
+        userId: me.data.me.id,
+        sessionId: data.register.auth.session.id,
+      }),
+    );
+  });
+
+  it('stores argon2id at m=19456, t=2, p=1 with a 16-byte salt and a 32-byte tag (PW-1)', async () => {
+    const app = await start();
+    await register(app);
+    const row = await app.database.get<{ phc: string }>('SELECT password_hash AS phc FROM users');
+    const [, id, version, parameters, salt, tag] = row?.phc.split('$') ?? [];
+    expect([id, version, parameters]).toEqual(['argon2id', 'v=19', 'm=19456,t=2,p=1']);
+    expect([salt, tag].map((text) => Buffer.from(text ?? '', 'base64').length)).toEqual([16, 32]);
+  });
+
+  it('gives one account to many who register one address at once, however it is spelled (LOG-9)', async () => {
+    const app = await start();
+    const spellings = ['ada@example.com', 'ADA@example.com', 'ada@EXAMPLE.com', ' Ada@Example.com'];
+    const answers = await Promise.all(
+      spellings.map((email) => app.send(REGISTER, { input: { email, password: PASSWORD } })),
+    );
+    expect(answers.map(({ code }) => code).sort()).toEqual([
+      'EMAIL_TAKEN',
+      'EMAIL_TAKEN',
+      'EMAIL_TAKEN',
+      'OK',
+    ]);
+    expect(await app.database.all('SELECT id FROM users')).toHaveLength(1);
+    expect(await app.database.all('SELECT id FROM sessions')).toHaveLength(1);
+  });
+
+  it.each([
+    ['x'.repeat(14), 'TOO_SHORT'],
+    ['🔑'.repeat(14), 'TOO_SHORT'],
+    ['x'.repeat(129), 'TOO_LONG'],
+    [`${'x'.repeat(20)}\ud800`, 'MALFORMED'],
+  ])('refuses the password %j (PW-4)', async (password, reason) => {
+    const app = await start();
+    const { errors, body } = await app.send(REGISTER, { input: { email: 'ada@example.com', password } });
+    expect(errors?.[0]?.extensions).toEqual({ code: 'WEAK_PASSWORD', reason, minLength: 15 });
+    expect(body).not.toContain(password);
+  });
+
+  it.each(['x'.repeat(15), '🔑'.repeat(128), ' '.repeat(20), 'пароль без правил', 'a\u0000b'.repeat(10)])(
+    'takes the password %j whole (PW-4)',
+    async (password) => {
+      const app = await start();
+      expect((await app.send(REGISTER, { input: { email: 'ada@example.com', password } })).code).toBe('OK');
+      expect((await app.send(LOGIN, { input: { email: 'ada@example.com', password } })).code).toBe('OK');
+      const shorter = [...password].slice(0, -1).join('');
+      expect((await app.send(LOGIN, { input: { email: 'ada@example.com', password: shorter } })).code).toBe(
+        'INVALID_CREDENTIALS',
+      );
+    },
+  );
+
+  it('is refused where registration is closed', async () => {
+    const app = await start({ config: { registration: 'closed' } });
+    const input = { email: 'ada@example.com', password: PASSWORD };
+    expect((await app.send(REGISTER, { input })).code).toBe('REGISTRATION_CLOSED');
+    expect(await app.database.all('SELECT id FROM users')).toEqual([]);
+  });
+});
+
+describeApp('changePassword', (start) => {
+  const change = (newPassword = NEW_PASSWORD, currentPassword = PASSWORD) => ({
+    input: { currentPassword, newPassword },
+  });
+
+  it('ends every session, its own too, and begins a new one (PW-7, SES-4)', async () => {
+    const app = await start();
+    const mine = await register(app);
+    const other = await login(app, { deviceName: 'phone' });
+    const { data } = await app.send(CHANGE_PASSWORD, change(), { token: mine.accessToken });
+    const next = data.changePassword;
+    expect(next.session.id).not.toBe(mine.session.id);
+    for (const { accessToken, refreshToken } of [mine, other]) {
+      expect((await app.send(ME, {}, { token: accessToken })).code).toBe('UNAUTHENTICATED');
+      expect((await refresh(app, refreshToken)).code).toBe('INVALID_REFRESH_TOKEN');
+    }
+    expect((await app.send(ME, {}, { token: next.accessToken })).code).toBe('OK');
+    expect((await refresh(app, next.refreshToken)).code).toBe('OK');
+    expect((await app.send(LOGIN, { input: { email: 'ada@example.com', password: PASSWORD } })).code).toBe(
+      'INVALID_CREDENTIALS',
+    );
+    expect((await login(app, { password: NEW_PASSWORD })).user.id).toBe(mine.user.id);
+    expect(await eventsOf(app, 'authn_password_change')).toHaveLength(1);
+  });
+
+  it('keeps the name of the device', async () => {
+    const app = await start();
+    await register(app);
+    const { accessToken } = await login(app, { deviceName: 'phone' });
+    const { data } = await app.send(CHANGE_PASSWORD, change(), { token: accessToken });
+    expect(data.changePassword.session.deviceName).toBe('phone');
+  });
+
+  it('needs the current password and a good new one, and changes nothing otherwise (PW-7)', async () => {
+    const app = await start();
+    const { accessToken } = await register(app);
+    const token = { token: accessToken };
+    expect((await app.send(CHANGE_PASSWORD, change(NEW_PASSWORD, 'wrong'), token)).code).toBe(
+      'INVALID_CREDENTIALS',
+    );
+    expect((await app.send(CHANGE_PASSWORD, change('short'), token)).code).toBe('WEAK_PASSWORD');
+    expect((await app.send(CHANGE_PASSWORD, change())).code).toBe('UNAUTHENTICATED');
+    expect((await login(app)).user.email).toBe('ada@example.com');
+    expect((await app.send(ME, {}, token)).code).toBe('OK');
+  });
+
+  it('lets one of two at once win', async () => {
+    const app = await start();
+    const { accessToken } = await register(app);
+    const answers = await Promise.all(
+      ['the first new password', 'the second new password'].map((password) =>
+        app.send(CHANGE_PASSWORD, change(password), { token: accessToken }),
+      ),
+    );
+    expect(answers.map(({ code }) => code).sort()).toEqual(['INVALID_CREDENTIALS', 'OK']);
+    expect(await app.database.all('SELECT id FROM sessions WHERE revoked_at IS NULL')).toHaveLength(1);
+  });
+});
+
+describeApp('updateMe', (start) => {
+  it('changes the name, leaves it when it is left out, and removes it with null', async () => {
+    const app = await start();
+    const { accessToken } = await register(app);
+    const update = async (input: object) =>
+      (await app.send(UPDATE_ME, { input }, { token: accessToken })).data.updateMe;
+    app.clock.travel(5_000);
+    expect(await update({ name: ' Ada Lovelace ' })).toMatchObject({
+      name: 'Ada Lovelace',
+      updatedAt: '2027-01-01T00:00:05.000Z',
+    });
+    expect((await update({})).name).toBe('Ada Lovelace');
+    expect((await update({ name: null })).name).toBeNull();
+    expect(await eventsOf(app, 'user_updated')).toHaveLength(2);
+  });
+
+  it('refuses a name of 101 characters', async () => {
+    const app = await start();
+    const { accessToken } = await register(app);
+    const { errors } = await app.send(
+      UPDATE_ME,
+      { input: { name: 'x'.repeat(101) } },
+      { token: accessToken },
+    );
+    expect(errors?.[0]?.extensions).toEqual({ code: 'BAD_USER_INPUT', field: 'input.name' });
+  });
+});
+
+describeApp('deleteMe', (start) => {
+  it('deletes the account with its sessions, and frees the address', async () => {
+    const app = await start();
+    const { accessToken, refreshToken, user } = await register(app);
+    const { data } = await app.send(DELETE_ME, { input: { password: PASSWORD } }, { token: accessToken });
+    expect(data.deleteMe).toEqual({ id: user.id });
+    expect((await app.send(ME, {}, { token: accessToken })).code).toBe('UNAUTHENTICATED');
+    expect((await refresh(app, refreshToken)).code).toBe('INVALID_REFRESH_TOKEN');
+    expect((await register(app)).user.id).not.toBe(user.id);
+    const [event] = await eventsOf(app, 'user_deleted');
+    expect(event).toMatchObject({ userId: user.id });
+  });
+
+  it('needs the password', async () => {
+    const app = await start();
+    const { accessToken } = await register(app);
+    const answer = await app.send(DELETE_ME, { input: { password: 'wrong' } }, { token: accessToken });
+    expect(answer.code).toBe('INVALID_CREDENTIALS');
+    expect((await app.send(ME, {}, { token: accessToken })).code).toBe('OK');
+  });
+});
+
+describeApp('the operator', (start) => {
+  it('disables an account, which ends its sessions, and enables it again (SES-4)', async () => {
+    const app = await start();
+    const { accessToken, refreshToken } = await register(app);
+    await app.admin.disable('ADA@example.com');
+    expect((await app.send(ME, {}, { token: accessToken })).code).toBe('UNAUTHENTICATED');
+    expect((await refresh(app, refreshToken)).code).toBe('INVALID_REFRESH_TOKEN');
+    await app.admin.enable('ada@example.com');
+    expect((await refresh(app, refreshToken)).code).toBe('INVALID_REFRESH_TOKEN');
+    expect((await login(app)).user.email).toBe('ada@example.com');
+  });
+
+  it('sets a password, which ends the sessions of the old one', async () => {
+    const app = await start();
+    const { accessToken } = await register(app);
+    await app.admin.setPassword('ada@example.com', NEW_PASSWORD);
+    expect((await app.send(ME, {}, { token: accessToken })).code).toBe('UNAUTHENTICATED');
+    expect((await login(app, { password: NEW_PASSWORD })).user.email).toBe('ada@example.com');
+  });
+
+  it('creates and lists accounts, one an address', async () => {
+    const app = await start();
+    await app.admin.createUser({ email: 'ada@example.com', password: PASSWORD, name: 'Ada' });
+    await expect(
+      app.admin.createUser({ email: 'ADA@example.com', password: PASSWORD }),
+    ).rejects.toMatchObject({
+      code: 'EMAIL_TAKEN',
+    });
+    await expect(app.admin.disable('eve@example.com')).rejects.toMatchObject({ code: 'NOT_FOUND' });
+    const users = [];
+    for await (const user of app.admin.listUsers()) users.push(user.email);
+    expect(users).toEqual(['ada@example.com']);
+  });
+});

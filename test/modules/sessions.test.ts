@@ -1,0 +1,230 @@
+import { expect, it } from '@jest/globals';
+import {
+  LOGIN,
+  LOGOUT,
+  login,
+  ME,
+  REVOKE,
+  refresh,
+  refreshed,
+  register,
+  SESSIONS,
+} from '../support/documents.ts';
+import { eventsOf } from '../support/events.ts';
+import { describeApp, PASSWORD, startApp } from '../support/start-app.ts';
+
+const DAY_MS = 86_400_000;
+
+describeApp('sessions', (start, engine) => {
+  it('are listed for their owner alone, the most recently used first (SES-2)', async () => {
+    const app = await start();
+    const first = await register(app);
+    app.clock.travel(1_000);
+    const second = await login(app, { deviceName: 'phone' });
+    await register(app, 'eve@example.com');
+    app.clock.travel(1_000);
+    await refreshed(app, first.refreshToken, { ip: '198.51.100.9', userAgent: 'laptop/2' });
+
+    const { data } = await app.send(SESSIONS, {}, { token: second.accessToken });
+    expect(data.sessions).toEqual([
+      {
+        id: first.session.id,
+        current: false,
+        deviceName: null,
+        ip: '198.51.100.9',
+        userAgent: 'laptop/2',
+        lastUsedAt: '2027-01-01T00:00:02.000Z',
+      },
+      expect.objectContaining({ id: second.session.id, current: true, deviceName: 'phone' }),
+    ]);
+  });
+
+  it('say which one asks, also inside the answer that opened it', async () => {
+    const app = await start();
+    const { session, accessToken } = await register(app);
+    const answer = await app.send(
+      'mutation Login($input: LoginInput!) { login(input: $input) { session { id } user { sessions { id current } } } }',
+      { input: { email: 'ada@example.com', password: PASSWORD } },
+      { token: accessToken },
+    );
+    const { login: opened } = answer.data;
+    expect(opened.user.sessions).toContainEqual({ id: opened.session.id, current: true });
+    expect(opened.user.sessions).toContainEqual({ id: session.id, current: false });
+    const mine = await app.send(
+      '{ session { id current } me { sessions { id current } } }',
+      {},
+      { token: accessToken },
+    );
+    expect(mine.data.session).toEqual({ id: session.id, current: true });
+    expect(mine.data.me.sessions).toContainEqual({ id: session.id, current: true });
+  });
+
+  it('end one by one, and only the owner’s own (SES-2)', async () => {
+    const app = await start();
+    const first = await register(app);
+    const second = await login(app);
+    const eve = await register(app, 'eve@example.com');
+
+    const revoke = (id: string, token: string) => app.send(REVOKE, { input: { id } }, { token });
+    expect((await revoke(second.session.id, eve.accessToken)).code).toBe('NOT_FOUND');
+    expect((await revoke('no-such-session', first.accessToken)).code).toBe('NOT_FOUND');
+    expect((await revoke(second.session.id, first.accessToken)).data.revokeSession).toEqual({
+      revokedSessions: 1,
+    });
+    expect((await revoke(second.session.id, first.accessToken)).data.revokeSession).toEqual({
+      revokedSessions: 0,
+    });
+    expect((await app.send(ME, {}, { token: second.accessToken })).code).toBe('UNAUTHENTICATED');
+    expect((await refresh(app, second.refreshToken)).code).toBe('INVALID_REFRESH_TOKEN');
+    expect((await app.send(ME, {}, { token: first.accessToken })).code).toBe('OK');
+  });
+
+  it.each([
+    [undefined, 1, ['UNAUTHENTICATED', 'OK']],
+    ['CURRENT', 1, ['UNAUTHENTICATED', 'OK']],
+    ['OTHERS', 1, ['OK', 'UNAUTHENTICATED']],
+    ['ALL', 2, ['UNAUTHENTICATED', 'UNAUTHENTICATED']],
+  ])(
+    'end by logout with scope %s, their access tokens at once (AT-9, SES-4)',
+    async (scope, count, after) => {
+      const app = await start();
+      const first = await register(app);
+      const second = await login(app);
+      const eve = await register(app, 'eve@example.com');
+      const input = scope === undefined ? undefined : { input: { scope } };
+      expect((await app.send(LOGOUT, input, { token: first.accessToken })).data.logout).toEqual({
+        revokedSessions: count,
+      });
+      const codes = [first, second].map(
+        async (auth) => (await app.send(ME, {}, { token: auth.accessToken })).code,
+      );
+      expect(await Promise.all(codes)).toEqual(after);
+      expect((await app.send(ME, {}, { token: eve.accessToken })).code).toBe('OK');
+      expect(await eventsOf(app, 'authn_token_revoked')).toHaveLength(1);
+    },
+  );
+
+  it('end by a refresh token alone, whatever its generation and the bearer header, and twice is none (RT-8)', async () => {
+    const app = await start();
+    const first = await register(app);
+    const second = await login(app);
+    await refreshed(app, first.refreshToken);
+    app.clock.travel(3_600_000);
+    const logout = (refreshToken: string, token?: string) =>
+      app.send(LOGOUT, { input: { refreshToken } }, { token });
+    expect((await logout(first.refreshToken, first.accessToken)).data.logout.revokedSessions).toBe(1);
+    expect((await logout(first.refreshToken)).data.logout.revokedSessions).toBe(0);
+    expect((await logout('lkr_nonsense')).data.logout.revokedSessions).toBe(0);
+    expect((await refresh(app, second.refreshToken)).code).toBe('OK');
+  });
+
+  it('are not ended by a bearer and a refresh token that disagree', async () => {
+    const app = await start();
+    const first = await register(app);
+    const second = await login(app);
+    const both = (refreshToken: string) =>
+      app.send(LOGOUT, { input: { refreshToken } }, { token: first.accessToken });
+    for (const other of [second.refreshToken, 'lkr_nonsense']) {
+      expect((await both(other)).errors?.[0]?.extensions).toEqual({
+        code: 'BAD_USER_INPUT',
+        field: 'input.refreshToken',
+      });
+    }
+    expect((await both(first.refreshToken)).data.logout.revokedSessions).toBe(1);
+    expect((await refresh(app, second.refreshToken)).code).toBe('OK');
+  });
+
+  it('need a bearer token for the wider scopes of logout', async () => {
+    const app = await start();
+    const { refreshToken } = await register(app);
+    for (const scope of ['OTHERS', 'ALL']) {
+      expect((await app.send(LOGOUT, { input: { scope, refreshToken } })).code).toBe('UNAUTHENTICATED');
+    }
+    const bare = await app.send(LOGOUT);
+    expect(bare.errors?.[0]?.extensions).toEqual({ code: 'UNAUTHENTICATED', reason: 'TOKEN_MISSING' });
+  });
+
+  it('that ended elsewhere stop working within a second in every other process (AT-9)', async () => {
+    const app = await start();
+    const other = await startApp({
+      engine,
+      database: app.database,
+      clock: app.clock,
+      config: { secrets: app.config.secrets },
+    });
+    const { accessToken } = await register(app);
+    expect((await other.send(ME, {}, { token: accessToken })).code).toBe('OK');
+    await app.send(LOGOUT, {}, { token: accessToken });
+    expect((await app.send(ME, {}, { token: accessToken })).code).toBe('UNAUTHENTICATED');
+    app.clock.travel(1_000);
+    expect((await other.send(ME, {}, { token: accessToken })).code).toBe('UNAUTHENTICATED');
+    await other.stop();
+  });
+
+  it('sign nobody out when they cannot be looked up', async () => {
+    const app = await start();
+    const { accessToken, refreshToken } = await register(app);
+    await app.database.close();
+    app.clock.travel(2_000);
+    expect((await app.send(ME, {}, { token: accessToken })).code).toBe('UNAVAILABLE');
+    expect((await refresh(app, refreshToken)).code).toBe('UNAVAILABLE');
+    expect((await app.send(LOGIN, { input: { email: 'ada@example.com', password: PASSWORD } })).code).toBe(
+      'UNAVAILABLE',
+    );
+  });
+
+  it('die of idleness after 14 days, and 30 days after login however much they are used (RT-6)', async () => {
+    const app = await start();
+    const idle = await register(app);
+    let busy = await login(app);
+    for (let day = 0; day < 28; day += 7) {
+      app.clock.travel(7 * DAY_MS);
+      busy = await refreshed(app, busy.refreshToken);
+    }
+    expect((await refresh(app, idle.refreshToken)).code).toBe('INVALID_REFRESH_TOKEN');
+    expect(busy.refreshExpiresAt).toBe('2027-01-31T00:00:00.000Z');
+    app.clock.travel(2 * DAY_MS);
+    expect((await refresh(app, busy.refreshToken)).code).toBe('INVALID_REFRESH_TOKEN');
+    expect((await app.send(ME, {}, { token: busy.accessToken })).code).toBe('UNAUTHENTICATED');
+  });
+
+  it('are at most 50 a user: never-refreshed ones go first, then the least recently refreshed (RT-9)', async () => {
+    const app = await start();
+    const { accessToken, user } = await register(app);
+    const old = await login(app);
+    app.clock.travel(1_000);
+    await refreshed(app, old.refreshToken);
+    const { id } = user;
+    await app.database.run(
+      `INSERT INTO sessions (id, user_id, client_id, scope, amr, secret_hash, generation, skipped_generations,
+         rotated_at, burst_from, burst_at, created_at, authenticated_at, idle_expires_at, expires_at)
+       WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 48)
+       SELECT 'filler-' || i, :id, 'first-party', '', 'pwd', 'x', 0, 0, CAST(:now AS BIGINT) + i, 0, 0, :now, :now, :later, :later FROM n`,
+      { id, now: app.clock.now(), later: app.clock.now() + DAY_MS },
+    );
+    expect((await app.send(ME, {}, { token: accessToken })).code).toBe('OK');
+    app.clock.travel(1_000);
+    const newest = await login(app);
+
+    const { data } = await app.send(SESSIONS, {}, { token: newest.accessToken });
+    const ids = data.sessions.map((session: { id: string }) => session.id);
+    expect(ids).toHaveLength(50);
+    expect(ids).toContain(old.session.id);
+    expect(ids).toContain(newest.session.id);
+    expect((await app.send(ME, {}, { token: accessToken })).code).toBe('UNAUTHENTICATED');
+  });
+
+  it('are deleted a week after they ended, in bounded batches (RT-9)', async () => {
+    const app = await start();
+    const first = await register(app);
+    await login(app);
+    await app.send(LOGOUT, {}, { token: first.accessToken });
+    const count = async () => (await app.database.all('SELECT id FROM sessions')).length;
+    app.clock.travel(6 * DAY_MS);
+    expect([await app.sessions.prune(), await count()]).toEqual([0, 2]);
+    app.clock.travel(2 * DAY_MS);
+    expect([await app.sessions.prune(), await count()]).toEqual([1, 1]);
+    app.clock.travel(30 * DAY_MS);
+    expect([await app.sessions.prune(), await count()]).toEqual([1, 0]);
+  });
+});

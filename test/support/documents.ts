@@ -1,0 +1,63 @@
+import type { Sender, TestApp } from './start-app.ts';
+import { PASSWORD } from './start-app.ts';
+
+const AUTH = `accessToken refreshToken tokenType expiresIn expiresAt refreshExpiresAt scope
+  session { id createdAt authenticatedAt lastUsedAt expiresAt idleExpiresAt userAgent ip deviceName amr current }
+  user { id email name createdAt updatedAt }`;
+
+export const REGISTER = `mutation Register($input: RegisterInput!) {
+  register(input: $input) { verificationRequired auth { ${AUTH} } } }`;
+export const LOGIN = `mutation Login($input: LoginInput!) { login(input: $input) { ${AUTH} } }`;
+export const REFRESH = `mutation Refresh($input: RefreshTokenInput) { refreshToken(input: $input) { ${AUTH} } }`;
+export const LOGOUT = 'mutation Logout($input: LogoutInput) { logout(input: $input) { revokedSessions } }';
+export const REVOKE = `mutation Revoke($input: RevokeSessionInput!) { revokeSession(input: $input) { revokedSessions } }`;
+export const CHANGE_PASSWORD = `mutation Change($input: ChangePasswordInput!) { changePassword(input: $input) { ${AUTH} } }`;
+export const UPDATE_ME =
+  'mutation Update($input: UpdateMeInput!) { updateMe(input: $input) { id name updatedAt } }';
+export const DELETE_ME = 'mutation Delete($input: DeleteMeInput!) { deleteMe(input: $input) { id } }';
+export const ME = '{ me { id email name createdAt updatedAt } }';
+export const SESSIONS = '{ sessions { id deviceName ip userAgent current lastUsedAt } }';
+
+/** What `register`, `login` and `refreshToken` answer. */
+export interface Auth {
+  readonly accessToken: string;
+  readonly refreshToken: string;
+  readonly tokenType: string;
+  readonly expiresIn: number;
+  readonly expiresAt: string;
+  readonly refreshExpiresAt: string;
+  readonly scope: string[];
+  readonly session: { id: string; current: boolean; amr: string[] } & Record<string, unknown>;
+  readonly user: { id: string; email: string } & Record<string, unknown>;
+}
+
+export async function register(app: TestApp, email = 'ada@example.com', sender?: Sender): Promise<Auth> {
+  const { data, body } = await app.send(REGISTER, { input: { email, password: PASSWORD } }, sender);
+  if (!data?.register?.auth) throw new Error(`register answered ${body}`);
+  return data.register.auth;
+}
+
+export async function login(
+  app: TestApp,
+  input: { email?: string; password?: string; deviceName?: string } = {},
+  sender?: Sender,
+): Promise<Auth> {
+  const { data, body } = await app.send(
+    LOGIN,
+    { input: { email: 'ada@example.com', password: PASSWORD, ...input } },
+    sender,
+  );
+  if (!data?.login) throw new Error(`login answered ${body}`);
+  return data.login;
+}
+
+export function refresh(app: TestApp, refreshToken: string, sender?: Sender) {
+  return app.send(REFRESH, { input: { refreshToken } }, sender);
+}
+
+/** The next pair of tokens; throws when there is none. */
+export async function refreshed(app: TestApp, refreshToken: string, sender?: Sender): Promise<Auth> {
+  const { data, body } = await refresh(app, refreshToken, sender);
+  if (!data?.refreshToken) throw new Error(`refreshToken answered ${body}`);
+  return data.refreshToken;
+}

@@ -1,0 +1,154 @@
+import { randomBytes } from 'node:crypto';
+import { afterEach, describe } from '@jest/globals';
+import { pino } from 'pino';
+import { type App, createApp } from '../../src/app.ts';
+import type { Config } from '../../src/config.ts';
+import type { Database } from '../../src/database/database.ts';
+import { migrate } from '../../src/database/migrate.ts';
+import { type Engine, engines, freshDatabase } from './databases.ts';
+
+export const PASSWORD = 'correct horse battery staple';
+export const START = Date.UTC(2027, 0, 1);
+
+/** A clock that stands still until it is told to move. */
+export function createFrozenClock(at = START) {
+  let now = at;
+  return {
+    now: () => now,
+    travel(ms: number) {
+      now += ms;
+    },
+  };
+}
+
+export const TEST_CONFIG: Config = {
+  mode: 'development',
+  host: '127.0.0.1',
+  port: 0,
+  databaseUrl: 'file::memory:',
+  logLevel: 'info',
+  secrets: [randomBytes(32)],
+  issuer: 'http://localhost:4000',
+  audience: 'http://localhost:4000',
+  accessTokenTtlSeconds: 600,
+  sessionIdleTtlSeconds: 14 * 86_400,
+  sessionAbsoluteTtlSeconds: 30 * 86_400,
+  refreshRetryWindowSeconds: 30,
+  passwordMinLength: 15,
+  registration: 'open',
+  corsOrigins: [],
+  trustProxy: ['127.0.0.1'],
+  introspection: true,
+  tokenEndpoint: true,
+  hashConcurrency: 2,
+  warnings: [],
+};
+
+export interface Sender {
+  /** Goes into the Authorization header as a bearer token. */
+  readonly token?: string | undefined;
+  readonly ip?: string;
+  readonly userAgent?: string;
+  readonly headers?: Record<string, string>;
+}
+
+export interface Answer {
+  readonly status: number;
+  readonly headers: Record<string, unknown>;
+  readonly body: string;
+  // biome-ignore lint/suspicious/noExplicitAny: an answer is whatever the document asked for
+  readonly data: any;
+  readonly errors: { message: string; extensions: Record<string, unknown> & { code: string } }[] | undefined;
+  /** The first error's code, or `OK`. */
+  readonly code: string;
+}
+
+export type TestApp = Awaited<ReturnType<typeof startApp>>;
+
+/** The whole server on a fresh database, with frozen time; reached through its HTTP door without a socket. */
+export async function startApp({
+  engine,
+  config = {},
+  database,
+  clock = createFrozenClock(),
+}: {
+  engine: Engine;
+  config?: Partial<Config>;
+  database?: Database;
+  clock?: ReturnType<typeof createFrozenClock>;
+}) {
+  const lines: string[] = [];
+  const logger = pino({ level: 'info' }, { write: (line: string) => void lines.push(line) });
+  const fresh = database === undefined ? await freshDatabase(engine) : undefined;
+  const ownDatabase = database ?? fresh?.database;
+  if (ownDatabase === undefined) throw new Error('no database');
+  await migrate(ownDatabase);
+  const app: App = await createApp({
+    config: { ...TEST_CONFIG, ...config },
+    database: ownDatabase,
+    clock,
+    logger,
+  });
+  const server = await app.createServer();
+
+  async function send(query: string, variables: unknown = {}, sender: Sender = {}): Promise<Answer> {
+    const response = await server.inject({
+      method: 'POST',
+      url: '/graphql',
+      headers: {
+        'content-type': 'application/json',
+        'user-agent': sender.userAgent ?? 'jest',
+        ...(sender.ip === undefined ? {} : { 'x-forwarded-for': sender.ip }),
+        ...(sender.token === undefined ? {} : { authorization: `Bearer ${sender.token}` }),
+        ...sender.headers,
+      },
+      payload: JSON.stringify({ query, variables }),
+    });
+    const { data, errors } = JSON.parse(response.body) as Pick<Answer, 'data' | 'errors'>;
+    const code = errors?.[0]?.extensions.code ?? 'OK';
+    return {
+      status: response.statusCode,
+      headers: response.headers,
+      body: response.body,
+      data,
+      errors,
+      code,
+    };
+  }
+
+  return {
+    ...app,
+    clock,
+    database: ownDatabase,
+    server,
+    /** The lines of the log. */
+    lines,
+    send,
+    async stop() {
+      await server.close();
+      await app.close();
+      await fresh?.drop();
+    },
+  };
+}
+
+/** A suite that runs on every engine; the apps it starts are stopped after each test. */
+export function describeApp(
+  subject: string,
+  suite: (
+    start: (options?: Omit<Parameters<typeof startApp>[0], 'engine'>) => Promise<TestApp>,
+    engine: Engine,
+  ) => void,
+): void {
+  describe.each(engines)(`${subject} on %s`, (engine) => {
+    const running: TestApp[] = [];
+    afterEach(async () => {
+      for (const app of running.splice(0)) await app.stop();
+    });
+    suite(async (options = {}) => {
+      const app = await startApp({ ...options, engine });
+      running.push(app);
+      return app;
+    }, engine);
+  });
+}
