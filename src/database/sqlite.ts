@@ -1,0 +1,280 @@
+import { closeSync, mkdirSync, openSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { setTimeout as pause, setImmediate as turn } from 'node:timers/promises';
+import Sqlite from 'better-sqlite3';
+import { LRUCache } from 'lru-cache';
+import { AuthError } from '../errors.ts';
+import type { Database, Params, Sql } from './database.ts';
+import { createSql, createTransactionGuard, requireValue, unavailable } from './driver.ts';
+
+/*
+ * Two connections
+ *
+ * Writes, and everything inside a transaction, go to the writer. Reads outside of transactions go to a read-only
+ * connection: on the writer they would see rows that are not committed. In WAL mode the two do not wait for each
+ * other. A database in memory has the writer only, and its reads queue with the writes.
+ *
+ * Group commit
+ *
+ * An fsync costs a hundred statements, so the jobs that arrive in one turn of the event loop share one:
+ *
+ *   BEGIN IMMEDIATE    retried without blocking the loop while another process writes
+ *     statement        a job: one statement outside of a transaction
+ *     SAVEPOINT        a job: one transaction(work)
+ *       statement …
+ *     RELEASE          or ROLLBACK TO, when work rejects
+ *     …
+ *   COMMIT             one fsync for all of them
+ *
+ * What always holds:
+ *
+ *   1. Nobody is answered before COMMIT, neither good nor bad: a refusal may rest on what a neighbour wrote, and
+ *      the neighbour's row is not there yet.
+ *   2. A job that fails loses only itself: SQLite undoes the statement, or we go back to the savepoint.
+ *   3. Some errors, a full disk above all, make SQLite roll back everything. `inTransaction` tells, and is asked
+ *      after every job and before every statement of a transaction. Then the whole batch is UNAVAILABLE and
+ *      nothing more of it runs: outside of a transaction its statements would commit one by one.
+ *   4. Only one batch is under way. What arrives meanwhile is the next one.
+ *
+ * A transaction is therefore BEGIN IMMEDIATE from its first statement: a deferred one that reads, then writes, can
+ * be refused its write after another process wrote.
+ */
+
+/** A locked database blocks the event loop for this long; above it, tries are spread out. */
+const BLOCKING_TIMEOUT_MS = 10;
+const RETRY_EVERY_MS = 40;
+/** As many statements as the stores have, with room to spare. */
+const CACHED_STATEMENTS = 500;
+
+const BUSY = /^SQLITE_(BUSY|LOCKED|PROTOCOL)(_|$)/;
+const UNAVAILABLE = /^SQLITE_(BUSY|LOCKED|PROTOCOL|FULL|IOERR|READONLY|CANTOPEN|NOTADB|CORRUPT)(_|$)/;
+
+export interface SqliteOptions {
+  /** How long, about, a statement waits for the writes of other processes. */
+  readonly busyTimeoutMs?: number;
+}
+
+interface Job {
+  readonly perform: () => unknown;
+  readonly resolve: (result: never) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+/**
+ * Opens the database file at `path`, or `:memory:`. Creates the file, readable by its owner alone, when there is
+ * none.
+ *
+ * @throws AuthError `UNAVAILABLE` when the file is no database, or cannot be opened or locked.
+ */
+export async function openSqlite(
+  path: string,
+  { busyTimeoutMs = 5_000 }: SqliteOptions = {},
+): Promise<Database> {
+  if (path !== ':memory:') createPrivateFile(path);
+  const tries = Math.ceil(busyTimeoutMs / (BLOCKING_TIMEOUT_MS + RETRY_EVERY_MS));
+  const writer = await patiently(() => connect(path, { readonly: false }));
+  const reader = path === ':memory:' ? undefined : await patiently(() => connect(path, { readonly: true }));
+
+  const guard = createTransactionGuard();
+  let queue: Job[] = [];
+  let draining: Promise<void> | undefined;
+  let closing: Promise<void> | undefined;
+
+  function enqueue<Result>(perform: () => Result | Promise<Result>): Promise<Result> {
+    return new Promise((resolve, reject) => {
+      queue.push({ perform, resolve, reject });
+      draining ??= drain();
+    });
+  }
+
+  async function drain(): Promise<void> {
+    while (queue.length > 0) {
+      await turn();
+      await commitBatch();
+    }
+    draining = undefined;
+  }
+
+  async function commitBatch(): Promise<void> {
+    const batch: Job[] = [];
+    const answers: (() => void)[] = [];
+    try {
+      await patiently(() => writer.control('BEGIN IMMEDIATE'));
+      // Taken after the wait, so that what arrived meanwhile shares the commit.
+      batch.push(...takeQueue());
+      for (const job of batch) answers.push(await perform(job));
+      writer.control('COMMIT');
+    } catch (error) {
+      if (writer.inTransaction()) writer.control('ROLLBACK');
+      // Without a batch it is BEGIN that failed, for everybody who waits.
+      for (const job of batch.length > 0 ? batch : takeQueue()) job.reject(unavailable(error));
+      return;
+    }
+    for (const answer of answers) answer();
+  }
+
+  function takeQueue(): Job[] {
+    const jobs = queue;
+    queue = [];
+    return jobs;
+  }
+
+  /**
+   * Performs one job and resolves to its answer, to be given after COMMIT.
+   *
+   * @throws when the transaction of the batch is gone.
+   */
+  async function perform(job: Job): Promise<() => void> {
+    try {
+      const result = await job.perform();
+      assertInTransaction();
+      return () => job.resolve(result as never);
+    } catch (error) {
+      if (!writer.inTransaction()) throw error;
+      return () => job.reject(error);
+    }
+  }
+
+  function assertInTransaction(): void {
+    if (!writer.inTransaction()) throw unavailable(new Error('SQLite rolled the transaction back.'));
+  }
+
+  async function performTransaction<Result>(work: (sql: Sql) => Promise<Result>): Promise<Result> {
+    writer.control('SAVEPOINT job');
+    try {
+      const result = await guard.run(executeInside, work);
+      writer.control('RELEASE job');
+      return result;
+    } catch (error) {
+      if (writer.inTransaction()) undoTransaction();
+      throw error;
+    }
+  }
+
+  function undoTransaction(): void {
+    try {
+      writer.control('ROLLBACK TO job');
+      writer.control('RELEASE job');
+    } catch {
+      // What cannot be undone alone is undone with the whole batch.
+      writer.control('ROLLBACK');
+    }
+  }
+
+  async function executeInside(kind: keyof Sql, text: string, params: Params): Promise<unknown> {
+    assertInTransaction();
+    return writer.execute(kind, text, params);
+  }
+
+  function assertUsable(): void {
+    guard.assertOutside();
+    if (closing) throw unavailable(new Error('The database is closed.'));
+  }
+
+  /** Tries again, off the event loop, while another process holds the lock. */
+  async function patiently<Result>(operation: () => Result): Promise<Result> {
+    for (let left = tries; ; left -= 1) {
+      try {
+        return operation();
+      } catch (error) {
+        if (left <= 0 || !isBusy(error)) throw error;
+      }
+      await pause(RETRY_EVERY_MS);
+    }
+  }
+
+  return {
+    dialect: 'sqlite',
+
+    ...createSql(async (kind, text, params) => {
+      assertUsable();
+      if (reader?.isReadOnly(text)) return patiently(() => reader.execute(kind, text, params));
+      return enqueue(() => writer.execute(kind, text, params));
+    }),
+
+    async transaction(work) {
+      assertUsable();
+      return enqueue(() => performTransaction(work));
+    },
+
+    async close() {
+      guard.assertOutside();
+      closing ??= (async () => {
+        await draining;
+        reader?.close();
+        writer.close();
+      })();
+      return closing;
+    },
+  };
+}
+
+function createPrivateFile(path: string): void {
+  mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+  try {
+    // SQLite gives its -wal and -shm files the mode of this one.
+    closeSync(openSync(path, 'wx', 0o600));
+  } catch (error) {
+    if (codeOf(error) !== 'EEXIST') throw error;
+  }
+}
+
+function connect(path: string, { readonly }: { readonly: boolean }) {
+  const connection = mapErrors(() => open(path, { readonly }));
+  const statements = new LRUCache<string, Sqlite.Statement<[Params], unknown>>({ max: CACHED_STATEMENTS });
+
+  function prepare(text: string) {
+    const cached = statements.get(text);
+    if (cached) return cached;
+    const statement = connection.prepare<[Params], unknown>(text);
+    statements.set(text, statement);
+    return statement;
+  }
+
+  return {
+    execute: (kind: keyof Sql, text: string, params: Params): unknown =>
+      mapErrors(() => {
+        for (const name of Object.keys(params)) requireValue(params, name);
+        const statement = prepare(text);
+        return kind === 'run' ? statement.run(params).changes : statement[kind](params);
+      }),
+    control: (text: string) => mapErrors(() => prepare(text).run({})),
+    isReadOnly: (text: string) => mapErrors(() => prepare(text).readonly),
+    inTransaction: () => connection.inTransaction,
+    close: () => connection.close(),
+  };
+}
+
+function open(path: string, { readonly }: { readonly: boolean }) {
+  const connection = new Sqlite(path, { readonly, timeout: BLOCKING_TIMEOUT_MS });
+  try {
+    connection.pragma('journal_mode = WAL');
+    // After the line above: better-sqlite3 reads FULL there, and drops to NORMAL at the first write, where a
+    // commit can be lost with the power (https://sqlite.org/pragma.html#pragma_synchronous).
+    connection.pragma('synchronous = FULL');
+    connection.pragma('foreign_keys = ON');
+    connection.pragma('trusted_schema = OFF');
+    return connection;
+  } catch (error) {
+    connection.close();
+    throw error;
+  }
+}
+
+function mapErrors<Result>(operation: () => Result): Result {
+  try {
+    return operation();
+  } catch (error) {
+    throw UNAVAILABLE.test(codeOf(error)) ? unavailable(error) : error;
+  }
+}
+
+function isBusy(error: unknown): boolean {
+  return error instanceof AuthError && BUSY.test(codeOf(error.cause));
+}
+
+// By its code: the class of a native module's errors is not always the one that was imported.
+function codeOf(error: unknown): string {
+  const { code } = (error ?? {}) as { readonly code?: unknown };
+  return typeof code === 'string' ? code : '';
+}

@@ -1,0 +1,692 @@
+import { mkdtemp, rm, stat, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
+import Sqlite from 'better-sqlite3';
+import { Client } from 'pg';
+import type { Database, Sql } from '../src/database/database.ts';
+import { migrate, pendingMigrations } from '../src/database/migrate.ts';
+import { durabilityWarnings, openDatabase } from '../src/database/open.ts';
+import { databaseTimeMs } from '../src/database/postgres.ts';
+import { openSqlite } from '../src/database/sqlite.ts';
+import { engines, type FreshDatabase, freshDatabase } from './support/databases.ts';
+
+const INSERT = 'INSERT INTO items (id, amount) VALUES (:id, :amount)';
+const AMOUNT = 'SELECT amount FROM items WHERE id = :id';
+const UNAVAILABLE = { code: 'UNAVAILABLE', extensions: { code: 'UNAVAILABLE', retryAfter: 1 } };
+
+/** A promise that is resolved from outside: where a transaction waits for the test. */
+function gate() {
+  let open: () => void = () => {};
+  const opened = new Promise<void>((resolve) => {
+    open = resolve;
+  });
+  return { open, opened };
+}
+
+function createItems(sql: Sql) {
+  return sql.run('CREATE TABLE items (id TEXT PRIMARY KEY, amount BIGINT NOT NULL)');
+}
+
+async function ids(sql: Sql): Promise<string[]> {
+  return (await sql.all<{ id: string }>('SELECT id FROM items ORDER BY id')).map(({ id }) => id);
+}
+
+/** What SQLite gives `describeDatabase` when nothing is on disk. */
+async function inMemory(): Promise<FreshDatabase> {
+  const database = await openDatabase('file::memory:');
+  return { url: 'file::memory:', database, open: async () => database, drop: () => database.close() };
+}
+
+const kinds = [
+  ...engines.map((engine) => [engine, () => freshDatabase(engine)] as const),
+  ['memory', inMemory] as const,
+];
+
+describe.each(kinds)('the database on %s', (_kind, create) => {
+  let fresh: FreshDatabase;
+  let database: Database;
+  beforeEach(async () => {
+    fresh = await create();
+    database = fresh.database;
+    await createItems(database);
+  });
+  afterEach(() => fresh.drop());
+
+  describe('a statement', () => {
+    it('gives rows, one row, or undefined for none', async () => {
+      await database.run(INSERT, { id: 'a', amount: 1 });
+      await database.run(INSERT, { id: 'b', amount: 2 });
+
+      expect(await database.get(AMOUNT, { id: 'a' })).toEqual({ amount: 1 });
+      expect(await database.get(AMOUNT, { id: 'z' })).toBeUndefined();
+      expect(await database.all('SELECT id, amount FROM items ORDER BY id')).toEqual([
+        { id: 'a', amount: 1 },
+        { id: 'b', amount: 2 },
+      ]);
+      expect(await database.all('SELECT id FROM items WHERE amount > :least', { least: 5 })).toEqual([]);
+    });
+
+    it('tells how many rows it changed', async () => {
+      expect(await database.run(INSERT, { id: 'a', amount: 1 })).toBe(1);
+      expect(await database.run(INSERT, { id: 'b', amount: 1 })).toBe(1);
+      expect(await database.run('UPDATE items SET amount = 2')).toBe(2);
+      expect(await database.run('UPDATE items SET amount = 3 RETURNING id')).toBe(2);
+      expect(await database.run('DELETE FROM items WHERE id = :id', { id: 'z' })).toBe(0);
+    });
+
+    it('returns what it wrote', async () => {
+      await database.run(INSERT, { id: 'a', amount: 1 });
+      const text =
+        'UPDATE items SET amount = amount + 1 WHERE id = :id AND amount = :read RETURNING id, amount';
+
+      expect(await database.get(text, { id: 'a', read: 1 })).toEqual({ id: 'a', amount: 2 });
+      expect(await database.get(text, { id: 'a', read: 1 })).toBeUndefined();
+      expect(await database.get(AMOUNT, { id: 'a' })).toEqual({ amount: 2 });
+    });
+
+    it('does nothing, or updates, on a conflict', async () => {
+      await database.run(INSERT, { id: 'a', amount: 1 });
+
+      expect(await database.run(`${INSERT} ON CONFLICT DO NOTHING`, { id: 'a', amount: 5 })).toBe(0);
+      const upsert = `${INSERT} ON CONFLICT (id) DO UPDATE SET amount = items.amount + excluded.amount RETURNING amount`;
+      expect(await database.get(upsert, { id: 'a', amount: 5 })).toEqual({ amount: 6 });
+    });
+
+    it('gives integers beyond 2^31 back as numbers, counts too', async () => {
+      const amount = Date.UTC(2027, 0, 1);
+      await database.run(INSERT, { id: 'a', amount });
+
+      expect(await database.get(AMOUNT, { id: 'a' })).toEqual({ amount });
+      expect(await database.get('SELECT COUNT(*) AS count FROM items')).toEqual({ count: 1 });
+    });
+
+    it('takes a parameter twice, and null, and leaves strings and comments alone', async () => {
+      await database.run('CREATE TABLE notes (id TEXT, other TEXT, note TEXT)');
+      await database.run(`INSERT INTO notes (id, other, note) VALUES (:id, :id, ':note''s :id') -- :nobody`, {
+        id: 'a',
+      });
+      await database.run('INSERT INTO notes (id, other) VALUES (:id, :other)', { id: 'b', other: null });
+
+      expect(await database.all('SELECT id, other, note FROM notes ORDER BY id')).toEqual([
+        { id: 'a', other: 'a', note: ":note's :id" },
+        { id: 'b', other: null, note: null },
+      ]);
+    });
+
+    it('is refused with a plain error when a parameter has no value', async () => {
+      const refused = expect.not.objectContaining({ code: 'UNAVAILABLE' });
+      await expect(database.run(INSERT, { id: 'a' })).rejects.toEqual(refused);
+      await expect(database.get(AMOUNT)).rejects.toEqual(refused);
+      // @ts-expect-error: undefined is no value, whatever a caller without types thinks.
+      await expect(database.run(INSERT, { id: 'a', amount: undefined })).rejects.toThrow(':amount');
+      await expect(database.transaction((sql) => sql.run(INSERT, { id: 'a' }))).rejects.toEqual(refused);
+      expect(await ids(database)).toEqual([]);
+    });
+
+    it('is refused with a plain error when it is wrong', async () => {
+      const refused = expect.not.objectContaining({ code: 'UNAVAILABLE' });
+      await expect(database.run('UPDATE nothing SET x = 1')).rejects.toEqual(refused);
+      await expect(database.all('SELEKT')).rejects.toEqual(refused);
+    });
+
+    it('that breaks a constraint loses only itself, not its neighbours of the same turn', async () => {
+      await database.run(INSERT, { id: 'b', amount: 0 });
+      const results = await Promise.allSettled(
+        ['a', 'b', 'c'].map((id, amount) => database.run(INSERT, { id, amount })),
+      );
+
+      expect(results.map(({ status }) => status)).toEqual(['fulfilled', 'rejected', 'fulfilled']);
+      expect(await ids(database)).toEqual(['a', 'b', 'c']);
+      expect(await database.get(AMOUNT, { id: 'b' })).toEqual({ amount: 0 });
+    });
+  });
+
+  describe('a transaction', () => {
+    it('writes all or nothing', async () => {
+      const count = await database.transaction(async (sql) => {
+        await sql.run(INSERT, { id: 'a', amount: 1 });
+        await sql.run(INSERT, { id: 'b', amount: 2 });
+        return (await ids(sql)).length;
+      });
+      expect(count).toBe(2);
+
+      const failed = database.transaction(async (sql) => {
+        await sql.run(INSERT, { id: 'c', amount: 3 });
+        throw new Error('changed my mind');
+      });
+      await expect(failed).rejects.toThrow('changed my mind');
+      expect(await ids(database)).toEqual(['a', 'b']);
+    });
+
+    it('that is rolled back takes nothing of its neighbours with it', async () => {
+      const results = await Promise.allSettled([
+        database.run(INSERT, { id: 'a', amount: 1 }),
+        database.transaction(async (sql) => {
+          await sql.run(INSERT, { id: 'b', amount: 1 });
+          throw new Error('no');
+        }),
+        database.transaction((sql) => sql.run(INSERT, { id: 'c', amount: 1 })),
+        database.run(INSERT, { id: 'd', amount: 1 }),
+      ]);
+      expect(results.map(({ status }) => status)).toEqual([
+        'fulfilled',
+        'rejected',
+        'fulfilled',
+        'fulfilled',
+      ]);
+      expect(await ids(database)).toEqual(['a', 'c', 'd']);
+    });
+
+    it('is doomed by a statement that fails, even if its error is caught', async () => {
+      await database.run(INSERT, { id: 'a', amount: 1 });
+      let laterError: unknown;
+      const doomed = database.transaction(async (sql) => {
+        await sql.run(INSERT, { id: 'b', amount: 1 });
+        await sql.run(INSERT, { id: 'a', amount: 1 }).catch(() => {});
+        await sql.run(INSERT, { id: 'c', amount: 1 }).catch((error) => {
+          laterError = error;
+        });
+      });
+      await expect(doomed).rejects.toHaveProperty('message', expect.stringMatching(/unique/i));
+      expect(laterError).toHaveProperty('message', expect.stringMatching(/unique/i));
+      expect(await ids(database)).toEqual(['a']);
+    });
+
+    it('passes on the error that its work makes of a failed statement', async () => {
+      await database.run(INSERT, { id: 'a', amount: 1 });
+      const refused = database.transaction(async (sql) => {
+        await sql.run(INSERT, { id: 'a', amount: 1 }).catch(() => {
+          throw new Error('taken');
+        });
+      });
+      await expect(refused).rejects.toThrow('taken');
+    });
+
+    it('runs one statement after the other, those it does not wait for too', async () => {
+      await database.transaction(async (sql) => {
+        void sql.run(INSERT, { id: 'a', amount: 1 });
+        await Promise.all([sql.run(INSERT, { id: 'b', amount: 1 }), sql.run(INSERT, { id: 'c', amount: 1 })]);
+        void sql.run(INSERT, { id: 'd', amount: 1 });
+      });
+      expect(await ids(database)).toEqual(['a', 'b', 'c', 'd']);
+    });
+
+    it('and another one that touches the same row wait for each other', async () => {
+      await database.run(INSERT, { id: 'a', amount: 0 });
+      await Promise.all(
+        Array.from({ length: 20 }, () =>
+          database.transaction(async (sql) => {
+            await sql.run('UPDATE items SET amount = amount WHERE id = :id', { id: 'a' });
+            const row = await sql.get<{ amount: number }>(AMOUNT, { id: 'a' });
+            await sql.run('UPDATE items SET amount = :next WHERE id = :id', {
+              id: 'a',
+              next: (row?.amount ?? 0) + 1,
+            });
+          }),
+        ),
+      );
+      expect(await database.get(AMOUNT, { id: 'a' })).toEqual({ amount: 20 });
+    });
+
+    it('refuses the outer database inside, and its own sql afterwards', async () => {
+      const inside: unknown[] = [];
+      let leaked: Sql = database;
+      await database.transaction(async (sql) => {
+        leaked = sql;
+        const attempts = [
+          () => database.run(INSERT, { id: 'a', amount: 1 }),
+          () => database.get(AMOUNT, { id: 'a' }),
+          () => database.transaction(async () => {}),
+          () => database.close(),
+        ];
+        for (const attempt of attempts) inside.push(await attempt().catch((error) => error.message));
+      });
+
+      expect(inside).toEqual(Array(4).fill('Inside a transaction, use the sql that was passed to it.'));
+      await expect(leaked.run(INSERT, { id: 'a', amount: 1 })).rejects.toThrow('has ended');
+      expect(await ids(database)).toEqual([]);
+    });
+
+    it('leaves the outer database to what it left behind', async () => {
+      const { open, opened } = gate();
+      let behind: Promise<number> | undefined;
+      await database.transaction(async () => {
+        behind = opened.then(() => database.run(INSERT, { id: 'a', amount: 1 }));
+      });
+      open();
+      expect(await behind).toBe(1);
+    });
+  });
+
+  it('finishes what is under way when it is closed, then refuses', async () => {
+    const written = database.run(INSERT, { id: 'a', amount: 1 });
+    const transaction = database.transaction((sql) => sql.run(INSERT, { id: 'b', amount: 1 }));
+    const closed = database.close();
+    await expect(database.run(INSERT, { id: 'c', amount: 1 })).rejects.toMatchObject(UNAVAILABLE);
+    await expect(database.get(AMOUNT, { id: 'a' })).rejects.toMatchObject(UNAVAILABLE);
+    await expect(database.transaction(async () => {})).rejects.toMatchObject(UNAVAILABLE);
+
+    expect(await Promise.all([written, transaction])).toEqual([1, 1]);
+    await closed;
+    await database.close();
+    if (fresh.url !== 'file::memory:') expect(await ids(await fresh.open())).toEqual(['a', 'b']);
+  });
+});
+
+describe.each(engines)('uncommitted rows on %s', (engine) => {
+  it('are seen by nobody outside (fact 7)', async () => {
+    const fresh = await freshDatabase(engine);
+    const other = await fresh.open();
+    await createItems(fresh.database);
+    const { open, opened } = gate();
+    const inserted = gate();
+
+    const writing = fresh.database.transaction(async (sql) => {
+      await sql.run(INSERT, { id: 'a', amount: 1 });
+      inserted.open();
+      await opened;
+    });
+    await inserted.opened;
+    expect([await ids(fresh.database), await ids(other)]).toEqual([[], []]);
+    open();
+    await writing;
+    expect([await ids(fresh.database), await ids(other)]).toEqual([['a'], ['a']]);
+    await fresh.drop();
+  });
+});
+
+describe.each(engines)('migrate on %s', (engine) => {
+  let fresh: FreshDatabase;
+  beforeEach(async () => {
+    fresh = await freshDatabase(engine);
+  });
+  afterEach(() => fresh.drop());
+
+  it('applies each migration once (CR-4)', async () => {
+    const applied = await migrate(fresh.database);
+    expect(applied[0]).toBe('0001_initial');
+    expect(await migrate(fresh.database)).toEqual([]);
+    expect(await pendingMigrations(fresh.database)).toEqual([]);
+  });
+
+  it('is done by one of several that start at once (CR-4)', async () => {
+    const handles = [fresh.database, await fresh.open(), await fresh.open(), await fresh.open()];
+    const applied = await Promise.all(handles.map(migrate));
+
+    const names = (
+      await fresh.database.all<{ name: string }>('SELECT name FROM schema_migrations ORDER BY name')
+    ).map(({ name }) => name);
+    expect(applied.flat().sort()).toEqual(names);
+  });
+
+  it('leaves the migrations of a newer version alone, and tells what is missing (CR-4)', async () => {
+    await migrate(fresh.database);
+    await fresh.database.run(`INSERT INTO schema_migrations (name, applied_at) VALUES ('9999_future', 1)`);
+    expect(await migrate(fresh.database)).toEqual([]);
+    expect(await pendingMigrations(fresh.database)).toEqual([]);
+
+    await fresh.database.run(`DELETE FROM schema_migrations WHERE name = '0001_initial'`);
+    expect(await pendingMigrations(fresh.database)).toEqual(['0001_initial']);
+  });
+
+  it('undoes a migration that fails half way', async () => {
+    await fresh.database.run('CREATE TABLE signing_keys (kid TEXT)');
+    await expect(migrate(fresh.database)).rejects.toThrow('signing_keys');
+    await expect(fresh.database.all('SELECT id FROM users')).rejects.toThrow('users');
+    expect(await pendingMigrations(fresh.database)).toContain('0001_initial');
+
+    await fresh.database.run('DROP TABLE signing_keys');
+    expect(await migrate(fresh.database)).toContain('0001_initial');
+  });
+});
+
+const onBothEngines = engines.length > 1 ? it : it.skip;
+onBothEngines('migrations make the same tables on both engines', async () => {
+  const shapes = await Promise.all(
+    engines.map(async (engine) => {
+      const fresh = await freshDatabase(engine);
+      await migrate(fresh.database);
+      const columns = await fresh.database.all<{
+        table: string;
+        name: string;
+        type: string;
+        required: number;
+      }>(
+        engine === 'sqlite'
+          ? `SELECT m.name AS "table", c.name, c.type, (c."notnull" OR c.pk > 0) AS required
+             FROM sqlite_master m, pragma_table_info(m.name) c WHERE m.type = 'table'`
+          : `SELECT table_name AS "table", column_name AS name, upper(data_type) AS type,
+               CASE is_nullable WHEN 'NO' THEN 1 ELSE 0 END AS required
+             FROM information_schema.columns WHERE table_schema = current_schema()`,
+      );
+      await fresh.drop();
+      return columns.map(({ table, name, type, required }) => `${table}.${name} ${type} ${required}`).sort();
+    }),
+  );
+  expect(shapes[0]).toContain('sessions.generation BIGINT 1');
+  expect(shapes[1]).toEqual(shapes[0]);
+});
+
+describe('on SQLite', () => {
+  let fresh: FreshDatabase;
+  let database: Database;
+  let path: string;
+  beforeEach(async () => {
+    fresh = await freshDatabase('sqlite');
+    database = fresh.database;
+    path = fileURLToPath(fresh.url);
+    await createItems(database);
+  });
+  afterEach(() => fresh.drop());
+
+  it('every connection is in WAL mode and synchronous FULL, after a write too (CR-1, fact 5)', async () => {
+    await database.run(INSERT, { id: 'a', amount: 1 });
+    const pragmas = async (sql: Sql) => ({
+      ...(await sql.get<object>('PRAGMA journal_mode')),
+      ...(await sql.get<object>('PRAGMA synchronous')),
+      ...(await sql.get<object>('PRAGMA foreign_keys')),
+      ...(await sql.get<object>('PRAGMA trusted_schema')),
+    });
+    const expected = { journal_mode: 'wal', synchronous: 2, foreign_keys: 1, trusted_schema: 0 };
+
+    expect(await pragmas(database)).toEqual(expected);
+    expect(await database.transaction(pragmas)).toEqual(expected);
+  });
+
+  it('the folder is 0700 and every file of the database 0600', async () => {
+    const mode = async (file: string) => ((await stat(file)).mode & 0o777).toString(8);
+    expect(await Promise.all([dirname(path), path, `${path}-wal`, `${path}-shm`].map(mode))).toEqual([
+      '700',
+      '600',
+      '600',
+      '600',
+    ]);
+  });
+
+  it('the writes of one turn share one commit, transactions among them', async () => {
+    const observer = new Sqlite(path, { readonly: true });
+    // Changes with every commit of another connection.
+    const version = () => observer.pragma('data_version', { simple: true }) as number;
+    const seen: number[] = [];
+    const before = version();
+    const note = () => seen.push(version());
+
+    await Promise.all([
+      ...['a', 'b', 'c'].map((id) => database.run(INSERT, { id, amount: 1 }).then(note)),
+      database.transaction((sql) => sql.run(INSERT, { id: 'd', amount: 1 })).then(note),
+      database.run(INSERT, { id: 'a', amount: 1 }).catch(note),
+    ]);
+
+    const frames = observer.prepare('SELECT COUNT(*) AS count FROM items').get();
+    observer.close();
+    expect(frames).toEqual({ count: 4 });
+    expect(new Set(seen).size).toBe(1);
+    expect(seen[0]).not.toBe(before);
+  });
+
+  it('a lock that another process holds too long is UNAVAILABLE, and a short one is waited for', async () => {
+    const impatient = await openSqlite(path, { busyTimeoutMs: 50 });
+    const other = new Sqlite(path);
+    other.exec('BEGIN IMMEDIATE');
+    await expect(impatient.run(INSERT, { id: 'a', amount: 1 })).rejects.toMatchObject({
+      ...UNAVAILABLE,
+      cause: expect.objectContaining({}),
+    });
+    await expect(
+      impatient.transaction((sql) => sql.run(INSERT, { id: 'a', amount: 1 })),
+    ).rejects.toMatchObject(UNAVAILABLE);
+    expect(await ids(impatient)).toEqual([]);
+
+    const patient = database.run(INSERT, { id: 'b', amount: 1 });
+    await expect(impatient.run(INSERT, { id: 'a', amount: 1 })).rejects.toMatchObject(UNAVAILABLE);
+    other.exec('COMMIT');
+    other.close();
+    expect(await patient).toBe(1);
+    expect(await impatient.run(INSERT, { id: 'c', amount: 1 })).toBe(1);
+    await impatient.close();
+  });
+
+  describe('a full disk', () => {
+    const limit = async (pages: number) => {
+      await database.transaction((sql) => sql.get(`PRAGMA max_page_count = ${pages}`));
+    };
+    const big = { id: 'x'.repeat(100_000), amount: 1 };
+
+    it('makes every caller of the batch UNAVAILABLE, writes nothing of it, and is recovered from (CR-5)', async () => {
+      await database.run(INSERT, { id: 'before', amount: 1 });
+      await limit(5);
+      const ran: string[] = [];
+      const batch = await Promise.allSettled([
+        database.run(INSERT, { id: 'a', amount: 1 }),
+        database.run(INSERT, { id: 'before', amount: 1 }),
+        database.transaction((sql) => sql.run(INSERT, { id: 'b', amount: 1 })),
+        database.run(INSERT, big),
+        database.run(INSERT, { id: 'c', amount: 1 }),
+        database.transaction(async (sql) => {
+          ran.push('d');
+          await sql.run(INSERT, { id: 'd', amount: 1 });
+        }),
+      ]);
+
+      for (const { reason } of batch as PromiseRejectedResult[]) expect(reason).toMatchObject(UNAVAILABLE);
+      expect(ran).toEqual([]);
+      expect(await ids(database)).toEqual(['before']);
+
+      await limit(100_000);
+      expect(await database.run(INSERT, big)).toBe(1);
+    });
+
+    it('inside a transaction loses the batch, even if the work catches the error and goes on (CR-5)', async () => {
+      await limit(5);
+      const batch = await Promise.allSettled([
+        database.run(INSERT, { id: 'a', amount: 1 }),
+        database.transaction(async (sql) => {
+          await sql.run(INSERT, big).catch(() => {});
+          await sql.run(INSERT, { id: 'b', amount: 1 }).catch(() => {});
+          throw new Error('a refusal that nobody else may be given');
+        }),
+        database.run(INSERT, { id: 'c', amount: 1 }),
+      ]);
+      for (const { reason } of batch as PromiseRejectedResult[]) expect(reason).toMatchObject(UNAVAILABLE);
+      expect(await ids(database)).toEqual([]);
+    });
+  });
+
+  it('a file that is no database is UNAVAILABLE', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'latchkey-'));
+    await writeFile(join(folder, 'text.db'), 'This is a text, and long enough to be looked at. '.repeat(100));
+    await expect(openDatabase(`file:${join(folder, 'text.db')}`)).rejects.toMatchObject(UNAVAILABLE);
+    await rm(folder, { recursive: true });
+  });
+
+  it('a statement runs again and again, and reads what was written just before', async () => {
+    await database.run(INSERT, { id: 'a', amount: 0 });
+    for (let amount = 1; amount <= 50; amount += 1) {
+      await database.run('UPDATE items SET amount = :amount WHERE id = :id', { id: 'a', amount });
+      expect(await database.get(AMOUNT, { id: 'a' })).toEqual({ amount });
+    }
+  });
+
+  it('has no warning about durability (CR-1)', async () => {
+    expect(await durabilityWarnings(database)).toEqual([]);
+  });
+});
+
+(engines.includes('postgres') ? describe : describe.skip)('on PostgreSQL', () => {
+  let fresh: FreshDatabase;
+  let database: Database;
+  beforeEach(async () => {
+    fresh = await freshDatabase('postgres');
+    database = fresh.database;
+    await createItems(database);
+  });
+  afterEach(() => fresh.drop());
+
+  const backend = async (sql: Sql) =>
+    (await sql.get<{ pid: number }>('SELECT pg_backend_pid() AS pid'))?.pid as number;
+
+  async function terminate(pid: number): Promise<void> {
+    const administrator = new Client({ connectionString: fresh.url });
+    await administrator.connect();
+    await administrator.query('SELECT pg_terminate_backend($1)', [pid]);
+    const isThere = async () =>
+      (await administrator.query('SELECT 1 FROM pg_stat_activity WHERE pid = $1', [pid])).rowCount !== 0;
+    while (await isThere());
+    await administrator.end();
+  }
+
+  it('each connection has the limits and READ COMMITTED, whatever the role says', async () => {
+    const text = `SELECT name, setting FROM pg_settings WHERE name IN ('default_transaction_isolation',
+      'statement_timeout', 'lock_timeout', 'idle_in_transaction_session_timeout') ORDER BY name`;
+    expect(await database.all(text)).toEqual([
+      { name: 'default_transaction_isolation', setting: 'read committed' },
+      { name: 'idle_in_transaction_session_timeout', setting: '10000' },
+      { name: 'lock_timeout', setting: '2000' },
+      { name: 'statement_timeout', setting: '5000' },
+    ]);
+  });
+
+  it('a connection that dies idle does not end the process, and the next statement gets another one', async () => {
+    const pid = await backend(database);
+    await terminate(pid);
+    // The pool may not have heard of it yet: then the statement is UNAVAILABLE, never sent twice.
+    await database.get('SELECT 1 AS one').catch((error) => expect(error).toMatchObject(UNAVAILABLE));
+    expect(await backend(database)).not.toBe(pid);
+  });
+
+  it('a connection that dies in a transaction is UNAVAILABLE, and nothing is written', async () => {
+    const broken = database.transaction(async (sql) => {
+      await sql.run(INSERT, { id: 'a', amount: 1 });
+      await terminate(await backend(sql));
+      await sql.run(INSERT, { id: 'b', amount: 1 });
+    });
+    await expect(broken).rejects.toMatchObject(UNAVAILABLE);
+    expect(await ids(database)).toEqual([]);
+    expect(await database.run(INSERT, { id: 'c', amount: 1 })).toBe(1);
+  });
+
+  it('a connection that dies before COMMIT is UNAVAILABLE', async () => {
+    const broken = database.transaction(async (sql) => {
+      await sql.run(INSERT, { id: 'a', amount: 1 });
+      await terminate(await backend(sql));
+    });
+    await expect(broken).rejects.toMatchObject(UNAVAILABLE);
+    expect(await ids(database)).toEqual([]);
+  });
+
+  it('a statement that is killed while it runs is UNAVAILABLE and not sent again', async () => {
+    const slow = database.get('SELECT pg_sleep(20)');
+    const caught = expect(slow).rejects.toMatchObject(UNAVAILABLE);
+    const find = `SELECT pid FROM pg_stat_activity WHERE query = 'SELECT pg_sleep(20)' AND state = 'active'`;
+    let running: { pid: number }[] = [];
+    while (running.length === 0) running = await database.all<{ pid: number }>(find);
+    for (const { pid } of running) await terminate(pid);
+    await caught;
+    expect(await database.all(find)).toEqual([]);
+  });
+
+  it('a server that nobody listens for is UNAVAILABLE', async () => {
+    const unreachable = await openDatabase('postgres://nobody@127.0.0.1:1/nothing');
+    await expect(unreachable.get('SELECT 1 AS one')).rejects.toMatchObject(UNAVAILABLE);
+    await expect(unreachable.transaction(async () => {})).rejects.toMatchObject(UNAVAILABLE);
+    await unreachable.close();
+  });
+
+  it('a pool with no free connection is UNAVAILABLE after the acquire timeout (DOS-5)', async () => {
+    const small = await fresh.open({ poolSize: 1, acquireTimeoutMs: 50 });
+    const { open, opened } = gate();
+    const started = gate();
+    const holding = small.transaction(async (sql) => {
+      await sql.get('SELECT 1 AS one');
+      started.open();
+      await opened;
+    });
+    await started.opened;
+    await expect(small.get('SELECT 1 AS one')).rejects.toMatchObject(UNAVAILABLE);
+    open();
+    await holding;
+    expect(await small.get('SELECT 1 AS one')).toEqual({ one: 1 });
+  });
+
+  it('a row that is locked too long is UNAVAILABLE', async () => {
+    const impatient = await fresh.open({ lockTimeoutMs: 50 });
+    await database.run(INSERT, { id: 'a', amount: 1 });
+    const update = `UPDATE items SET amount = amount + 1 WHERE id = 'a'`;
+    await database.transaction(async (sql) => {
+      await sql.run(update);
+      await expect(impatient.run(update)).rejects.toMatchObject(UNAVAILABLE);
+    });
+    expect(await impatient.run(update)).toBe(1);
+  });
+
+  it('a deadlock is undone by the server, begun again, and ends in both writes', async () => {
+    await database.run(INSERT, { id: 'a', amount: 0 });
+    await database.run(INSERT, { id: 'b', amount: 0 });
+    const add = 'UPDATE items SET amount = amount + 1 WHERE id = :id';
+    const held = { a: gate(), b: gate() };
+    let runs = 0;
+    const both = (first: 'a' | 'b', second: 'a' | 'b') =>
+      database.transaction(async (sql) => {
+        runs += 1;
+        await sql.run(add, { id: first });
+        held[first].open();
+        await held[second].opened;
+        await sql.run(add, { id: second });
+      });
+
+    await Promise.all([both('a', 'b'), both('b', 'a')]);
+    expect(runs).toBeGreaterThan(2);
+    expect(await database.all('SELECT amount FROM items')).toEqual([{ amount: 2 }, { amount: 2 }]);
+  });
+
+  it('a constraint error keeps its connection', async () => {
+    const pid = await backend(database);
+    await database.run(INSERT, { id: 'a', amount: 1 });
+    await expect(database.run(INSERT, { id: 'a', amount: 1 })).rejects.toHaveProperty('code', '23505');
+    await expect(database.transaction((sql) => sql.run(INSERT, { id: 'a', amount: 1 }))).rejects.toThrow(
+      'unique',
+    );
+    expect(await backend(database)).toBe(pid);
+  });
+
+  it('tells its time', async () => {
+    const [before, now, after] = [Date.now(), await databaseTimeMs(database), Date.now()];
+    // The server runs on this machine or near it, but its clock is its own.
+    expect(now).toBeGreaterThan(before - 60_000);
+    expect(now).toBeLessThan(after + 60_000);
+    expect(Number.isInteger(now)).toBe(true);
+  });
+
+  it('warns of a server that answers before its writes are on disk (CR-1)', async () => {
+    expect(await durabilityWarnings(database)).toEqual([]);
+    const url = new URL(fresh.url);
+    url.searchParams.set('options', '-c synchronous_commit=off');
+    const careless = await openDatabase(url.href);
+    expect(await durabilityWarnings(careless)).toEqual([expect.stringContaining('synchronous_commit')]);
+    await careless.close();
+  });
+});
+
+describe('openDatabase', () => {
+  it.each(['data/latchkey.db', 'mysql://user:hunter2@host/db', ''])(
+    'refuses %j, and does not repeat it',
+    async (url) => {
+      const refused = expect(openDatabase(url)).rejects;
+      await refused.toThrow('DATABASE_URL must begin with');
+      await expect(openDatabase(url)).rejects.not.toThrow('hunter2');
+    },
+  );
+
+  it('says what to do when the SQLite driver is not installed', async () => {
+    jest.resetModules();
+    jest.unstable_mockModule('better-sqlite3', () => {
+      throw Object.assign(new Error("Cannot find package 'better-sqlite3'"), {
+        code: 'ERR_MODULE_NOT_FOUND',
+      });
+    });
+    const { openDatabase: openWithoutDriver } = await import('../src/database/open.ts');
+    await expect(openWithoutDriver('file::memory:')).rejects.toThrow('npm rebuild better-sqlite3');
+  });
+});
