@@ -213,6 +213,16 @@ describe.each(kinds)('the database on %s', (_kind, create) => {
       expect(await ids(database)).toEqual(['a', 'b', 'c', 'd']);
     });
 
+    it('that is rolled back runs nothing more of what it did not wait for', async () => {
+      const failed = database.transaction(async (sql) => {
+        for (let amount = 0; amount < 20; amount += 1)
+          sql.run(INSERT, { id: `${amount}`, amount }).catch(() => {});
+        throw new Error('no');
+      });
+      await expect(failed).rejects.toThrow('no');
+      expect(await ids(database)).toEqual([]);
+    });
+
     it('and another one that touches the same row wait for each other', async () => {
       await database.run(INSERT, { id: 'a', amount: 0 });
       await Promise.all(
@@ -405,6 +415,20 @@ describe('on SQLite', () => {
     ]);
   });
 
+  it('the writes of several requests that are read in one turn share one commit', async () => {
+    const observer = new Sqlite(path, { readonly: true });
+    const seen = await Promise.all(
+      ['a', 'b', 'c'].map(async (id) => {
+        // Each in a callback of its own, as sockets have: promises settle between them.
+        await new Promise<void>((resolve) => setImmediate(resolve));
+        await database.run(INSERT, { id, amount: 1 });
+        return observer.pragma('data_version', { simple: true });
+      }),
+    );
+    observer.close();
+    expect(new Set(seen).size).toBe(1);
+  });
+
   it('the writes of one turn share one commit, transactions among them', async () => {
     const observer = new Sqlite(path, { readonly: true });
     // Changes with every commit of another connection.
@@ -419,9 +443,8 @@ describe('on SQLite', () => {
       database.run(INSERT, { id: 'a', amount: 1 }).catch(note),
     ]);
 
-    const frames = observer.prepare('SELECT COUNT(*) AS count FROM items').get();
     observer.close();
-    expect(frames).toEqual({ count: 4 });
+    expect(await ids(database)).toEqual(['a', 'b', 'c', 'd']);
     expect(new Set(seen).size).toBe(1);
     expect(seen[0]).not.toBe(before);
   });
@@ -476,6 +499,19 @@ describe('on SQLite', () => {
 
       await limit(100_000);
       expect(await database.run(INSERT, big)).toBe(1);
+    });
+
+    it('loses the statement alone where SQLite can undo it alone (CR-5)', async () => {
+      await limit(5);
+      const two = 'INSERT INTO items (id, amount) VALUES (:id, 1), (:id, 2) ON CONFLICT DO NOTHING';
+      const [first, full, last] = await Promise.allSettled([
+        database.run(INSERT, { id: 'a', amount: 1 }),
+        database.run(two, { id: big.id }),
+        database.run(INSERT, { id: 'c', amount: 1 }),
+      ]);
+      expect([first?.status, last?.status]).toEqual(['fulfilled', 'fulfilled']);
+      expect((full as PromiseRejectedResult).reason).toMatchObject(UNAVAILABLE);
+      expect(await ids(database)).toEqual(['a', 'c']);
     });
 
     it('inside a transaction loses the batch, even if the work catches the error and goes on (CR-5)', async () => {
@@ -537,10 +573,15 @@ describe('on SQLite', () => {
     await administrator.end();
   }
 
-  it('each connection has the limits and READ COMMITTED, whatever the role says', async () => {
+  it('each connection has the limits and READ COMMITTED, whatever the URL or the role says', async () => {
     const text = `SELECT name, setting FROM pg_settings WHERE name IN ('default_transaction_isolation',
       'statement_timeout', 'lock_timeout', 'idle_in_transaction_session_timeout') ORDER BY name`;
-    expect(await database.all(text)).toEqual([
+    const url = new URL(fresh.url);
+    url.searchParams.set('options', '-c default_transaction_isolation=serializable -c lock_timeout=0');
+    const otherwise = await openDatabase(url.href);
+    const settings = await otherwise.all(text);
+    await otherwise.close();
+    expect(settings).toEqual([
       { name: 'default_transaction_isolation', setting: 'read committed' },
       { name: 'idle_in_transaction_session_timeout', setting: '10000' },
       { name: 'lock_timeout', setting: '2000' },

@@ -20,8 +20,9 @@ export function createSql(execute: Execute): Sql {
  * so SQLite does too, or code tested on one would break on the other.
  */
 export function createTransactionGuard() {
-  // Whatever `work` leaves behind, a timer say, keeps its context and is outside once the scope is closed.
+  // Whatever `work` leaves behind, a timer say, may keep its context, and is outside once the scope is closed.
   const current = new AsyncLocalStorage<{ open: boolean }>();
+  let running = 0;
 
   return {
     /** @throws Error inside a transaction of this database: there it would wait for itself, or write beside it. */
@@ -48,6 +49,7 @@ export function createTransactionGuard() {
         return statement;
       });
 
+      running += 1;
       try {
         const result = await current.run(scope, () => work(sql));
         scope.open = false;
@@ -60,6 +62,10 @@ export function createTransactionGuard() {
         failure ??= { error };
         await previous;
         throw error;
+      } finally {
+        running -= 1;
+        // While it is on, each await of the process costs 0.2 µs more (Node 20), which is a fifth of an UPDATE.
+        if (running === 0) current.disable();
       }
     },
   };

@@ -32,8 +32,9 @@ import { createSql, createTransactionGuard, requireValue, unavailable } from './
  *      the neighbour's row is not there yet.
  *   2. A job that fails loses only itself: SQLite undoes the statement, or we go back to the savepoint.
  *   3. Some errors, a full disk above all, make SQLite roll back everything. `inTransaction` tells, and is asked
- *      after every job and before every statement of a transaction. Then the whole batch is UNAVAILABLE and
- *      nothing more of it runs: outside of a transaction its statements would commit one by one.
+ *      after every job that fails. Then the whole batch is UNAVAILABLE and nothing more of it runs: outside of a
+ *      transaction its statements would commit one by one. (A transaction's own statements end with the first
+ *      that fails: driver.ts sees to it.)
  *   4. Only one batch is under way. What arrives meanwhile is the next one.
  *
  * A transaction is therefore BEGIN IMMEDIATE from its first statement: a deferred one that reads, then writes, can
@@ -127,7 +128,6 @@ export async function openSqlite(
   async function perform(job: Job): Promise<() => void> {
     try {
       const result = await job.perform();
-      assertInTransaction();
       return () => job.resolve(result as never);
     } catch (error) {
       if (!writer.inTransaction()) throw error;
@@ -135,14 +135,10 @@ export async function openSqlite(
     }
   }
 
-  function assertInTransaction(): void {
-    if (!writer.inTransaction()) throw unavailable(new Error('SQLite rolled the transaction back.'));
-  }
-
   async function performTransaction<Result>(work: (sql: Sql) => Promise<Result>): Promise<Result> {
     writer.control('SAVEPOINT job');
     try {
-      const result = await guard.run(executeInside, work);
+      const result = await guard.run(async (...statement) => writer.execute(...statement), work);
       writer.control('RELEASE job');
       return result;
     } catch (error) {
@@ -159,11 +155,6 @@ export async function openSqlite(
       // What cannot be undone alone is undone with the whole batch.
       writer.control('ROLLBACK');
     }
-  }
-
-  async function executeInside(kind: keyof Sql, text: string, params: Params): Promise<unknown> {
-    assertInTransaction();
-    return writer.execute(kind, text, params);
   }
 
   function assertUsable(): void {
