@@ -1,29 +1,351 @@
+import { availableParallelism } from 'node:os';
+import { dirname, join } from 'node:path';
+import type { z } from 'zod';
+import {
+  databaseUrl,
+  flag,
+  host,
+  integer,
+  isLoopback,
+  isPostgres,
+  issuerUrl,
+  type Kind,
+  kind,
+  line,
+  networks,
+  origins,
+  seconds,
+  sqliteFile,
+  word,
+} from './config-values.ts';
+import {
+  generateSecret,
+  masterSecrets,
+  readDevelopmentSecret,
+  type SecretFile,
+  SecretFileError,
+  secretFile,
+} from './master-secret.ts';
+
+export type Mode = 'development' | 'production';
+export type Environment = Readonly<Record<string, string | undefined>>;
+
+export interface Setting<Value = unknown> {
+  /** The environment variable. */
+  readonly name: string;
+  /** What it is when it is not given, as it would be written; none when the description says where it comes from. */
+  readonly default?: string;
+  /** What it is in development, where that differs. */
+  readonly developmentDefault?: string;
+  /** One line of Markdown for the README and the operator. */
+  readonly description: string;
+  readonly value: Kind<Value>;
+}
+
+/** Every setting, in the README's order, under its name in `Config`. A new one is a new entry here and no more. */
+export const SETTINGS = {
+  mode: {
+    name: 'NODE_ENV',
+    default: 'development',
+    description: '`production`, `development` or `test`, which is development',
+    value: kind<Mode>({
+      read: (text, refuse) => {
+        if (!/^(production|development|test)$/.test(text))
+          refuse('must be one of production, development, test');
+        return text === 'production' ? 'production' : 'development';
+      },
+      write: (mode) => mode,
+    }),
+  },
+  host: {
+    name: 'HOST',
+    default: '127.0.0.1',
+    description: 'Address or name to listen on',
+    value: host(),
+  },
+  port: {
+    name: 'PORT',
+    default: '4000',
+    description: 'Port to listen on; `0` takes any free one and prints it',
+    value: integer({ least: 0, most: 65_535 }),
+  },
+  databaseUrl: {
+    name: 'DATABASE_URL',
+    default: 'file:data/latchkey.db',
+    description: '`file:<path>` or `file::memory:` for embedded SQLite, `postgres://…` for PostgreSQL',
+    value: databaseUrl(),
+  },
+  logLevel: {
+    name: 'LOG_LEVEL',
+    default: 'info',
+    description: '`trace`, `debug`, `info`, `warn`, `error`, `fatal` or `silent`',
+    value: word('trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'),
+  },
+  secrets: {
+    name: 'LATCHKEY_SECRET',
+    description:
+      'Master secret, at least 32 bytes as base64url or hex; a comma-separated list replaces it step by step. Required in production; in development one is made in the folder of the database',
+    value: masterSecrets,
+  },
+  secretFile: {
+    name: 'LATCHKEY_SECRET_FILE',
+    description: 'A file that holds the master secret instead, and that not every user may read',
+    value: secretFile,
+  },
+  issuer: {
+    name: 'LATCHKEY_ISSUER',
+    developmentDefault: 'http://localhost:4000',
+    description:
+      'Public URL of this server, the `iss` of its tokens. Required in production, and https there',
+    value: issuerUrl(),
+  },
+  audience: {
+    name: 'LATCHKEY_AUDIENCE',
+    description: 'The `aud` of access tokens; the issuer unless given',
+    value: line({ most: 255 }),
+  },
+  accessTokenTtlSeconds: {
+    name: 'LATCHKEY_ACCESS_TOKEN_TTL',
+    default: '10m',
+    description: 'Lifetime of an access token, `1s` to `60m`',
+    value: seconds({ least: '1s', most: '60m' }),
+  },
+  sessionIdleTtlSeconds: {
+    name: 'LATCHKEY_SESSION_IDLE_TTL',
+    default: '14d',
+    description: 'A session that is not refreshed for so long ends, `1s` to `365d`',
+    value: seconds({ least: '1s', most: '365d' }),
+  },
+  sessionAbsoluteTtlSeconds: {
+    name: 'LATCHKEY_SESSION_ABSOLUTE_TTL',
+    default: '30d',
+    description: 'A session ends so long after its authentication, however much it is used, `1s` to `365d`',
+    value: seconds({ least: '1s', most: '365d' }),
+  },
+  refreshRetryWindowSeconds: {
+    name: 'LATCHKEY_REFRESH_RETRY_WINDOW',
+    default: '30s',
+    description: 'How long a spent refresh token may be sent again, `0s` to `10m`',
+    value: seconds({ least: '0s', most: '10m' }),
+  },
+  passwordMinLength: {
+    name: 'LATCHKEY_PASSWORD_MIN_LENGTH',
+    default: '15',
+    description: 'Least number of characters of a new password, `8` to `128`',
+    value: integer({ least: 8, most: 128 }),
+  },
+  registration: {
+    name: 'LATCHKEY_REGISTRATION',
+    default: 'open',
+    description: '`closed` refuses `register`; `latchkey users create` still works',
+    value: word('open', 'closed'),
+  },
+  corsOrigins: {
+    name: 'LATCHKEY_CORS_ORIGINS',
+    default: '',
+    description: 'Origins whose pages may call this server from a browser, comma-separated',
+    value: origins(),
+  },
+  trustProxy: {
+    name: 'LATCHKEY_TRUST_PROXY',
+    default: '',
+    description: 'Addresses and CIDR blocks of proxies whose `X-Forwarded-For` is believed, comma-separated',
+    value: networks(),
+  },
+  introspection: {
+    name: 'LATCHKEY_INTROSPECTION',
+    default: 'off',
+    developmentDefault: 'on',
+    description: 'Whether the schema can be asked for',
+    value: flag(),
+  },
+  tokenEndpoint: {
+    name: 'LATCHKEY_TOKEN_ENDPOINT',
+    default: 'on',
+    description: '`off` removes `POST /token` and `POST /token/refresh`',
+    value: flag(),
+  },
+} as const satisfies Record<string, Setting>;
+
+type Values = { readonly [Key in keyof typeof SETTINGS]: z.output<(typeof SETTINGS)[Key]['value']> };
+
 /** Everything the environment decides, read once. Durations end in their unit. */
-export interface Config {
-  readonly mode: 'development' | 'production';
-  readonly host: string;
-  readonly port: number;
-  readonly databaseUrl: string;
-  readonly logLevel: string;
-  /** Master secrets, at least 32 bytes each: the first one makes and seals, all of them verify and open. */
-  readonly secrets: readonly Buffer[];
-  readonly issuer: string;
-  readonly audience: string;
-  readonly accessTokenTtlSeconds: number;
-  readonly sessionIdleTtlSeconds: number;
-  readonly sessionAbsoluteTtlSeconds: number;
-  /** 0 to 600. */
-  readonly refreshRetryWindowSeconds: number;
-  readonly passwordMinLength: number;
-  readonly registration: 'open' | 'closed';
-  /** Exact origins, as in `https://app.example.com`. */
-  readonly corsOrigins: readonly string[];
-  /** Addresses and CIDR blocks of proxies whose X-Forwarded-For is believed. */
-  readonly trustProxy: readonly string[];
-  readonly introspection: boolean;
-  readonly tokenEndpoint: boolean;
+export interface Config extends Omit<Values, 'secretFile'> {
+  /** Where `secrets` was read from, when that is a file. */
+  readonly secretFile?: SecretFile | undefined;
   /** How many passwords are hashed at once: as many as cores, fewer than libuv has threads. */
   readonly hashConcurrency: number;
   /** What the operator should hear at the start. */
   readonly warnings: readonly string[];
+}
+
+/** Everything that is wrong with the environment, in one message that quotes no value. */
+export class ConfigError extends Error {
+  override readonly name = 'ConfigError';
+  readonly problems: readonly string[];
+
+  constructor(problems: readonly string[]) {
+    super(['The configuration is not usable:', ...problems].join('\n  '));
+    this.problems = problems;
+  }
+}
+
+/**
+ * Reads the environment into one frozen object. An empty variable counts as unset. In development without a
+ * secret, the one in the folder of the database is taken, and made on the first start.
+ *
+ * @throws ConfigError that lists every problem and never holds a value, which might be a secret (KEY-1).
+ */
+export function loadConfig(environment: Environment): Config {
+  const given: Given = new Map(
+    Object.entries(environment).flatMap(([name, text]): [string, string][] => (text ? [[name, text]] : [])),
+  );
+  const { values, problems } = readSettings(given);
+  problems.unshift(...unknownNames(given));
+  problems.push(...contradictions(given, values));
+  if (problems.length > 0) throw new ConfigError(problems);
+
+  // No problem: whatever has a default has a value, and in production what has none was given.
+  const settings = values as Values;
+  const { secrets, secretFile, notes } = chooseSecrets(values, settings.databaseUrl);
+  return Object.freeze({
+    ...settings,
+    secrets,
+    secretFile,
+    audience: values.audience ?? settings.issuer,
+    hashConcurrency: hashConcurrency(given.get('UV_THREADPOOL_SIZE')),
+    warnings: Object.freeze([...cautions(settings), ...notes]),
+  });
+}
+
+/** The effective value of each setting as it would be written, secrets masked; empty when there is none. */
+export function describeConfig(config: Config): { readonly name: string; readonly value: string }[] {
+  return SETTING_KEYS.map((key) => {
+    const { name, value }: Setting = SETTINGS[key];
+    return { name, value: config[key] === undefined ? '' : value.encode(config[key]) };
+  });
+}
+
+type Given = ReadonlyMap<string, string>;
+type Key = keyof typeof SETTINGS;
+
+const SETTING_KEYS = Object.keys(SETTINGS) as Key[];
+const IN_MEMORY = 'file::memory:';
+
+function readSettings(given: Given): { values: Partial<Values>; problems: string[] } {
+  const isProduction = given.get(SETTINGS.mode.name) === 'production';
+  const values: Partial<Record<Key, unknown>> = {};
+  const problems: string[] = [];
+  for (const key of SETTING_KEYS) {
+    const setting: Setting = SETTINGS[key];
+    const fallback = isProduction ? setting.default : (setting.developmentDefault ?? setting.default);
+    const text = given.get(setting.name) ?? fallback;
+    if (text === undefined) continue;
+    const result = setting.value.safeParse(text);
+    if (result.success) values[key] = result.data;
+    else problems.push(...result.error.issues.map((issue) => `${setting.name}: ${issue.message}`));
+  }
+  return { values: values as Partial<Values>, problems };
+}
+
+/** A misspelt setting must not silently leave its default in force. */
+function unknownNames(given: Given): string[] {
+  const known: string[] = SETTING_KEYS.map((key) => SETTINGS[key].name);
+  // Kubernetes injects these into every container beside a service called latchkey.
+  const isInjected = (name: string) => /^LATCHKEY_(SERVICE_|PORT)/.test(name);
+  return [...given.keys()]
+    .filter((name) => name.startsWith('LATCHKEY_') && !known.includes(name) && !isInjected(name))
+    .map((name) => `${name}: no such setting; did you mean ${nearest(name, known)}?`);
+}
+
+/** What is wrong between settings that are each right. */
+function* contradictions(given: Given, values: Partial<Values>): Generator<string> {
+  const { mode, host, databaseUrl, issuer } = values;
+  const has = (key: Key) => given.has(SETTINGS[key].name);
+
+  if (has('secrets') && has('secretFile'))
+    yield 'LATCHKEY_SECRET_FILE: cannot be given together with LATCHKEY_SECRET';
+  if ((values.sessionIdleTtlSeconds ?? 0) > (values.sessionAbsoluteTtlSeconds ?? Number.POSITIVE_INFINITY))
+    yield 'LATCHKEY_SESSION_IDLE_TTL: must not be longer than LATCHKEY_SESSION_ABSOLUTE_TTL';
+
+  if (mode === 'production') {
+    if (!has('secrets') && !has('secretFile'))
+      yield 'LATCHKEY_SECRET: required in production; `openssl rand -hex 32` makes a good one';
+    if (!has('issuer')) yield 'LATCHKEY_ISSUER: required in production';
+    if (issuer !== undefined && new URL(issuer).protocol !== 'https:')
+      yield 'LATCHKEY_ISSUER: must be https in production';
+  }
+
+  // Whoever sets one of these means to serve others, and must not do it in development mode by mistake.
+  if (!has('mode')) {
+    if (host !== undefined && !isLoopback(host))
+      yield 'NODE_ENV: must be given with a HOST that others can reach';
+    if (databaseUrl !== undefined && isPostgres(databaseUrl))
+      yield 'NODE_ENV: must be given with a PostgreSQL DATABASE_URL';
+    if (has('issuer')) yield 'NODE_ENV: must be given with LATCHKEY_ISSUER';
+  }
+}
+
+function* cautions({ mode, host, databaseUrl }: Values): Generator<string> {
+  if (mode === 'development' && !isLoopback(host))
+    yield 'DEVELOPMENT MODE, and others can reach this server: it is open to introspection and its secret is made for one machine. Set NODE_ENV=production.';
+  if (mode === 'production' && databaseUrl === IN_MEMORY)
+    yield 'The database is in memory: every account and session ends with this process.';
+}
+
+/**
+ * The secrets that were given, or the development server's own.
+ *
+ * @throws ConfigError when that one can be neither made nor read.
+ */
+function chooseSecrets(values: Partial<Values>, databaseUrl: string) {
+  const { secrets, secretFile } = values;
+  if (secrets !== undefined) return { secrets, secretFile: undefined, notes: [] };
+  if (secretFile !== undefined) return { secrets: secretFile.secrets, secretFile, notes: [] };
+  if (databaseUrl === IN_MEMORY) {
+    return {
+      secrets: Object.freeze([generateSecret()]),
+      secretFile: undefined,
+      notes: ['No LATCHKEY_SECRET: a random one is used until this process ends.'],
+    };
+  }
+
+  const path = join(dirname(sqliteFile(databaseUrl) ?? 'data/latchkey.db'), 'secret');
+  try {
+    const made = readDevelopmentSecret(path);
+    return {
+      secrets: made.secrets,
+      secretFile: made,
+      notes: [`No LATCHKEY_SECRET: the development secret in ${path} is used; only this user can read it.`],
+    };
+  } catch (error) {
+    if (!(error instanceof SecretFileError)) throw error;
+    throw new ConfigError([
+      `LATCHKEY_SECRET: not given, and the development secret beside the database ${error.message}`,
+    ]);
+  }
+}
+
+/** argon2 works on libuv's threads, 4 unless this says otherwise; one is left for files and names. */
+function hashConcurrency(threadPoolSize: string | undefined): number {
+  return Math.max(1, Math.min(availableParallelism(), (Number(threadPoolSize) || 4) - 1));
+}
+
+function nearest(name: string, known: readonly string[]): string | undefined {
+  const distances = known.map((candidate) => ({ candidate, distance: editDistance(name, candidate) }));
+  return distances.sort((a, b) => a.distance - b.distance)[0]?.candidate;
+}
+
+/** How many characters have to be added, dropped or replaced (Levenshtein). */
+function editDistance(from: string, to: string): number {
+  let row = Array.from({ length: to.length + 1 }, (_, column) => column);
+  for (const [index, character] of [...from].entries()) {
+    const next = [index + 1];
+    for (const [column, other] of [...to].entries()) {
+      const [above = 0, diagonal = 0, left = 0] = [row[column + 1], row[column], next[column]];
+      next.push(Math.min(above + 1, left + 1, diagonal + (character === other ? 0 : 1)));
+    }
+    row = next;
+  }
+  return row.at(-1) ?? 0;
 }

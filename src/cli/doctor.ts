@@ -1,0 +1,71 @@
+import { existsSync } from 'node:fs';
+import type { Command } from 'commander';
+import { type Config, describeConfig, loadConfig } from '../config.ts';
+import { sqliteFile } from '../config-values.ts';
+import type { Database } from '../database/database.ts';
+import { pendingMigrations } from '../database/migrate.ts';
+import { durabilityWarnings, openDatabase } from '../database/open.ts';
+import { describeError } from './describe-error.ts';
+import { withAppOn } from './with-app.ts';
+
+/** `latchkey doctor`: the effective configuration, and what is wrong with it and with what it leads to. */
+export function addDoctor(program: Command): void {
+  program
+    .command('doctor')
+    .description(
+      'print the effective configuration, secrets masked, and what is wrong; exits with 1 if anything is',
+    )
+    .action(async () => {
+      const config = loadConfig(process.env);
+      const settings = describeConfig(config);
+      const width = Math.max(...settings.map(({ name }) => name.length));
+      for (const { name, value } of settings) print(`${name.padEnd(width)}  ${value === '' ? '-' : value}`);
+
+      print('');
+      for (const warning of config.warnings) print(`warning: ${warning}`);
+      const problems = await examine(config);
+      for (const problem of problems) print(`problem: ${problem}`);
+      if (problems.length > 0) process.exitCode = 1;
+      else print('Nothing is wrong.');
+    });
+}
+
+/** What is wrong with the database and the keys in it. Makes nothing but the first key, as every start does. */
+async function examine(config: Config): Promise<string[]> {
+  if (config.databaseUrl === 'file::memory:') return [];
+  const file = sqliteFile(config.databaseUrl);
+  if (file !== undefined && !existsSync(file))
+    return ['There is no database yet: `latchkey migrate` makes it.'];
+
+  try {
+    const database = await openDatabase(config.databaseUrl);
+    try {
+      return await examineDatabase(config, database);
+    } finally {
+      await database.close();
+    }
+  } catch (error) {
+    return [describeError(error)];
+  }
+}
+
+async function examineDatabase(config: Config, database: Database): Promise<string[]> {
+  await database.get('SELECT 1');
+  // It answers, so a failure here means that even the table of migrations is not there.
+  const pending = await pendingMigrations(database).catch(() => ['all of them']);
+  if (pending.length > 0)
+    return [`Migrations are missing, \`latchkey migrate\` applies them: ${pending.join(', ')}`];
+
+  const problems = await durabilityWarnings(database);
+  await withAppOn({ config, database }, async ({ tokens }) => {
+    const unreadable = (await tokens.listKeys()).filter(({ status }) => status === 'unreadable');
+    problems.push(
+      ...unreadable.map(({ kid }) => `No secret of LATCHKEY_SECRET opens the signing key ${kid}.`),
+    );
+  });
+  return problems;
+}
+
+function print(line: string): void {
+  process.stdout.write(`${line}\n`);
+}

@@ -1,0 +1,42 @@
+import type { Command } from 'commander';
+import { withApp } from './with-app.ts';
+
+/** `latchkey keys …`: the keys that sign access tokens. */
+export function addKeys(program: Command): void {
+  const keys = program.command('keys').description('the keys that sign access tokens');
+
+  keys
+    .command('list')
+    .description('one line per key: id, algorithm, status, when it was made, since when it signs')
+    .action(() =>
+      withApp(async ({ tokens }) => {
+        for (const key of await tokens.listKeys()) {
+          const moments = [key.createdAt, key.activatesAt].map((at) => new Date(at).toISOString());
+          process.stdout.write(`${[key.kid, key.algorithm, key.status, ...moments].join('\t')}\n`);
+        }
+      }),
+    );
+
+  keys
+    .command('rotate')
+    .description('add a key, which signs once every verifier had the time to load it')
+    .option(
+      '--emergency',
+      'sign with it at once and drop all others: every access token ends, clients refresh',
+    )
+    .action(({ emergency = false }: { emergency?: boolean }) =>
+      withApp(async ({ tokens }) => {
+        await tokens.rotateKeys({ emergency });
+        process.stdout.write(emergency ? 'Replaced all keys.\n' : 'Added a key.\n');
+      }),
+    );
+
+  keys
+    .command('reseal')
+    .description('seal every key under the first secret of LATCHKEY_SECRET, so that the others can go')
+    .action(() =>
+      withApp(async ({ tokens }) => {
+        process.stdout.write(`Resealed ${await tokens.reseal()} keys.\n`);
+      }),
+    );
+}

@@ -1,0 +1,22 @@
+import type { Command } from 'commander';
+import { loadConfig } from '../config.ts';
+import { migrate } from '../database/migrate.ts';
+import { openDatabase } from '../database/open.ts';
+
+/** `latchkey migrate`: what `serve` does before it listens, as a step of its own. */
+export function addMigrate(program: Command): void {
+  program
+    .command('migrate')
+    .description('create the database where there is none and bring it up to date')
+    .action(async () => {
+      const database = await openDatabase(loadConfig(process.env).databaseUrl);
+      try {
+        const applied = await migrate(database);
+        process.stdout.write(
+          applied.length === 0 ? 'Up to date.\n' : applied.map((name) => `Applied ${name}\n`).join(''),
+        );
+      } finally {
+        await database.close();
+      }
+    });
+}

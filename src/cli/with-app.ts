@@ -1,0 +1,36 @@
+import type { App } from '../app.ts';
+import { createClock } from '../clock.ts';
+import { type Config, loadConfig } from '../config.ts';
+import type { Database } from '../database/database.ts';
+import { migrate } from '../database/migrate.ts';
+import { openDatabase } from '../database/open.ts';
+import { createLogger } from '../logger.ts';
+
+/** Runs `work` on the modules of a server that does not listen, its database brought up to date as `serve` does. */
+export async function withApp(work: (app: App) => Promise<void>): Promise<void> {
+  const config = loadConfig(process.env);
+  const database = await openDatabase(config.databaseUrl);
+  try {
+    await migrate(database);
+    await withAppOn({ config, database }, work);
+  } finally {
+    await database.close();
+  }
+}
+
+/** Runs `work` on the modules of a server that does not listen. */
+export async function withAppOn(
+  { config, database }: { config: Config; database: Database },
+  work: (app: App) => Promise<void>,
+): Promise<void> {
+  // Loaded here, so that a question for help does not wait for a server.
+  const { createApp } = await import('../app.ts');
+  // Standard output belongs to the command.
+  const logger = await createLogger({ level: 'warn', fileDescriptor: 2, isTerminal: process.stderr.isTTY });
+  const app = await createApp({ config, database, clock: createClock(), logger });
+  try {
+    await work(app);
+  } finally {
+    await app.close();
+  }
+}

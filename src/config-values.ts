@@ -1,0 +1,192 @@
+import { isIP, isIPv4 } from 'node:net';
+import { fileURLToPath } from 'node:url';
+import { z } from 'zod';
+
+/**
+ * The kinds of value that a setting may have, each with its text form: decoded from the environment, encoded for
+ * `latchkey doctor`. No problem quotes what was given, because anything may be a secret in the wrong variable.
+ */
+export type Kind<Value> = z.ZodType<Value, string>;
+
+const UNITS_MS = { d: 86_400_000, h: 3_600_000, m: 60_000, s: 1_000, ms: 1 };
+
+/** One of a few words. */
+export const word = <const Words extends readonly [string, ...string[]]>(...words: Words) =>
+  z.enum(words, { error: `must be one of ${words.join(', ')}` });
+
+/** `on` or `off`. */
+export const flag = () =>
+  kind<boolean>({
+    read: (text, refuse) => {
+      if (text !== 'on' && text !== 'off') refuse('must be on or off');
+      return text === 'on';
+    },
+    write: (value) => (value ? 'on' : 'off'),
+  });
+
+/** A whole number from `least` to `most`. */
+export const integer = ({ least, most }: { least: number; most: number }) =>
+  kind<number>({
+    read: (text, refuse) => {
+      const value = /^\d{1,9}$/.test(text) ? Number(text) : Number.NaN;
+      if (!(value >= least && value <= most)) refuse(`must be a whole number from ${least} to ${most}`);
+      return value;
+    },
+    write: String,
+  });
+
+/** A length of time in whole seconds, written as a whole number with its unit. */
+export const seconds = ({ least, most }: { least: string; most: string }) =>
+  kind<number>({
+    read: (text, refuse) => {
+      const value = readSeconds(text);
+      if (!(value >= readSeconds(least) && value <= readSeconds(most)) || !Number.isInteger(value))
+        refuse(
+          `must be whole seconds from ${least} to ${most}, a number with its unit (ms, s, m, h, d) as in 10m`,
+        );
+      return value;
+    },
+    write: writeSeconds,
+  });
+
+/** Plain text on one line. */
+export const line = ({ most }: { most: number }) =>
+  kind<string>({
+    read: (text, refuse) => {
+      if (text.length > most || /[\p{Cc}]/u.test(text))
+        refuse(`must be one line of at most ${most} characters`);
+      return text;
+    },
+    write: (value) => value,
+  });
+
+/** An address or a host name to listen on. */
+export const host = () =>
+  kind<string>({
+    read: (text, refuse) => {
+      if (isIP(text) === 0 && !/^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$/i.test(text))
+        refuse('must be an IP address or a host name');
+      return text;
+    },
+    write: (value) => value,
+  });
+
+/** An absolute http(s) URL that identifies an issuer: no query and no fragment (RFC 8414 §2). */
+export const issuerUrl = () =>
+  kind<string>({
+    read: (text, refuse) => {
+      const url = readUrl(text);
+      if (
+        url === undefined ||
+        !isHttp(url) ||
+        url.username !== '' ||
+        url.password !== '' ||
+        /[?#\s]/.test(text)
+      )
+        refuse('must be an absolute http(s) URL without credentials, query and fragment');
+      return text;
+    },
+    write: (value) => value,
+  });
+
+/** Where the data is: an SQLite file or a PostgreSQL server. Shown without its password. */
+export const databaseUrl = () =>
+  kind<string>({
+    read: (text, refuse) => {
+      const isKnown = isPostgres(text)
+        ? /^[^:]+:\/\/./.test(text) && URL.canParse(text)
+        : /^file:(?!\/\/[^/])[^?#]+$/.test(text);
+      if (!isKnown) refuse('must be file:<path>, file::memory: or postgres://user:password@host/database');
+      return text;
+    },
+    write: (value) => {
+      const url = isPostgres(value) ? readUrl(value) : undefined;
+      if (url === undefined) return value;
+      if (url.password !== '') url.password = '***';
+      // libpq takes a password, and the passphrase of a client key, as parameters too.
+      for (const name of url.searchParams.keys()) if (/pass/i.test(name)) url.searchParams.set(name, '***');
+      return url.href;
+    },
+  });
+
+/** Origins exactly as browsers send them (RFC 6454 §6.2), separated by commas. */
+export const origins = () =>
+  list(
+    'must be origins as browsers send them, as in https://app.example.com,http://localhost:3000',
+    (text) => {
+      const url = readUrl(text);
+      return url !== undefined && isHttp(url) && url.origin === text && !text.includes('*');
+    },
+  );
+
+/** IP addresses and CIDR blocks, separated by commas. A block of every address there is would trust everybody. */
+export const networks = () =>
+  list('must be IP addresses and CIDR blocks, as in 10.0.0.0/8,::1', (text) => {
+    const [address = '', prefix, ...rest] = text.split('/');
+    const version = address.includes('%') ? 0 : isIP(address);
+    if (version === 0 || rest.length > 0) return false;
+    if (prefix === undefined) return true;
+    return /^[1-9]\d{0,2}$/.test(prefix) && Number(prefix) <= (version === 4 ? 32 : 128);
+  });
+
+/** Any kind of value: `read` calls `refuse` once for each problem, and what it returns then is dropped. */
+export function kind<Value>(text: {
+  read(text: string, refuse: (problem: string) => void): Value;
+  write(value: Value): string;
+}) {
+  return z.codec(z.string(), z.custom<Value>(), {
+    decode: (given, context) =>
+      text.read(given, (message) => context.issues.push({ code: 'custom', message, input: undefined })),
+    encode: text.write,
+  });
+}
+
+/** Whether only this machine can reach what listens on `host`. */
+export function isLoopback(host: string): boolean {
+  return host === 'localhost' || host === '::1' || (isIPv4(host) && host.startsWith('127.'));
+}
+
+/** Whether a database URL names a PostgreSQL server. */
+export function isPostgres(url: string): boolean {
+  return /^postgres(ql)?:/.test(url);
+}
+
+/** The file of an SQLite URL; `undefined` for one in memory and for a server. */
+export function sqliteFile(url: string): string | undefined {
+  if (isPostgres(url) || url === 'file::memory:') return undefined;
+  return url.startsWith('file://') ? fileURLToPath(url) : url.slice('file:'.length);
+}
+
+function list(problem: string, isItem: (text: string) => boolean) {
+  return kind<readonly string[]>({
+    read: (text, refuse) => {
+      const items = text === '' ? [] : text.split(',').map((item) => item.trim());
+      if (!items.every(isItem)) refuse(problem);
+      return Object.freeze(items);
+    },
+    write: (items) => items.join(','),
+  });
+}
+
+/** Not a number when the text is no length of time. */
+function readSeconds(text: string): number {
+  const [, amount, unit] = /^(\d{1,12})(ms|s|m|h|d)$/.exec(text) ?? [];
+  return (Number(amount) * UNITS_MS[unit as keyof typeof UNITS_MS]) / 1_000;
+}
+
+function writeSeconds(value: number): string {
+  const ms = value * 1_000;
+  const [unit, size] = Object.entries(UNITS_MS).find(([, size]) => ms >= size && ms % size === 0) ?? [
+    's',
+    1_000,
+  ];
+  return `${ms / size}${unit}`;
+}
+
+function readUrl(text: string): URL | undefined {
+  return URL.canParse(text) ? new URL(text) : undefined;
+}
+
+function isHttp(url: URL): boolean {
+  return url.protocol === 'https:' || url.protocol === 'http:';
+}

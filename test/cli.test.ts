@@ -1,0 +1,245 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { connect } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterAll, afterEach, describe, expect, it } from '@jest/globals';
+
+const CLI = fileURLToPath(new URL('../src/cli/latchkey.ts', import.meta.url));
+const TSX = import.meta.resolve('tsx');
+const EMAIL = 'ada@example.com';
+const PASSWORD = 'correct horse battery staple';
+/** Starting a process is slow where cores are few; nothing here is about how slow. */
+const PATIENCE_MS = 120_000;
+
+/** Every process starts in here, so the embedded database and the secret land in its `data/`. */
+const folder = mkdtempSync(join(tmpdir(), 'latchkey-cli-'));
+const running = new Set<ChildProcess>();
+afterEach(() => {
+  for (const child of running) child.kill('SIGKILL');
+});
+afterAll(() => rmSync(folder, { recursive: true }));
+
+describe('latchkey', () => {
+  it(
+    'tells how it is used, and exits with 2 when it is used otherwise',
+    async () => {
+      const [help, subHelp, noCommand, unknown, noAddress, noTerminal] = await Promise.all([
+        run(['--help']),
+        run(['users', 'create', '--help']),
+        run([]),
+        run(['frobnicate']),
+        run(['users', 'create', 'ada']),
+        run(['users', 'create', EMAIL]),
+      ]);
+
+      expect(help).toMatchObject({ exitCode: 0, stderr: '' });
+      for (const command of ['serve', 'migrate', 'users', 'keys', 'doctor'])
+        expect(help.stdout).toContain(command);
+      expect(subHelp).toMatchObject({ exitCode: 0, stdout: expect.stringContaining('--password-stdin') });
+      expect([noCommand, unknown, noAddress, noTerminal].map(({ exitCode }) => exitCode)).toEqual([
+        2, 2, 2, 2,
+      ]);
+      expect(unknown.stderr).toBe("error: unknown command 'frobnicate'\n");
+      expect(noTerminal.stderr).toContain('--password-stdin');
+    },
+    PATIENCE_MS,
+  );
+
+  it(
+    'says what is wrong with the environment and exits with 1 (KEY-1)',
+    async () => {
+      const secret = randomBytes(16).toString('hex');
+      const environment = { PORT: 'http', LATCHKEY_SECRET: secret };
+      for (const { exitCode, stdout, stderr } of await Promise.all([
+        run(['serve'], { environment }),
+        run(['doctor'], { environment }),
+      ])) {
+        expect(exitCode).toBe(1);
+        expect(stderr).toMatch(/ {2}PORT: .*\n {2}LATCHKEY_SECRET: .*\n$/);
+        expect(stdout + stderr).not.toMatch(/\n {4}at /);
+        expect(stdout + stderr).not.toContain(secret);
+      }
+    },
+    PATIENCE_MS,
+  );
+
+  it(
+    'creates, lists, disables and enables users, with passwords from standard input',
+    async () => {
+      const created = await run(['users', 'create', EMAIL, '--name', 'Ada', '--password-stdin'], {
+        input: `${PASSWORD}\n`,
+      });
+      expect(created).toMatchObject({ exitCode: 0, stderr: '' });
+      const id = created.stdout.trim();
+      expect((await run(['users', 'list'])).stdout).toMatch(new RegExp(`^${id}\t${EMAIL}\tactive\t\\S+\n$`));
+
+      expect(await run(['users', 'disable', ' ADA@example.com'])).toMatchObject({ exitCode: 0, stderr: '' });
+      expect((await run(['users', 'list'])).stdout).toContain(`${EMAIL}\tdisabled`);
+      expect(await run(['users', 'enable', EMAIL])).toMatchObject({ exitCode: 0, stderr: '' });
+      expect((await run(['users', 'list'])).stdout).toContain(`${EMAIL}\tactive`);
+    },
+    PATIENCE_MS,
+  );
+
+  it(
+    'says in one line why it failed',
+    async () => {
+      const [weak, unknown] = await Promise.all([
+        run(['users', 'set-password', EMAIL, '--password-stdin'], { input: 'too short' }),
+        run(['users', 'disable', 'nobody@example.com']),
+      ]);
+      expect(weak).toMatchObject({
+        exitCode: 1,
+        stdout: '',
+        stderr: expect.stringMatching(/^latchkey: .*15 characters\)\n$/),
+      });
+      expect(unknown).toMatchObject({
+        exitCode: 1,
+        stdout: '',
+        stderr: expect.stringMatching(/^latchkey: .*\n$/),
+      });
+    },
+    PATIENCE_MS,
+  );
+
+  it(
+    'doctor masks secrets, and finds keys that they do not open (KEY-4)',
+    async () => {
+      const secret = randomBytes(32).toString('hex');
+      const [well, ill] = await Promise.all([
+        run(['doctor']),
+        run(['doctor'], { environment: { LATCHKEY_SECRET: secret } }),
+      ]);
+
+      expect(well).toMatchObject({
+        exitCode: 0,
+        stdout: expect.stringMatching(/LATCHKEY_SECRET_FILE +data\/secret\n/),
+      });
+      expect(well.stdout).not.toContain(readFileSync(join(folder, 'data', 'secret'), 'utf8').trim());
+      expect(ill).toMatchObject({ exitCode: 1, stdout: expect.stringMatching(/problem: .*signing key/) });
+      expect(ill.stdout + ill.stderr).not.toContain(secret);
+    },
+    PATIENCE_MS,
+  );
+});
+
+describe('a server', () => {
+  it(
+    'that starts beside another for the first time shares its secret and its keys, and ends with 0 (CR-3, CR-4)',
+    async () => {
+      const cwd = mkdtempSync(join(folder, 'pair-'));
+      const servers = await Promise.all([serve(cwd), serve(cwd)]);
+
+      // What one of them sealed opens for the other one only under the same secret.
+      const ready = await Promise.all(servers.map(async ({ url }) => (await fetch(`${url}/readyz`)).json()));
+      expect(ready).toEqual([0, 1].map(() => ({ database: true, keys: true, migrations: true })));
+      const [first, second] = await Promise.all(
+        servers.map(async ({ url }) => (await fetch(`${url}/.well-known/jwks.json`)).json()),
+      );
+      expect(first).toEqual({ keys: [expect.objectContaining({ kty: 'EC' })] });
+      expect(second).toEqual(first);
+
+      for (const { child } of servers) child.kill('SIGTERM');
+      for (const { ended } of servers) expect(await ended).toMatchObject({ exitCode: 0, stderr: '' });
+    },
+    PATIENCE_MS,
+  );
+
+  it(
+    'finishes what is under way, however often it is told to stop (CR-3)',
+    async () => {
+      const { child, url, ended, printed } = await serve(mkdtempSync(join(folder, 'drained-')));
+      const { hostname, port } = new URL(url);
+      const body = JSON.stringify({ query: '{ __typename }' });
+      const socket = connect(Number(port), hostname);
+      const answer = new Promise<string>((resolve) => {
+        let text = '';
+        socket.on('data', (chunk) => {
+          text += String(chunk);
+        });
+        socket.on('close', () => resolve(text));
+      });
+      // `Expect` is answered when the server has the headers: from then on the request is under way.
+      socket.write(
+        `POST /graphql HTTP/1.1\r\nHost: ${hostname}\r\nExpect: 100-continue\r\nContent-Type: application/json\r\n` +
+          `Content-Length: ${body.length}\r\n\r\n`,
+      );
+      await new Promise((resolve) => socket.once('data', resolve));
+
+      child.kill('SIGTERM');
+      await printed(/Stopping/);
+      child.kill('SIGTERM');
+      child.kill('SIGINT');
+      await expect(fetch(`${url}/livez`)).rejects.toThrow();
+      socket.write(body);
+
+      expect(await answer).toMatch(/HTTP\/1\.1 200 OK.*"__typename":"Query"/s);
+      expect(await ended).toMatchObject({ exitCode: 0, stderr: '' });
+    },
+    PATIENCE_MS,
+  );
+});
+
+interface RunOptions {
+  readonly cwd?: string;
+  readonly environment?: Record<string, string>;
+  /** All of its standard input. */
+  readonly input?: string;
+}
+
+interface Ended {
+  readonly exitCode: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+function run(args: string[], options?: RunOptions): Promise<Ended> {
+  return start(args, options).ended;
+}
+
+/** A server on any free port, once it listens. */
+async function serve(cwd: string) {
+  const server = start(['serve'], { cwd, environment: { PORT: '0' } });
+  const [, url = ''] = await server.printed(/JWKS: (http:[^"]+)\/\.well-known/);
+  return { ...server, url };
+}
+
+function start(args: string[], { cwd = folder, environment = {}, input = '' }: RunOptions = {}) {
+  const child = spawn(process.execPath, ['--import', TSX, CLI, ...args], {
+    cwd,
+    env: { PATH: process.env.PATH, ...environment },
+  });
+  running.add(child);
+  child.stdin.end(input);
+
+  const output = { stdout: '', stderr: '' };
+  for (const name of ['stdout', 'stderr'] as const) {
+    child[name].setEncoding('utf8').on('data', (text: string) => {
+      output[name] += text;
+    });
+  }
+  const ended = new Promise<Ended>((resolve) => {
+    child.on('close', (exitCode) => {
+      running.delete(child);
+      resolve({ exitCode, ...output });
+    });
+  });
+
+  /** Resolves when its output matches; rejects when it ends without. */
+  function printed(pattern: RegExp): Promise<RegExpExecArray> {
+    return new Promise((resolve, reject) => {
+      const look = () => {
+        const match = pattern.exec(output.stdout);
+        if (match !== null) resolve(match);
+      };
+      child.stdout.on('data', look);
+      look();
+      ended.then(({ stdout, stderr }) => reject(new Error(`It ended: ${stdout}${stderr}`)));
+    });
+  }
+
+  return { child, ended, printed };
+}

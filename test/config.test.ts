@@ -1,0 +1,459 @@
+import { randomBytes } from 'node:crypto';
+import { chmodSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, describe, expect, it } from '@jest/globals';
+import {
+  type Config,
+  ConfigError,
+  describeConfig,
+  type Environment,
+  loadConfig,
+  SETTINGS,
+} from '../src/config.ts';
+
+const folder = mkdtempSync(join(tmpdir(), 'latchkey-config-'));
+afterAll(() => rmSync(folder, { recursive: true }));
+
+const BYTES = randomBytes(32);
+const SECRET = BYTES.toString('base64url');
+const OTHER_SECRET = randomBytes(48).toString('hex');
+const DEVELOPMENT: Environment = { DATABASE_URL: 'file::memory:' };
+const PRODUCTION: Environment = {
+  NODE_ENV: 'production',
+  LATCHKEY_SECRET: SECRET,
+  LATCHKEY_ISSUER: 'https://auth.example.com',
+};
+
+describe('the configuration', () => {
+  it('has a default for everything in development', () => {
+    const config = loadConfig(DEVELOPMENT);
+
+    expect(config).toMatchObject({
+      mode: 'development',
+      host: '127.0.0.1',
+      port: 4000,
+      logLevel: 'info',
+      issuer: 'http://localhost:4000',
+      audience: 'http://localhost:4000',
+      accessTokenTtlSeconds: 600,
+      sessionIdleTtlSeconds: 14 * 86_400,
+      sessionAbsoluteTtlSeconds: 30 * 86_400,
+      refreshRetryWindowSeconds: 30,
+      passwordMinLength: 15,
+      registration: 'open',
+      corsOrigins: [],
+      trustProxy: [],
+      introspection: true,
+      tokenEndpoint: true,
+    });
+    expect(SETTINGS.databaseUrl.default).toBe('file:data/latchkey.db');
+  });
+
+  it('has a default for everything in production but the secret and the issuer (KEY-1)', () => {
+    expect(loadConfig(PRODUCTION)).toMatchObject({
+      mode: 'production',
+      issuer: 'https://auth.example.com',
+      audience: 'https://auth.example.com',
+      databaseUrl: 'file:data/latchkey.db',
+      introspection: false,
+      warnings: [],
+    });
+    expect(problemsOf({ NODE_ENV: 'production' })).toEqual([
+      expect.stringMatching(/^LATCHKEY_SECRET: required/),
+      expect.stringMatching(/^LATCHKEY_ISSUER: required/),
+    ]);
+  });
+
+  it('cannot be changed', () => {
+    const config = loadConfig({ ...DEVELOPMENT, LATCHKEY_CORS_ORIGINS: 'https://a.example' });
+
+    expect(
+      [config, config.corsOrigins, config.trustProxy, config.secrets, config.warnings].every(Object.isFrozen),
+    ).toBe(true);
+  });
+
+  it('takes an empty variable for one that is not set', () => {
+    expect(
+      loadConfig({ ...DEVELOPMENT, PORT: '', LATCHKEY_ISSUER: '', LATCHKEY_NO_SUCH_NAME: '' }).port,
+    ).toBe(4000);
+  });
+
+  it('names every problem at once and repeats no value (KEY-1)', () => {
+    const leaked = 'hunter2hunter2';
+    const every = Object.fromEntries(Object.values(SETTINGS).map(({ name }) => [name, `\n${leaked}`]));
+
+    const { message, problems } = errorOf({ ...every, LATCHKEY_TYPO: leaked });
+
+    for (const { name } of Object.values(SETTINGS))
+      expect(problems).toContainEqual(expect.stringMatching(`^${name}: `));
+    expect(problems).toContainEqual(expect.stringMatching('^LATCHKEY_TYPO: '));
+    for (const problem of problems) expect(message).toContain(problem);
+    expect(message).not.toContain(leaked);
+  });
+
+  it('names the nearest setting when it does not know one', () => {
+    expect(problemsOf({ ...DEVELOPMENT, LATCHKEY_SECERT: SECRET, LATCHKEY_ACCESS_TTL: '5m' })).toEqual([
+      'LATCHKEY_SECERT: no such setting; did you mean LATCHKEY_SECRET?',
+      expect.stringContaining('did you mean LATCHKEY_ACCESS_TOKEN_TTL?'),
+    ]);
+  });
+
+  it('ignores what Kubernetes injects beside a service of its name', () => {
+    const injected = {
+      LATCHKEY_SERVICE_HOST: '10.0.0.1',
+      LATCHKEY_SERVICE_PORT_HTTP: '80',
+      LATCHKEY_PORT: 'tcp://10.0.0.1:80',
+      LATCHKEY_PORT_80_TCP_ADDR: '10.0.0.1',
+    };
+    expect(loadConfig({ ...DEVELOPMENT, ...injected }).port).toBe(4000);
+  });
+
+  it('hashes as many passwords at once as there are cores, fewer than libuv has threads', () => {
+    expect(loadConfig({ ...DEVELOPMENT, UV_THREADPOOL_SIZE: '1' }).hashConcurrency).toBe(1);
+    expect(loadConfig({ ...DEVELOPMENT, UV_THREADPOOL_SIZE: '2' }).hashConcurrency).toBe(1);
+    expect(loadConfig(DEVELOPMENT).hashConcurrency).toBeLessThanOrEqual(3);
+  });
+});
+
+describe('a setting', () => {
+  const allowed: [keyof Config, string, string, unknown][] = [
+    ['mode', 'NODE_ENV', 'test', 'development'],
+    ['host', 'HOST', '::1', '::1'],
+    ['host', 'HOST', 'localhost', 'localhost'],
+    ['port', 'PORT', '0', 0],
+    ['port', 'PORT', '65535', 65_535],
+    ['logLevel', 'LOG_LEVEL', 'silent', 'silent'],
+    ['issuer', 'LATCHKEY_ISSUER', 'http://[::1]:8080/auth', 'http://[::1]:8080/auth'],
+    ['audience', 'LATCHKEY_AUDIENCE', 'my api', 'my api'],
+    ['accessTokenTtlSeconds', 'LATCHKEY_ACCESS_TOKEN_TTL', '1s', 1],
+    ['accessTokenTtlSeconds', 'LATCHKEY_ACCESS_TOKEN_TTL', '2000ms', 2],
+    ['accessTokenTtlSeconds', 'LATCHKEY_ACCESS_TOKEN_TTL', '60m', 3_600],
+    ['sessionIdleTtlSeconds', 'LATCHKEY_SESSION_IDLE_TTL', '30d', 30 * 86_400],
+    ['sessionAbsoluteTtlSeconds', 'LATCHKEY_SESSION_ABSOLUTE_TTL', '336h', 14 * 86_400],
+    ['refreshRetryWindowSeconds', 'LATCHKEY_REFRESH_RETRY_WINDOW', '0s', 0],
+    ['refreshRetryWindowSeconds', 'LATCHKEY_REFRESH_RETRY_WINDOW', '10m', 600],
+    ['passwordMinLength', 'LATCHKEY_PASSWORD_MIN_LENGTH', '8', 8],
+    ['passwordMinLength', 'LATCHKEY_PASSWORD_MIN_LENGTH', '128', 128],
+    ['registration', 'LATCHKEY_REGISTRATION', 'closed', 'closed'],
+    [
+      'corsOrigins',
+      'LATCHKEY_CORS_ORIGINS',
+      'https://a.example, http://b.example:8080',
+      ['https://a.example', 'http://b.example:8080'],
+    ],
+    [
+      'trustProxy',
+      'LATCHKEY_TRUST_PROXY',
+      '10.0.0.0/8, 192.0.2.1,2001:db8::/32,::1',
+      ['10.0.0.0/8', '192.0.2.1', '2001:db8::/32', '::1'],
+    ],
+    ['introspection', 'LATCHKEY_INTROSPECTION', 'off', false],
+    ['tokenEndpoint', 'LATCHKEY_TOKEN_ENDPOINT', 'off', false],
+  ];
+  it.each(allowed)('%s: %s may be %s', (key, name, text, value) => {
+    expect(loadConfig({ NODE_ENV: 'development', ...DEVELOPMENT, [name]: text })[key]).toEqual(value);
+  });
+
+  const refused: [string, string][] = [
+    ['NODE_ENV', 'staging'],
+    ['NODE_ENV', 'Production'],
+    ['HOST', 'http://localhost'],
+    ['HOST', '127.0.0.1:4000'],
+    ['PORT', '65536'],
+    ['PORT', '-1'],
+    ['PORT', '4000 '],
+    ['PORT', '0x10'],
+    ['DATABASE_URL', 'mysql://localhost/latchkey'],
+    ['DATABASE_URL', 'data/latchkey.db'],
+    ['DATABASE_URL', 'file:'],
+    ['DATABASE_URL', 'file:latchkey.db?mode=ro'],
+    ['DATABASE_URL', 'file://host/latchkey.db'],
+    ['DATABASE_URL', 'postgres://'],
+    ['LOG_LEVEL', 'verbose'],
+    ['LATCHKEY_ISSUER', 'auth.example.com'],
+    ['LATCHKEY_ISSUER', '/auth'],
+    ['LATCHKEY_ISSUER', 'ftp://auth.example.com'],
+    ['LATCHKEY_ISSUER', 'https://auth.example.com?'],
+    ['LATCHKEY_ISSUER', 'https://auth.example.com/#top'],
+    ['LATCHKEY_ISSUER', 'https://user:pw@auth.example.com'],
+    ['LATCHKEY_AUDIENCE', 'two\nlines'],
+    ['LATCHKEY_ACCESS_TOKEN_TTL', '0s'],
+    ['LATCHKEY_ACCESS_TOKEN_TTL', '61m'],
+    ['LATCHKEY_ACCESS_TOKEN_TTL', '1500ms'],
+    ['LATCHKEY_ACCESS_TOKEN_TTL', '600'],
+    ['LATCHKEY_ACCESS_TOKEN_TTL', '10 minutes'],
+    ['LATCHKEY_ACCESS_TOKEN_TTL', '1e1m'],
+    ['LATCHKEY_SESSION_IDLE_TTL', '31d'],
+    ['LATCHKEY_SESSION_ABSOLUTE_TTL', '366d'],
+    ['LATCHKEY_REFRESH_RETRY_WINDOW', '601s'],
+    ['LATCHKEY_REFRESH_RETRY_WINDOW', '-1s'],
+    ['LATCHKEY_PASSWORD_MIN_LENGTH', '7'],
+    ['LATCHKEY_PASSWORD_MIN_LENGTH', '129'],
+    ['LATCHKEY_REGISTRATION', 'on'],
+    ['LATCHKEY_CORS_ORIGINS', '*'],
+    ['LATCHKEY_CORS_ORIGINS', 'null'],
+    ['LATCHKEY_CORS_ORIGINS', 'https://*.example.com'],
+    ['LATCHKEY_CORS_ORIGINS', 'https://a.example/'],
+    ['LATCHKEY_CORS_ORIGINS', 'https://a.example:443'],
+    ['LATCHKEY_CORS_ORIGINS', 'https://A.example'],
+    ['LATCHKEY_CORS_ORIGINS', 'https://a.example,'],
+    ['LATCHKEY_TRUST_PROXY', 'loopback'],
+    ['LATCHKEY_TRUST_PROXY', 'true'],
+    ['LATCHKEY_TRUST_PROXY', '0.0.0.0/0'],
+    ['LATCHKEY_TRUST_PROXY', '10.0.0.0/33'],
+    ['LATCHKEY_TRUST_PROXY', '::1/129'],
+    ['LATCHKEY_TRUST_PROXY', '10.0.0'],
+    ['LATCHKEY_TRUST_PROXY', 'fe80::1%eth0'],
+    ['LATCHKEY_INTROSPECTION', 'true'],
+    ['LATCHKEY_TOKEN_ENDPOINT', '1'],
+  ];
+  it.each(refused)('%s may not be %j', (name, text) => {
+    expect(problemsOf({ NODE_ENV: 'development', ...DEVELOPMENT, [name]: text })).toEqual([
+      expect.stringMatching(`^${name}: `),
+    ]);
+  });
+
+  it.each([
+    'postgres://latchkey:pw@db.example/latchkey',
+    'postgresql:///latchkey?host=/run/postgresql',
+    'file:/srv/l.db',
+  ])('DATABASE_URL may be %s', (databaseUrl) => {
+    expect(loadConfig({ ...PRODUCTION, DATABASE_URL: databaseUrl }).databaseUrl).toBe(databaseUrl);
+  });
+});
+
+describe('the mode', () => {
+  const REACHABLE = { HOST: '0.0.0.0' };
+
+  it.each<[string, Environment]>([
+    ['a HOST that others can reach', REACHABLE],
+    ['a PostgreSQL URL', { DATABASE_URL: 'postgres://localhost/latchkey' }],
+    ['an issuer', { LATCHKEY_ISSUER: 'http://localhost:4000' }],
+  ])('must be given with %s', (_, environment) => {
+    expect(problemsOf({ ...DEVELOPMENT, LATCHKEY_SECRET: SECRET, ...environment })).toEqual([
+      expect.stringMatching(/^NODE_ENV: /),
+    ]);
+    expect(loadConfig({ NODE_ENV: 'test', LATCHKEY_SECRET: SECRET, ...environment }).mode).toBe(
+      'development',
+    );
+  });
+
+  it('may be left out on every loopback address', () => {
+    for (const host of ['127.0.0.2', '::1', 'localhost'])
+      expect(loadConfig({ ...DEVELOPMENT, HOST: host }).host).toBe(host);
+  });
+
+  it('development warns loudly when others can reach it', () => {
+    const { warnings } = loadConfig({
+      ...DEVELOPMENT,
+      ...REACHABLE,
+      NODE_ENV: 'development',
+      LATCHKEY_SECRET: SECRET,
+    });
+    expect(warnings).toEqual([expect.stringMatching(/^DEVELOPMENT MODE/)]);
+    expect(loadConfig({ ...DEVELOPMENT, LATCHKEY_SECRET: SECRET }).warnings).toEqual([]);
+    expect(loadConfig({ ...PRODUCTION, ...REACHABLE }).warnings).toEqual([]);
+  });
+
+  it('production refuses an issuer without TLS (KEY-1)', () => {
+    expect(problemsOf({ ...PRODUCTION, LATCHKEY_ISSUER: 'HTTP://auth.example.com' })).toEqual([
+      'LATCHKEY_ISSUER: must be https in production',
+    ]);
+  });
+
+  it('production warns of a database in memory', () => {
+    expect(loadConfig({ ...PRODUCTION, DATABASE_URL: 'file::memory:' }).warnings).toHaveLength(1);
+  });
+});
+
+describe('the master secret', () => {
+  const secretsOf = (environment: Environment) => loadConfig({ ...DEVELOPMENT, ...environment }).secrets;
+
+  it('is base64url or hex, one or a list', () => {
+    expect(secretsOf({ LATCHKEY_SECRET: SECRET })).toEqual([BYTES]);
+    expect(secretsOf({ LATCHKEY_SECRET: BYTES.toString('hex') })).toEqual([BYTES]);
+    expect(secretsOf({ LATCHKEY_SECRET: BYTES.toString('hex').toUpperCase() })).toEqual([BYTES]);
+    expect(secretsOf({ LATCHKEY_SECRET: `${OTHER_SECRET}, ${SECRET}=` })).toEqual([
+      Buffer.from(OTHER_SECRET, 'hex'),
+      BYTES,
+    ]);
+  });
+
+  it.each<[string, string]>([
+    ['is too short', randomBytes(31).toString('base64url')],
+    ['is too short in hex', randomBytes(31).toString('hex')],
+    ['lost a digit of its hex', OTHER_SECRET.slice(1)],
+    ['is plain base64', `${SECRET.slice(2)}+/`],
+    ['is a sentence', 'this is a very long sentence that somebody made up'],
+    ['is in the list twice', `${SECRET},${BYTES.toString('hex')}`],
+    ['has nothing behind a comma', `${SECRET},`],
+    ['is short in second place', `${SECRET},${SECRET.slice(0, 20)}`],
+  ])('is refused when it %s (KEY-1)', (_, secret) => {
+    expectRefusal(secret);
+  });
+
+  it.each<[string, string]>([
+    ['words', 'please-put-a-long-and-random-value-in-this-place'],
+    ['an example', 'Your-256-Bit-Secret-Goes-Here-And-Is-Quite-Long-0'],
+    ['a placeholder', 'ChangeMe_ChangeMe_ChangeMe_ChangeMe_ChangeMe_ChangeMe'],
+    ['one letter', 'a'.repeat(64)],
+    ['zeros', '0'.repeat(64)],
+    ['counted bytes', Buffer.from(Array.from({ length: 32 }, (_, byte) => byte)).toString('hex')],
+    ['half of a secret twice', randomBytes(16).toString('hex').repeat(2)],
+    ['digits in order', '0123456789abcdef'.repeat(4)],
+    [
+      'the key of RFC 7515',
+      'AyM1SysPpbyDfgZld3umj1qzKObwVMkoqQ-EstJQLr_T-1qS0gZH75aKtMN3Yj0iPS4hcgUuTwjAzZr1Z9CAow',
+    ],
+  ])('is refused when it is %s (KEY-1)', (_, secret) => {
+    expectRefusal(secret);
+  });
+
+  it('is never refused when it is random', () => {
+    for (let count = 0; count < 1_000; count++) {
+      const bytes = randomBytes(32);
+      expect(
+        secretsOf({
+          LATCHKEY_SECRET: `${bytes.toString('hex')},${randomBytes(32).toString('base64url')}`,
+        })[0],
+      ).toEqual(bytes);
+    }
+  });
+
+  it('comes from a file, without its line break', () => {
+    const path = fileOf('given', `${OTHER_SECRET},${SECRET}\r\n`, 0o640);
+
+    const config = loadConfig({ ...DEVELOPMENT, LATCHKEY_SECRET_FILE: path });
+
+    expect(config.secrets[1]).toEqual(BYTES);
+    expect(config.secretFile?.path).toBe(path);
+    expect(config.warnings).toEqual([]);
+  });
+
+  it.each<[string, () => Environment]>([
+    ['everybody may read', () => ({ LATCHKEY_SECRET_FILE: fileOf('open', SECRET, 0o644) })],
+    ['is not there', () => ({ LATCHKEY_SECRET_FILE: join(folder, 'nowhere') })],
+    ['is a folder', () => ({ LATCHKEY_SECRET_FILE: mkdtempSync(join(folder, 'closed-')) })],
+    ['is empty', () => ({ LATCHKEY_SECRET_FILE: fileOf('empty', '', 0o600) })],
+    ['holds a weak secret', () => ({ LATCHKEY_SECRET_FILE: fileOf('weak', 'a'.repeat(64), 0o600) })],
+    ['holds what is no text', () => ({ LATCHKEY_SECRET_FILE: fileOf('binary', randomBytes(32), 0o600) })],
+    ['is the secret itself', () => ({ LATCHKEY_SECRET_FILE: SECRET })],
+    [
+      'comes with LATCHKEY_SECRET',
+      () => ({ LATCHKEY_SECRET_FILE: fileOf('both', SECRET, 0o600), LATCHKEY_SECRET: OTHER_SECRET }),
+    ],
+  ])('is refused when its file %s (KEY-1)', (_, environment) => {
+    const { message, problems } = errorOf({ ...DEVELOPMENT, ...environment() });
+
+    expect(problems).toEqual([expect.stringMatching(/^LATCHKEY_SECRET_FILE: /)]);
+    expect(message).not.toContain(SECRET);
+    expect(message).not.toContain(OTHER_SECRET);
+  });
+
+  it('of a development server is made once, beside its database, for its user alone', () => {
+    const data = join(folder, 'made', 'data');
+    const environment = { DATABASE_URL: `file:${data}/latchkey.db` };
+
+    const config = loadConfig(environment);
+
+    const path = join(data, 'secret');
+    expect(loadConfig(environment).secrets).toEqual(config.secrets);
+    expect(config.secrets[0]?.byteLength).toBe(32);
+    expect(readdirSync(data)).toEqual(['secret']);
+    expect(statSync(path).mode & 0o777).toBe(0o600);
+    expect(statSync(data).mode & 0o777).toBe(0o700);
+    expect(config.warnings).toEqual([expect.stringContaining(path)]);
+    expect(config.warnings.join()).not.toContain(readFileSync(path, 'utf8').trim());
+  });
+
+  it('of a development server is refused once everybody may read it (KEY-1)', () => {
+    const environment = { DATABASE_URL: `file://${folder}/opened/latchkey.db` };
+    loadConfig(environment);
+    chmodSync(join(folder, 'opened', 'secret'), 0o644);
+
+    expect(problemsOf(environment)).toEqual([expect.stringMatching(/^LATCHKEY_SECRET: .*every user/)]);
+  });
+
+  it('is not made where the environment is wrong', () => {
+    problemsOf({ DATABASE_URL: `file:${folder}/unmade/latchkey.db`, PORT: 'http' });
+    expect(readdirSync(folder)).not.toContain('unmade');
+  });
+
+  it('of a database in memory ends with it', () => {
+    const [first, second] = [loadConfig(DEVELOPMENT), loadConfig(DEVELOPMENT)];
+    expect(first.secrets).not.toEqual(second.secrets);
+    expect(first.warnings).toHaveLength(1);
+  });
+
+  function expectRefusal(secret: string): void {
+    const { message, problems } = errorOf({ ...DEVELOPMENT, LATCHKEY_SECRET: secret });
+    expect(problems).toEqual([expect.stringMatching(/^LATCHKEY_SECRET: /)]);
+    for (const part of secret.split(',').filter((text) => text !== '')) expect(message).not.toContain(part);
+  }
+});
+
+describe('describeConfig', () => {
+  it('shows every setting as it would be written', () => {
+    const shown = shownFor({
+      ...PRODUCTION,
+      LATCHKEY_ACCESS_TOKEN_TTL: '90s',
+      LATCHKEY_CORS_ORIGINS: 'https://a.example',
+    });
+
+    expect(Object.keys(shown)).toEqual(Object.values(SETTINGS).map(({ name }) => name));
+    expect(shown).toMatchObject({
+      NODE_ENV: 'production',
+      LATCHKEY_ACCESS_TOKEN_TTL: '90s',
+      LATCHKEY_SESSION_IDLE_TTL: '14d',
+      LATCHKEY_INTROSPECTION: 'off',
+      LATCHKEY_CORS_ORIGINS: 'https://a.example',
+      LATCHKEY_TRUST_PROXY: '',
+      LATCHKEY_SECRET_FILE: '',
+    });
+    expect(
+      shownFor({ ...PRODUCTION, LATCHKEY_REFRESH_RETRY_WINDOW: '0s' }).LATCHKEY_REFRESH_RETRY_WINDOW,
+    ).toBe('0s');
+  });
+
+  it('masks what is secret (AUD-2)', () => {
+    const shown = shownFor({
+      ...PRODUCTION,
+      LATCHKEY_SECRET: `${SECRET},${OTHER_SECRET}`,
+      DATABASE_URL: 'postgres://latchkey:hunter2@db.example/latchkey?sslpassword=hunter2&sslmode=require',
+    });
+
+    expect(shown.LATCHKEY_SECRET).toBe('*** (2 secrets)');
+    expect(shown.DATABASE_URL).toBe(
+      'postgres://latchkey:***@db.example/latchkey?sslpassword=***&sslmode=require',
+    );
+    expect(JSON.stringify(shown)).not.toContain('hunter2');
+  });
+
+  function shownFor(environment: Environment) {
+    return Object.fromEntries(
+      describeConfig(loadConfig(environment)).map(({ name, value }) => [name, value]),
+    );
+  }
+});
+
+function errorOf(environment: Environment): ConfigError {
+  try {
+    loadConfig(environment);
+  } catch (error) {
+    if (error instanceof ConfigError) return error;
+    throw error;
+  }
+  throw new Error('the environment was accepted');
+}
+
+function problemsOf(environment: Environment): readonly string[] {
+  return errorOf(environment).problems;
+}
+
+function fileOf(name: string, content: string | Buffer, mode: number): string {
+  const path = join(folder, name);
+  writeFileSync(path, content);
+  chmodSync(path, mode);
+  return path;
+}
