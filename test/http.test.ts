@@ -152,7 +152,7 @@ describe('/graphql', () => {
       },
     });
     const body = JSON.stringify({ query: '{ __typename }' });
-    await app.listen({ port: 0 });
+    await app.listen({ host: '127.0.0.1', port: 0 });
     for (const lines of [
       '',
       'Authorization: Bearer a\r\n',
@@ -697,7 +697,7 @@ describe('over a socket', () => {
     ['what is no HTTP', `${SECRET}\r\n\r\n`, 400],
   ])('refuses %s in the shape of every refusal', async (_name, request, status) => {
     const { app } = await start();
-    await app.listen({ port: 0 });
+    await app.listen({ host: '127.0.0.1', port: 0 });
     const answer = await raw(app, request);
     expect(answer).toMatch(new RegExp(`^HTTP/1.1 ${status} `));
     const [, body] = answer.split('\r\n\r\n');
@@ -710,6 +710,8 @@ describe('over a socket', () => {
     const reached = deferred();
     const released = deferred();
     const { app } = await start({
+      // Sockets are kept for 65 seconds then, longer than a test may take.
+      config: { trustProxy: ['10.0.0.0/8'] },
       resolvers: {
         Query: {
           me: async () => {
@@ -720,7 +722,7 @@ describe('over a socket', () => {
         },
       },
     });
-    await app.listen({ port: 0 });
+    await app.listen({ host: '127.0.0.1', port: 0 });
     // No Connection: close: the socket would stay open for the whole keep-alive.
     const answer = raw(app, post);
     await reached.promise;
@@ -731,7 +733,8 @@ describe('over a socket', () => {
     released.resolve();
     expect(await answer).toContain('{"data":{"me":{"id":"ada"}}}');
     await closed;
-  });
+    // Less than the 10 seconds after which sockets are cut off.
+  }, 8_000);
 });
 
 /** A promise that the test settles; Node 20 has no Promise.withResolvers. */
@@ -748,7 +751,7 @@ function raw(target: HttpServer['app'] | { port: number }, bytes: string): Promi
   const port = 'server' in target ? (target.server.address() as AddressInfo).port : target.port;
   return new Promise((resolve, reject) => {
     let received = '';
-    const socket = connect(port, 'localhost', () => socket.write(bytes));
+    const socket = connect(port, '127.0.0.1', () => socket.write(bytes));
     socket.setEncoding('utf8').on('data', (chunk) => {
       received += chunk;
     });
