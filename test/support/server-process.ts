@@ -1,0 +1,64 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+
+const ROOT = fileURLToPath(new URL('../..', import.meta.url));
+
+/** `src/main.ts` as it is, without a build. */
+export const MAIN = [
+  process.execPath,
+  '--import',
+  join(ROOT, 'node_modules/tsx/dist/loader.mjs'),
+  join(ROOT, 'src/main.ts'),
+];
+
+export type ServerProcess = Awaited<ReturnType<typeof startServerProcess>>;
+
+/** The environment without what would configure a server: the developer's own settings stay out of the tests. */
+export function cleanEnvironment(): NodeJS.ProcessEnv {
+  const settings = /^(LATCHKEY_.*|HOST|PORT|DATABASE_URL|NODE_ENV|NODE_OPTIONS|LOG_LEVEL)$/;
+  return Object.fromEntries(Object.entries(process.env).filter(([name]) => !settings.test(name)));
+}
+
+/** Runs a command that starts a server on a free port, in a process group of its own, until it says where. */
+export async function startServerProcess(
+  [command = '', ...args]: readonly string[],
+  { cwd }: { cwd: string },
+) {
+  const child = spawn(command, args, {
+    cwd,
+    env: { ...cleanEnvironment(), PORT: '0' },
+    stdio: ['ignore', 'pipe', 'pipe'],
+    detached: true,
+  });
+  const closed = once(child, 'close') as Promise<[number | null, NodeJS.Signals | null]>;
+  const lines: string[] = [];
+  let errors = '';
+  child.stderr.on('data', (text: Buffer) => {
+    errors += text;
+  });
+  const url = new Promise<string>((resolve, reject) => {
+    createInterface(child.stdout).on('line', (line) => {
+      lines.push(line);
+      const [, endpoint] = /GraphQL endpoint: (http:[^"\s]+)/.exec(line) ?? [];
+      if (endpoint !== undefined) resolve(endpoint);
+    });
+    child.once('error', reject);
+    closed.then(([code]) => reject(new Error(`It ended with ${code}: ${errors}${lines.join('\n')}`)), reject);
+  });
+
+  return {
+    /** The GraphQL endpoint. */
+    url: await url,
+    /** What it printed. */
+    lines,
+    /** Asks the whole group to end, as Ctrl-C in a terminal does; its exit code. */
+    async stop(): Promise<number | null> {
+      if (child.exitCode === null && child.pid !== undefined) process.kill(-child.pid, 'SIGTERM');
+      const [code] = await closed;
+      return code;
+    },
+  };
+}
