@@ -301,6 +301,7 @@ describe('the master secret', () => {
     ['zeros', '0'.repeat(64)],
     ['counted bytes', Buffer.from(Array.from({ length: 32 }, (_, byte) => byte)).toString('hex')],
     ['half of a secret twice', randomBytes(16).toString('hex').repeat(2)],
+    ['16 bytes in hex twice over', Buffer.from(randomBytes(16).toString('hex')).toString('hex')],
     ['digits in order', '0123456789abcdef'.repeat(4)],
     [
       'the key of RFC 7515',
