@@ -1,0 +1,104 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+
+const ROOT = fileURLToPath(new URL('..', import.meta.url));
+
+export interface RunningServer {
+  /** The GraphQL endpoint. */
+  readonly url: string;
+  /** From the start of the process to the first line that names its address. */
+  readonly startMs: number;
+  /** Resident memory of the process. */
+  rssBytes(): Promise<number>;
+  /** CPU time of the process so far, user and system. */
+  cpuSeconds(): Promise<number>;
+  stop(): Promise<void>;
+}
+
+/** Apollo and Fastify alone. */
+export function startBare({ core }: { core?: number } = {}): Promise<RunningServer> {
+  return startServer(['--import', 'tsx', join(ROOT, 'bench/bare-server.ts')], { core, env: {} });
+}
+
+/** The built server, in production mode. On a fresh SQLite file with synchronous FULL, unless a URL is given. */
+export async function startLatchkey({
+  core,
+  databaseUrl,
+  env = {},
+}: { core?: number; databaseUrl?: string; env?: Record<string, string> } = {}): Promise<RunningServer> {
+  const folder = await mkdtemp(join(tmpdir(), 'latchkey-bench-'));
+  const server = await startServer([join(ROOT, 'dist/main.js')], {
+    core,
+    env: {
+      NODE_ENV: 'production',
+      PORT: '0',
+      LATCHKEY_SECRET: randomBytes(32).toString('hex'),
+      LATCHKEY_ISSUER: 'https://auth.example.com',
+      DATABASE_URL: databaseUrl ?? `file:${join(folder, 'latchkey.db')}`,
+      ...env,
+    },
+  });
+  return {
+    ...server,
+    async stop() {
+      await server.stop();
+      await rm(folder, { recursive: true, force: true });
+    },
+  };
+}
+
+/** Runs node with these arguments, on one core if asked, until it prints where it listens. */
+async function startServer(
+  args: string[],
+  { core, env }: { core?: number | undefined; env: Record<string, string> },
+): Promise<RunningServer> {
+  const command = [process.execPath, ...args];
+  const pinned = core === undefined ? command : ['taskset', '-c', String(core), ...command];
+  const startedAt = performance.now();
+  const child = spawn(pinned[0] ?? '', pinned.slice(1), {
+    stdio: ['ignore', 'pipe', 'inherit'],
+    env: { PATH: process.env.PATH ?? '', ...env },
+  });
+  // A bench that fails midway leaves no server behind.
+  process.once('exit', () => child.kill());
+  const url = await addressOf(child);
+  const startMs = performance.now() - startedAt;
+  return {
+    url,
+    startMs,
+    rssBytes: async () => {
+      const status = await readFile(`/proc/${child.pid}/status`, 'utf8');
+      return Number(/VmRSS:\s+(\d+) kB/.exec(status)?.[1]) * 1_024;
+    },
+    cpuSeconds: async () => {
+      const stat = await readFile(`/proc/${child.pid}/stat`, 'utf8');
+      const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+      return (Number(fields[11]) + Number(fields[12])) / 100;
+    },
+    stop: () => stopChild(child),
+  };
+}
+
+function addressOf(child: ChildProcess): Promise<string> {
+  return new Promise((resolve, reject) => {
+    if (child.stdout === null) return reject(new Error('no stdout'));
+    createInterface({ input: child.stdout }).on('line', (line) => {
+      const [url] = /http:\/\/[^\s"]+\/graphql/.exec(line) ?? [];
+      if (url !== undefined) resolve(url);
+    });
+    child.once('exit', (code) => reject(new Error(`the server exited with ${code}`)));
+  });
+}
+
+function stopChild(child: ChildProcess): Promise<void> {
+  return new Promise((resolve) => {
+    if (child.exitCode !== null) return resolve();
+    child.once('exit', () => resolve());
+    child.kill('SIGTERM');
+  });
+}
