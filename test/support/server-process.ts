@@ -42,8 +42,9 @@ export async function startServerProcess(
   const url = new Promise<string>((resolve, reject) => {
     createInterface(child.stdout).on('line', (line) => {
       lines.push(line);
-      const [, endpoint] = /GraphQL endpoint: (http:[^"\s]+)/.exec(line) ?? [];
-      if (endpoint !== undefined) resolve(endpoint);
+      // The last line of the start: whoever reads `lines` finds the others there.
+      const [, origin] = /JWKS: (http:.+)\/\.well-known\//.exec(line) ?? [];
+      if (origin !== undefined) resolve(`${origin}/graphql`);
     });
     child.once('error', reject);
     closed.then(([code]) => reject(new Error(`It ended with ${code}: ${errors}${lines.join('\n')}`)), reject);
