@@ -17,6 +17,7 @@ import { createAdmin } from './modules/admin/service.ts';
 import { loginResolvers } from './modules/login/resolvers.ts';
 import { createLogin } from './modules/login/service.ts';
 import { createPasswords } from './modules/passwords/service.ts';
+import { createRateLimits } from './modules/rate-limits/service.ts';
 import { sessionsResolvers } from './modules/sessions/resolvers.ts';
 import { createSessions } from './modules/sessions/service.ts';
 import { createTokens } from './modules/tokens/service.ts';
@@ -39,6 +40,7 @@ export type App = Awaited<ReturnType<typeof createApp>>;
 
 /** Builds every module in the order of their dependencies; the only place that knows them all. */
 export async function createApp({ config, database, clock, logger }: AppOptions) {
+  const rateLimits = createRateLimits({ ...config, database, clock });
   const tokens = createTokens({ ...config, database, clock });
   const users = createUsers({ database });
   const passwords = createPasswords({
@@ -51,14 +53,15 @@ export async function createApp({ config, database, clock, logger }: AppOptions)
     clock,
     tokens,
     users,
+    rateLimits,
     idleTtlSeconds: config.sessionIdleTtlSeconds,
     absoluteTtlSeconds: config.sessionAbsoluteTtlSeconds,
     retryWindowSeconds: config.refreshRetryWindowSeconds,
   });
-  const login = createLogin({ database, clock, passwords, sessions });
+  const login = createLogin({ database, clock, rateLimits, tokens, passwords, sessions });
   const { registration } = config;
-  const account = createAccount({ database, clock, users, passwords, sessions, registration });
-  const admin = createAdmin({ database, clock, passwords, sessions });
+  const account = createAccount({ database, clock, rateLimits, users, passwords, sessions, registration });
+  const admin = createAdmin({ database, clock, rateLimits, passwords, sessions });
 
   const schema = makeExecutableSchema({
     typeDefs: readTypeDefs(),
@@ -76,6 +79,7 @@ export async function createApp({ config, database, clock, logger }: AppOptions)
   const chores = [
     repeat(RELOAD_INTERVAL_MS, 'signing keys', tokens.maintainKeys),
     repeat(PRUNE_INTERVAL_MS, 'ended sessions', sessions.prune),
+    repeat(PRUNE_INTERVAL_MS, 'stale throttles', rateLimits.prune),
   ];
 
   /** A chore that fails, as with a database that is away, is said and done again the next time. */
@@ -94,6 +98,7 @@ export async function createApp({ config, database, clock, logger }: AppOptions)
     config,
     schema,
     tokens,
+    rateLimits,
     sessions,
     admin,
     readiness,

@@ -9,11 +9,6 @@ export interface Client {
   readonly requestId: string;
 }
 
-/** One spelling per address: an IPv4 address inside IPv6 is the IPv4 address. Not an address: as it came. */
-export function canonicalIp(ip: string): string {
-  return ipaddr.isValid(ip) ? ipaddr.process(ip).toString() : ip;
-}
-
 /** Whoever shares an uplink: the IPv4 address, or the /64 of an IPv6 one, which one subscriber owns whole. */
 export function networkOf(ip: string): string {
   if (!ipaddr.isValid(ip)) return ip;

@@ -140,6 +140,51 @@ export const SETTINGS = {
     description: '`closed` refuses `register`; `latchkey users create` still works',
     value: word('open', 'closed'),
   },
+  throttles: {
+    name: 'LATCHKEY_THROTTLES',
+    default: 'on',
+    description: '`off` stops counting failed logins, for load tests; refused in production',
+    value: flag(),
+  },
+  accountFailures: {
+    name: 'LATCHKEY_ACCOUNT_FAILURES',
+    default: '5',
+    description:
+      'Failed logins in a row after which an account waits, 2, 4, 8 … seconds and at most 15 minutes',
+    value: integer({ least: 1, most: 100 }),
+  },
+  accountDisableAfter: {
+    name: 'LATCHKEY_ACCOUNT_DISABLE_AFTER',
+    default: '100',
+    description:
+      'Failed logins in a row that disable a password until it is set anew; known devices still log in',
+    value: integer({ least: 10, most: 100 }),
+  },
+  networkFailures: {
+    name: 'LATCHKEY_NETWORK_FAILURES',
+    default: '10',
+    description: 'Failed password checks of one network (IPv4 address, IPv6 /64) in 5 minutes',
+    value: integer({ least: 1, most: 100_000 }),
+  },
+  networkChecks: {
+    name: 'LATCHKEY_NETWORK_CHECKS',
+    default: '30',
+    description: 'Password checks of one network in a minute, right ones too',
+    value: integer({ least: 1, most: 100_000 }),
+  },
+  networkRegistrations: {
+    name: 'LATCHKEY_NETWORK_REGISTRATIONS',
+    default: '10',
+    description: 'Registrations of one network in 5 minutes',
+    value: integer({ least: 1, most: 100_000 }),
+  },
+  refreshFailures: {
+    name: 'LATCHKEY_REFRESH_FAILURES',
+    default: '150',
+    description:
+      'Failed refreshes of one network or session in 5 minutes; those that succeed are not counted',
+    value: integer({ least: 1, most: 100_000 }),
+  },
   corsOrigins: {
     name: 'LATCHKEY_CORS_ORIGINS',
     default: '',
@@ -272,6 +317,7 @@ function* contradictions(given: Given, values: Partial<Values>): Generator<strin
     if (!has('secrets') && !has('secretFile'))
       yield 'LATCHKEY_SECRET: required in production; `openssl rand -hex 32` makes a good one';
     if (!has('issuer')) yield 'LATCHKEY_ISSUER: required in production';
+    if (values.throttles === false) yield 'LATCHKEY_THROTTLES: cannot be off in production';
     if (issuer !== undefined && new URL(issuer).protocol !== 'https:')
       yield 'LATCHKEY_ISSUER: must be https in production';
   }

@@ -10,7 +10,7 @@ import { readTypeDefs } from '../src/graphql/type-defs.ts';
 const SRC = fileURLToPath(new URL('../src/', import.meta.url));
 
 /** From the lowest module to the highest: each may know those before it. */
-const ORDER = ['audit', 'users', 'tokens', 'passwords', 'sessions', 'login', 'account', 'admin'];
+const ORDER = ['audit', 'users', 'rate-limits', 'tokens', 'passwords', 'sessions', 'login', 'account', 'admin'];
 
 /** Leaves that anyone may import: they know nothing of the domain but its words. */
 const LEAVES = ['errors', 'client', 'clock', 'label', 'logger'];

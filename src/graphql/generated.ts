@@ -31,6 +31,11 @@ export type AuthPayload = {
   readonly __typename?: 'AuthPayload';
   /** Proves who asks, for `expiresIn` seconds: a JWT of type `at+jwt` (RFC 9068). Keep it in memory. */
   readonly accessToken: Scalars['JWT']['output'];
+  /**
+   * Proves that this device knows the password; keep it, also after logout, and send it with the next `login`. It
+   * opens nothing by itself. Null in the answer to `refreshToken`.
+   */
+  readonly deviceToken?: Maybe<Scalars['String']['output']>;
   /** When the access token expires. */
   readonly expiresAt: Scalars['DateTime']['output'];
   /** Seconds until the access token expires. */
@@ -95,6 +100,12 @@ export type ErrorCode =
   | 'INVALID_REFRESH_TOKEN'
   /** Nothing of that id that the viewer may see. */
   | 'NOT_FOUND'
+  /**
+   * The document is larger than one request may be: it checks more than one credential, or goes past 1,000 tokens,
+   * 10 root fields, 10 aliases, 5 directives or 20 fragments, 8 levels of fields, or 100 items in a list. Nothing of
+   * it was run.
+   */
+  | 'OPERATION_LIMIT_EXCEEDED'
   /** `operationName` is missing or names no operation of the document. */
   | 'OPERATION_RESOLUTION_FAILURE'
   /** More work is waiting than this server takes. Try again after `extensions.retryAfter` seconds. */
@@ -105,6 +116,8 @@ export type ErrorCode =
   | 'PERSISTED_QUERY_NOT_SUPPORTED'
   /** This server accepts no registrations. */
   | 'REGISTRATION_CLOSED'
+  /** Too many credentials were checked for this account or from this network. Try again after `extensions.retryAfter` seconds. */
+  | 'TOO_MANY_REQUESTS'
   /**
    * The field needs a live access token. `extensions.reason` says what is wrong with the one that came:
    * `TOKEN_MISSING`, `TOKEN_EXPIRED` (authentic, past its time: refresh) or `TOKEN_INVALID` (anything else).
@@ -119,6 +132,11 @@ export type ErrorCode =
 export type LoginInput = {
   /** What to call this device in the list of sessions, at most 100 characters. */
   readonly deviceName?: InputMaybe<Scalars['String']['input']>;
+  /**
+   * The `deviceToken` of an earlier login to this account from this device, if it has one. While strangers guess at
+   * the account and everybody else has to wait, a known device does not.
+   */
+  readonly deviceToken?: InputMaybe<Scalars['String']['input']>;
   /** The address of the account; case and surrounding spaces do not matter. */
   readonly email: Scalars['EmailAddress']['input'];
   /** The password, compared whole, in Unicode normalization form C (RFC 8265). */
@@ -154,23 +172,26 @@ export type Mutation = {
   readonly __typename?: 'Mutation';
   /**
    * Sets a new password. Ends every session of the account, this one too, and opens a new one (ASVS 7.2.4).
-   * Errors: `UNAUTHENTICATED`, `INVALID_CREDENTIALS`, `WEAK_PASSWORD`, `OVERLOADED`, `UNAVAILABLE`.
+   * Errors: `UNAUTHENTICATED`, `INVALID_CREDENTIALS`, `WEAK_PASSWORD`, `TOO_MANY_REQUESTS`, `OVERLOADED`,
+   * `UNAVAILABLE`.
    */
   readonly changePassword: AuthPayload;
   /**
    * Deletes the account and ends its sessions. There is no way back.
-   * Errors: `UNAUTHENTICATED`, `INVALID_CREDENTIALS`, `OVERLOADED`, `UNAVAILABLE`.
+   * Errors: `UNAUTHENTICATED`, `INVALID_CREDENTIALS`, `TOO_MANY_REQUESTS`, `OVERLOADED`, `UNAVAILABLE`.
    */
   readonly deleteMe: DeleteMePayload;
   /**
    * Opens a session with an email address and a password. Works whatever the Authorization header holds.
-   * Errors: `INVALID_CREDENTIALS` (one answer for every cause), `OVERLOADED`, `UNAVAILABLE`, `BAD_USER_INPUT`.
+   * Errors: `INVALID_CREDENTIALS` (one answer for every cause), `TOO_MANY_REQUESTS`, `OVERLOADED`, `UNAVAILABLE`,
+   * `BAD_USER_INPUT`.
    */
   readonly login: AuthPayload;
   /**
    * Ends sessions: their refresh tokens at once, their access tokens within a second. Needs a live access token,
    * or a `refreshToken` alone, which ends its own session and answers 0 when there is none. With both, they must
-   * belong to one session.
+   * belong to one session. Not a `@credential` field: what it checks buys nothing, costs no hash and cannot be guessed,
+   * and a client may end one session and open the next in one document.
    * Errors: `UNAUTHENTICATED`, `BAD_USER_INPUT` (they belong to two sessions).
    */
   readonly logout: LogoutPayload;
@@ -179,12 +200,14 @@ export type Mutation = {
    * token works once; sent again within the retry window (30 seconds by default) it answers with the session's
    * current token, so a lost response or a second tab signs nobody out. A token older than that ends its session.
    * Works whatever the Authorization header holds.
-   * Errors: `INVALID_REFRESH_TOKEN`, `UNAVAILABLE` (send the same token again), `BAD_USER_INPUT`.
+   * Errors: `INVALID_REFRESH_TOKEN`, `UNAVAILABLE` (send the same token again), `TOO_MANY_REQUESTS` (failures only are
+   * counted), `BAD_USER_INPUT`.
    */
   readonly refreshToken: AuthPayload;
   /**
    * Creates an account and opens its first session. Works whatever the Authorization header holds.
-   * Errors: `EMAIL_TAKEN`, `WEAK_PASSWORD`, `REGISTRATION_CLOSED`, `OVERLOADED`, `UNAVAILABLE`, `BAD_USER_INPUT`.
+   * Errors: `EMAIL_TAKEN`, `WEAK_PASSWORD`, `REGISTRATION_CLOSED`, `TOO_MANY_REQUESTS`, `OVERLOADED`, `UNAVAILABLE`,
+   * `BAD_USER_INPUT`.
    */
   readonly register: RegisterPayload;
   /** Ends one of the viewer's sessions. Errors: `UNAUTHENTICATED`, `NOT_FOUND`. */
@@ -468,12 +491,17 @@ export type ResolversParentTypes = {
   User: UserMapper;
 };
 
+export type CredentialDirectiveArgs = { };
+
+export type CredentialDirectiveResolver<Result, Parent, ContextType = Context, Args = CredentialDirectiveArgs> = DirectiveResolverFn<Result, Parent, ContextType, Args>;
+
 export type PublicDirectiveArgs = { };
 
 export type PublicDirectiveResolver<Result, Parent, ContextType = Context, Args = PublicDirectiveArgs> = DirectiveResolverFn<Result, Parent, ContextType, Args>;
 
 export type AuthPayloadResolvers<ContextType = Context, ParentType extends ResolversParentTypes['AuthPayload'] = ResolversParentTypes['AuthPayload']> = {
   accessToken?: Resolver<ResolversTypes['JWT'], ParentType, ContextType>;
+  deviceToken?: Resolver<Maybe<ResolversTypes['String']>, ParentType, ContextType>;
   expiresAt?: Resolver<ResolversTypes['DateTime'], ParentType, ContextType>;
   expiresIn?: Resolver<ResolversTypes['PositiveInt'], ParentType, ContextType>;
   refreshExpiresAt?: Resolver<ResolversTypes['DateTime'], ParentType, ContextType>;
@@ -569,5 +597,6 @@ export type Resolvers<ContextType = Context> = {
 };
 
 export type DirectiveResolvers<ContextType = Context> = {
+  credential?: CredentialDirectiveResolver<any, any, ContextType>;
   public?: PublicDirectiveResolver<any, any, ContextType>;
 };

@@ -67,6 +67,7 @@ const WRONG_CREDENTIALS: OAuthRefusal = {
 const REFUSALS: { readonly [Code in ErrorCode]?: Omit<OAuthRefusal, 'code'> } = {
   INVALID_CREDENTIALS: WRONG_CREDENTIALS,
   INVALID_REFRESH_TOKEN: { status: 401, error: 'invalid_grant', description: 'Invalid token' },
+  TOO_MANY_REQUESTS: { status: 429, error: 'temporarily_unavailable', description: 'Too many attempts' },
   OVERLOADED: { status: 503, error: 'temporarily_unavailable', description: 'Try again later' },
   UNAVAILABLE: { status: 503, error: 'temporarily_unavailable', description: 'Try again later' },
   INTERNAL_SERVER_ERROR: { status: 500, error: 'server_error', description: 'Something went wrong' },
@@ -127,7 +128,8 @@ export function installTokenEndpoint(app: FastifyInstance, options: TokenEndpoin
         return refuse(request, reply, { ...MALFORMED, status: status === 413 ? 413 : 400 });
       const { extensions } = funnel(error, request.id);
       const refusal = { ...(REFUSALS[extensions.code] ?? MALFORMED), code: extensions.code };
-      if (refusal.status === 503) reply.header('retry-after', String(extensions.retryAfter ?? 1));
+      if (refusal.status === 503 || refusal.status === 429)
+        reply.header('retry-after', String(extensions.retryAfter ?? 1));
       return refuse(request, reply, refusal);
     });
 

@@ -1,7 +1,7 @@
 import type { Sender, TestApp } from './start-app.ts';
 import { PASSWORD } from './start-app.ts';
 
-const AUTH = `accessToken refreshToken tokenType expiresIn expiresAt refreshExpiresAt scope
+const AUTH = `accessToken refreshToken tokenType expiresIn expiresAt refreshExpiresAt deviceToken scope
   session { id createdAt authenticatedAt lastUsedAt expiresAt idleExpiresAt userAgent ip deviceName amr current }
   user { id email name createdAt updatedAt }`;
 
@@ -26,6 +26,7 @@ export interface Auth {
   readonly expiresIn: number;
   readonly expiresAt: string;
   readonly refreshExpiresAt: string;
+  readonly deviceToken: string | null;
   readonly scope: string[];
   readonly session: { id: string; current: boolean; amr: string[] } & Record<string, unknown>;
   readonly user: { id: string; email: string } & Record<string, unknown>;
@@ -39,7 +40,7 @@ export async function register(app: TestApp, email = 'ada@example.com', sender?:
 
 export async function login(
   app: TestApp,
-  input: { email?: string; password?: string; deviceName?: string } = {},
+  input: { email?: string; password?: string; deviceName?: string; deviceToken?: string | null } = {},
   sender?: Sender,
 ): Promise<Auth> {
   const { data, body } = await app.send(

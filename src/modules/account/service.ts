@@ -6,6 +6,7 @@ import { AuthError } from '../../errors.ts';
 import { parseLabel } from '../../label.ts';
 import { recordEvent } from '../audit/store.ts';
 import type { Passwords } from '../passwords/service.ts';
+import type { Attempt, RateLimits } from '../rate-limits/service.ts';
 import type { Grant, Sessions } from '../sessions/service.ts';
 import { canonicalEmail, type UserView, type Viewer } from '../users/service.ts';
 import {
@@ -20,6 +21,7 @@ import {
 export interface AccountOptions {
   readonly database: Database;
   readonly clock: Clock;
+  readonly rateLimits: RateLimits;
   readonly users: { view(viewer: Viewer): Promise<UserView> };
   readonly passwords: Passwords;
   readonly sessions: Sessions;
@@ -29,10 +31,19 @@ export interface AccountOptions {
 export type Account = ReturnType<typeof createAccount>;
 
 /** What people do to their own accounts. */
-export function createAccount({ database, clock, users, passwords, sessions, registration }: AccountOptions) {
-  /** @throws AuthError `INVALID_CREDENTIALS` */
-  async function requirePassword(user: UserRecord, password: string, client: Client): Promise<void> {
-    if (await passwords.verify(user, password, client)) return;
+export function createAccount({
+  database,
+  clock,
+  rateLimits,
+  users,
+  passwords,
+  sessions,
+  registration,
+}: AccountOptions) {
+  /** @throws AuthError `INVALID_CREDENTIALS`, `TOO_MANY_REQUESTS` */
+  async function requirePassword(user: UserRecord, password: string, client: Client): Promise<Attempt> {
+    const attempt = await rateLimits.beforeProof({ userId: user.id, network: networkOf(client.ip) });
+    if (await passwords.verify(user, password, client)) return attempt;
     await recordEvent(database, {
       name: 'authn_password_change_fail',
       outcome: 'fail',
@@ -45,7 +56,7 @@ export function createAccount({ database, clock, users, passwords, sessions, reg
   }
 
   return {
-    /** @throws AuthError `REGISTRATION_CLOSED`, `WEAK_PASSWORD`, `EMAIL_TAKEN`, `OVERLOADED`, `UNAVAILABLE`. */
+    /** @throws AuthError `REGISTRATION_CLOSED`, `WEAK_PASSWORD`, `TOO_MANY_REQUESTS`, `EMAIL_TAKEN`, `OVERLOADED`, `UNAVAILABLE`. */
     async register(
       input: { email: string; password: string; name?: string | null | undefined },
       client: Client,
@@ -53,6 +64,7 @@ export function createAccount({ database, clock, users, passwords, sessions, reg
       if (registration === 'closed') throw new AuthError('REGISTRATION_CLOSED');
       const name = parseLabel(input.name, 'input.name');
       passwords.check(input.password);
+      await rateLimits.beforeRegistration(networkOf(client.ip));
       const passwordHash = await passwords.hash(input.password, networkOf(client.ip));
 
       const now = clock.now();
@@ -89,7 +101,7 @@ export function createAccount({ database, clock, users, passwords, sessions, reg
       passwords.check(input.newPassword);
       const user = await users.view(viewer);
       const { deviceName } = await sessions.current(viewer);
-      await requirePassword(user, input.currentPassword, client);
+      const attempt = await requirePassword(user, input.currentPassword, client);
       const passwordHash = await passwords.hash(input.newPassword, networkOf(client.ip));
 
       const now = clock.now();
@@ -97,6 +109,8 @@ export function createAccount({ database, clock, users, passwords, sessions, reg
         const { id, passwordVersion } = user;
         const changed = await changePasswordHash(sql, { id, passwordVersion, passwordHash, now });
         if (changed === undefined) throw new AuthError('INVALID_CREDENTIALS', { cause: 'changed meanwhile' });
+        await rateLimits.succeeded(sql, attempt);
+        await rateLimits.passwordWasSet(sql, canonicalEmail(user.email));
         const endedIds = await sessions.endAllOf(sql, id, 'password');
         const opened = await sessions.open(sql, { userId: id, amr: ['pwd'], client, deviceName });
         await recordEvent(sql, {
@@ -143,7 +157,7 @@ export function createAccount({ database, clock, users, passwords, sessions, reg
     /** @throws AuthError `INVALID_CREDENTIALS`, `OVERLOADED`, `UNAVAILABLE`. */
     async delete(viewer: Viewer, input: { password: string }, client: Client): Promise<{ id: string }> {
       const user = await users.view(viewer);
-      await requirePassword(user, input.password, client);
+      const attempt = await requirePassword(user, input.password, client);
 
       const now = clock.now();
       const endedIds = await database.transaction(async (sql) => {
@@ -151,6 +165,7 @@ export function createAccount({ database, clock, users, passwords, sessions, reg
         if ((await retireUser(sql, { id, passwordVersion, now })) === 0) {
           throw new AuthError('INVALID_CREDENTIALS', { cause: 'changed meanwhile' });
         }
+        await rateLimits.succeeded(sql, attempt);
         const gone = await sessions.deleteAllOf(sql, id);
         await deleteUser(sql, id);
         await recordEvent(sql, {

@@ -5,6 +5,7 @@ import { AuthError } from '../../errors.ts';
 import { parseLabel } from '../../label.ts';
 import { type EventName, recordEvent } from '../audit/store.ts';
 import type { Passwords } from '../passwords/service.ts';
+import type { RateLimits } from '../rate-limits/service.ts';
 import type { Sessions } from '../sessions/service.ts';
 import { canonicalEmail } from '../users/service.ts';
 import {
@@ -23,6 +24,7 @@ const SOURCE = 'operator';
 export interface AdminOptions {
   readonly database: Database;
   readonly clock: Clock;
+  readonly rateLimits: Pick<RateLimits, 'passwordWasSet'>;
   readonly passwords: Passwords;
   readonly sessions: Sessions;
 }
@@ -30,7 +32,7 @@ export interface AdminOptions {
 export type Admin = ReturnType<typeof createAdmin>;
 
 /** What the operator does to other people's accounts, from the command line. */
-export function createAdmin({ database, clock, passwords, sessions }: AdminOptions) {
+export function createAdmin({ database, clock, rateLimits, passwords, sessions }: AdminOptions) {
   async function requireUser(email: string): Promise<UserRecord> {
     const user = await findUserByEmail(database, canonicalEmail(email));
     if (user === undefined) throw new AuthError('NOT_FOUND');
@@ -110,7 +112,7 @@ export function createAdmin({ database, clock, passwords, sessions }: AdminOptio
       }
     },
 
-    /** Sets a password without knowing the one before. Ends every session. @throws AuthError `NOT_FOUND`, `WEAK_PASSWORD`. */
+    /** Sets a password without knowing the one before, ends every session and the account's throttle. @throws AuthError `NOT_FOUND`, `WEAK_PASSWORD`. */
     async setPassword(email: string, password: string): Promise<void> {
       passwords.check(password);
       const user = await requireUser(email);
@@ -118,7 +120,10 @@ export function createAdmin({ database, clock, passwords, sessions }: AdminOptio
       await changeAndEnd(user, {
         name: 'authn_password_change',
         reason: 'password',
-        change: (sql) => setPasswordHash(sql, { id: user.id, passwordHash, now: clock.now() }),
+        change: async (sql) => {
+          await setPasswordHash(sql, { id: user.id, passwordHash, now: clock.now() });
+          await rateLimits.passwordWasSet(sql, canonicalEmail(user.email));
+        },
       });
     },
 

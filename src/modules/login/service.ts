@@ -1,25 +1,41 @@
-import type { Client } from '../../client.ts';
+import { type Client, networkOf } from '../../client.ts';
 import type { Clock } from '../../clock.ts';
 import type { Database } from '../../database/database.ts';
 import { AuthError } from '../../errors.ts';
 import { parseLabel } from '../../label.ts';
 import { recordEvent } from '../audit/store.ts';
 import type { Passwords } from '../passwords/service.ts';
+import type { Attempt, RateLimits } from '../rate-limits/service.ts';
 import type { Grant, Sessions } from '../sessions/service.ts';
+import type { Tokens } from '../tokens/service.ts';
 import { canonicalEmail } from '../users/service.ts';
 import { findUserByEmail, recordLogin, type UserRecord } from '../users/store.ts';
 
 export interface LoginOptions {
   readonly database: Database;
   readonly clock: Clock;
+  readonly rateLimits: RateLimits;
+  readonly tokens: Pick<Tokens, 'deviceTokens'>;
   readonly passwords: Passwords;
   readonly sessions: Sessions;
+}
+
+/** How somebody has proven who they are, and where from. */
+export interface Proven {
+  /** RFC 8176. */
+  readonly amr: readonly string[];
+  readonly client: Client;
+  readonly deviceName: string | null;
+  /** A device that is known from an earlier login. */
+  readonly deviceId: string | undefined;
+  /** What the throttles counted of it. */
+  readonly attempt: Attempt;
 }
 
 export type Login = ReturnType<typeof createLogin>;
 
 /** The ways in. Each of them proves who it is and ends in `complete`. */
-export function createLogin({ database, clock, passwords, sessions }: LoginOptions) {
+export function createLogin({ database, clock, rateLimits, tokens, passwords, sessions }: LoginOptions) {
   /** One answer, one write and one hash for every cause, so that nobody learns which accounts exist (LOG-1, LOG-2). */
   async function refuse(user: UserRecord | undefined, reason: string, client: Client): Promise<never> {
     await recordEvent(database, {
@@ -39,13 +55,14 @@ export function createLogin({ database, clock, passwords, sessions }: LoginOptio
    */
   async function complete(
     user: UserRecord,
-    { amr, client, deviceName }: { amr: readonly string[]; client: Client; deviceName: string | null },
+    { amr, client, deviceName, deviceId, attempt }: Proven,
   ): Promise<Grant> {
     const now = clock.now();
     const opened = await database.transaction(async (sql) => {
       const row = await recordLogin(sql, { id: user.id, passwordVersion: user.passwordVersion, now });
       if (row === undefined) return undefined;
-      const session = await sessions.open(sql, { userId: user.id, amr, client, deviceName });
+      await rateLimits.succeeded(sql, attempt);
+      const session = await sessions.open(sql, { userId: user.id, amr, client, deviceName, deviceId });
       await recordEvent(sql, {
         name: 'authn_login_success',
         outcome: 'success',
@@ -60,22 +77,42 @@ export function createLogin({ database, clock, passwords, sessions }: LoginOptio
     return opened === undefined ? refuse(user, 'changed_meanwhile', client) : sessions.grantOpened(opened);
   }
 
+  function deviceOf(user: UserRecord | undefined, proof: string | null | undefined): string | undefined {
+    if (user === undefined || proof == null) return undefined;
+    return tokens.deviceTokens.deviceOf(proof, {
+      userId: user.id,
+      nowSeconds: Math.floor(clock.now() / 1_000),
+    });
+  }
+
   return {
     complete,
 
     /** @throws AuthError `INVALID_CREDENTIALS`, `OVERLOADED`, `UNAVAILABLE`, `BAD_USER_INPUT`. */
     async withPassword(
-      input: { email: string; password: string; deviceName?: string | null | undefined },
+      input: {
+        email: string;
+        password: string;
+        deviceName?: string | null | undefined;
+        deviceToken?: string | null | undefined;
+      },
       client: Client,
     ): Promise<Grant> {
       const deviceName = parseLabel(input.deviceName, 'input.deviceName');
-      const user = await findUserByEmail(database, canonicalEmail(input.email));
+      const emailCanonical = canonicalEmail(input.email);
+      const user = await findUserByEmail(database, emailCanonical);
+      const deviceId = deviceOf(user, input.deviceToken);
+      const attempt = await rateLimits.beforeLogin({
+        emailCanonical,
+        network: networkOf(client.ip),
+        deviceId,
+      });
       const matches = await passwords.verify(user, input.password, client);
       if (user === undefined || !matches || user.disabledAt !== null)
         return refuse(user, reasonOf(user, matches), client);
 
       await passwords.upgrade(user, input.password, client);
-      return complete(user, { amr: ['pwd'], client, deviceName });
+      return complete(user, { amr: ['pwd'], client, deviceName, deviceId, attempt });
     },
   };
 }

@@ -7,7 +7,7 @@ import { AuthError } from '../../errors.ts';
 import { replacePasswordHash, type UserRecord } from '../users/store.ts';
 
 /** NIST SP 800-63B-4 §3.1.1.2: long passwords are welcome; a limit only keeps hashing bounded. */
-export const PASSWORD_MAX_LENGTH = 128;
+const PASSWORD_MAX_LENGTH = 128;
 
 export interface PasswordsOptions {
   readonly database: Database;

@@ -6,6 +6,7 @@ import { sha256 } from '../../crypto/digest.ts';
 import type { Database, Sql } from '../../database/database.ts';
 import { AuthError } from '../../errors.ts';
 import { recordEvent } from '../audit/store.ts';
+import type { RateLimits } from '../rate-limits/service.ts';
 import type { AccessToken } from '../tokens/access-token.ts';
 import type { RefreshToken } from '../tokens/refresh-token.ts';
 import type { Tokens } from '../tokens/service.ts';
@@ -26,6 +27,7 @@ export interface SessionsOptions {
   readonly clock: Clock;
   readonly tokens: Tokens;
   readonly users: Users;
+  readonly rateLimits: Pick<RateLimits, 'assertFewFailedRefreshes' | 'refreshFailed'>;
   readonly idleTtlSeconds: number;
   readonly absoluteTtlSeconds: number;
   /** 0 turns retries off. */
@@ -46,6 +48,8 @@ export interface Grant {
   readonly expiresAt: number;
   readonly expiresInSeconds: number;
   readonly refreshToken: string;
+  /** The proof of a known device; none when the session was only refreshed. */
+  readonly deviceToken: string | null;
   readonly refreshExpiresAt: number;
   readonly session: SessionView;
 }
@@ -53,6 +57,8 @@ export interface Grant {
 /** A session that a transaction has opened; `grant` makes the tokens once it is on disk. */
 export interface OpenedSession {
   readonly session: store.SessionRecord;
+  /** The device that logged in, when it is a known one. */
+  readonly deviceId: string | undefined;
   readonly familySecret: Buffer;
   /** Sessions that the limit ended. */
   readonly endedIds: readonly string[];
@@ -64,7 +70,7 @@ export type Sessions = ReturnType<typeof createSessions>;
 
 /** Sessions: who is logged in, from where, until when. */
 export function createSessions(options: SessionsOptions) {
-  const { database, clock, tokens, users, idleTtlSeconds, absoluteTtlSeconds } = options;
+  const { database, clock, tokens, users, rateLimits, idleTtlSeconds, absoluteTtlSeconds } = options;
   const windowMs = options.retryWindowSeconds * 1_000;
   /** When a session was last seen alive. */
   const seenAlive = new LRUCache<string, number>({ max: 10_000 });
@@ -106,7 +112,13 @@ export function createSessions(options: SessionsOptions) {
   /** Inside the transaction that proves the login: a session of its own id and secret (SES-1, RT-1). */
   async function open(
     sql: Sql,
-    login: { userId: string; amr: readonly string[]; client: Client; deviceName: string | null },
+    login: {
+      userId: string;
+      amr: readonly string[];
+      client: Client;
+      deviceName: string | null;
+      deviceId?: string | undefined;
+    },
   ): Promise<OpenedSession> {
     const now = clock.now();
     const familySecret = randomBytes(32);
@@ -130,13 +142,15 @@ export function createSessions(options: SessionsOptions) {
       keep: SESSIONS_PER_USER - 1,
       now,
     });
-    return { session, familySecret, endedIds: excess.map(({ id }) => id) };
+    return { session, familySecret, deviceId: login.deviceId, endedIds: excess.map(({ id }) => id) };
   }
 
   /** The tokens of an opened session; called when its transaction is on disk. */
-  function grantOpened({ session, familySecret, endedIds }: OpenedSession): Grant {
+  function grantOpened({ session, familySecret, deviceId, endedIds }: OpenedSession): Grant {
     forget(endedIds);
-    return grant(session, familySecret);
+    const nowSeconds = Math.floor(clock.now() / 1_000);
+    const deviceToken = tokens.deviceTokens.encode({ userId: session.userId, deviceId, nowSeconds });
+    return { ...grant(session, familySecret), deviceToken };
   }
 
   /** The session's current refresh token and a fresh access token. */
@@ -158,6 +172,7 @@ export function createSessions(options: SessionsOptions) {
         generation: session.generation,
         familySecret,
       }),
+      deviceToken: null,
       refreshExpiresAt: session.idleExpiresAt,
       session: viewOf(session, session.id),
     };
@@ -170,7 +185,10 @@ export function createSessions(options: SessionsOptions) {
    */
   async function refresh(text: string, client: Client): Promise<Grant> {
     const token = decode(text);
-    if (token === undefined) throw new AuthError('INVALID_REFRESH_TOKEN');
+    // What is no token of ours costs no I/O, and is counted for its network; what is one, for its session.
+    const source = token?.sessionId ?? networkOf(client.ip);
+    rateLimits.assertFewFailedRefreshes(source);
+    if (token === undefined) throw failed(source);
     // Before the token is spent: an answer that cannot be made must not cost it.
     tokens.requireSigningKey();
     // Twice, because another request may move the row between the statements of the first attempt.
@@ -212,7 +230,12 @@ export function createSessions(options: SessionsOptions) {
       case 'retry':
         if (session !== undefined) return grantRetry(session, token, client);
     }
-    throw new AuthError('INVALID_REFRESH_TOKEN', { cause: verdict });
+    throw failed(token.sessionId, verdict);
+  }
+
+  function failed(source: string, cause?: string): AuthError {
+    rateLimits.refreshFailed(source);
+    return new AuthError('INVALID_REFRESH_TOKEN', { cause });
   }
 
   /** From elsewhere than the rotation it repeats, a retry may be a thief's: the trail says so. */

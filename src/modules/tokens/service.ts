@@ -13,6 +13,7 @@ import {
   type SigningKey,
   signAccessToken,
 } from './access-token.ts';
+import { createDeviceTokens } from './device-token.ts';
 import { createRefreshTokens } from './refresh-token.ts';
 import * as signingKeys from './signing-keys.ts';
 import * as store from './store.ts';
@@ -51,6 +52,7 @@ export function createTokens({
 }: TokensOptions) {
   const sealer = createSealer(createKeyring(secrets, 'signing-keys'));
   const refreshTokens = createRefreshTokens(createKeyring(secrets, 'refresh-token'));
+  const deviceTokens = createDeviceTokens(createKeyring(secrets, 'device-token'));
   const verified = new LRUCache<string, AccessToken>({ max: VERIFIED_MAX });
 
   let rows: readonly store.SigningKeyRow[] = [];
@@ -119,6 +121,8 @@ export function createTokens({
   return {
     /** Makes and reads refresh tokens. */
     refreshTokens,
+    /** Makes and reads the proofs of known devices. */
+    deviceTokens,
     accessTokenTtlSeconds,
     reload,
     keysLoaded,

@@ -12,7 +12,7 @@ import type { SigningKeyRow } from './store.ts';
 /** How often each process looks for keys that another one added or removed. */
 export const RELOAD_INTERVAL_MS = 10_000;
 /** How long others may keep the published set (the `max-age` of the JWKS). */
-export const JWKS_MAX_AGE_SECONDS = 300;
+const JWKS_MAX_AGE_SECONDS = 300;
 /** Published this long before first use: over twice what a cache keeps it, and many reloads of each process. */
 export const PUBLISH_AHEAD_MS = 2 * JWKS_MAX_AGE_SECONDS * 1_000;
 /** The schedule of rotation. */

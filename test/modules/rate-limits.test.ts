@@ -1,0 +1,299 @@
+import { expect, it } from '@jest/globals';
+import {
+  CHANGE_PASSWORD,
+  LOGIN,
+  login,
+  ME,
+  REGISTER,
+  refresh,
+  refreshed,
+  register,
+} from '../support/documents.ts';
+import { describeApp, PASSWORD, type Sender, startApp, type TestApp } from '../support/start-app.ts';
+
+const WRONG = 'wrong horse battery staple';
+const MINUTE_MS = 60_000;
+
+/** A sender from a network of its own. */
+const from = (n: number): Sender => ({ ip: `203.0.113.${n}` });
+
+async function attempt(
+  app: TestApp,
+  {
+    email = 'ada@example.com',
+    password = WRONG,
+    deviceToken,
+  }: { email?: string; password?: string; deviceToken?: string | null } = {},
+  sender?: Sender,
+) {
+  const { code, errors } = await app.send(LOGIN, { input: { email, password, deviceToken } }, sender);
+  return { code, retryAfter: errors?.[0]?.extensions.retryAfter };
+}
+
+/** Fails from a new network each time, so that only the account is counted against; waits out each back-off. */
+async function failInARow(app: TestApp, times: number): Promise<void> {
+  for (let i = 0; i < times; i += 1) {
+    const { code, retryAfter } = await attempt(app, {}, from(i % 250));
+    if (code === 'INVALID_CREDENTIALS') continue;
+    app.clock.travel(Number(retryAfter) * 1_000);
+    i -= 1;
+  }
+}
+
+describeApp('the throttles of login', (start) => {
+  it.each(['ada@example.com', 'nobody@example.com'])(
+    'make %s wait after five failures, twice as long each time, at most 15 minutes (LOG-3, LOG-6)',
+    async (email) => {
+      const app = await start();
+      await register(app);
+      for (let i = 1; i <= 5; i += 1)
+        expect((await attempt(app, { email }, from(i))).code).toBe('INVALID_CREDENTIALS');
+      const waits = [];
+      for (let i = 6; i < 19; i += 1) {
+        const refused = await attempt(app, { email, password: PASSWORD }, from(i));
+        expect(refused.code).toBe('TOO_MANY_REQUESTS');
+        waits.push(refused.retryAfter);
+        app.clock.travel(Number(refused.retryAfter) * 1_000);
+        expect((await attempt(app, { email }, from(i))).code).toBe('INVALID_CREDENTIALS');
+      }
+      expect(waits).toEqual([1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 900, 900, 900]);
+    },
+  );
+
+  it('check and count in one step: of a burst, no more than the limit is hashed (LOG-3)', async () => {
+    const app = await start();
+    await register(app);
+    const burst = await Promise.all(Array.from({ length: 40 }, (_, i) => attempt(app, {}, from(i))));
+    const codes = burst.map(({ code }) => code);
+    expect(codes.filter((code) => code === 'INVALID_CREDENTIALS')).toHaveLength(5);
+    expect(codes.filter((code) => code === 'TOO_MANY_REQUESTS')).toHaveLength(35);
+  });
+
+  it('count the account however its address is spelled, and nothing else of the request (LOG-5)', async () => {
+    const app = await start();
+    const spellings = [
+      'ada@example.com',
+      'ADA@example.com',
+      ' ada@EXAMPLE.com',
+      'Ada@example.com',
+      'aDA@example.com',
+    ];
+    for (const [i, email] of spellings.entries()) await attempt(app, { email }, from(i));
+    expect((await attempt(app, {}, { ...from(99), userAgent: 'another' })).code).toBe('TOO_MANY_REQUESTS');
+  });
+
+  it('share their counters with the REST door', async () => {
+    const app = await start();
+    await register(app);
+    for (let i = 0; i < 5; i += 1) {
+      const body = new URLSearchParams({ username: 'ada@example.com', password: WRONG }).toString();
+      const headers = {
+        'content-type': 'application/x-www-form-urlencoded',
+        'x-forwarded-for': `203.0.113.${i}`,
+      };
+      expect((await app.server.inject({ method: 'POST', url: '/token', headers, body })).statusCode).toBe(
+        401,
+      );
+    }
+    expect((await attempt(app)).code).toBe('TOO_MANY_REQUESTS');
+    const body = new URLSearchParams({ username: 'ada@example.com', password: PASSWORD }).toString();
+    const headers = { 'content-type': 'application/x-www-form-urlencoded' };
+    const refused = await app.server.inject({ method: 'POST', url: '/token', headers, body });
+    expect([refused.statusCode, refused.headers['retry-after']]).toEqual([429, '1']);
+  });
+
+  it('forget the failures of an account when its owner logs in', async () => {
+    const app = await start();
+    await register(app);
+    for (let round = 0; round < 4; round += 1) {
+      for (let i = 0; i < 4; i += 1) await attempt(app, {}, from(round * 4 + i));
+      await login(app, {}, from(100 + round));
+    }
+    expect((await attempt(app, {}, from(200))).code).toBe('INVALID_CREDENTIALS');
+  });
+
+  it('stop a network after ten failures on as many accounts, for the rest of five minutes (LOG-7)', async () => {
+    const app = await start();
+    await register(app, 'ada@example.com', from(9));
+    for (let i = 0; i < 10; i += 1) await attempt(app, { email: `user${i}@example.com` }, from(1));
+    expect(await attempt(app, { password: PASSWORD }, from(1))).toEqual({
+      code: 'TOO_MANY_REQUESTS',
+      retryAfter: 300,
+    });
+    expect((await attempt(app, { password: PASSWORD }, from(2))).code).toBe('OK');
+    app.clock.travel(5 * MINUTE_MS);
+    expect((await attempt(app, { password: PASSWORD }, from(1))).code).toBe('OK');
+  });
+
+  it('take an IPv6 /64 for one network and an IPv4 address for another (LOG-4)', async () => {
+    const app = await start();
+    await register(app, 'ada@example.com', from(9));
+    for (let i = 0; i < 10; i += 1)
+      await attempt(app, { email: `user${i}@example.com` }, { ip: `2001:db8:1:2::${i}` });
+    expect((await attempt(app, { password: PASSWORD }, { ip: '2001:db8:1:2:ffff::1' })).code).toBe(
+      'TOO_MANY_REQUESTS',
+    );
+    expect((await attempt(app, { password: PASSWORD }, { ip: '2001:db8:1:3::1' })).code).toBe('OK');
+  });
+
+  it('let right passwords of one network through, thirty a minute', async () => {
+    const app = await start();
+    await register(app);
+    for (let i = 0; i < 30; i += 1) expect((await attempt(app, { password: PASSWORD })).code).toBe('OK');
+    expect((await attempt(app, { password: PASSWORD })).code).toBe('TOO_MANY_REQUESTS');
+    app.clock.travel(MINUTE_MS);
+    expect((await attempt(app, { password: PASSWORD })).code).toBe('OK');
+  });
+
+  it('are shared by every process', async () => {
+    const app = await start();
+    const { secrets } = app.config;
+    const other = await startApp({
+      engine: app.database.dialect,
+      database: app.database,
+      clock: app.clock,
+      config: { secrets },
+    });
+    for (let i = 0; i < 5; i += 1) await attempt(i % 2 ? app : other, {}, from(i));
+    expect((await attempt(app, {}, from(9))).code).toBe('TOO_MANY_REQUESTS');
+    expect((await attempt(other, {}, from(9))).code).toBe('TOO_MANY_REQUESTS');
+    await other.stop();
+  });
+
+  it('keep no address that was typed', async () => {
+    const app = await start();
+    await attempt(app, { email: 'somebody-secret@example.com' });
+    expect(JSON.stringify(await app.database.all('SELECT * FROM throttles'))).not.toContain('somebody');
+  });
+
+  it('are swept out when they say nothing any more', async () => {
+    const app = await start();
+    for (let i = 0; i < 6; i += 1) await attempt(app, {}, from(i));
+    await attempt(app, { email: 'other@example.com' }, from(100));
+    const count = async () => (await app.database.all('SELECT key FROM throttles')).length;
+    const before = await count();
+    expect(await app.rateLimits.prune()).toBe(0);
+    app.clock.travel(25 * 60 * MINUTE_MS);
+    await app.rateLimits.prune();
+    expect(before).toBeGreaterThan(1);
+    expect(await count()).toBe(1);
+    app.clock.travel(31 * 24 * 60 * MINUTE_MS);
+    await app.rateLimits.prune();
+    expect(await count()).toBe(0);
+  });
+
+  it('can be off, and then count nothing', async () => {
+    const app = await start({ config: { throttles: false } });
+    for (let i = 0; i < 12; i += 1) expect((await attempt(app)).code).toBe('INVALID_CREDENTIALS');
+    expect(await app.database.all('SELECT key FROM throttles')).toEqual([]);
+  });
+});
+
+describeApp('under attack', (start) => {
+  it('a known device logs in, in a lane of its own that stealing its proof does not widen (LOG-6)', async () => {
+    const app = await start();
+    const { deviceToken } = await register(app, 'ada@example.com', from(9));
+    for (let i = 0; i < 5; i += 1) await attempt(app, {}, from(i));
+    expect((await attempt(app, { password: PASSWORD }, from(50))).code).toBe('TOO_MANY_REQUESTS');
+    expect((await attempt(app, { password: PASSWORD, deviceToken }, from(50))).code).toBe('OK');
+
+    for (let i = 0; i < 5; i += 1) {
+      expect((await attempt(app, { deviceToken }, from(60 + i))).code).toBe('INVALID_CREDENTIALS');
+    }
+    expect((await attempt(app, { deviceToken }, from(70))).code).toBe('TOO_MANY_REQUESTS');
+  });
+
+  it('a device keeps its lane through the proofs of later logins', async () => {
+    const app = await start();
+    const first = await register(app);
+    const second = await login(app, { deviceToken: first.deviceToken });
+    expect(second.deviceToken).toMatch(/^lkd_/);
+    for (let i = 0; i < 5; i += 1) await attempt(app, { deviceToken: first.deviceToken });
+    expect((await attempt(app, { deviceToken: second.deviceToken, password: PASSWORD })).code).toBe(
+      'TOO_MANY_REQUESTS',
+    );
+  });
+
+  it('no other proof opens that lane: not of another account, too old, forged or of another kind (AT-2)', async () => {
+    const app = await start();
+    const ada = await register(app, 'ada@example.com', from(9));
+    const eve = await register(app, 'eve@example.com', from(9));
+    for (let i = 0; i < 5; i += 1) await attempt(app, {}, from(i));
+    const proof = ada.deviceToken ?? '';
+    const forged = `${proof.slice(0, -2)}${proof.endsWith('AA') ? 'BB' : 'AA'}`;
+    for (const deviceToken of [eve.deviceToken, forged, ada.refreshToken, ada.accessToken, '', 'lkd_']) {
+      const answer = await attempt(app, { password: PASSWORD, deviceToken }, from(50));
+      expect(answer.code).toBe('TOO_MANY_REQUESTS');
+    }
+    for (const token of [proof]) {
+      expect((await refresh(app, token)).code).toBe('INVALID_REFRESH_TOKEN');
+      expect((await app.send(ME, {}, { token })).code).toBe('UNAUTHENTICATED');
+    }
+    app.clock.travel(181 * 24 * 60 * MINUTE_MS);
+    for (let i = 0; i < 6; i += 1) await attempt(app, {}, from(i));
+    expect((await attempt(app, { password: PASSWORD, deviceToken: proof }, from(50))).code).toBe(
+      'TOO_MANY_REQUESTS',
+    );
+  });
+
+  it('a live session refreshes, asks and changes its password, which ends the throttle', async () => {
+    const app = await start();
+    const session = await register(app, 'ada@example.com', from(9));
+    for (let i = 0; i < 6; i += 1) await attempt(app, {}, from(i));
+    const { accessToken, deviceToken } = await refreshed(app, session.refreshToken, from(9));
+    expect(deviceToken).toBeNull();
+    const input = { currentPassword: PASSWORD, newPassword: 'another horse altogether' };
+    expect((await app.send(CHANGE_PASSWORD, { input }, { ...from(9), token: accessToken })).code).toBe('OK');
+    expect((await attempt(app, { password: input.newPassword }, from(50))).code).toBe('OK');
+  });
+
+  it('a password is disabled at 100 failures in a row, except for a known device, until it is set anew (LOG-6)', async () => {
+    const app = await start({ config: { networkFailures: 1_000 } });
+    const { deviceToken } = await register(app, 'ada@example.com', from(251));
+    await failInARow(app, 100);
+    app.clock.travel(24 * 60 * MINUTE_MS);
+    expect((await attempt(app, { password: PASSWORD }, from(252))).code).toBe('TOO_MANY_REQUESTS');
+    app.clock.travel(24 * 60 * MINUTE_MS);
+    expect((await attempt(app, { password: PASSWORD }, from(252))).code).toBe('TOO_MANY_REQUESTS');
+    expect((await attempt(app, { password: PASSWORD, deviceToken }, from(252))).code).toBe('OK');
+    await app.admin.setPassword('ada@example.com', PASSWORD);
+    expect((await attempt(app, { password: PASSWORD }, from(253))).code).toBe('OK');
+  });
+});
+
+describeApp('the throttles of everything else', (start) => {
+  it('slow a session down that guesses its own password, whoever else guesses (PW-7)', async () => {
+    const app = await start();
+    const { accessToken } = await register(app);
+    const change = (currentPassword: string) =>
+      app.send(
+        CHANGE_PASSWORD,
+        { input: { currentPassword, newPassword: 'another horse altogether' } },
+        { token: accessToken },
+      );
+    for (let i = 0; i < 5; i += 1) expect((await change(WRONG)).code).toBe('INVALID_CREDENTIALS');
+    expect((await change(PASSWORD)).code).toBe('TOO_MANY_REQUESTS');
+    app.clock.travel(1_000);
+    expect((await change(PASSWORD)).code).toBe('OK');
+  });
+
+  it('let ten registrations of one network through in five minutes', async () => {
+    const app = await start();
+    const answers = [];
+    for (let i = 0; i < 11; i += 1) {
+      const input = { email: `user${i}@example.com`, password: PASSWORD };
+      answers.push((await app.send(REGISTER, { input })).code);
+    }
+    expect(answers).toEqual([...Array.from({ length: 10 }, () => 'OK'), 'TOO_MANY_REQUESTS']);
+  });
+
+  it('count failed refreshes of a network, and never those that succeed', async () => {
+    const app = await start({ config: { refreshFailures: 3 } });
+    let auth = await register(app);
+    for (let i = 0; i < 10; i += 1) auth = await refreshed(app, auth.refreshToken);
+    for (let i = 0; i < 3; i += 1) expect((await refresh(app, 'garbage')).code).toBe('INVALID_REFRESH_TOKEN');
+    expect((await refresh(app, 'garbage')).code).toBe('TOO_MANY_REQUESTS');
+    expect((await refresh(app, auth.refreshToken)).code).toBe('OK');
+    expect((await refresh(app, 'garbage', from(7))).code).toBe('INVALID_REFRESH_TOKEN');
+  });
+});
