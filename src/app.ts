@@ -61,7 +61,7 @@ export async function createApp({ config, database, clock, logger }: AppOptions)
   const login = createLogin({ database, clock, rateLimits, tokens, passwords, sessions });
   const { registration } = config;
   const account = createAccount({ database, clock, rateLimits, users, passwords, sessions, registration });
-  const admin = createAdmin({ database, clock, rateLimits, passwords, sessions });
+  const admin = createAdmin({ database, clock, rateLimits, passwords, sessions, tokens });
 
   const schema = makeExecutableSchema({
     typeDefs: readTypeDefs(),

@@ -1,9 +1,11 @@
 #!/usr/bin/env node
 import { Command, CommanderError } from 'commander';
+import { addBackup } from './backup.ts';
 import { describeError } from './describe-error.ts';
 import { addDoctor } from './doctor.ts';
 import { addKeys } from './keys.ts';
 import { addMigrate } from './migrate.ts';
+import { addRestoreDone } from './restore-done.ts';
 import { addServe } from './serve.ts';
 import { addUsers } from './users.ts';
 
@@ -17,6 +19,8 @@ addServe(program);
 addMigrate(program);
 addUsers(program);
 addKeys(program);
+addBackup(program);
+addRestoreDone(program);
 addDoctor(program);
 
 try {

@@ -7,6 +7,7 @@ import { type EventName, recordEvent } from '../audit/store.ts';
 import type { Passwords } from '../passwords/service.ts';
 import type { RateLimits } from '../rate-limits/service.ts';
 import type { Sessions } from '../sessions/service.ts';
+import type { Tokens } from '../tokens/service.ts';
 import { canonicalEmail } from '../users/service.ts';
 import {
   findUserByEmail,
@@ -27,12 +28,13 @@ export interface AdminOptions {
   readonly rateLimits: Pick<RateLimits, 'passwordWasSet'>;
   readonly passwords: Passwords;
   readonly sessions: Sessions;
+  readonly tokens: Pick<Tokens, 'rotateKeys'>;
 }
 
 export type Admin = ReturnType<typeof createAdmin>;
 
-/** What the operator does to other people's accounts, from the command line. */
-export function createAdmin({ database, clock, rateLimits, passwords, sessions }: AdminOptions) {
+/** What the operator does from the command line, to other people's accounts above all. */
+export function createAdmin({ database, clock, rateLimits, passwords, sessions, tokens }: AdminOptions) {
   async function requireUser(email: string): Promise<UserRecord> {
     const user = await findUserByEmail(database, canonicalEmail(email));
     if (user === undefined) throw new AuthError('NOT_FOUND');
@@ -145,6 +147,28 @@ export function createAdmin({ database, clock, rateLimits, passwords, sessions }
         await setDisabledAt(sql, { id: user.id, disabledAt: null, now: clock.now() });
         await record(sql, user.id, 'authz_admin', { reason: 'enabled' });
       });
+    },
+
+    /**
+     * Makes a restored backup safe to serve: what was logged out, spent or rotated after it is back in its rows as it
+     * was before, so every session ends and no key of then signs or verifies any more (CR-6). Passwords and disabled
+     * accounts stay as the backup has them. Interrupted, it is called again.
+     *
+     * @returns how many sessions it ended.
+     */
+    async finishRestore(): Promise<number> {
+      const count = await database.transaction(async (sql) => {
+        const ended = await sessions.endAll(sql, 'restore');
+        await recordEvent(sql, {
+          name: 'authz_admin',
+          outcome: 'success',
+          at: clock.now(),
+          details: { by: 'operator', reason: 'restore', count: ended },
+        });
+        return ended;
+      });
+      await tokens.rotateKeys({ emergency: true });
+      return count;
     },
   };
 }

@@ -21,6 +21,8 @@ const LIVENESS_TTL_MS = 1_000;
 /** Ended sessions are kept a while: a clock that was wrong for an hour must not lose live ones (CR-7). */
 const KEEP_ENDED_MS = 7 * 24 * 60 * 60_000;
 const PRUNE_BATCH = 500;
+/** A statement of this many takes a fraction of the time that PostgreSQL gives it, however large the table. */
+const END_ALL_BATCH = 5_000;
 
 export interface SessionsOptions {
   readonly database: Database;
@@ -72,8 +74,8 @@ export type Sessions = ReturnType<typeof createSessions>;
 export function createSessions(options: SessionsOptions) {
   const { database, clock, tokens, users, rateLimits, idleTtlSeconds, absoluteTtlSeconds } = options;
   const windowMs = options.retryWindowSeconds * 1_000;
-  /** When a session was last seen alive. */
-  const seenAlive = new LRUCache<string, number>({ max: 10_000 });
+  /** When a session was last seen alive, and whose it is. */
+  const seenAlive = new LRUCache<string, { readonly at: number; readonly userId: string }>({ max: 10_000 });
   /** Ended by this process: never again alive here, whatever an earlier query still answers. */
   const ended = new LRUCache<string, true>({ max: 10_000 });
 
@@ -96,8 +98,8 @@ export function createSessions(options: SessionsOptions) {
     const { sessionId, userId } = bearer;
     // Counted from before the query is sent, so that the answer is never older than it looks.
     const now = clock.now();
-    const seenAt = seenAlive.get(sessionId);
-    if (seenAt !== undefined && now - seenAt < LIVENESS_TTL_MS) return { userId, sessionId };
+    const seen = seenAlive.get(sessionId);
+    if (seen?.userId === userId && now - seen.at < LIVENESS_TTL_MS) return { userId, sessionId };
 
     const user = ended.has(sessionId)
       ? undefined
@@ -105,7 +107,7 @@ export function createSessions(options: SessionsOptions) {
     if (user === undefined || user.id !== userId || ended.has(sessionId)) {
       throw new AuthError('UNAUTHENTICATED', { reason: 'TOKEN_INVALID', cause: 'the session has ended' });
     }
-    seenAlive.set(sessionId, now);
+    seenAlive.set(sessionId, { at: now, userId });
     return { userId, sessionId, user };
   }
 
@@ -400,6 +402,23 @@ export function createSessions(options: SessionsOptions) {
     async endAllOf(sql: Sql, userId: string, reason: 'password' | 'disabled'): Promise<string[]> {
       const rows = await store.endSessionsOf(sql, { userId, exceptId: '', now: clock.now(), reason });
       return rows.map(({ id }) => id);
+    },
+
+    /** Ends the sessions of everybody, in statements that are each short; how many. Processes notice by themselves. */
+    async endAll(sql: Sql, reason: 'restore'): Promise<number> {
+      const now = clock.now();
+      let total = 0;
+      for (let afterId = ''; ; ) {
+        const batch = await store.endSessionsAfter(sql, { afterId, limit: END_ALL_BATCH, now, reason });
+        total += batch.length;
+        // Ids are lower-case UUIDs, which every collation orders alike.
+        const lastId = batch
+          .map(({ id }) => id)
+          .sort()
+          .at(-1);
+        if (lastId === undefined || batch.length < END_ALL_BATCH) return total;
+        afterId = lastId;
+      }
     },
 
     /** Inside the transaction that deletes the user; `forget` the ids once it is on disk. */

@@ -30,7 +30,7 @@ export interface SessionRecord {
   readonly deviceName: string | null;
 }
 
-export type EndReason = 'logout' | 'revoked' | 'reuse' | 'password' | 'disabled' | 'limit';
+export type EndReason = 'logout' | 'revoked' | 'reuse' | 'password' | 'disabled' | 'limit' | 'restore';
 
 const COLUMNS = `id, user_id AS "userId", client_id AS "clientId", scope, amr, secret_hash AS "secretHash",
   generation, skipped_generations AS "skippedGenerations", rotated_at AS "rotatedAt",
@@ -170,6 +170,20 @@ export function endExcessSessions(
        LIMIT 1000000 OFFSET :keep)
      RETURNING id`,
     excess,
+  );
+}
+
+/** One bounded batch, in the order of the ids, of all that was not revoked; expired sessions too, by whatever clock. */
+export function endSessionsAfter(
+  sql: Sql,
+  batch: { afterId: string; limit: number; now: number; reason: EndReason },
+): Promise<{ id: string }[]> {
+  return sql.all(
+    `UPDATE sessions SET revoked_at = :now, revoked_reason = :reason
+     WHERE id IN (
+       SELECT id FROM sessions WHERE id > :afterId AND revoked_at IS NULL ORDER BY id LIMIT :limit)
+     RETURNING id`,
+    batch,
   );
 }
 

@@ -1,0 +1,28 @@
+import type { Command } from 'commander';
+import { loadConfig } from '../config.ts';
+import { isPostgres, sqliteFile } from '../config-values.ts';
+
+/** `latchkey backup`: a copy of the embedded database, made while servers use it. */
+export function addBackup(program: Command): void {
+  program
+    .command('backup')
+    .description('copy the SQLite database into a new file, while servers use it')
+    .argument('<file>', 'the copy; it must not exist yet')
+    .action(async (file: string) => {
+      const { databaseUrl } = loadConfig(process.env);
+      if (isPostgres(databaseUrl))
+        throw new Error('The database is PostgreSQL: back it up with pg_dump, as in pg_dump -Fc.');
+      const source = sqliteFile(databaseUrl);
+      if (source === undefined) throw new Error('The database is in memory: there is nothing to back up.');
+
+      // Loaded here, because the driver is optional.
+      const { backupSqlite } = await import('../database/backup.ts');
+      const bytes = await backupSqlite({ source, target: file, onProgress: showProgress });
+      process.stdout.write(`Copied ${bytes} bytes; the copy is intact.\n`);
+    });
+}
+
+function showProgress(share: number): void {
+  if (!process.stderr.isTTY) return;
+  process.stderr.write(`\rCopying ${Math.floor(share * 100)} %${share === 1 ? '\n' : ''}`);
+}

@@ -1,0 +1,16 @@
+import type { Command } from 'commander';
+import { withApp } from './with-app.ts';
+
+/** `latchkey restore-done`: the last step of a restore, before the servers start. */
+export function addRestoreDone(program: Command): void {
+  program
+    .command('restore-done')
+    .description(
+      'after a restore, before the servers start: end every session and replace all keys, so that nothing ended since the backup comes back',
+    )
+    .action(() =>
+      withApp(async ({ admin }) => {
+        process.stdout.write(`Ended ${await admin.finishRestore()} sessions and replaced all keys.\n`);
+      }),
+    );
+}
