@@ -14,6 +14,9 @@ export const MAX_LIFETIME_SECONDS = 60 * 60;
 /** Parameters that let a header bring its own key or change what is signed (RFC 8725 §3.10, RFC 7515 §4.1.11). */
 const REFUSED_PARAMETERS = ['crit', 'b64', 'jwk', 'jku', 'x5u', 'x5c', 'x5t', 'x5t#S256', 'zip'];
 
+/** RFC 7519 §7.2: bytes that are no UTF-8 are refused; replaced, two subjects could become one. */
+const UTF_8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
+
 /** A key that tokens are verified with, bound to one algorithm (RFC 8725 §3.1). */
 export interface VerificationKey {
   readonly kid: string;
@@ -142,7 +145,7 @@ function isCanonical(segment: string): boolean {
 function parseObject(segment: string): Record<string, unknown> {
   let value: unknown;
   try {
-    value = JSON.parse(Buffer.from(segment, 'base64url').toString('utf8'));
+    value = JSON.parse(UTF_8.decode(Buffer.from(segment, 'base64url')));
   } catch {
     throw invalid();
   }
