@@ -5,12 +5,24 @@ import { describe, expect, it } from '@jest/globals';
 import { buildASTSchema, isEnumType, isInputObjectType, isObjectType, parse } from 'graphql';
 import { ERRORS } from '../src/errors.ts';
 import { publicFields } from '../src/graphql/guard.ts';
+import { markedFields } from '../src/graphql/marks.ts';
 import { readTypeDefs } from '../src/graphql/type-defs.ts';
 
 const SRC = fileURLToPath(new URL('../src/', import.meta.url));
 
 /** From the lowest module to the highest: each may know those before it. */
-const ORDER = ['audit', 'users', 'rate-limits', 'tokens', 'passwords', 'sessions', 'login', 'account', 'admin'];
+const ORDER = [
+  'audit',
+  'users',
+  'rate-limits',
+  'tokens',
+  'passwords',
+  'sessions',
+  'login',
+  'account',
+  'admin',
+  'housekeeping',
+];
 
 /** Leaves that anyone may import: they know nothing of the domain but its words. */
 const LEAVES = ['errors', 'client', 'clock', 'label', 'logger'];
@@ -135,6 +147,25 @@ describe('the schema', () => {
       'Mutation.refreshToken',
       'Mutation.register',
     ]);
+  });
+
+  it('has these fields that check a credential and no other (GQL-1)', () => {
+    expect(markedFields(schema, 'credential').map(({ path }) => path)).toEqual([
+      'Mutation.changePassword',
+      'Mutation.deleteMe',
+      'Mutation.login',
+      'Mutation.refreshToken',
+      'Mutation.register',
+    ]);
+  });
+
+  it('counts every open mutation as a check of a credential, unless its description says why not (GQL-1)', () => {
+    const isCredential = new Set(markedFields(schema, 'credential').map(({ path }) => path));
+    const others = markedFields(schema, 'public').filter(
+      ({ path }) => path.startsWith('Mutation.') && !isCredential.has(path),
+    );
+    expect(others.map(({ path }) => path)).toEqual(['Mutation.logout']);
+    for (const { field } of others) expect(field.description).toContain('Not a `@credential` field:');
   });
 
   it('publishes every code there is, and no other', () => {

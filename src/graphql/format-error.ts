@@ -2,12 +2,14 @@ import type {
   ApolloServerOptions,
   ApolloServerPlugin,
   GraphQLRequestContextDidEncounterErrors,
+  GraphQLRequestContextWillSendResponse,
 } from '@apollo/server';
 import { type ASTNode, GraphQLError, isValueNode, Kind } from 'graphql';
 import type { Logger } from 'pino';
 import type { Context } from '../context.ts';
 import { AuthError, ERRORS, type ErrorCode } from '../errors.ts';
 import { pathOfNode, pathsOfVariableFaults, withMissingField } from './input-path.ts';
+import { MAX_ERRORS } from './limits/document-limits.ts';
 
 /** All that a client is told of a refusal or a fault. */
 export interface Refusal {
@@ -50,6 +52,14 @@ const LIBRARY_CODES: ReadonlySet<unknown> = new Set<ErrorCode>([
   'PERSISTED_QUERY_NOT_SUPPORTED',
 ]);
 
+/** The parser on a document of too many tokens. Nothing that a client writes can begin like this. */
+const TOO_MANY_TOKENS = /^Syntax Error: Document contains more tha[nt] \d+ tokens\./;
+
+/** Longer texts than this have room for a name that somebody else made up. */
+const LONGEST_TEXT = 200;
+/** Two fields that do not merge have one each. */
+const MOST_LOCATIONS = 2;
+
 /** What a validation error may be about for its text to hold names only, and no literal. */
 const NAMING_NODES: ReadonlySet<string> = new Set([
   Kind.ARGUMENT,
@@ -86,33 +96,54 @@ export function createErrorFormat({ funnel, introspection }: { funnel: Funnel; i
         notes.set(error, { requestId, field: fields[index] });
       });
     },
+    async willSendResponse({ response: { body } }: GraphQLRequestContextWillSendResponse<Context>) {
+      if (body.kind !== 'single' || body.singleResult.errors === undefined || 'data' in body.singleResult)
+        return;
+      // Nothing ran. The limit of graphql-js adds an error to say so, and it has another one for variables.
+      body.singleResult.errors = body.singleResult.errors.slice(0, MAX_ERRORS);
+    },
   };
 
   function answer(error: unknown): Refusal {
-    const root = rootOf(error);
+    const root = isTooManyTokens(error) ? new AuthError('OPERATION_LIMIT_EXCEEDED') : rootOf(error);
     if (!(error instanceof GraphQLError)) return funnel(root, undefined);
     const note = notes.get(error);
     const code = root instanceof AuthError ? undefined : libraryCode(error, note);
     if (code === undefined) return funnel(root, note?.requestId);
 
     const message = isTextSafe(error, code, introspection) ? error.message : ERRORS[code];
-    return { message, extensions: { code, ...(note?.field !== undefined && { field: note.field }) } };
+    const field = note?.field !== undefined && note.field.length <= LONGEST_TEXT ? note.field : undefined;
+    return { message, extensions: { code, ...(field !== undefined && { field }) } };
   }
 
   return {
     plugin: { requestDidStart: async () => listener },
     formatError(formatted, error) {
       const { message, extensions } = answer(error);
-      return { ...formatted, message, extensions: { ...extensions } };
+      const { locations, ...rest } = formatted;
+      return {
+        ...rest,
+        ...(locations && { locations: locations.slice(0, MOST_LOCATIONS) }),
+        message,
+        extensions: { ...extensions },
+      };
     },
   };
 }
 
 /** Apollo's BAD_REQUEST texts are constants; those about names help whoever may see the schema anyway. */
-function isTextSafe({ nodes }: GraphQLError, code: ErrorCode, introspection: boolean): boolean {
+function isTextSafe({ nodes, message }: GraphQLError, code: ErrorCode, introspection: boolean): boolean {
   if (code === 'BAD_REQUEST') return true;
-  if (code !== 'GRAPHQL_VALIDATION_FAILED' || !introspection) return false;
+  if (code !== 'GRAPHQL_VALIDATION_FAILED' || !introspection || message.length > LONGEST_TEXT) return false;
   return nodes !== undefined && nodes.length > 0 && nodes.every(({ kind }) => NAMING_NODES.has(kind));
+}
+
+function isTooManyTokens(error: unknown): boolean {
+  return (
+    error instanceof GraphQLError &&
+    error.extensions.code === 'GRAPHQL_PARSE_FAILED' &&
+    TOO_MANY_TOKENS.test(error.message)
+  );
 }
 
 /** graphql-js gives no code to an input that turns out wrong while the document runs; the client sent it. */

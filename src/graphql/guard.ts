@@ -1,6 +1,7 @@
-import { defaultFieldResolver, type GraphQLField, type GraphQLSchema } from 'graphql';
+import { defaultFieldResolver, type GraphQLSchema } from 'graphql';
 import type { Context } from '../context.ts';
 import type { Viewer } from '../modules/users/service.ts';
+import { isMarked, markedFields, rootFields } from './marks.ts';
 
 /**
  * Closes every root field that the SDL does not mark `@public` (GQL-8, deny by default): its resolver runs only
@@ -15,7 +16,7 @@ export function guardRootFields(
 ): void {
   if (schema.getSubscriptionType()) throw new Error('Subscriptions have no guard.');
   for (const { field } of rootFields(schema)) {
-    if (isPublic(field)) continue;
+    if (isMarked(field, 'public')) continue;
     const resolve = field.resolve ?? defaultFieldResolver;
     field.resolve = async (source, args, context: Context, info) => {
       context.viewer = await authenticate(context.bearer);
@@ -26,18 +27,5 @@ export function guardRootFields(
 
 /** The open doors, as in `Mutation.login`, sorted. */
 export function publicFields(schema: GraphQLSchema): string[] {
-  return rootFields(schema)
-    .filter(({ field }) => isPublic(field))
-    .map(({ path }) => path)
-    .sort();
-}
-
-function rootFields(schema: GraphQLSchema): { path: string; field: GraphQLField<unknown, Context> }[] {
-  return [schema.getQueryType(), schema.getMutationType()].flatMap((type) =>
-    Object.values(type?.getFields() ?? {}).map((field) => ({ path: `${type?.name}.${field.name}`, field })),
-  );
-}
-
-function isPublic(field: GraphQLField<unknown, Context>): boolean {
-  return field.astNode?.directives?.some(({ name }) => name.value === 'public') ?? false;
+  return markedFields(schema, 'public').map(({ path }) => path);
 }

@@ -16,6 +16,8 @@ import type { Clock } from '../clock.ts';
 import type { Config } from '../config.ts';
 import type { Context } from '../context.ts';
 import { createErrorFormat, createFunnel, type Funnel } from '../graphql/format-error.ts';
+import { documentLimits, MAX_ERRORS, MAX_TOKENS } from '../graphql/limits/document-limits.ts';
+import { listItemsPlugin } from '../graphql/limits/max-list-items.ts';
 import { outcomePlugin, type TracedRequest } from '../graphql/outcome.ts';
 import { installAccessLog } from './access-log.ts';
 import { authorizationOf, clientOf } from './client.ts';
@@ -115,10 +117,14 @@ function createApollo({ config, logger, schema }: ServerOptions, funnel: Funnel)
     csrfPrevention: true,
     allowBatchedHttpRequests: false,
     persistedQueries: false,
+    parseOptions: { maxTokens: MAX_TOKENS },
+    validationRules: [...documentLimits],
+    validationOptions: { maxErrors: MAX_ERRORS },
     stopOnTerminationSignals: false,
     plugins: [
       plugin,
       outcomePlugin(),
+      listItemsPlugin(),
       config.mode === 'development' ? sandboxPlugin() : ApolloServerPluginLandingPageDisabled(),
       // What is not used costs a tenth of the throughput, and reports would leave the house.
       ApolloServerPluginCacheControlDisabled(),

@@ -1,0 +1,309 @@
+import { makeExecutableSchema } from '@graphql-tools/schema';
+import { afterEach, describe, expect, it } from '@jest/globals';
+import { getIntrospectionQuery } from 'graphql';
+import { ERRORS } from '../src/errors.ts';
+import { scalars } from '../src/graphql/scalars.ts';
+import { readTypeDefs } from '../src/graphql/type-defs.ts';
+import { type HttpServer, SECRET, startHttpServer } from './support/http-server.ts';
+
+const servers: HttpServer[] = [];
+afterEach(async () => {
+  for (const { app } of servers.splice(0)) await app.close();
+});
+
+/** What the real schema has no use for: a field that nests without end, and lists in arguments. */
+const EXTRA = `
+  extend type Query { node: Node! @public }
+  type Node { node: Node! leaf(ids: [[Int]], where: Where): Int }
+  input Where { ids: [Int!] }
+`;
+
+/** The server's own schema and those fields; `ran` names every root field that was reached. */
+async function start(config: Parameters<typeof startHttpServer>[0] = {}) {
+  const ran: string[] = [];
+  const reach = (name: string) => () => {
+    ran.push(name);
+    return name === 'logout' ? { revokedSessions: 0 } : {};
+  };
+  const names = ['login', 'refreshToken', 'register', 'changePassword', 'deleteMe', 'logout'];
+  const schema = makeExecutableSchema({
+    typeDefs: [readTypeDefs(), EXTRA],
+    resolvers: {
+      ...scalars,
+      Query: { node: reach('node') },
+      Mutation: Object.fromEntries(names.map((name) => [name, reach(name)])),
+      Node: { node: () => ({}), leaf: () => 1 },
+    },
+  });
+  const server = await startHttpServer({ schema, ...config });
+  servers.push(server);
+  return { ...server, ran };
+}
+
+type Request = Parameters<HttpServer['query']>[0];
+
+/** Sends it, and asserts that it is refused as every limit refuses: a small answer, and nothing ran. */
+async function expectRefused(request: Request): Promise<void> {
+  const { query, ran } = await start();
+  const answer = await query(request);
+  expect(answer.status).toBe(400);
+  expect(answer.json()).toEqual({
+    errors: [
+      expect.objectContaining({
+        message: ERRORS.OPERATION_LIMIT_EXCEEDED,
+        extensions: { code: 'OPERATION_LIMIT_EXCEEDED' },
+      }),
+    ],
+  });
+  expect(Buffer.byteLength(answer.body)).toBeLessThan(2_048);
+  expect(ran).toEqual([]);
+}
+
+async function expectAnswered(request: Request): Promise<unknown> {
+  const { query } = await start();
+  const answer = await query(request);
+  expect(answer.json()).not.toHaveProperty('errors');
+  expect(answer.status).toBe(200);
+  return answer.json().data;
+}
+
+const times = (count: number, write: (index: number) => string): string =>
+  Array.from({ length: count }, (_, index) => write(index)).join(' ');
+
+describe('a document', () => {
+  const nested = (depth: number, spread = '') =>
+    `${'node { '.repeat(depth - 1)}${spread || 'leaf'}${' }'.repeat(depth - 1)}`;
+
+  /** Each exactly at its limit when `n` is 0, and one past it when `n` is 1. */
+  const limits: [string, (n: 0 | 1) => Request][] = [
+    [
+      '1,000 tokens',
+      (n) => {
+        // Twelve tokens around them; each list is two more than its items.
+        const lists = [...Array<number>(9).fill(100), 68 + n];
+        return {
+          query: `{ node { leaf(ids: [${lists.map((items) => `[${times(items, () => '1')}]`).join(' ')}]) } }`,
+        };
+      },
+    ],
+    ['8 levels of fields', (n) => ({ query: `{ ${nested(8 + n)} }` })],
+    [
+      '8 levels of fields through fragments',
+      (n) => ({
+        query: `{ ... { ...A } } fragment A on Query { ${nested(5, '...B')} }
+          fragment B on Node { ... on Node { ${nested(4 + n)} } }`,
+      }),
+    ],
+    ['10 aliases', (n) => ({ query: `{ node { ${times(10 + n, (i) => `a${i}: leaf`)} } }` })],
+    [
+      '10 aliases of __typename',
+      (n) => ({ query: `{ node { ${times(10 + n, (i) => `a${i}: __typename`)} } }` }),
+    ],
+    [
+      '10 aliases through fragments',
+      (n) => ({
+        query: `{ a: node { ...F } b: node { ...F } ${n ? 'c: __typename' : ''} }
+          fragment F on Node { ${times(4, (i) => `a${i}: leaf`)} }`,
+      }),
+    ],
+    [
+      '10 aliases over all of its operations',
+      (n) => ({
+        operationName: 'A',
+        query: `query A { ${times(5, (i) => `a${i}: __typename`)} }
+          query B { ${times(5 + n, (i) => `b${i}: __typename`)} }`,
+      }),
+    ],
+    ['10 root fields', (n) => ({ query: `{ ${times(10 + n, () => '__typename')} }` })],
+    [
+      '10 root fields through fragments',
+      (n) => ({
+        query: `{ ...F ...F ... { ...F } ${times(1 + n, () => '__typename')} }
+          fragment F on Query { __typename ... { __typename __typename } }`,
+      }),
+    ],
+    [
+      '5 directives',
+      (n) => ({ query: `{ ${times(5 + n, () => '... @include(if: true) { __typename }')} }` }),
+    ],
+    [
+      '20 fragments',
+      (n) => ({
+        query: `{ ...F0 } ${times(20 + n, (i) => `fragment F${i} on Query { ${i < 19 + n ? `...F${i + 1}` : '__typename'} }`)}`,
+      }),
+    ],
+    ['100 items in a list', (n) => ({ query: `{ node { leaf(ids: [[${times(100 + n, () => '1')}]]) } }` })],
+    [
+      '100 items in a list of lists',
+      (n) => ({ query: `{ node { leaf(ids: [${times(100 + n, () => '[]')}]) } }` }),
+    ],
+    [
+      '100 items in a default',
+      (n) => ({
+        query: `query ($where: Where = { ids: [${times(100 + n, () => '1')}] }) { node { leaf(where: $where) } }`,
+      }),
+    ],
+    [
+      '100 items in a variable',
+      (n) => ({
+        query: 'query ($where: Where) { node { leaf(where: $where) } }',
+        variables: { where: { ids: Array(100 + n).fill(1) } },
+      }),
+    ],
+  ];
+
+  it.each(limits)('may have %s (GQL-2)', async (_limit, write) => {
+    await expectAnswered(write(0));
+  });
+
+  it.each(limits)('may have %s and not one more (GQL-2)', async (_limit, write) => {
+    await expectRefused(write(1));
+  });
+
+  it('is told of 5 errors at most, in a small answer, whatever its names are (GQL-2)', async () => {
+    const { query } = await start();
+    const wrong = (count: number, name = 'wrong') => ({
+      query: `{ node { ${times(count, (i) => name + i)} } }`,
+    });
+    expect((await query(wrong(4))).json().errors).toHaveLength(4);
+    expect((await query(wrong(5))).json().errors).toHaveLength(5);
+    const long = 'n'.repeat(10_000);
+    for (const hostile of [
+      wrong(6),
+      wrong(100),
+      wrong(6, long),
+      { query: `{ node(${long}: $v) { leaf } }` },
+      { query: `{ node { ${times(100, () => `${long}(${long}: 1)`).slice(0, 50_000)} } }` },
+      { query: `{ node { ${times(150, (i) => `x: leaf(ids: ${i})`)} } }` },
+      {
+        query: `query ($w: Where) { node { leaf(where: $w) } }`,
+        variables: { w: { ids: Array(100).fill('x') } },
+      },
+      { query: `query ($w: Where) { node { leaf(where: $w) } }`, variables: { w: { [long]: 1 } } },
+    ]) {
+      const answer = await query(hostile);
+      expect(answer.status).toBe(400);
+      expect(answer.json().errors.length).toBeLessThanOrEqual(5);
+      expect(Buffer.byteLength(answer.body)).toBeLessThan(2_048);
+    }
+  });
+
+  it('has a body of 64 KiB at most (GQL-2)', async () => {
+    const { query } = await start();
+    const bare = JSON.stringify({ query: '{__typename}' });
+    const padded = (bytes: number) => ({ query: `{__typename}${' '.repeat(bytes - bare.length)}` });
+    expect((await query(padded(65_536))).status).toBe(200);
+    const refused = await query(padded(65_537));
+    expect(refused.status).toBe(413);
+    expect(refused.json().errors[0].extensions.code).toBe('BAD_REQUEST');
+  });
+
+  it('costs its length, not what its fragments multiply to (GQL-2)', async () => {
+    const doubling = times(
+      20,
+      (i) => `fragment F${i} on Node { ${i < 19 ? `...F${i + 1} ...F${i + 1}` : 'leaf'} }`,
+    );
+    await expectAnswered({ query: `{ node { ...F0 } } ${doubling}` });
+    await expectRefused({
+      query: `{ ...F0 } ${doubling.replaceAll('Node', 'Query').replace('leaf', '__typename')}`,
+    });
+  });
+
+  it('may not have fragments that spread themselves', async () => {
+    const { query } = await start();
+    for (const cycle of [
+      '{ node { ...A } } fragment A on Node { ...A }',
+      '{ node { ...A } } fragment A on Node { node { ...B } } fragment B on Node { x: node { ...A } ...B }',
+      'mutation { ...A } fragment A on Mutation { ...B } fragment B on Mutation { ...A logout { revokedSessions } }',
+    ]) {
+      const answer = await query({ query: cycle });
+      expect(answer.status).toBe(400);
+      expect(answer.json().errors[0].extensions.code).toBe('GRAPHQL_VALIDATION_FAILED');
+    }
+  });
+
+  it('may nest brackets in its variables deeper than any stack', async () => {
+    const { inject } = await start();
+    const answer = await inject({
+      method: 'POST',
+      url: '/graphql',
+      headers: { 'content-type': 'application/json' },
+      payload: `{"query":"{__typename}","variables":{"v":${'['.repeat(30_000)}${']'.repeat(30_000)}}}`,
+    });
+    expect(answer.json()).toEqual({ data: { __typename: 'Query' } });
+  });
+
+  it('may be the whole introspection query, wherever introspection is on (GQL-4)', async () => {
+    const everything = {
+      descriptions: true,
+      specifiedByUrl: true,
+      directiveIsRepeatable: true,
+      schemaDescription: true,
+      inputValueDeprecation: true,
+      oneOf: true,
+    };
+    for (const options of [{}, everything]) {
+      const data = await expectAnswered({ query: getIntrospectionQuery(options) });
+      expect(data).toHaveProperty('__schema.types');
+    }
+    await expectAnswered({
+      query: `{ __type(name: "Node") { fields { type { ${'ofType { '.repeat(9)} name ${'}'.repeat(9)} } } } }`,
+    });
+  });
+});
+
+describe('one document', () => {
+  const LOGIN = 'login(input: { email: "ada@example.com", password: "p" }) { expiresIn }';
+  const REFRESH = 'refreshToken(input: { refreshToken: "lkr_" }) { expiresIn }';
+  const LOGOUT = 'logout { revokedSessions }';
+  const twice: [string, string][] = [
+    ['aliases', `mutation { a: ${LOGIN} b: ${LOGIN} }`],
+    ['one name', `mutation { ${LOGIN} ${LOGIN} }`],
+    ['two fields', `mutation { ${LOGIN} ${REFRESH} }`],
+    ['a field and its alias, others between', `mutation { ${LOGIN} ${LOGOUT} b: ${LOGIN} }`],
+    ['a fragment', `mutation { ...F b: ${LOGIN} } fragment F on Mutation { ${LOGIN} }`],
+    [
+      'a fragment in a fragment',
+      `mutation { ...F b: ${LOGIN} } fragment F on Mutation { ...G } fragment G on Mutation { ${LOGIN} }`,
+    ],
+    ['a fragment that is spread twice', `mutation { ...F ...F } fragment F on Mutation { ${LOGIN} }`],
+    ['an inline fragment', `mutation { ... { a: ${LOGIN} } ... on Mutation { b: ${LOGIN} } }`],
+    [
+      '@skip',
+      `mutation { a: ${LOGIN} b: login(input: { email: "ada@example.com", password: "p" }) @skip(if: true) { expiresIn } }`,
+    ],
+    ['@include', `mutation ($yes: Boolean = false) { a: ${LOGIN} ... @include(if: $yes) { b: ${LOGIN} } }`],
+    ['two operations', `mutation A { ${LOGIN} } mutation B { ${LOGIN} }`],
+    [
+      'two operations that share a fragment',
+      `mutation A { ...F } mutation B { ...F } fragment F on Mutation { ${LOGIN} }`,
+    ],
+  ];
+
+  it.each(twice)('does not check two credentials by %s (GQL-1)', async (_how, query) => {
+    await expectRefused({ query, operationName: /mutation A/.test(query) ? 'A' : undefined });
+  });
+
+  it.each([
+    'register(input: { email: "ada@example.com", password: "p" }) { verificationRequired }',
+    'login(input: { email: "ada@example.com", password: "p" }) { expiresIn }',
+    REFRESH,
+    'changePassword(input: { currentPassword: "p", newPassword: "n" }) { expiresIn }',
+    'deleteMe(input: { password: "p" }) { id }',
+  ])('checks one of %s (GQL-1)', async (field) => {
+    await expectRefused({ query: `mutation { ${field} other: ${LOGIN} }` });
+    const { query, ran } = await start();
+    await query({ query: `mutation { ${field} }` }, { authorization: 'Bearer good' });
+    expect(ran).toHaveLength(1);
+  });
+
+  it('may log out beside it (GQL-1)', async () => {
+    const { query, ran } = await start();
+    await query({ query: `mutation { a: ${LOGOUT} b: ${LOGOUT} ${LOGIN} }` });
+    expect(ran).toEqual(['logout', 'logout', 'login']);
+  });
+
+  it('is refused without a value of it (GQL-5, AUD-2)', async () => {
+    await expectRefused({ query: `mutation { a: ${LOGIN.replace('"p"', `"${SECRET}"`)} b: ${LOGIN} }` });
+  });
+});

@@ -1,0 +1,495 @@
+import { generateKeyPairSync, randomBytes, sign } from 'node:crypto';
+import { isDeepStrictEqual } from 'node:util';
+import { afterAll, describe, expect, it, jest } from '@jest/globals';
+import fc from 'fast-check';
+import { type FastifyRequest, fastify } from 'fastify';
+import ipaddr from 'ipaddr.js';
+import { pino } from 'pino';
+import { networkOf } from '../src/client.ts';
+import { createContext } from '../src/context.ts';
+import { createKeyring } from '../src/crypto/keyring.ts';
+import { AuthError } from '../src/errors.ts';
+import { createFunnel } from '../src/graphql/format-error.ts';
+import { parseEmailAddress } from '../src/graphql/scalars.ts';
+import { clientOf } from '../src/http/client.ts';
+import { installTokenEndpoint } from '../src/http/token-endpoint.ts';
+import { parseLabel } from '../src/label.ts';
+import {
+  type AccessToken,
+  checkAccessToken,
+  type SigningKey,
+  signAccessToken,
+} from '../src/modules/tokens/access-token.ts';
+import { createDeviceTokens } from '../src/modules/tokens/device-token.ts';
+import { createRefreshTokens } from '../src/modules/tokens/refresh-token.ts';
+import { canonicalEmail } from '../src/modules/users/service.ts';
+import { TOKENS } from './support/http-server.ts';
+
+/** Properties of whatever reads bytes from outside; 10,000 runs each. */
+const RUNS = { numRuns: 10_000 };
+// Some seconds for the slowest on a machine that has nothing else to do.
+jest.setTimeout(120_000);
+
+const anyText = () => fc.string({ unit: 'binary', maxLength: 300 });
+const client = { ip: '192.0.2.1', userAgent: undefined, requestId: 'one' };
+
+/** A text with one change: something else put in, left out, or in the place of something. */
+function mutationsOf(text: fc.Arbitrary<string>): fc.Arbitrary<{ text: string; mutation: string }> {
+  return fc
+    .tuple(text, fc.nat(), fc.nat(3), fc.oneof(fc.base64String({ minLength: 1, maxLength: 4 }), anyText()))
+    .map(([original, at, cut, put]) => {
+      const index = at % (original.length + 1);
+      return { text: original, mutation: original.slice(0, index) + put + original.slice(index + cut) };
+    })
+    .filter(({ text: original, mutation }) => original !== mutation);
+}
+
+describe('the bearer header', () => {
+  const verify = (text: string) => ({ id: text }) as AccessToken;
+
+  it('never throws, and lets nothing with a space through (AT-7, AT-8)', () => {
+    const header = fc.oneof(
+      anyText(),
+      fc
+        .tuple(fc.constantFrom('Bearer', 'bearer ', 'BEARER', 'Bearer\t', 'Basic'), anyText())
+        .map((parts) => parts.join(' ')),
+    );
+    fc.assert(
+      fc.property(fc.option(header, { nil: undefined }), (authorization) => {
+        const { bearer } = createContext({ verifyAccessToken: verify }, { authorization, client });
+        return bearer instanceof AuthError
+          ? bearer.code === 'UNAUTHENTICATED'
+          : /^\S+$/.test(bearer.id) && authorization?.replace(/^bearer +/i, '') === bearer.id;
+      }),
+      RUNS,
+    );
+  });
+
+  it('hands on whatever token it holds, whatever the scheme is written like, and never what its check throws', () => {
+    const written = fc.tuple(
+      fc.mixedCase(fc.constant('bearer')),
+      fc.stringMatching(/^ {1,3}$/),
+      fc.stringMatching(/^[\w.~+/=-]{1,80}$/),
+    );
+    fc.assert(
+      fc.property(
+        written,
+        fc.option(fc.anything(), { nil: undefined }),
+        ([scheme, spaces, token], thrown) => {
+          const authorization = scheme + spaces + token;
+          const read = createContext({ verifyAccessToken: verify }, { authorization, client }).bearer;
+          const failing = () => {
+            throw thrown;
+          };
+          const failed = createContext({ verifyAccessToken: failing }, { authorization, client }).bearer;
+          return !(read instanceof AuthError) && read.id === token && failed instanceof AuthError;
+        },
+      ),
+      RUNS,
+    );
+  });
+});
+
+describe('an access token', () => {
+  const NOW = 1_800_000_000;
+  const PARTIES = { issuer: 'https://id.example.com', audience: 'https://id.example.com' };
+  const key: SigningKey = {
+    kid: 'key-1',
+    algorithm: 'ES256',
+    ...generateKeyPairSync('ec', { namedCurve: 'P-256' }),
+  };
+  const check = (text: string) =>
+    checkAccessToken(text, {
+      findKey: (kid) => (kid === key.kid ? key : undefined),
+      nowSeconds: NOW,
+      ...PARTIES,
+    });
+
+  /** What it says, or `undefined` when it is refused as it must be. */
+  function read(text: string): AccessToken | undefined {
+    try {
+      return check(text);
+    } catch (error) {
+      if (error instanceof AuthError && error.code === 'UNAUTHENTICATED') return undefined;
+      throw error;
+    }
+  }
+
+  const seconds = fc.integer({ min: 1, max: NOW });
+  const name = () => fc.string({ unit: 'binary', minLength: 1, maxLength: 40 });
+  const said = fc.record({
+    userId: name(),
+    sessionId: name(),
+    clientId: name(),
+    amr: fc.array(name(), { maxLength: 4 }),
+    scope: fc.string({ maxLength: 40 }),
+    issuedAt: fc.integer({ min: NOW - 500, max: NOW + 59 }),
+    expiresAt: fc.integer({ min: NOW + 60, max: NOW + 3_000 }),
+    authenticatedAt: seconds,
+  });
+  const valid = signAccessToken(
+    {
+      userId: 'user',
+      sessionId: 'session',
+      clientId: 'first-party',
+      amr: ['pwd'],
+      scope: '',
+      issuedAt: NOW,
+      expiresAt: NOW + 600,
+      authenticatedAt: NOW,
+    },
+    key,
+    PARTIES,
+  );
+
+  it('says what it was signed with', () => {
+    fc.assert(
+      fc.property(said, (token) => {
+        const { id, ...others } = read(signAccessToken(token, key, PARTIES)) ?? {};
+        return typeof id === 'string' && isDeepStrictEqual(others, { ...token });
+      }),
+      RUNS,
+    );
+  });
+
+  it('is refused as UNAUTHENTICATED, and in no other way, when it is any text (AT-6)', () => {
+    const segment = fc.oneof(
+      anyText(),
+      fc.base64String(),
+      fc.json().map((json) => Buffer.from(json).toString('base64url')),
+    );
+    const text = fc.oneof(
+      anyText(),
+      fc.array(segment, { minLength: 2, maxLength: 4 }).map((parts) => parts.join('.')),
+    );
+    fc.assert(
+      fc.property(text, (candidate) => read(candidate) === undefined),
+      RUNS,
+    );
+  });
+
+  it('is never anything but its own claims when they are any JSON, signed (AT-3)', () => {
+    const claims = {
+      iss: PARTIES.issuer,
+      aud: PARTIES.audience,
+      sub: 'user',
+      jti: 'token',
+      sid: 'session',
+      client_id: 'first-party',
+      auth_time: NOW,
+      iat: NOW,
+      exp: NOW + 600,
+      amr: ['pwd'],
+      scope: '',
+    };
+    const header = { alg: 'ES256', typ: 'at+jwt', kid: key.kid };
+    const wrong = <T extends object>(right: T) =>
+      fc.dictionary(fc.oneof(fc.constantFrom(...Object.keys(right)), fc.string()), fc.jsonValue(), {
+        maxKeys: 2,
+      });
+    fc.assert(
+      fc.property(wrong(header), wrong(claims), (headerChange, claimsChange) => {
+        const text = [
+          { ...header, ...headerChange },
+          { ...claims, ...claimsChange },
+        ]
+          .map((part) => Buffer.from(JSON.stringify(part)).toString('base64url'))
+          .join('.');
+        const signature = sign('sha256', Buffer.from(text), {
+          key: key.privateKey,
+          dsaEncoding: 'ieee-p1363',
+        });
+        const token = read(`${text}.${signature.toString('base64url')}`);
+        if (token === undefined) return true;
+        const { sub, sid, exp, iat } = { ...claims, ...claimsChange };
+        const isRead = isDeepStrictEqual(
+          [token.userId, token.sessionId, token.expiresAt, token.issuedAt],
+          [sub, sid, exp, iat],
+        );
+        return (
+          isRead && typeof sub === 'string' && typeof sid === 'string' && exp > iat && exp - iat <= 3_600
+        );
+      }),
+      RUNS,
+    );
+  });
+
+  it('has no second spelling and no neighbour (AT-6)', () => {
+    expect(read(valid)).toBeDefined();
+    fc.assert(
+      fc.property(mutationsOf(fc.constant(valid)), ({ mutation }) => read(mutation) === undefined),
+      RUNS,
+    );
+  });
+});
+
+describe('a refresh token', () => {
+  const { encode, decode } = createRefreshTokens(createKeyring([randomBytes(32)], 'refresh-token'));
+  const content = fc.record({
+    sessionId: fc.uuid(),
+    generation: fc.nat(0xffff_ffff),
+    familySecret: fc.uint8Array({ minLength: 32, maxLength: 32 }).map((bytes) => Buffer.from(bytes)),
+  });
+
+  it('says what was written into it, in one spelling (RT-1)', () => {
+    fc.assert(
+      fc.property(content, (token) => {
+        const text = encode(token);
+        const read = decode(text);
+        // jest compares buffers byte by byte; ten thousand times that takes seconds.
+        return (
+          read?.sessionId === token.sessionId &&
+          read.generation === token.generation &&
+          read.familySecret.equals(token.familySecret) &&
+          encode(read) === text
+        );
+      }),
+      RUNS,
+    );
+  });
+
+  it('is nothing when it is any other text (RT-1)', () => {
+    const shaped = fc.stringMatching(/^lkr_[\w-]{119}$/);
+    fc.assert(
+      fc.property(fc.oneof(anyText(), shaped), (text) => decode(text) === undefined),
+      RUNS,
+    );
+  });
+
+  it('has no neighbour (RT-1)', () => {
+    fc.assert(
+      fc.property(mutationsOf(content.map(encode)), ({ mutation }) => decode(mutation) === undefined),
+      RUNS,
+    );
+  });
+});
+
+describe('a device token', () => {
+  const { encode, deviceOf } = createDeviceTokens(createKeyring([randomBytes(32)], 'device-token'));
+  const nowSeconds = 1_800_000_000;
+  const content = fc.record({ userId: fc.uuid(), deviceId: fc.uuid() });
+
+  it('is of the device and the user that it was made for, and of no other', () => {
+    fc.assert(
+      fc.property(content, fc.uuid(), ({ userId, deviceId }, other) => {
+        const text = encode({ userId, deviceId, nowSeconds });
+        return (
+          deviceOf(text, { userId, nowSeconds }) === deviceId.replaceAll('-', '') &&
+          (other === userId || deviceOf(text, { userId: other, nowSeconds }) === undefined)
+        );
+      }),
+      RUNS,
+    );
+  });
+
+  it('is nothing when it is any other text, a neighbour too', () => {
+    const userId = '00000000-0000-4000-8000-000000000000';
+    const valid = encode({ userId, nowSeconds });
+    expect(deviceOf(valid, { userId, nowSeconds })).toBeDefined();
+    const neighbour = mutationsOf(fc.constant(valid)).map(({ mutation }) => mutation);
+    fc.assert(
+      fc.property(
+        fc.oneof(anyText(), neighbour),
+        (text) => deviceOf(text, { userId, nowSeconds }) === undefined,
+      ),
+      RUNS,
+    );
+  });
+});
+
+describe('an email address', () => {
+  const padding = fc.stringMatching(/^[ \t\r\n]{0,3}$/);
+
+  it('is text or nothing, whatever came, and reads itself (GQL-7)', () => {
+    fc.assert(
+      fc.property(fc.oneof(anyText(), fc.anything(), fc.emailAddress()), (value) => {
+        const address = parseEmailAddress(value);
+        if (address === undefined) return;
+        expect(address.length).toBeLessThanOrEqual(254);
+        expect(address).toMatch(/^[\x21-\x7e]+$/);
+        expect(parseEmailAddress(address)).toBe(address);
+      }),
+      RUNS,
+    );
+  });
+
+  it('has one canonical form, in whatever case and between whatever spaces it is typed (LOG-5)', () => {
+    const typed = fc.emailAddress().chain((address) =>
+      fc.record({
+        address: fc.constant(address),
+        before: padding,
+        spelt: fc.mixedCase(fc.constant(address)),
+        after: padding,
+      }),
+    );
+    fc.assert(
+      fc.property(typed, ({ address, before, spelt, after }) => {
+        const canonical = canonicalEmail(spelt);
+        return (
+          parseEmailAddress(before + spelt + after) === spelt &&
+          canonical === canonicalEmail(address) &&
+          canonical === canonicalEmail(canonical) &&
+          canonical === parseEmailAddress(canonical)
+        );
+      }),
+      RUNS,
+    );
+  });
+});
+
+describe('a label', () => {
+  it('is refused as BAD_USER_INPUT or is short, trimmed and without control characters', () => {
+    const text = fc.oneof(
+      anyText(),
+      fc.string({ unit: fc.constantFrom('a', ' ', '😀', '\u0301', '\ud800', '\u0000'), maxLength: 110 }),
+    );
+    fc.assert(
+      fc.property(fc.option(text), (typed) => {
+        try {
+          const label = parseLabel(typed, 'input.name');
+          if (label === null) return;
+          expect([...label].length).toBeLessThanOrEqual(100);
+          expect(label).not.toMatch(/\p{Cc}|^\s|\s$/u);
+          expect(parseLabel(label, 'input.name')).toBe(label);
+        } catch (error) {
+          if (!(error instanceof AuthError)) throw error;
+          expect(error.extensions).toEqual({ code: 'BAD_USER_INPUT', field: 'input.name' });
+        }
+      }),
+      RUNS,
+    );
+  });
+});
+
+describe('the form of /token', () => {
+  let calls: unknown[] = [];
+  const app = fastify();
+  installTokenEndpoint(app, {
+    login: {
+      async withPassword({ email, password }) {
+        calls.push([email, password]);
+        return TOKENS;
+      },
+    },
+    sessions: {
+      async refresh(token) {
+        calls.push(token);
+        return TOKENS;
+      },
+    },
+    funnel: createFunnel(pino({ enabled: false })),
+    allowedOrigins: new Set(),
+  });
+  afterAll(() => app.close());
+
+  async function post(payload: string | Buffer) {
+    calls = [];
+    const headers = { 'content-type': 'application/x-www-form-urlencoded' };
+    return app.inject({ method: 'POST', url: '/token', headers, payload });
+  }
+
+  it('may be any bytes: what is no request is refused, never a fault of the server (GQL-5)', async () => {
+    const part = fc.constantFrom(
+      'username',
+      'password',
+      'grant_type',
+      'refresh_token',
+      '=',
+      '&',
+      '+',
+      '%',
+      '%zz',
+      '%00',
+      '%ff',
+      'a@b.c',
+    );
+    const body = fc.oneof(
+      fc.array(part, { maxLength: 12 }).map((parts) => Buffer.from(parts.join(''))),
+      fc.uint8Array({ maxLength: 200 }).map((bytes) => Buffer.from(bytes)),
+    );
+    await fc.assert(
+      fc.asyncProperty(body, async (payload) => {
+        const { statusCode, body: answer } = await post(payload);
+        expect([200, 400, 401]).toContain(statusCode);
+        expect(Object.keys(JSON.parse(answer))[0]).toBe(statusCode === 200 ? 'access_token' : 'error');
+        expect(calls).toHaveLength(statusCode === 200 ? 1 : 0);
+      }),
+      RUNS,
+    );
+  });
+
+  it('hands on the password and the token as they were typed, to the last character (PW-4)', async () => {
+    const text = fc.string({ unit: 'binary', minLength: 1, maxLength: 60 });
+    await fc.assert(
+      fc.asyncProperty(fc.emailAddress(), text, fc.boolean(), async (username, secret, isRefresh) => {
+        const form = isRefresh
+          ? { grant_type: 'refresh_token', refresh_token: secret }
+          : { username, password: secret };
+        expect((await post(new URLSearchParams(form).toString())).statusCode).toBe(200);
+        expect(calls).toEqual(isRefresh ? [secret] : [[username, secret]]);
+      }),
+      RUNS,
+    );
+  });
+});
+
+describe('a network address', () => {
+  const odd = fc.constantFrom(
+    '::',
+    '::1',
+    '::ffff:192.0.2.7',
+    '::ffff:c000:207',
+    'fe80::1%eth0',
+    '0x7f.1',
+    '127.1',
+    '010.0.0.1',
+    '1.2.3.4:80',
+    '[::1]',
+    '::1/64',
+    '',
+  );
+  const address = fc.oneof(fc.ipV4(), fc.ipV6(), fc.ipV4Extended());
+
+  it('or what is none has one network, however it is spelt (LOG-4)', () => {
+    fc.assert(
+      fc.property(fc.oneof(address, odd, anyText()), (text) => {
+        const network = networkOf(text);
+        expect(networkOf(network)).toBe(network);
+        if (ipaddr.isValid(text)) expect(networkOf(ipaddr.process(text).toNormalizedString())).toBe(network);
+      }),
+      RUNS,
+    );
+  });
+
+  it('shares its network with the other addresses of its /64, or with nobody (LOG-4)', () => {
+    // 2000::/3, where the addresses of the internet are: none of them holds an IPv4 address.
+    const words = fc
+      .array(fc.nat(0xffff), { minLength: 7, maxLength: 7 })
+      .chain((others) => fc.integer({ min: 0x2000, max: 0x3fff }).map((first) => [first, ...others]));
+    fc.assert(
+      fc.property(words, words, fc.ipV4(), fc.ipV4(), (a, b, c, d) => {
+        const textOf = (address: number[]) => address.map((word) => word.toString(16)).join(':');
+        const neighbour = [...a.slice(0, 4), ...b.slice(4)];
+        const isSame = (one: string, other: string) => networkOf(one) === networkOf(other);
+        return (
+          isSame(textOf(neighbour), textOf(a)) &&
+          isSame(textOf(a), textOf(b)) === (String(a.slice(0, 4)) === String(b.slice(0, 4))) &&
+          isSame(c, d) === (c === d) &&
+          isSame(`::ffff:${c}`, c)
+        );
+      }),
+      RUNS,
+    );
+  });
+
+  it('that a proxy names is taken if it is one; else the peer is asked for (LOG-4)', () => {
+    fc.assert(
+      fc.property(fc.oneof(address, odd, anyText()), address, (ip, remoteAddress) => {
+        const request = { ip, id: 'one', headers: {}, raw: { socket: { remoteAddress } } };
+        const seen = clientOf(request as unknown as FastifyRequest).ip;
+        expect(seen).toBe(ipaddr.process(ipaddr.isValid(ip) ? ip : remoteAddress).toString());
+      }),
+      RUNS,
+    );
+  });
+});
