@@ -1,7 +1,9 @@
 import { makeExecutableSchema } from '@graphql-tools/schema';
 import { afterEach, describe, expect, it } from '@jest/globals';
-import { getIntrospectionQuery } from 'graphql';
+import { buildSchema, getIntrospectionQuery, parse, type ValidationContext, validate } from 'graphql';
 import { ERRORS } from '../src/errors.ts';
+import { createFold, sum } from '../src/graphql/limits/fold.ts';
+import { operationsOf } from '../src/graphql/limits/operations.ts';
 import { scalars } from '../src/graphql/scalars.ts';
 import { readTypeDefs } from '../src/graphql/type-defs.ts';
 import { type HttpServer, SECRET, startHttpServer } from './support/http-server.ts';
@@ -174,7 +176,8 @@ describe('a document', () => {
       wrong(6, long),
       { query: `{ node(${long}: $v) { leaf } }` },
       { query: `{ node { ${times(100, () => `${long}(${long}: 1)`).slice(0, 50_000)} } }` },
-      { query: `{ node { ${times(150, (i) => `x: leaf(ids: ${i})`)} } }` },
+      // Five conflicts of eighteen fields each.
+      { query: `{ node { ${times(10, (i) => `x${i >> 1} { ${times(8, (j) => `y${j}(n: ${i})`)} }`)} } }` },
       {
         query: `query ($w: Where) { node { leaf(where: $w) } }`,
         variables: { w: { ids: Array(100).fill('x') } },
@@ -207,6 +210,32 @@ describe('a document', () => {
     await expectRefused({
       query: `{ ...F0 } ${doubling.replaceAll('Node', 'Query').replace('leaf', '__typename')}`,
     });
+  });
+
+  it('is measured fragment by fragment, each of them once (GQL-2)', () => {
+    const document = parse(
+      `{ ...F0 ...F0 } ${times(20, (i) => `fragment F${i} on Query { __typename ${i < 19 ? `...F${i + 1} ...F${i + 1}` : ''} }`)}`,
+    );
+    let fields = 0;
+    let measured = 0;
+    const measure = (context: ValidationContext) => {
+      const fold = createFold(context, {
+        field: () => {
+          fields += 1;
+          return 1;
+        },
+        join: sum,
+      });
+      measured = operationsOf(document).reduce((total, { selectionSet }) => total + fold(selectionSet), 0);
+      return {};
+    };
+    validate(buildSchema('type Query { a: Int }'), document, [measure]);
+    expect({ fields, measured }).toEqual({ fields: 20, measured: 2 * (2 ** 20 - 1) });
+  });
+
+  it('that is refused is hidden from the other rules, those of quadratic cost included', async () => {
+    // A single error, though eleven unknown fields stand in it.
+    await expectRefused({ query: `{ ${times(11, (i) => `unknown${i}`)} }` });
   });
 
   it('may not have fragments that spread themselves', async () => {
