@@ -63,7 +63,7 @@ export function createAccount({
     ): Promise<Grant> {
       if (registration === 'closed') throw new AuthError('REGISTRATION_CLOSED');
       const name = parseLabel(input.name, 'input.name');
-      passwords.check(input.password);
+      passwords.check(input.password, { email: input.email, name });
       await rateLimits.beforeRegistration(networkOf(client.ip));
       const passwordHash = await passwords.hash(input.password, networkOf(client.ip));
 
@@ -98,8 +98,8 @@ export function createAccount({
       input: { currentPassword: string; newPassword: string },
       client: Client,
     ): Promise<Grant> {
-      passwords.check(input.newPassword);
       const user = await users.view(viewer);
+      passwords.check(input.newPassword, user);
       const { deviceName } = await sessions.current(viewer);
       const attempt = await requirePassword(user, input.currentPassword, client);
       const passwordHash = await passwords.hash(input.newPassword, networkOf(client.ip));

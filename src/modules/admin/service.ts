@@ -82,7 +82,7 @@ export function createAdmin({ database, clock, rateLimits, passwords, sessions, 
       name?: string | undefined;
     }): Promise<UserRecord> {
       const name = parseLabel(input.name, 'name');
-      passwords.check(input.password);
+      passwords.check(input.password, { email: input.email, name });
       const passwordHash = await passwords.hash(input.password, SOURCE);
       const email = input.email.trim();
       return database.transaction(async (sql) => {
@@ -116,8 +116,8 @@ export function createAdmin({ database, clock, rateLimits, passwords, sessions, 
 
     /** Sets a password without knowing the one before, ends every session and the account's throttle. @throws AuthError `NOT_FOUND`, `WEAK_PASSWORD`. */
     async setPassword(email: string, password: string): Promise<void> {
-      passwords.check(password);
       const user = await requireUser(email);
+      passwords.check(password, user);
       const passwordHash = await passwords.hash(password, SOURCE);
       await changeAndEnd(user, {
         name: 'authn_password_change',

@@ -5,9 +5,13 @@ import { createWorkQueue } from '../../crypto/work-queue.ts';
 import type { Database } from '../../database/database.ts';
 import { AuthError } from '../../errors.ts';
 import { replacePasswordHash, type UserRecord } from '../users/store.ts';
+import { bitsToGuess } from './guessability.ts';
 
 /** NIST SP 800-63B-4 §3.1.1.2: long passwords are welcome; a limit only keeps hashing bounded. */
 const PASSWORD_MAX_LENGTH = 128;
+
+/** A hundred million guesses: what zxcvbn calls safely unguessable where guesses are throttled. */
+const LEAST_BITS = Math.log2(1e8);
 
 export interface PasswordsOptions {
   readonly database: Database;
@@ -15,6 +19,12 @@ export interface PasswordsOptions {
   readonly concurrency: number;
   /** Characters (code points). */
   readonly minLength: number;
+}
+
+/** Whose password it is to be. */
+export interface Owner {
+  readonly email: string;
+  readonly name?: string | null | undefined;
 }
 
 export type Passwords = ReturnType<typeof createPasswords>;
@@ -34,14 +44,23 @@ export function createPasswords({ database, concurrency, minLength }: PasswordsO
     hash,
     load: queue.load,
 
-    /** @throws AuthError `WEAK_PASSWORD` with the reason and `minLength`. */
-    check(password: string): void {
+    /**
+     * Offline, without composition rules (NIST SP 800-63B-4 §3.1.1.2, ASVS 6.2.4, 6.2.11): the length, and whether
+     * common pieces and the owner's own words are all there is to it (PW-6).
+     *
+     * @throws AuthError `WEAK_PASSWORD` with the reason and `minLength`.
+     */
+    check(password: string, owner: Owner): void {
       const { length } = [...password];
       if (length > PASSWORD_MAX_LENGTH)
         throw new AuthError('WEAK_PASSWORD', { reason: 'TOO_LONG', minLength });
       if (length < minLength) throw new AuthError('WEAK_PASSWORD', { reason: 'TOO_SHORT', minLength });
       // Lone surrogates all become one character in UTF-8: two passwords would have one hash.
       if (!password.isWellFormed()) throw new AuthError('WEAK_PASSWORD', { reason: 'MALFORMED', minLength });
+      if (bitsToGuess(password) < LEAST_BITS)
+        throw new AuthError('WEAK_PASSWORD', { reason: 'TOO_COMMON', minLength });
+      if (bitsToGuess(password, ownWords(owner)) < LEAST_BITS)
+        throw new AuthError('WEAK_PASSWORD', { reason: 'CONTAINS_PERSONAL_INFO', minLength });
     },
 
     /** Whether the password is the user's; costs the same when there is no user or they have no password. */
@@ -68,4 +87,10 @@ export function createPasswords({ database, concurrency, minLength }: PasswordsO
 /** RFC 8265 §4.2.2: one byte string for what looks the same on every keyboard. Nothing else is changed. */
 function normalize(password: string): string {
   return password.normalize('NFC');
+}
+
+/** What somebody who knows the account tries first: the address and the name, whole and word by word. */
+function ownWords({ email, name }: Owner): string[] {
+  const wholes = [email, ...email.split('@'), name ?? ''];
+  return wholes.flatMap((whole) => [whole, ...whole.split(/[^\p{L}\p{N}]+/u)]);
 }
