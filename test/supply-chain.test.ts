@@ -1,0 +1,214 @@
+import { execFile } from 'node:child_process';
+import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { cleanEnvironment } from './support/server-process.ts';
+
+const ROOT = fileURLToPath(new URL('..', import.meta.url));
+const PATIENCE_MS = 120_000;
+/** SUP-1: packages that production installs, theirs and builds for other platforms included. SECURITY.md says so. */
+const MOST_RUNTIME_PACKAGES = 260;
+
+interface LockEntry {
+  readonly version?: string;
+  readonly integrity?: string;
+  readonly resolved?: string;
+  readonly link?: boolean;
+  readonly inBundle?: boolean;
+  readonly dev?: boolean;
+  readonly hasInstallScript?: boolean;
+}
+
+interface Lockfile {
+  readonly lockfileVersion: number;
+  readonly packages: Readonly<Record<string, LockEntry>>;
+}
+
+interface Manifest {
+  readonly dependencies: Record<string, string>;
+  readonly devDependencies: Record<string, string>;
+  readonly optionalDependencies: Record<string, string>;
+  readonly overrides: Record<string, string>;
+  readonly allowScripts: Record<string, boolean>;
+}
+
+interface KnownBad {
+  readonly checkedOn: string;
+  readonly packages: readonly { name: string; range: string; example: string; why: string }[];
+}
+
+const manifest: Manifest = readJson('package.json');
+const lockfile: Lockfile = readJson('package-lock.json');
+const knownBad: KnownBad = readJson('.ci/known-bad-versions.json');
+const locked = Object.entries(lockfile.packages).filter(([path]) => path !== '');
+const runtime = locked.filter(([, { dev }]) => dev !== true);
+
+const folder = mkdtempSync(join(tmpdir(), 'latchkey-supply-chain-'));
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+describe('the lockfile', () => {
+  it('pins every package by its integrity and takes none from elsewhere than the registry (SUP-1)', () => {
+    expect(lockfile.lockfileVersion).toBe(3);
+    expect(locked.length).toBeGreaterThan(500);
+    expect(locked.flatMap(faultsOf)).toEqual([]);
+  });
+
+  it.each<[string, LockEntry]>([
+    ['no integrity', { version: '1.0.0' }],
+    ['a weak one', { version: '1.0.0', integrity: 'sha1-2jmj7l5rSw0yVb/vlWAYkK/YBwk=' }],
+    ['a host', { version: '1.0.0', integrity: 'sha512-x', resolved: 'http://example.com/a.tgz' }],
+    ['a repository', { integrity: 'sha512-x', resolved: 'git+ssh://git@example.com/a.git#1' }],
+    ['a link', { link: true, resolved: '../a' }],
+    ['a version that is an address', { version: 'https://example.com/a.tgz', integrity: 'sha512-x' }],
+  ])('would be refused with %s (control)', (_, entry) => {
+    expect(faultsOf(['node_modules/a', entry])).not.toEqual([]);
+  });
+
+  it('holds the versions of package.json, each of them exact (SUP-1)', () => {
+    const { dependencies, devDependencies, optionalDependencies, overrides } = manifest;
+    const wanted = { ...dependencies, ...devDependencies, ...optionalDependencies };
+    const versions = Object.entries({ ...wanted, ...overrides });
+    expect(versions.filter(([, version]) => !/^\d+\.\d+\.\d+(-[\w.]+)?$/.test(version))).toEqual([]);
+    const found = Object.keys(wanted).map((name) => [
+      name,
+      lockfile.packages[`node_modules/${name}`]?.version,
+    ]);
+    expect(Object.fromEntries(found)).toEqual(wanted);
+  });
+
+  it('holds no more packages for production than SECURITY.md states (SUP-1)', () => {
+    expect(runtime.length).toBeLessThanOrEqual(MOST_RUNTIME_PACKAGES);
+    expect(readFileSync(join(ROOT, 'SECURITY.md'), 'utf8')).toContain(`${MOST_RUNTIME_PACKAGES} packages`);
+  });
+
+  it('has a decision on every package with an install script, and one of them runs (SUP-3)', () => {
+    const withScript = locked
+      .filter(([, { hasInstallScript }]) => hasInstallScript)
+      .map(([path]) => nameOf(path));
+    expect(Object.keys(manifest.allowScripts).sort()).toEqual([...new Set(withScript)].sort());
+    const allowed = Object.entries(manifest.allowScripts).filter(([, allow]) => allow);
+    expect(allowed.map(([name]) => name)).toEqual(['better-sqlite3']);
+    expect(readFileSync(join(ROOT, '.npmrc'), 'utf8')).toContain('\nstrict-allow-scripts=true\n');
+  });
+});
+
+describe('the list of known bad versions', () => {
+  it(
+    'names nothing that is in the lockfile (SUP-2)',
+    async () => {
+      expect(knownBad.checkedOn).toMatch(/^20\d\d-\d\d-\d\d$/);
+      expect(await findKnownBad(ROOT)).toEqual([]);
+    },
+    PATIENCE_MS,
+  );
+
+  it(
+    'would find each of them (SUP-2, control)',
+    async () => {
+      const examples = knownBad.packages.map(({ name, example }) => [name, example] as const);
+      const project = { name: 'control', version: '1.0.0', dependencies: Object.fromEntries(examples) };
+      const packages = examples.map(([name, version]) => [`node_modules/${name}`, { version }]);
+      writeFileSync(join(folder, 'package.json'), JSON.stringify(project));
+      writeFileSync(
+        join(folder, 'package-lock.json'),
+        JSON.stringify({
+          ...project,
+          lockfileVersion: 3,
+          packages: { '': project, ...Object.fromEntries(packages) },
+        }),
+      );
+      expect((await findKnownBad(folder)).sort()).toEqual(examples.map((pair) => pair.join('@')).sort());
+    },
+    PATIENCE_MS,
+  );
+});
+
+describe('a release', () => {
+  const clone = join(folder, 'clone');
+  let packed: string[];
+
+  beforeAll(async () => {
+    const files = ['package.json', 'tsconfig.json', 'tsconfig.build.json', 'src', 'schema', 'test', '.ci'];
+    for (const name of [...files, 'README.md', 'SECURITY.md', 'LICENSE', 'biome.json', 'jest.config.js']) {
+      cpSync(join(ROOT, name), join(clone, name), { recursive: true });
+    }
+    symlinkSync(join(ROOT, 'node_modules'), join(clone, 'node_modules'));
+    await run('npm', ['run', 'build'], clone);
+    const answer: unknown = JSON.parse(await run('npm', ['pack', '--dry-run', '--json'], clone));
+    // A list up to npm 11, by name after it.
+    const [report] = Object.values(answer as Record<string, { files: { path: string }[] }>);
+    packed = report?.files.map(({ path }) => path) ?? [];
+  }, PATIENCE_MS);
+
+  it('holds what runs: the program, the schema, the migrations, the manual, the licence (SUP-3)', () => {
+    expect(packed).toEqual(
+      expect.arrayContaining([
+        ...['package.json', 'README.md', 'SECURITY.md', 'LICENSE', 'dist/main.js', 'dist/cli/latchkey.js'],
+        ...['schema/base.graphql', 'src/database/migrations/0001_initial.sql'],
+      ]),
+    );
+  });
+
+  it('holds no tests, maps, sources or anything of development (SUP-3)', () => {
+    const documents = ['package.json', 'README.md', 'SECURITY.md', 'LICENSE'];
+    const runs = /^(dist\/[\w/-]+(\.d)?\.(js|ts)|schema\/\w+\.graphql|src\/database\/migrations\/\w+\.sql)$/;
+    expect(packed.filter((path) => !documents.includes(path) && !runs.test(path))).toEqual([]);
+    expect(
+      packed.filter((path) => path.startsWith('dist') && path.endsWith('.ts') && !path.endsWith('.d.ts')),
+    ).toEqual([]);
+    expect(packed.filter((path) => /test|bench|example/.test(path))).toEqual([]);
+  });
+
+  it(
+    'has a CycloneDX bill of materials of all that production installs, and of nothing else (SUP-1)',
+    async () => {
+      const bill: { bomFormat: string; components: { name: string; version: string }[] } = JSON.parse(
+        await run('bash', ['.ci/sbom'], ROOT),
+      );
+      expect(bill.bomFormat).toBe('CycloneDX');
+      const listed = bill.components.map(({ name, version }) => `${name}@${version}`);
+      const installed = runtime.map(([path, { version }]) => `${nameOf(path)}@${version}`);
+      expect([...new Set(listed)].sort()).toEqual([...new Set(installed)].sort());
+    },
+    PATIENCE_MS,
+  );
+});
+
+/** What is wrong with an entry of the lockfile. */
+function faultsOf([path, { version, integrity, resolved, link, inBundle }]: readonly [
+  string,
+  LockEntry,
+]): string[] {
+  const faults = [
+    !(integrity?.startsWith('sha512-') || inBundle) && 'no integrity',
+    resolved !== undefined && 'from elsewhere',
+    link && 'a link',
+    !/^\d+\.\d+\.\d+(-[\w.-]+)?$/.test(version ?? '') && 'no version',
+  ];
+  return faults.filter((fault) => typeof fault === 'string').map((fault) => `${path}: ${fault}`);
+}
+
+/** By npm itself, which knows what a range means. */
+async function findKnownBad(cwd: string): Promise<string[]> {
+  const selector = knownBad.packages.map(({ name, range }) => `[name="${name}"]:semver(${range})`).join(', ');
+  const stdout = await run('npm', ['query', selector, '--package-lock-only'], cwd);
+  const found: { name: string; version: string }[] = JSON.parse(stdout);
+  return found.map(({ name, version }) => `${name}@${version}`);
+}
+
+/** The name of the package that is installed at a path. */
+function nameOf(path: string): string {
+  return path.replace(/^.*node_modules\//, '');
+}
+
+async function run(command: string, args: string[], cwd: string): Promise<string> {
+  const options = { cwd, env: cleanEnvironment(), maxBuffer: 64 * 1024 * 1024 };
+  return (await promisify(execFile)(command, args, options)).stdout;
+}
+
+function readJson<T>(path: string): T {
+  return JSON.parse(readFileSync(join(ROOT, path), 'utf8')) as T;
+}
