@@ -125,7 +125,7 @@ export type ErrorCode =
   | 'UNAUTHENTICATED'
   /** Something behind the server does not answer. Nothing was lost: send the same request again after `extensions.retryAfter` seconds. */
   | 'UNAVAILABLE'
-  /** The new password is refused. `extensions.reason` is `TOO_SHORT`, `TOO_LONG` or `MALFORMED`; `extensions.minLength` is the least number of characters. */
+  /** The new password is refused. `extensions.reason` is `TOO_SHORT`, `TOO_LONG`, `MALFORMED`, `TOO_COMMON` (all of it is common words, runs and repetitions) or `CONTAINS_PERSONAL_INFO` (little but the account's own address and name); `extensions.minLength` is the least number of characters. */
   | 'WEAK_PASSWORD';
 
 /** What `login` takes. */
