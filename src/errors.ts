@@ -27,9 +27,6 @@ export const ERRORS = {
 
 export type ErrorCode = keyof typeof ERRORS;
 
-/** Why a bearer token authenticates nobody; clients refresh on `TOKEN_EXPIRED`. */
-export type BearerRefusal = 'TOKEN_MISSING' | 'TOKEN_EXPIRED' | 'TOKEN_INVALID';
-
 /** What a code may add to `extensions`. Nothing here ever holds a value that came in. */
 export interface ErrorDetails {
   /** The path of the argument at fault, as in `input.email`. */

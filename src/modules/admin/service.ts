@@ -31,8 +31,6 @@ export interface AdminOptions {
   readonly tokens: Pick<Tokens, 'rotateKeys'>;
 }
 
-export type Admin = ReturnType<typeof createAdmin>;
-
 /** What the operator does from the command line, to other people's accounts above all. */
 export function createAdmin({ database, clock, rateLimits, passwords, sessions, tokens }: AdminOptions) {
   async function requireUser(email: string): Promise<UserRecord> {
