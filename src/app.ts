@@ -14,6 +14,7 @@ import { createServer } from './http/server.ts';
 import { accountResolvers } from './modules/account/resolvers.ts';
 import { createAccount } from './modules/account/service.ts';
 import { createAdmin } from './modules/admin/service.ts';
+import { createAudit } from './modules/audit/service.ts';
 import { loginResolvers } from './modules/login/resolvers.ts';
 import { createLogin } from './modules/login/service.ts';
 import { createPasswords } from './modules/passwords/service.ts';
@@ -25,6 +26,8 @@ import { RELOAD_INTERVAL_MS } from './modules/tokens/signing-keys.ts';
 import { usersResolvers } from './modules/users/resolvers.ts';
 import { createUsers } from './modules/users/service.ts';
 
+/** How often events are chained. */
+const CHAIN_INTERVAL_MS = 10_000;
 /** How often ended sessions are swept out. */
 const PRUNE_INTERVAL_MS = 10 * 60_000;
 
@@ -61,6 +64,7 @@ export async function createApp({ config, database, clock, logger }: AppOptions)
   const login = createLogin({ database, clock, rateLimits, tokens, passwords, sessions });
   const { registration } = config;
   const account = createAccount({ database, clock, rateLimits, users, passwords, sessions, registration });
+  const audit = createAudit({ ...config, database, clock });
   const admin = createAdmin({ database, clock, rateLimits, passwords, sessions, tokens });
 
   const schema = makeExecutableSchema({
@@ -80,6 +84,8 @@ export async function createApp({ config, database, clock, logger }: AppOptions)
     repeat(RELOAD_INTERVAL_MS, 'signing keys', tokens.maintainKeys),
     repeat(PRUNE_INTERVAL_MS, 'ended sessions', sessions.prune),
     repeat(PRUNE_INTERVAL_MS, 'stale throttles', rateLimits.prune),
+    repeat(CHAIN_INTERVAL_MS, 'audit chain', audit.chain),
+    repeat(PRUNE_INTERVAL_MS, 'old audit events', audit.prune),
   ];
 
   /** A chore that fails, as with a database that is away, is said and done again the next time. */
@@ -101,6 +107,7 @@ export async function createApp({ config, database, clock, logger }: AppOptions)
     rateLimits,
     sessions,
     admin,
+    audit,
     readiness,
 
     /** The HTTP side; listens once it is told to. */

@@ -204,6 +204,12 @@ export const SETTINGS = {
     description: 'Whether the schema can be asked for',
     value: flag(),
   },
+  auditRetentionSeconds: {
+    name: 'LATCHKEY_AUDIT_RETENTION',
+    default: '365d',
+    description: 'How long audit events are kept, `1d` to `3650d`',
+    value: seconds({ least: '1d', most: '3650d' }),
+  },
   tokenEndpoint: {
     name: 'LATCHKEY_TOKEN_ENDPOINT',
     default: 'on',

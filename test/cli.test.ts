@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, afterEach, describe, expect, it } from '@jest/globals';
+import { openDatabase } from '../src/database/open.ts';
 
 const CLI = fileURLToPath(new URL('../src/cli/latchkey.ts', import.meta.url));
 const TSX = import.meta.resolve('tsx');
@@ -101,6 +102,30 @@ describe('latchkey', () => {
         stdout: '',
         stderr: expect.stringMatching(/^latchkey: .*\n$/),
       });
+    },
+    PATIENCE_MS,
+  );
+
+  it(
+    'audit verify says whether the trail is as it was written, and exits with 1 when it is not (AUD-4)',
+    async () => {
+      const cwd = mkdtempSync(join(folder, 'audited-'));
+      const intact = await run(['audit', 'verify'], { cwd });
+      expect(intact).toMatchObject({ exitCode: 0, stderr: '' });
+      expect(intact.stdout).toMatch(/^Intact\.\n0 events in 0 batches; \d+ newer .*\nHead: 0:\n$/);
+
+      const database = await openDatabase(`file:${join(cwd, 'data', 'latchkey.db')}`);
+      await database.run('UPDATE audit_events SET batch = 7');
+      await database.close();
+      const [broken, cut, wrong] = await Promise.all([
+        run(['audit', 'verify'], { cwd }),
+        run(['audit', 'verify', '--head', '3:abc'], { cwd }),
+        run(['audit', 'verify', '--head', 'abc'], { cwd }),
+      ]);
+      expect(broken).toMatchObject({ exitCode: 1, stderr: '' });
+      expect(broken.stdout).toMatch(/^batch 7, event [\w-]+: put in, .*\n0 events/);
+      expect(cut).toMatchObject({ exitCode: 1, stdout: expect.stringMatching(/^batch 3: removed .*since/m) });
+      expect(wrong.exitCode).toBe(2);
     },
     PATIENCE_MS,
   );

@@ -33,10 +33,13 @@ export function addKeys(program: Command): void {
 
   keys
     .command('reseal')
-    .description('seal every key under the first secret of LATCHKEY_SECRET, so that the others can go')
+    .description(
+      'seal every key and prove the audit trail under the first secret of LATCHKEY_SECRET, so that the others can go',
+    )
     .action(() =>
-      withApp(async ({ tokens }) => {
+      withApp(async ({ audit, tokens }) => {
         process.stdout.write(`Resealed ${await tokens.reseal()} keys.\n`);
+        process.stdout.write(`Proved ${await audit.reseal()} batches of the audit trail.\n`);
       }),
     );
 }

@@ -1,5 +1,6 @@
 #!/usr/bin/env node
 import { Command, CommanderError } from 'commander';
+import { addAudit } from './audit.ts';
 import { addBackup } from './backup.ts';
 import { describeError } from './describe-error.ts';
 import { addDoctor } from './doctor.ts';
@@ -19,6 +20,7 @@ addServe(program);
 addMigrate(program);
 addUsers(program);
 addKeys(program);
+addAudit(program);
 addBackup(program);
 addRestoreDone(program);
 addDoctor(program);

@@ -3,12 +3,14 @@ import ipaddr from 'ipaddr.js';
 import type { Client } from '../client.ts';
 
 const LONGEST_USER_AGENT = 256;
+/** HTTP lets a tab and the bytes from 0x80 through; some terminals obey 0x9b as they do an escape (AUD-3). */
+const CONTROL = /\p{Cc}/gu;
 
 /** Who sent the request, as the audit trail, the list of sessions and the throttles know them. */
 export function clientOf(request: FastifyRequest): Client {
   return {
     ip: addressOf(request),
-    userAgent: request.headers['user-agent']?.slice(0, LONGEST_USER_AGENT),
+    userAgent: request.headers['user-agent']?.replace(CONTROL, escapeControl).slice(0, LONGEST_USER_AGENT),
     requestId: request.id,
   };
 }
@@ -37,4 +39,8 @@ function addressOf({ ip, raw }: FastifyRequest): string {
   if (ip === peer && !peer.startsWith('::ffff:')) return peer;
   const address = ipaddr.isValid(ip) ? ip : peer;
   return ipaddr.isValid(address) ? ipaddr.process(address).toString() : address;
+}
+
+function escapeControl(character: string): string {
+  return `\\x${character.charCodeAt(0).toString(16).padStart(2, '0')}`;
 }

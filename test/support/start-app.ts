@@ -46,6 +46,7 @@ export const TEST_CONFIG: Config = {
   corsOrigins: [],
   trustProxy: ['127.0.0.1'],
   introspection: true,
+  auditRetentionSeconds: 365 * 86_400,
   tokenEndpoint: true,
   hashConcurrency: 2,
   warnings: [],

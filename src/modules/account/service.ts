@@ -42,7 +42,7 @@ export function createAccount({
 }: AccountOptions) {
   /** @throws AuthError `INVALID_CREDENTIALS`, `TOO_MANY_REQUESTS` */
   async function requirePassword(user: UserRecord, password: string, client: Client): Promise<Attempt> {
-    const attempt = await rateLimits.beforeProof({ userId: user.id, network: networkOf(client.ip) });
+    const attempt = await rateLimits.beforeProof({ userId: user.id, client });
     if (await passwords.verify(user, password, client)) return attempt;
     await recordEvent(database, {
       name: 'authn_password_change_fail',
@@ -64,7 +64,7 @@ export function createAccount({
       if (registration === 'closed') throw new AuthError('REGISTRATION_CLOSED');
       const name = parseLabel(input.name, 'input.name');
       passwords.check(input.password, { email: input.email, name });
-      await rateLimits.beforeRegistration(networkOf(client.ip));
+      await rateLimits.beforeRegistration(client);
       const passwordHash = await passwords.hash(input.password, networkOf(client.ip));
 
       const now = clock.now();

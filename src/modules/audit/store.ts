@@ -5,7 +5,9 @@ import type { Sql } from '../../database/database.ts';
 /** What happened, in the words of the OWASP Logging Vocabulary. */
 export type EventName =
   | 'authn_login_success'
+  | 'authn_login_successafterfail'
   | 'authn_login_fail'
+  | 'authn_login_lock'
   | 'authn_password_change'
   | 'authn_password_change_fail'
   | 'authn_token_revoked'
@@ -13,6 +15,7 @@ export type EventName =
   | 'authn_token_retry'
   | 'authn_token_skip'
   | 'authz_admin'
+  | 'excess_rate_limit_exceeded'
   | 'sensitive_create'
   | 'sensitive_delete'
   | 'user_created'
@@ -50,4 +53,148 @@ export async function recordEvent(sql: Sql, event: AuditEvent): Promise<void> {
       details: JSON.stringify(event.details ?? {}),
     },
   );
+}
+
+/** How often a user's login failed since a moment, ms since 1970. */
+export async function countFailedLogins(
+  sql: Sql,
+  failures: { userId: string; since: number },
+): Promise<number> {
+  const row = await sql.get<{ count: number }>(
+    `SELECT COUNT(*) AS count FROM audit_events
+     WHERE user_id = :userId AND occurred_at > :since AND name = 'authn_login_fail'`,
+    failures,
+  );
+  return row?.count ?? 0;
+}
+
+/** A row of `audit_events`, as it was written. */
+export interface EventRecord {
+  readonly id: string;
+  readonly occurredAt: number;
+  readonly name: string;
+  readonly outcome: string;
+  readonly userId: string | null;
+  readonly sessionId: string | null;
+  readonly ip: string | null;
+  readonly userAgent: string | null;
+  readonly requestId: string | null;
+  /** JSON. */
+  readonly details: string;
+}
+
+/** A row of `audit_batches`; chain.ts explains the columns. */
+export interface BatchRecord {
+  readonly sequence: number;
+  readonly chainedUntil: number;
+  readonly eventCount: number;
+  readonly digest: string;
+  readonly proof: string;
+  readonly prunedProof: string | null;
+}
+
+const EVENT_COLUMNS = `id, occurred_at AS "occurredAt", name, outcome, user_id AS "userId",
+  session_id AS "sessionId", ip, user_agent AS "userAgent", request_id AS "requestId", details`;
+
+const BATCH_COLUMNS = `sequence, chained_until AS "chainedUntil", event_count AS "eventCount", digest, proof,
+  pruned_proof AS "prunedProof"`;
+
+/**
+ * Gives the batch its events: at most `limit` that have none, the oldest first. The outer `batch IS NULL` asks
+ * again for the row as it is locked: PostgreSQL reads the inner one from a snapshot.
+ */
+export function takeUnchained(sql: Sql, batch: { sequence: number; limit: number }): Promise<EventRecord[]> {
+  return sql.all(
+    `UPDATE audit_events SET batch = :sequence
+     WHERE batch IS NULL AND id IN (
+       SELECT id FROM audit_events WHERE batch IS NULL ORDER BY occurred_at, id LIMIT :limit)
+     RETURNING ${EVENT_COLUMNS}`,
+    batch,
+  );
+}
+
+/** The newest batch. */
+export function findHead(sql: Sql): Promise<BatchRecord | undefined> {
+  return sql.get(`SELECT ${BATCH_COLUMNS} FROM audit_batches ORDER BY sequence DESC LIMIT 1`);
+}
+
+/** Fails when another process has taken the number: the transaction is undone, its events are the other's. */
+export function insertBatch(
+  sql: Sql,
+  batch: { sequence: number; chainedUntil: number; eventCount: number; digest: string; proof: string },
+): Promise<number> {
+  return sql.run(
+    `INSERT INTO audit_batches (sequence, chained_until, event_count, digest, proof)
+     VALUES (:sequence, :chainedUntil, :eventCount, :digest, :proof)`,
+    batch,
+  );
+}
+
+/** The batch that the rest of the chain comes after, when old ones have been deleted. */
+export function findAnchor(sql: Sql): Promise<BatchRecord | undefined> {
+  return sql.get(
+    `SELECT ${BATCH_COLUMNS} FROM audit_batches WHERE pruned_proof IS NOT NULL ORDER BY sequence DESC LIMIT 1`,
+  );
+}
+
+export function setPrunedProof(sql: Sql, anchor: { sequence: number; prunedProof: string }): Promise<number> {
+  return sql.run('UPDATE audit_batches SET pruned_proof = :prunedProof WHERE sequence = :sequence', anchor);
+}
+
+export function setProof(sql: Sql, batch: { sequence: number; proof: string }): Promise<number> {
+  return sql.run('UPDATE audit_batches SET proof = :proof WHERE sequence = :sequence', batch);
+}
+
+/** The next batch, without its events. */
+export function findProofAfter(sql: Sql, sequence: number): Promise<BatchRecord | undefined> {
+  return sql.get(
+    `SELECT ${BATCH_COLUMNS} FROM audit_batches WHERE sequence > :sequence ORDER BY sequence LIMIT 1`,
+    { sequence },
+  );
+}
+
+/** Deletes the events of a batch, and the batches before it. */
+export async function deleteUpTo(sql: Sql, sequence: number): Promise<void> {
+  await sql.run('DELETE FROM audit_events WHERE batch = :sequence', { sequence });
+  await sql.run('DELETE FROM audit_batches WHERE sequence < :sequence', { sequence });
+}
+
+export interface ChainedBatch {
+  readonly batch: BatchRecord;
+  readonly events: readonly EventRecord[];
+}
+
+/** The next batch and its events, by one statement: a batch that is chained or deleted meanwhile is whole or gone. */
+export async function findBatchAfter(sql: Sql, sequence: number): Promise<ChainedBatch | undefined> {
+  const rows = await sql.all<BatchRecord & { [Key in keyof EventRecord]: EventRecord[Key] | null }>(
+    `SELECT ${BATCH_COLUMNS}, ${EVENT_COLUMNS}
+     FROM audit_batches LEFT JOIN audit_events ON batch = sequence
+     WHERE sequence = (SELECT MIN(sequence) FROM audit_batches WHERE sequence > :sequence)`,
+    { sequence },
+  );
+  const [batch] = rows;
+  // A batch without events has one row, of nulls.
+  return batch && { batch, events: rows.filter((row): row is typeof row & EventRecord => row.id !== null) };
+}
+
+/** Events that claim a batch which is not there, one row per batch. */
+export function listStrayEvents(sql: Sql): Promise<{ batch: number; eventId: string }[]> {
+  return sql.all(
+    `SELECT batch, MIN(id) AS "eventId" FROM audit_events
+     WHERE batch IS NOT NULL AND NOT EXISTS (SELECT 1 FROM audit_batches WHERE sequence = batch)
+     GROUP BY batch ORDER BY batch`,
+  );
+}
+
+/** How many events no batch has yet. */
+export async function countUnchained(sql: Sql): Promise<number> {
+  const row = await sql.get<{ count: number }>(
+    'SELECT COUNT(*) AS count FROM audit_events WHERE batch IS NULL',
+  );
+  return row?.count ?? 0;
+}
+
+/** Events that no batch has yet, from before a moment. */
+export function listUnchainedBefore(sql: Sql, before: number): Promise<{ id: string }[]> {
+  return sql.all('SELECT id FROM audit_events WHERE batch IS NULL AND occurred_at < :before', { before });
 }

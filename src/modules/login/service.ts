@@ -1,9 +1,9 @@
-import { type Client, networkOf } from '../../client.ts';
+import type { Client } from '../../client.ts';
 import type { Clock } from '../../clock.ts';
 import type { Database } from '../../database/database.ts';
 import { AuthError } from '../../errors.ts';
 import { parseLabel } from '../../label.ts';
-import { recordEvent } from '../audit/store.ts';
+import { countFailedLogins, recordEvent } from '../audit/store.ts';
 import type { Passwords } from '../passwords/service.ts';
 import type { Attempt, RateLimits } from '../rate-limits/service.ts';
 import type { Grant, Sessions } from '../sessions/service.ts';
@@ -37,15 +37,19 @@ export type Login = ReturnType<typeof createLogin>;
 /** The ways in. Each of them proves who it is and ends in `complete`. */
 export function createLogin({ database, clock, rateLimits, tokens, passwords, sessions }: LoginOptions) {
   /** One answer, one write and one hash for every cause, so that nobody learns which accounts exist (LOG-1, LOG-2). */
-  async function refuse(user: UserRecord | undefined, reason: string, client: Client): Promise<never> {
-    await recordEvent(database, {
-      name: 'authn_login_fail',
+  async function refuse(
+    user: UserRecord | undefined,
+    { reason, client, attempt }: { reason: string; client: Client; attempt: Attempt },
+  ): Promise<never> {
+    const event = {
       outcome: 'fail',
       at: clock.now(),
       userId: user?.id,
       client,
       details: { reason },
-    });
+    } as const;
+    await recordEvent(database, { ...event, name: 'authn_login_fail' });
+    if (attempt.isLast) await recordEvent(database, { ...event, name: 'authn_login_lock' });
     throw new AuthError('INVALID_CREDENTIALS');
   }
 
@@ -63,18 +67,20 @@ export function createLogin({ database, clock, rateLimits, tokens, passwords, se
       if (row === undefined) return undefined;
       await rateLimits.succeeded(sql, attempt);
       const session = await sessions.open(sql, { userId: user.id, amr, client, deviceName, deviceId });
+      const failures = await countFailedLogins(sql, { userId: user.id, since: user.lastLoginAt ?? 0 });
       await recordEvent(sql, {
-        name: 'authn_login_success',
+        name: failures === 0 ? 'authn_login_success' : 'authn_login_successafterfail',
         outcome: 'success',
         at: now,
         userId: user.id,
         sessionId: session.session.id,
         client,
-        details: { amr },
+        details: { amr, ...(failures > 0 && { failures }) },
       });
       return session;
     });
-    return opened === undefined ? refuse(user, 'changed_meanwhile', client) : sessions.grantOpened(opened);
+    if (opened === undefined) return refuse(user, { reason: 'changed_meanwhile', client, attempt });
+    return sessions.grantOpened(opened);
   }
 
   function deviceOf(user: UserRecord | undefined, proof: string | null | undefined): string | undefined {
@@ -104,12 +110,12 @@ export function createLogin({ database, clock, rateLimits, tokens, passwords, se
       const deviceId = deviceOf(user, input.deviceToken);
       const attempt = await rateLimits.beforeLogin({
         emailCanonical,
-        network: networkOf(client.ip),
         deviceId,
+        actor: { client, userId: user?.id },
       });
       const matches = await passwords.verify(user, input.password, client);
       if (user === undefined || !matches || user.disabledAt !== null)
-        return refuse(user, reasonOf(user, matches), client);
+        return refuse(user, { reason: reasonOf(user, matches), client, attempt });
 
       await passwords.upgrade(user, input.password, client);
       return complete(user, { amr: ['pwd'], client, deviceName, deviceId, attempt });

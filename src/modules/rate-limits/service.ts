@@ -1,16 +1,20 @@
 import { createHmac } from 'node:crypto';
 import { LRUCache } from 'lru-cache';
+import { type Client, networkOf } from '../../client.ts';
 import type { Clock } from '../../clock.ts';
 import { createKeyring } from '../../crypto/keyring.ts';
 import type { Database, Sql } from '../../database/database.ts';
 import { AuthError } from '../../errors.ts';
+import { recordEvent } from '../audit/store.ts';
 import {
-  blockedUntil,
+  type Block,
   type Count,
   clear,
   countAttempt,
   deleteStale,
   LONGEST_BACKOFF_MS,
+  listBlocks,
+  reportBlock,
   takeBack,
 } from './store.ts';
 
@@ -45,9 +49,23 @@ export interface Attempt {
   readonly countKeys: readonly string[];
   /** Where a right one ends the run of failures. */
   readonly runKeys: readonly string[];
+  /** Whether it is the one whose failure disables the password. */
+  readonly isLast: boolean;
 }
 
-const UNCOUNTED: Attempt = { countKeys: [], runKeys: [] };
+const UNCOUNTED: Attempt = { countKeys: [], runKeys: [], isLast: false };
+
+/** Who tries, for the audit trail. */
+export interface Actor {
+  readonly client: Client;
+  /** None for an address that is nobody's. */
+  readonly userId?: string | undefined;
+}
+
+/** A count by the name that the audit trail has for it. */
+interface Limit extends Count {
+  readonly name: string;
+}
 
 export type RateLimits = ReturnType<typeof createRateLimits>;
 
@@ -58,7 +76,10 @@ export type RateLimits = ReturnType<typeof createRateLimits>;
 export function createRateLimits(options: RateLimitsOptions) {
   const { database, clock, throttles } = options;
   const { key: secret } = createKeyring(options.secrets, 'throttles').current;
-  const failedRefreshes = new LRUCache<string, { count: number }>({ max: 10_000, ttl: NETWORK_WINDOW_MS });
+  const failedRefreshes = new LRUCache<string, { count: number; isReported: boolean }>({
+    max: 10_000,
+    ttl: NETWORK_WINDOW_MS,
+  });
 
   /** Known and unknown accounts have the same kind of key, so they answer and cost the same (LOG-1). */
   function keyOf(kind: string, ...parts: readonly string[]): string {
@@ -68,27 +89,71 @@ export function createRateLimits(options: RateLimitsOptions) {
   }
 
   /** @throws AuthError `TOO_MANY_REQUESTS` */
-  async function count(counts: readonly Count[]): Promise<readonly { key: string; count: number }[]> {
+  async function count(
+    limits: readonly Limit[],
+    actor: Actor,
+  ): Promise<readonly { key: string; count: number }[]> {
     const now = clock.now();
-    const counted = await countAttempt(database, { counts, now });
-    if (counted.length === counts.length) return counted;
-    throw tooMany(
-      (await blockedUntil(
-        database,
-        counts.map(({ key }) => key),
-      )) - now,
-    );
+    const counted = await countAttempt(database, { counts: limits, now });
+    if (counted.length === limits.length) return counted;
+
+    const blocks = await listBlocks(database, { keys: limits.map(({ key }) => key), now });
+    const unreported = blocks.filter(({ blockedUntil, reportedUntil }) => reportedUntil < blockedUntil);
+    if (unreported.length > 0) await report(unreported, limits, actor);
+    throw tooMany(Math.max(now, ...blocks.map(({ blockedUntil }) => blockedUntil)) - now);
   }
 
-  function networkCounts(network: string): Count[] {
-    return [
-      { key: keyOf('network-failures', network), max: options.networkFailures, windowMs: NETWORK_WINDOW_MS },
-      { key: keyOf('network-checks', network), max: options.networkChecks, windowMs: MINUTE_MS },
-    ];
+  /** One event per block, at the first refusal: a flood of attempts must not become a flood of events. */
+  async function report(
+    blocks: readonly Block[],
+    limits: readonly Limit[],
+    { client, userId }: Actor,
+  ): Promise<void> {
+    const at = clock.now();
+    await database.transaction(async (sql) => {
+      for (const block of blocks) {
+        if ((await reportBlock(sql, block)) === 0) continue;
+        const limit = limits.find(({ key }) => key === block.key)?.name ?? '';
+        await recordExcess(sql, { at, client, userId, limit, blockedUntil: block.blockedUntil });
+      }
+    });
   }
 
-  function run(key: string): Count {
-    return { key, max: options.accountFailures, windowMs: 0 };
+  function recordExcess(
+    sql: Sql,
+    {
+      at,
+      client,
+      userId,
+      limit,
+      blockedUntil,
+    }: Actor & { readonly at: number; readonly limit: string; readonly blockedUntil: number },
+  ): Promise<void> {
+    return recordEvent(sql, {
+      name: 'excess_rate_limit_exceeded',
+      outcome: 'fail',
+      at,
+      userId,
+      client,
+      details: { limit, retryAfter: Math.ceil((blockedUntil - at) / 1_000) },
+    });
+  }
+
+  function networkLimits({ ip }: Client): { failures: Limit; checks: Limit } {
+    const network = networkOf(ip);
+    return {
+      failures: limitOf('network-failures', [network], options.networkFailures, NETWORK_WINDOW_MS),
+      checks: limitOf('network-checks', [network], options.networkChecks, MINUTE_MS),
+    };
+  }
+
+  /** So many in a row. */
+  function run(name: string, ...parts: readonly string[]): Limit {
+    return limitOf(name, parts, options.accountFailures, 0);
+  }
+
+  function limitOf(name: string, parts: readonly string[], max: number, windowMs: number): Limit {
+    return { name, key: keyOf(name, ...parts), max, windowMs };
   }
 
   return {
@@ -100,24 +165,29 @@ export function createRateLimits(options: RateLimitsOptions) {
      */
     async beforeLogin(login: {
       emailCanonical: string;
-      network: string;
       deviceId: string | undefined;
+      actor: Actor;
     }): Promise<Attempt> {
       if (!throttles) return UNCOUNTED;
-      if (login.deviceId !== undefined) {
-        const lane = run(keyOf('device', login.deviceId));
-        await count([lane]);
-        return { countKeys: [], runKeys: [lane.key] };
+      const { emailCanonical, deviceId, actor } = login;
+      if (deviceId !== undefined) {
+        const lane = run('device', deviceId);
+        await count([lane], actor);
+        return { countKeys: [], runKeys: [lane.key], isLast: false };
       }
-      const account = run(keyOf('account', login.emailCanonical));
+      const account = run('account', emailCanonical);
       // Outlasts the owner's next login from elsewhere, which ends the run of the account.
-      const pair = run(keyOf('pair', login.emailCanonical, login.network));
-      const [failures, checks] = networkCounts(login.network) as [Count, Count];
-      const counted = await count([account, pair, failures, checks]);
+      const pair = run('pair', emailCanonical, networkOf(actor.client.ip));
+      const { failures, checks } = networkLimits(actor.client);
+      const counted = await count([account, pair, failures, checks], actor);
       const inARow = counted.find(({ key }) => key === account.key)?.count ?? 0;
       // NIST SP 800-63B-4 §3.2.2: no more than 100 in a row. A device that is known, and a reset, still work.
       if (inARow > options.accountDisableAfter) throw tooMany(LONGEST_BACKOFF_MS);
-      return { countKeys: [failures.key], runKeys: [account.key, pair.key] };
+      return {
+        countKeys: [failures.key],
+        runKeys: [account.key, pair.key],
+        isLast: inARow === options.accountDisableAfter,
+      };
     },
 
     /**
@@ -125,12 +195,12 @@ export function createRateLimits(options: RateLimitsOptions) {
      *
      * @throws AuthError `TOO_MANY_REQUESTS` with `retryAfter`.
      */
-    async beforeProof(proof: { userId: string; network: string }): Promise<Attempt> {
+    async beforeProof(actor: Actor & { userId: string }): Promise<Attempt> {
       if (!throttles) return UNCOUNTED;
-      const lane = run(keyOf('viewer', proof.userId));
-      const [failures, checks] = networkCounts(proof.network) as [Count, Count];
-      await count([lane, failures, checks]);
-      return { countKeys: [failures.key], runKeys: [lane.key] };
+      const lane = run('viewer', actor.userId);
+      const { failures, checks } = networkLimits(actor.client);
+      await count([lane, failures, checks], actor);
+      return { countKeys: [failures.key], runKeys: [lane.key], isLast: false };
     },
 
     /** Inside the transaction of what the right password did. */
@@ -145,10 +215,11 @@ export function createRateLimits(options: RateLimitsOptions) {
     },
 
     /** @throws AuthError `TOO_MANY_REQUESTS` with `retryAfter`. */
-    async beforeRegistration(network: string): Promise<void> {
+    async beforeRegistration(client: Client): Promise<void> {
       if (!throttles) return;
-      const key = keyOf('registrations', network);
-      await count([{ key, max: options.networkRegistrations, windowMs: NETWORK_WINDOW_MS }]);
+      const network = networkOf(client.ip);
+      const limit = limitOf('registrations', [network], options.networkRegistrations, NETWORK_WINDOW_MS);
+      await count([limit], { client });
     },
 
     /**
@@ -157,14 +228,21 @@ export function createRateLimits(options: RateLimitsOptions) {
      *
      * @throws AuthError `TOO_MANY_REQUESTS` with `retryAfter`.
      */
-    assertFewFailedRefreshes(source: string): void {
-      if (!throttles || (failedRefreshes.get(source)?.count ?? 0) < options.refreshFailures) return;
-      throw tooMany(failedRefreshes.getRemainingTTL(source));
+    async assertFewFailedRefreshes(source: string, client: Client): Promise<void> {
+      const failures = failedRefreshes.get(source);
+      if (!throttles || failures === undefined || failures.count < options.refreshFailures) return;
+      const waitMs = failedRefreshes.getRemainingTTL(source);
+      if (!failures.isReported) {
+        failures.isReported = true;
+        const at = clock.now();
+        await recordExcess(database, { at, client, limit: 'refreshes', blockedUntil: at + waitMs });
+      }
+      throw tooMany(waitMs);
     },
 
     refreshFailed(source: string): void {
       const failures = failedRefreshes.get(source);
-      if (failures === undefined) failedRefreshes.set(source, { count: 1 });
+      if (failures === undefined) failedRefreshes.set(source, { count: 1, isReported: false });
       else failures.count += 1;
     },
 

@@ -63,11 +63,35 @@ export async function countAttempt(
 /** The window that the row counts in has ended. */
 const IS_OVER = 'excluded.window_ms > 0 AND throttles.started_at + excluded.window_ms <= excluded.started_at';
 
-/** When the last of the keys lets somebody through again, ms since 1970. */
-export async function blockedUntil(sql: Sql, keys: readonly string[]): Promise<number> {
+/** A key that lets nobody through. */
+export interface Block {
+  readonly key: string;
+  /** ms since 1970. */
+  readonly blockedUntil: number;
+  /** The block that was reported last. */
+  readonly reportedUntil: number;
+}
+
+export function listBlocks(
+  sql: Sql,
+  { keys, now }: { keys: readonly string[]; now: number },
+): Promise<Block[]> {
   const { list, params } = listOf(keys);
-  const text = `SELECT MAX(blocked_until) AS until FROM throttles WHERE key IN (${list})`;
-  return (await sql.get<{ until: number | null }>(text, params))?.until ?? 0;
+  // In one order, so that two who report them never wait for each other's rows.
+  return sql.all(
+    `SELECT key, blocked_until AS "blockedUntil", reported_until AS "reportedUntil"
+     FROM throttles WHERE key IN (${list}) AND blocked_until > :now ORDER BY key`,
+    { ...params, now },
+  );
+}
+
+/** 1 for the first who reports the block of a key, 0 for all others. */
+export function reportBlock(sql: Sql, { key, blockedUntil }: Block): Promise<number> {
+  return sql.run(
+    `UPDATE throttles SET reported_until = :blockedUntil
+     WHERE key = :key AND blocked_until = :blockedUntil AND reported_until < :blockedUntil`,
+    { key, blockedUntil },
+  );
 }
 
 /** Takes one attempt back that turned out right, and with it the block that it may have begun. */

@@ -189,7 +189,7 @@ export function createSessions(options: SessionsOptions) {
     const token = decode(text);
     // What is no token of ours costs no I/O, and is counted for its network; what is one, for its session.
     const source = token?.sessionId ?? networkOf(client.ip);
-    rateLimits.assertFewFailedRefreshes(source);
+    await rateLimits.assertFewFailedRefreshes(source, client);
     if (token === undefined) throw failed(source);
     // Before the token is spent: an answer that cannot be made must not cost it.
     tokens.requireSigningKey();

@@ -1,0 +1,59 @@
+import { type Command, InvalidArgumentError } from 'commander';
+import type { Finding, Head } from '../modules/audit/service.ts';
+import { withApp } from './with-app.ts';
+
+/** `latchkey audit …`: the trail of what happened to accounts, sessions and keys. */
+export function addAudit(program: Command): void {
+  const audit = program
+    .command('audit')
+    .description('the trail of what happened to accounts, sessions and keys');
+
+  audit
+    .command('verify')
+    .description('find events that were changed, removed or put in; exits with 1 if there are any')
+    .option(
+      '--head <head>',
+      'what an earlier run printed: finds whether newer events were cut off since',
+      parseHead,
+    )
+    .action(({ head: expectedHead }: { head?: Head }) =>
+      withApp(async ({ audit: { verify } }) => {
+        const { findings, batchCount, eventCount, unchainedCount, head } = await verify(expectedHead);
+        for (const finding of findings) print(describeFinding(finding));
+        if (findings.length > 0) process.exitCode = 1;
+        else print('Intact.');
+        print(
+          `${eventCount} events in ${batchCount} batches; ${unchainedCount} newer events, not chained yet.`,
+        );
+        print(`Head: ${head.sequence}:${head.digest}`);
+      }),
+    );
+}
+
+const PROBLEMS: Record<Finding['problem'], string> = {
+  changed: 'events or the batch itself changed, or events removed or put in, after they were chained',
+  missing: 'removed',
+  inserted: 'put in, or dated by a clock that was over 15 minutes slow',
+  forged: 'not made by this server',
+  unproven: 'proven by a secret that is not in LATCHKEY_SECRET',
+  cut: 'removed or replaced since its head was printed',
+};
+
+function describeFinding({ problem, batches, eventId }: Finding): string {
+  const [first, last] = batches ?? [];
+  const where = [
+    first !== undefined && (first === last ? `batch ${first}` : `batches ${first} to ${last}`),
+    eventId !== undefined && `event ${eventId}`,
+  ];
+  return `${where.filter(Boolean).join(', ')}: ${PROBLEMS[problem]}`;
+}
+
+function parseHead(text: string): Head {
+  const [, sequence, digest] = /^(\d{1,15}):([\w-]*)$/.exec(text) ?? [];
+  if (sequence === undefined || digest === undefined) throw new InvalidArgumentError('It is no head.');
+  return { sequence: Number(sequence), digest };
+}
+
+function print(line: string): void {
+  process.stdout.write(`${line}\n`);
+}
