@@ -10,11 +10,14 @@ import { guardRootFields } from './graphql/guard.ts';
 import { scalars } from './graphql/scalars.ts';
 import { readTypeDefs } from './graphql/type-defs.ts';
 import type { Readiness } from './http/health.ts';
+import { observeRequests } from './http/request-metrics.ts';
 import { createServer } from './http/server.ts';
+import type { Metrics } from './metrics.ts';
 import { accountResolvers } from './modules/account/resolvers.ts';
 import { createAccount } from './modules/account/service.ts';
 import { createAdmin } from './modules/admin/service.ts';
 import { createAudit } from './modules/audit/service.ts';
+import { createHousekeeping, HOUSEKEEPING_INTERVAL_MS } from './modules/housekeeping/service.ts';
 import { loginResolvers } from './modules/login/resolvers.ts';
 import { createLogin } from './modules/login/service.ts';
 import { createPasswords } from './modules/passwords/service.ts';
@@ -26,23 +29,19 @@ import { RELOAD_INTERVAL_MS } from './modules/tokens/signing-keys.ts';
 import { usersResolvers } from './modules/users/resolvers.ts';
 import { createUsers } from './modules/users/service.ts';
 
-/** How often events are chained. */
-const CHAIN_INTERVAL_MS = 10_000;
-/** How often ended sessions are swept out. */
-const PRUNE_INTERVAL_MS = 10 * 60_000;
-
 export interface AppOptions {
   readonly config: Config;
   /** Migrated. */
   readonly database: Database;
   readonly clock: Clock;
   readonly logger: Logger;
+  readonly metrics?: Metrics | undefined;
 }
 
 export type App = Awaited<ReturnType<typeof createApp>>;
 
 /** Builds every module in the order of their dependencies; the only place that knows them all. */
-export async function createApp({ config, database, clock, logger }: AppOptions) {
+export async function createApp({ config, database, clock, logger, metrics }: AppOptions) {
   const rateLimits = createRateLimits({ ...config, database, clock });
   const tokens = createTokens({ ...config, database, clock });
   const users = createUsers({ database });
@@ -64,8 +63,19 @@ export async function createApp({ config, database, clock, logger }: AppOptions)
   const login = createLogin({ database, clock, rateLimits, tokens, passwords, sessions });
   const { registration } = config;
   const account = createAccount({ database, clock, rateLimits, users, passwords, sessions, registration });
-  const audit = createAudit({ ...config, database, clock });
   const admin = createAdmin({ database, clock, rateLimits, passwords, sessions, tokens });
+
+  const audit = createAudit({ ...config, database, clock });
+  const housekeeping = createHousekeeping({
+    database,
+    clock,
+    logger,
+    tokens,
+    sessions,
+    rateLimits,
+    audit,
+  });
+  metrics?.watchHashing(passwords.load);
 
   const schema = makeExecutableSchema({
     typeDefs: readTypeDefs(),
@@ -81,11 +91,8 @@ export async function createApp({ config, database, clock, logger }: AppOptions)
 
   await tokens.start();
   const chores = [
-    repeat(RELOAD_INTERVAL_MS, 'signing keys', tokens.maintainKeys),
-    repeat(PRUNE_INTERVAL_MS, 'ended sessions', sessions.prune),
-    repeat(PRUNE_INTERVAL_MS, 'stale throttles', rateLimits.prune),
-    repeat(CHAIN_INTERVAL_MS, 'audit chain', audit.chain),
-    repeat(PRUNE_INTERVAL_MS, 'old audit events', audit.prune),
+    repeat(RELOAD_INTERVAL_MS, 'reload of the signing keys', tokens.reload),
+    repeat(HOUSEKEEPING_INTERVAL_MS, 'housekeeping', housekeeping.turn),
   ];
 
   /** A chore that fails, as with a database that is away, is said and done again the next time. */
@@ -108,11 +115,12 @@ export async function createApp({ config, database, clock, logger }: AppOptions)
     sessions,
     admin,
     audit,
+    housekeeping,
     readiness,
 
     /** The HTTP side; listens once it is told to. */
-    createServer: (): Promise<FastifyInstance> =>
-      createServer({
+    async createServer(): Promise<FastifyInstance> {
+      const server = await createServer({
         config,
         logger,
         clock,
@@ -122,11 +130,15 @@ export async function createApp({ config, database, clock, logger }: AppOptions)
         tokens,
         readiness,
         createContext: (request) => createContext(tokens, request),
-      }),
+      });
+      if (metrics !== undefined) observeRequests(server, metrics.observeRequest);
+      return server;
+    },
 
     /** Ends the chores; the database is its owner's to close. */
     async close(): Promise<void> {
       for (const chore of chores) clearInterval(chore);
+      await housekeeping.close();
     },
   };
 }

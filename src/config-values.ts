@@ -24,12 +24,14 @@ export const flag = () =>
     write: (value) => (value ? 'on' : 'off'),
   });
 
-/** A whole number from `least` to `most`. */
-export const integer = ({ least, most }: { least: number; most: number }) =>
+/** A whole number from `least` to `most`, or the word `auto` where this machine knows one. */
+export const integer = ({ least, most, auto }: { least: number; most: number; auto?: () => number }) =>
   kind<number>({
     read: (text, refuse) => {
+      if (auto !== undefined && text === 'auto') return Math.min(auto(), most);
       const value = /^\d{1,9}$/.test(text) ? Number(text) : Number.NaN;
-      if (!(value >= least && value <= most)) refuse(`must be a whole number from ${least} to ${most}`);
+      if (!(value >= least && value <= most))
+        refuse(`must be a whole number from ${least} to ${most}${auto === undefined ? '' : ', or auto'}`);
       return value;
     },
     write: String,

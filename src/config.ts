@@ -204,6 +204,24 @@ export const SETTINGS = {
     description: 'Whether the schema can be asked for',
     value: flag(),
   },
+  workers: {
+    name: 'LATCHKEY_WORKERS',
+    default: '1',
+    description: 'Processes behind the one port, `1` to `64`; `auto` takes as many as there are cores',
+    value: integer({ least: 1, most: 64, auto: availableParallelism }),
+  },
+  metrics: {
+    name: 'LATCHKEY_METRICS',
+    default: 'off',
+    description: '`on` serves `/metrics` to Prometheus, on a port of its own',
+    value: flag(),
+  },
+  metricsPort: {
+    name: 'LATCHKEY_METRICS_PORT',
+    default: '9464',
+    description: 'Port of the metrics, on the same `HOST`; `0` takes any free one and prints it',
+    value: integer({ least: 0, most: 65_535 }),
+  },
   auditRetentionSeconds: {
     name: 'LATCHKEY_AUDIT_RETENTION',
     default: '365d',
@@ -224,7 +242,7 @@ type Values = { readonly [Key in keyof typeof SETTINGS]: z.output<(typeof SETTIN
 export interface Config extends Omit<Values, 'secretFile'> {
   /** Where `secrets` was read from, when that is a file. */
   readonly secretFile?: SecretFile | undefined;
-  /** How many passwords are hashed at once: as many as cores, fewer than libuv has threads. */
+  /** How many passwords a process hashes at once: the workers share the cores; fewer than libuv has threads. */
   readonly hashConcurrency: number;
   /** What the operator should hear at the start. */
   readonly warnings: readonly string[];
@@ -264,7 +282,7 @@ export function loadConfig(environment: Environment): Config {
     secrets,
     secretFile,
     audience: values.audience ?? settings.issuer,
-    hashConcurrency: hashConcurrency(given.get('UV_THREADPOOL_SIZE')),
+    hashConcurrency: hashConcurrency(settings.workers, given.get('UV_THREADPOOL_SIZE')),
     warnings: Object.freeze([...cautions(settings), ...notes]),
   });
 }
@@ -318,6 +336,10 @@ function* contradictions(given: Given, values: Partial<Values>): Generator<strin
     yield 'LATCHKEY_SECRET_FILE: cannot be given together with LATCHKEY_SECRET';
   if ((values.sessionIdleTtlSeconds ?? 0) > (values.sessionAbsoluteTtlSeconds ?? Number.POSITIVE_INFINITY))
     yield 'LATCHKEY_SESSION_IDLE_TTL: must not be longer than LATCHKEY_SESSION_ABSOLUTE_TTL';
+  if (databaseUrl === IN_MEMORY && (values.workers ?? 1) > 1)
+    yield 'LATCHKEY_WORKERS: must be 1 with a database in memory, which no other process can see';
+  if (values.metrics && values.metricsPort !== 0 && values.metricsPort === values.port)
+    yield 'LATCHKEY_METRICS_PORT: must not be PORT';
 
   if (mode === 'production') {
     if (!has('secrets') && !has('secretFile'))
@@ -379,8 +401,9 @@ function chooseSecrets(values: Partial<Values>, databaseUrl: string) {
 }
 
 /** argon2 works on libuv's threads, 4 unless this says otherwise; one is left for files and names. */
-function hashConcurrency(threadPoolSize: string | undefined): number {
-  return Math.max(1, Math.min(availableParallelism(), (Number(threadPoolSize) || 4) - 1));
+function hashConcurrency(workers: number, threadPoolSize: string | undefined): number {
+  const share = Math.floor(availableParallelism() / workers);
+  return Math.max(1, Math.min(share, (Number(threadPoolSize) || 4) - 1));
 }
 
 function nearest(name: string, known: readonly string[]): string | undefined {

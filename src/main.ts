@@ -1,9 +1,16 @@
+import cluster from 'node:cluster';
+import { once } from 'node:events';
+import type { AddressInfo } from 'node:net';
 import { createApp } from './app.ts';
 import { createClock } from './clock.ts';
-import { ConfigError, loadConfig } from './config.ts';
+import { type Config, ConfigError, loadConfig } from './config.ts';
+import type { Database } from './database/database.ts';
 import { migrate } from './database/migrate.ts';
 import { durabilityWarnings, openDatabase } from './database/open.ts';
+import { followDatabaseTime } from './database/wall-clock.ts';
+import { createMetricsServer, type MetricsSource } from './http/metrics-server.ts';
 import { createLogger, type Logger } from './logger.ts';
+import { reportListening, startWorkers } from './workers.ts';
 
 /** The server lets requests finish for 10 seconds; what is not over a while after that never ends. */
 const LONGEST_DRAIN_MS = 15_000;
@@ -18,34 +25,102 @@ try {
     isTerminal: process.stdout.isTTY,
   });
   process.on('uncaughtException', die);
-  for (const warning of config.warnings) logger.warn(warning);
 
   const database = await openDatabase(config.databaseUrl);
-  for (const name of await migrate(database)) logger.info(`Migrated the database: ${name}`);
-  for (const warning of await durabilityWarnings(database)) logger.warn(warning);
-
-  const app = await createApp({ config, database, clock: createClock(), logger });
-  const server = await app.createServer();
-  const url = await server.listen({ host: config.host, port: config.port });
-  if (config.mode === 'development') logger.info(`Sandbox: ${url}/graphql`);
-  logger.info(`GraphQL endpoint: ${url}/graphql`);
-  logger.info(`JWKS: ${url}/.well-known/jwks.json`);
+  // A worker finds all of it done.
+  if (cluster.isPrimary) await prepare({ config, database, logger });
+  const start = cluster.isPrimary && config.workers > 1 ? startCluster : startServer;
+  const server = await start({ config, database, logger });
+  if (cluster.isPrimary) announce(server.url, { config, logger });
+  else reportListening(server.url);
 
   logger.info(`Stopping after ${await stopped}: requests under way have 10 seconds to finish`);
   setTimeout(() => die(new Error('What was under way did not end')), LONGEST_DRAIN_MS).unref();
   await server.close();
-  await app.close();
-  await database.close();
   logger.info('Stopped');
   process.exit(0);
 } catch (error) {
   die(error);
 }
 
+interface Parts {
+  readonly config: Config;
+  readonly database: Database;
+  readonly logger: Logger;
+}
+
+interface RunningServer {
+  /** Without a path. */
+  readonly url: string;
+  /** Drains it, and closes what it was given. */
+  close(): Promise<void>;
+}
+
+/** What is done once for a database, before anybody serves from it. */
+async function prepare({ config, database, logger }: Parts): Promise<void> {
+  for (const warning of config.warnings) logger.warn(warning);
+  for (const name of await migrate(database)) logger.info(`Migrated the database: ${name}`);
+  for (const warning of await durabilityWarnings(database)) logger.warn(warning);
+}
+
+/** The server itself: in this process when there is one, in each worker otherwise. */
+async function startServer({ config, database, logger }: Parts): Promise<RunningServer> {
+  // Loaded on demand, so that they cost nothing where nobody asks for them.
+  const metrics = config.metrics ? (await import('./metrics.ts')).createMetrics() : undefined;
+  const time = await followDatabaseTime(database);
+  const app = await createApp({
+    config,
+    database: metrics?.watchDatabase(database) ?? database,
+    clock: createClock(time.now),
+    logger,
+    metrics,
+  });
+  const server = await app.createServer();
+  if (metrics !== undefined && cluster.isPrimary) await serveMetrics(metrics, { config, logger });
+  const url = await server.listen({ host: config.host, port: config.port });
+
+  return {
+    url,
+    async close() {
+      await server.close();
+      await app.close();
+      time.stop();
+      await database.close();
+    },
+  };
+}
+
+/** Several processes of this program behind one port. This one needs no database. */
+async function startCluster({ config, database, logger }: Parts): Promise<RunningServer> {
+  await database.close();
+  if (config.metrics) {
+    const { createWorkersMetrics } = await import('./metrics.ts');
+    await serveMetrics(createWorkersMetrics(), { config, logger });
+  }
+  return startWorkers({ count: config.workers, host: config.host, port: config.port, logger });
+}
+
+/** Until the process ends: the last seconds of a server that drains are worth a look. */
+async function serveMetrics(
+  source: MetricsSource,
+  { config, logger }: Omit<Parts, 'database'>,
+): Promise<void> {
+  const server = createMetricsServer(source, logger).listen(config.metricsPort, config.host);
+  await once(server, 'listening');
+  const { address, family, port } = server.address() as AddressInfo;
+  logger.info(`Metrics: http://${family === 'IPv6' ? `[${address}]` : address}:${port}/metrics`);
+}
+
+function announce(url: string, { config, logger }: Omit<Parts, 'database'>): void {
+  if (config.mode === 'development') logger.info(`Sandbox: ${url}/graphql`);
+  logger.info(`GraphQL endpoint: ${url}/graphql`);
+  logger.info(`JWKS: ${url}/.well-known/jwks.json`);
+}
+
 /**
  * The first request to stop. It takes the later ones too, and drops them: `npm start` in a terminal hands the same
- * Ctrl-C on twice, and that must not cut the draining short. Listens from the beginning, so that a stop during a
- * long migration waits for its end.
+ * Ctrl-C on twice, and so do workers that are in its process group, and that must not cut the draining short.
+ * Listens from the beginning, so that a stop during a long migration waits for its end.
  */
 function stopSignal(): Promise<NodeJS.Signals> {
   return new Promise((resolve) => {

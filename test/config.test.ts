@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { chmodSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from '@jest/globals';
 import {
@@ -113,6 +113,29 @@ describe('the configuration', () => {
     expect(loadConfig({ ...DEVELOPMENT, UV_THREADPOOL_SIZE: '1' }).hashConcurrency).toBe(1);
     expect(loadConfig({ ...DEVELOPMENT, UV_THREADPOOL_SIZE: '2' }).hashConcurrency).toBe(1);
     expect(loadConfig(DEVELOPMENT).hashConcurrency).toBeLessThanOrEqual(3);
+  });
+
+  it('divides the hashing among the workers, and leaves each one some (DOS-1)', () => {
+    const withWorkers = (workers: string) =>
+      loadConfig({ ...PRODUCTION, LATCHKEY_WORKERS: workers, UV_THREADPOOL_SIZE: '128' });
+    const cores = availableParallelism();
+    expect(withWorkers('1').hashConcurrency).toBe(cores);
+    expect(withWorkers('auto')).toMatchObject({ workers: cores, hashConcurrency: 1 });
+    expect(withWorkers('64').hashConcurrency).toBeGreaterThanOrEqual(1);
+    expect(problemsOf({ ...PRODUCTION, LATCHKEY_WORKERS: '0' })).toEqual([
+      'LATCHKEY_WORKERS: must be a whole number from 1 to 64, or auto',
+    ]);
+  });
+
+  it('refuses workers that would share no database, and two servers on one port', () => {
+    expect(problemsOf({ ...DEVELOPMENT, LATCHKEY_WORKERS: '2' })).toEqual([
+      expect.stringContaining('LATCHKEY_WORKERS: must be 1 with a database in memory'),
+    ]);
+    const metrics = { ...DEVELOPMENT, LATCHKEY_METRICS_PORT: '4000' };
+    expect(problemsOf({ ...metrics, LATCHKEY_METRICS: 'on' })).toEqual([
+      'LATCHKEY_METRICS_PORT: must not be PORT',
+    ]);
+    expect(loadConfig(metrics).metrics).toBe(false);
   });
 });
 

@@ -4,6 +4,7 @@ import { type Config, loadConfig } from '../config.ts';
 import type { Database } from '../database/database.ts';
 import { migrate } from '../database/migrate.ts';
 import { openDatabase } from '../database/open.ts';
+import { followDatabaseTime } from '../database/wall-clock.ts';
 import { createLogger } from '../logger.ts';
 
 /** Runs `work` on the modules of a server that does not listen, its database brought up to date as `serve` does. */
@@ -27,10 +28,12 @@ export async function withAppOn(
   const { createApp } = await import('../app.ts');
   // Standard output belongs to the command.
   const logger = await createLogger({ level: 'warn', fileDescriptor: 2, isTerminal: process.stderr.isTTY });
-  const app = await createApp({ config, database, clock: createClock(), logger });
+  const time = await followDatabaseTime(database);
+  const app = await createApp({ config, database, clock: createClock(time.now), logger });
   try {
     await work(app);
   } finally {
     await app.close();
+    time.stop();
   }
 }

@@ -18,8 +18,17 @@ export interface Sql {
   run(text: string, params?: Params): Promise<number>;
 }
 
+/** How many connections to the server there are, and how many statements and transactions wait for one. */
+export interface PoolLoad {
+  readonly total: number;
+  readonly idle: number;
+  readonly waiting: number;
+}
+
 export interface Database extends Sql {
   readonly dialect: 'sqlite' | 'postgres';
+  /** For the metrics; only where there is a pool. */
+  readonly poolLoad?: () => PoolLoad;
   /**
    * Runs `work` in one write transaction: all of it is on disk when the promise resolves, none of it when the
    * promise rejects. `work` awaits its own `sql` and nothing else: no hash, no mail, no network. Using the outer

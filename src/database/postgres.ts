@@ -129,6 +129,7 @@ export async function openPostgres(url: string, options: PostgresOptions = {}): 
 
   return {
     dialect: 'postgres',
+    poolLoad: () => ({ total: pool.totalCount, idle: pool.idleCount, waiting: pool.waitingCount }),
 
     ...createSql((kind, text, params) => withConnection(({ execute }) => execute(kind, text, params))),
 

@@ -1,4 +1,4 @@
-import type { FastifyInstance } from 'fastify';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { Logger } from 'pino';
 import type { ErrorCode } from '../errors.ts';
 import type { Outcome } from '../graphql/outcome.ts';
@@ -24,13 +24,18 @@ export function installAccessLog(app: FastifyInstance, log: Logger): void {
         route: request.routeOptions.url ?? 'none',
         status: reply.statusCode,
         operation: request.outcome?.operation,
-        outcome: request.outcome?.code ?? codeOfStatus(reply.statusCode),
+        outcome: outcomeCode(request, reply),
         ms: Math.round(reply.elapsedTime * 10) / 10,
       },
       'request',
     );
     done();
   });
+}
+
+/** What came of the request: `OK`, or a code of the table. */
+export function outcomeCode(request: FastifyRequest, reply: FastifyReply): 'OK' | ErrorCode {
+  return request.outcome?.code ?? codeOfStatus(reply.statusCode);
 }
 
 function codeOfStatus(status: number): 'OK' | ErrorCode {

@@ -25,11 +25,11 @@ export function cleanEnvironment(): NodeJS.ProcessEnv {
 /** Runs a command that starts a server on a free port, in a process group of its own, until it says where. */
 export async function startServerProcess(
   [command = '', ...args]: readonly string[],
-  { cwd }: { cwd: string },
+  { cwd, env = {} }: { cwd: string; env?: Readonly<Record<string, string>> },
 ) {
   const child = spawn(command, args, {
     cwd,
-    env: { ...cleanEnvironment(), PORT: '0' },
+    env: { ...cleanEnvironment(), PORT: '0', ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
     detached: true,
   });
@@ -53,6 +53,7 @@ export async function startServerProcess(
   return {
     /** The GraphQL endpoint. */
     url: await url,
+    pid: child.pid ?? Number.NaN,
     /** What it printed. */
     lines,
     /** Asks the whole group to end, as Ctrl-C in a terminal does; its exit code. */

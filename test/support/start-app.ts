@@ -5,6 +5,7 @@ import { type App, createApp } from '../../src/app.ts';
 import type { Config } from '../../src/config.ts';
 import type { Database } from '../../src/database/database.ts';
 import { migrate } from '../../src/database/migrate.ts';
+import type { Metrics } from '../../src/metrics.ts';
 import { type Engine, engines, freshDatabase } from './databases.ts';
 
 export const PASSWORD = 'correct horse battery staple';
@@ -46,6 +47,9 @@ export const TEST_CONFIG: Config = {
   corsOrigins: [],
   trustProxy: ['127.0.0.1'],
   introspection: true,
+  workers: 1,
+  metrics: false,
+  metricsPort: 0,
   auditRetentionSeconds: 365 * 86_400,
   tokenEndpoint: true,
   hashConcurrency: 2,
@@ -79,11 +83,13 @@ export async function startApp({
   config = {},
   database,
   clock = createFrozenClock(),
+  metrics,
 }: {
   engine: Engine;
   config?: Partial<Config>;
   database?: Database;
   clock?: ReturnType<typeof createFrozenClock>;
+  metrics?: Metrics;
 }) {
   const lines: string[] = [];
   const logger = pino({ level: 'info' }, { write: (line: string) => void lines.push(line) });
@@ -93,9 +99,10 @@ export async function startApp({
   await migrate(ownDatabase);
   const app: App = await createApp({
     config: { ...TEST_CONFIG, ...config },
-    database: ownDatabase,
+    database: metrics?.watchDatabase(ownDatabase) ?? ownDatabase,
     clock,
     logger,
+    metrics,
   });
   const server = await app.createServer();
 

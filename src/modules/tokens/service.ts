@@ -134,7 +134,10 @@ export function createTokens({
       if (rows.length === 0) await addKey(clock.now());
     },
 
-    /** What keeps the keys fresh: called every `RELOAD_INTERVAL_MS` by every process; safe in all of them at once. */
+    /**
+     * Adds and removes keys by the schedule. A chore of one process, though safe in several at once; what keeps every
+     * process up to date is `reload`, every `RELOAD_INTERVAL_MS`.
+     */
     async maintainKeys(): Promise<void> {
       await reload();
       const newest = rows.at(-1);

@@ -1,0 +1,100 @@
+import { randomUUID } from 'node:crypto';
+import type { Clock } from '../../clock.ts';
+import type { Database } from '../../database/database.ts';
+import type { Logger } from '../../logger.ts';
+import type { Audit } from '../audit/service.ts';
+import type { RateLimits } from '../rate-limits/service.ts';
+import type { Sessions } from '../sessions/service.ts';
+import type { Tokens } from '../tokens/service.ts';
+import { releaseLease, takeLease } from './store.ts';
+
+/** How often each process asks for the lease, and its holder prolongs it. */
+export const HOUSEKEEPING_INTERVAL_MS = 10_000;
+/** Two missed turns of a slow holder are forgiven; a dead one is replaced after this. */
+const LEASE_MS = 3 * HOUSEKEEPING_INTERVAL_MS;
+const PRUNE_EVERY_MS = 10 * 60_000;
+const LEASE = 'housekeeping';
+
+export interface HousekeepingOptions {
+  readonly database: Database;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly tokens: Pick<Tokens, 'maintainKeys'>;
+  readonly sessions: Pick<Sessions, 'prune'>;
+  readonly rateLimits: Pick<RateLimits, 'prune'>;
+  readonly audit: Pick<Audit, 'chain' | 'prune'>;
+}
+
+export type Housekeeping = ReturnType<typeof createHousekeeping>;
+
+/**
+ * What one process does for all that share the database, on whatever machines they are. The lease saves them from
+ * doing it n times; it is not what makes it correct: each chore is safe in two processes at once, as when the
+ * holder was thought dead and was only slow.
+ */
+export function createHousekeeping({
+  database,
+  clock,
+  logger,
+  tokens,
+  sessions,
+  rateLimits,
+  audit,
+}: HousekeepingOptions) {
+  const chores = [
+    { name: 'signing keys', everyMs: 0, work: tokens.maintainKeys },
+    { name: 'ended sessions', everyMs: PRUNE_EVERY_MS, work: sessions.prune },
+    { name: 'stale throttles', everyMs: PRUNE_EVERY_MS, work: rateLimits.prune },
+    { name: 'audit chain', everyMs: 0, work: audit.chain },
+    { name: 'old audit events', everyMs: PRUNE_EVERY_MS, work: audit.prune },
+  ];
+  const holder = randomUUID();
+  const doneAt = new Map<string, number>();
+  let isHeld = false;
+  let isBusy = false;
+  let isOver = false;
+
+  async function prolong(): Promise<boolean> {
+    const now = clock.now();
+    isHeld = (await takeLease(database, { name: LEASE, holder, now, expiresAt: now + LEASE_MS })) === 1;
+    return isHeld;
+  }
+
+  async function doDueChores(): Promise<void> {
+    for (const { name, everyMs, work } of chores) {
+      const now = clock.now();
+      if (isOver || now - (doneAt.get(name) ?? Number.NEGATIVE_INFINITY) < everyMs) continue;
+      doneAt.set(name, now);
+      try {
+        await work();
+      } catch (error) {
+        // With a database that is away, say. What is left undone is done in its next turn.
+        if (!isOver) logger.warn({ chore: name, err: error }, 'a chore failed');
+      }
+    }
+  }
+
+  return {
+    /** Called every `HOUSEKEEPING_INTERVAL_MS` in every process. Whether this one keeps house. */
+    async turn(): Promise<boolean> {
+      if (isOver || !(await prolong())) return false;
+      // A long chore of the turn before goes on; its lease is prolonged meanwhile.
+      if (isBusy) return true;
+      isBusy = true;
+      try {
+        await doDueChores();
+      } finally {
+        isBusy = false;
+      }
+      return true;
+    },
+
+    /** Lets another process go on at once. */
+    async close(): Promise<void> {
+      isOver = true;
+      if (!isHeld) return;
+      // Where the database is away, the lease expires.
+      await releaseLease(database, { name: LEASE, holder }).catch(() => {});
+    },
+  };
+}

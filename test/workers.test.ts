@@ -1,0 +1,181 @@
+import { once } from 'node:events';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
+import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { migrate } from '../src/database/migrate.ts';
+import { engines, freshDatabase } from './support/databases.ts';
+import { LOGIN, ME, REGISTER } from './support/documents.ts';
+import { MAIN, startServerProcess } from './support/server-process.ts';
+import { PASSWORD } from './support/start-app.ts';
+
+/** Starting processes is slow where cores are few; nothing here is about how slow. */
+const PATIENCE_MS = 120_000;
+const input = { email: 'ada@example.com', password: PASSWORD };
+
+const cleanups: (() => unknown)[] = [];
+afterEach(async () => {
+  for (const clean of cleanups.splice(0).reverse()) await clean();
+});
+
+function temporaryFolder(): string {
+  const folder = mkdtempSync(join(tmpdir(), 'latchkey-workers-'));
+  cleanups.push(() => rmSync(folder, { recursive: true, force: true }));
+  return folder;
+}
+
+async function start(cwd: string, env: Readonly<Record<string, string>>) {
+  const server = await startServerProcess(MAIN, { cwd, env: { NODE_ENV: 'test', ...env } });
+  cleanups.push(() => server.stop());
+  return server;
+}
+
+interface Reply {
+  readonly data: { readonly login?: { readonly accessToken: string } } | null;
+  readonly errors?: readonly { readonly extensions: { readonly code: string } }[];
+}
+
+/** How many operations a test has sent. */
+let asked = 0;
+beforeEach(() => {
+  asked = 0;
+});
+
+/**
+ * One operation on a connection of its own, which may go to any worker. A connection that is handed to a worker in
+ * the moment of its death stays without an answer.
+ */
+async function ask(url: string, query: string, variables = {}, token = ''): Promise<Reply> {
+  asked += 1;
+  const response = await fetch(url, {
+    method: 'POST',
+    headers: {
+      'content-type': 'application/json',
+      connection: 'close',
+      ...(token && { authorization: `Bearer ${token}` }),
+    },
+    body: JSON.stringify({ query, variables }),
+    signal: AbortSignal.timeout(5_000),
+  });
+  return (await response.json()) as Reply;
+}
+
+async function until<Result>(look: () => Promise<Result | undefined> | Result | undefined): Promise<Result> {
+  for (;;) {
+    const found = await look();
+    if (found !== undefined) return found;
+    await pause(50);
+  }
+}
+
+describe.each(engines)('several workers on %s', (engine) => {
+  it(
+    'serve one port, are replaced when they die, and drain together (CR-3)',
+    async () => {
+      const database = await freshDatabase(engine);
+      cleanups.push(() => database.drop());
+      const server = await start(temporaryFolder(), {
+        DATABASE_URL: database.url,
+        LATCHKEY_WORKERS: '2',
+        LATCHKEY_THROTTLES: 'off',
+        LATCHKEY_METRICS: 'on',
+        LATCHKEY_METRICS_PORT: '0',
+      });
+      const { url, lines } = server;
+      /** The workers that answered something since a line of the log. */
+      const workersSince = (line: number) => {
+        const requests = lines.slice(line).filter((text) => text.includes('"msg":"request"'));
+        return new Set(requests.map((text) => (JSON.parse(text) as { pid: number }).pid));
+      };
+      const bothAnswer = (since: number) =>
+        until(async () => {
+          await ask(url, '{ __typename }').catch(() => {});
+          const pids = workersSince(since);
+          return pids.size >= 2 ? pids : undefined;
+        });
+
+      await ask(url, REGISTER, { input });
+      const { data } = await ask(url, LOGIN, { input });
+      const token = data?.login?.accessToken;
+      const first = await bothAnswer(0);
+      expect(first.has(server.pid)).toBe(false);
+      for (let count = 0; count < 4; count += 1)
+        expect(await ask(url, ME, {}, token)).toMatchObject({ data: { me: { email: input.email } } });
+
+      // What the workers counted, added up; a request is counted just after its answer.
+      const metricsUrl = /http:[^"]+\/metrics/.exec(lines.join('\n'))?.[0] ?? '';
+      const counted = `latchkey_requests_total{route="/graphql",code="OK"} ${asked}\n`;
+      const metrics = await until(async () => {
+        const text = await (await fetch(metricsUrl)).text();
+        return text.includes(counted) ? text : undefined;
+      });
+      expect(metrics).toContain('latchkey_hashing_tasks{state="waiting"} 0\n');
+
+      // Both at once: the port stays the same, and what was acknowledged is there.
+      const killedAt = lines.length;
+      for (const pid of first) process.kill(pid, 'SIGKILL');
+      const second = await bothAnswer(killedAt);
+      expect([...second].filter((pid) => first.has(pid))).toEqual([]);
+      expect(lines.filter((line) => line.includes('A worker ended with SIGKILL'))).toHaveLength(2);
+      expect(await ask(url, ME, {}, token)).toMatchObject({ data: { me: { email: input.email } } });
+
+      const logins = Array.from({ length: 8 }, () => ask(url, LOGIN, { input }));
+      await Promise.race(logins);
+      process.kill(-server.pid, 'SIGTERM');
+      const stopped = server.stop();
+      expect((await Promise.all(logins)).map(({ errors }) => errors)).toEqual(logins.map(() => undefined));
+      expect(await stopped).toBe(0);
+    },
+    PATIENCE_MS,
+  );
+
+  it(
+    'and two servers that start together on an old database migrate it once (CR-4)',
+    async () => {
+      const { database, url, drop } = await freshDatabase(engine);
+      cleanups.push(drop);
+      await migrate(database);
+      await database.run('DROP TABLE leases');
+      await database.run(`DELETE FROM schema_migrations WHERE name = '0002_leases'`);
+
+      const folder = temporaryFolder();
+      const servers = await Promise.all([
+        start(folder, { DATABASE_URL: url }),
+        start(folder, { DATABASE_URL: url }),
+      ]);
+      const migrated = servers.flatMap(({ lines }) =>
+        lines.filter((line) => line.includes('Migrated the database')),
+      );
+      expect(migrated).toHaveLength(1);
+      expect(migrated[0]).toContain('0002_leases');
+      for (const server of servers)
+        expect(await ask(server.url, '{ __typename }')).toEqual({ data: { __typename: 'Query' } });
+    },
+    PATIENCE_MS,
+  );
+});
+
+describe('workers that cannot start', () => {
+  it(
+    'end the start with one message and exit code 1',
+    async () => {
+      const occupant = createServer().listen(0, '127.0.0.1');
+      await once(occupant, 'listening');
+      cleanups.push(() => occupant.close());
+      const { port } = occupant.address() as { port: number };
+
+      const failure = start(temporaryFolder(), { PORT: String(port), LATCHKEY_WORKERS: '3' });
+      const { message } = await failure.then(
+        () => new Error('It started.'),
+        (error: Error) => error,
+      );
+      expect(message).toMatch(/^It ended with 1: /);
+      // The worker's own, with the reason, and the primary's: the other workers were not even started.
+      expect(message.match(/"level":60/g)).toHaveLength(2);
+      expect(message.match(/"message":"bind EADDRINUSE/g)).toHaveLength(1);
+    },
+    PATIENCE_MS,
+  );
+});
