@@ -120,11 +120,11 @@ export function createErrorFormat({ funnel, introspection }: { funnel: Funnel; i
     plugin: { requestDidStart: async () => listener },
     formatError(formatted, error) {
       const { message, extensions } = answer(error);
-      const { locations, ...rest } = formatted;
+      const { locations } = formatted;
       return {
-        ...rest,
-        ...(locations && { locations: locations.slice(0, MOST_LOCATIONS) }),
+        ...formatted,
         message,
+        ...(locations && { locations: locations.slice(0, MOST_LOCATIONS) }),
         extensions: { ...extensions },
       };
     },
