@@ -3,6 +3,7 @@ import autocannon from 'autocannon';
 const CONNECTIONS = 32;
 
 export interface Load {
+  readonly requests: number;
   readonly requestsPerSecond: number;
   readonly p99Ms: number;
   /** How many answers had each code; refusals are only counted where they are expected. */
@@ -76,5 +77,10 @@ async function run(options: LoadOptions, setup: (client: autocannon.Client) => v
       `refused: ${refusals.join(' ')}; ${result.errors} errors, ${result.non2xx} other statuses`,
     );
   }
-  return { requestsPerSecond: result.requests.average, p99Ms: result.latency.p99, codes };
+  return {
+    requests: result.requests.total,
+    requestsPerSecond: result.requests.average,
+    p99Ms: result.latency.p99,
+    codes,
+  };
 }

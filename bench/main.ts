@@ -1,8 +1,13 @@
 /** `npm run bench`: the ratios; `npm run bench -- storm` and so on: one suite by name. */
 import { ratios } from './ratios.ts';
+import { scale } from './scale.ts';
 import { storm } from './storm.ts';
 
-const suites: Record<string, () => Promise<void>> = { ratios, storm };
+const suites: Record<string, () => Promise<void>> = {
+  ratios,
+  scale: () => scale(process.argv.slice(3)),
+  storm,
+};
 
 const name = process.argv[2] ?? 'ratios';
 const suite = suites[name];

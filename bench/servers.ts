@@ -84,13 +84,22 @@ async function startServer(
       const status = await readFile(`/proc/${child.pid}/status`, 'utf8');
       return Number(/VmRSS:\s+(\d+) kB/.exec(status)?.[1]) * 1_024;
     },
-    cpuSeconds: async () => {
-      const stat = await readFile(`/proc/${child.pid}/stat`, 'utf8');
-      const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-      return (Number(fields[11]) + Number(fields[12])) / 100;
-    },
+    cpuSeconds: () => cpuSecondsOf(child.pid),
     stop: () => stopChild(child),
   };
+}
+
+/** CPU time of a process so far, user and system; `family` adds its children, those that ended among them. */
+export async function cpuSecondsOf(pid: number | undefined, { family = false } = {}): Promise<number> {
+  const children = family ? await readFile(`/proc/${pid}/task/${pid}/children`, 'utf8') : '';
+  const ofChildren = await Promise.all(
+    // One that ends meanwhile is counted below.
+    [...children.matchAll(/\d+/g)].map(([child]) => cpuSecondsOf(Number(child)).catch(() => 0)),
+  );
+  const stat = await readFile(`/proc/${pid}/stat`, 'utf8');
+  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+  const ticks = fields.slice(11, family ? 15 : 13).map(Number);
+  return [...ofChildren, ...ticks.map((count) => count / 100)].reduce((total, seconds) => total + seconds, 0);
 }
 
 function addressOf(child: ChildProcess): Promise<string> {
