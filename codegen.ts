@@ -26,7 +26,7 @@ const config: CodegenConfig = {
         mappers: {
           User: '../modules/users/service.ts#UserView as UserMapper',
           Session: '../modules/sessions/service.ts#SessionView as SessionMapper',
-          AuthPayload: '../modules/sessions/service.ts#Grant as GrantMapper',
+          AuthPayload: '../context.ts#Delivered as AuthPayloadMapper',
         },
       },
     },

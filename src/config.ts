@@ -191,6 +191,13 @@ export const SETTINGS = {
     description: 'Origins whose pages may call this server from a browser, comma-separated',
     value: origins(),
   },
+  cookies: {
+    name: 'LATCHKEY_COOKIES',
+    default: 'off',
+    description:
+      '`on` lets pages of this origin and of `LATCHKEY_CORS_ORIGINS` keep their refresh token in a cookie',
+    value: flag(),
+  },
   trustProxy: {
     name: 'LATCHKEY_TRUST_PROXY',
     default: '',

@@ -1,5 +1,6 @@
 import type { Client } from './client.ts';
 import { AuthError } from './errors.ts';
+import type { Grant, KeptRefreshToken } from './modules/sessions/service.ts';
 import type { AccessToken } from './modules/tokens/access-token.ts';
 import type { Tokens } from './modules/tokens/service.ts';
 import type { Viewer } from './modules/users/service.ts';
@@ -9,8 +10,40 @@ export interface Context {
   /** What the bearer header proves, or the reason why it proves nothing. */
   readonly bearer: AccessToken | AuthError;
   readonly client: Client;
+  /**
+   * What the browser keeps for the page. Here, because a resolver knows what the input asks for and what came of it;
+   * put here by the HTTP side, because only that knows cookies and origins. Every field that answers with tokens goes
+   * through it, so that one more way to log in adds nothing to the context.
+   */
+  readonly cookies: TokenCookies;
   /** Who asks; set by the guard in front of every field that is not public. */
   viewer?: Viewer;
+}
+
+/** How the client wants its refresh token and its device token. */
+export type TokenDelivery = 'BODY' | 'COOKIE';
+
+/** A grant as the body of the answer has it: what went into a cookie is null. */
+export type Delivered = Omit<Grant, 'refreshToken'> & { readonly refreshToken: string | null };
+
+/** The tokens in the cookies of a request, and those that its answer puts there. */
+export interface TokenCookies extends KeptRefreshToken {
+  /**
+   * Hands out the tokens of `work` as was asked for; for cookies, it is given the device token that is in one.
+   *
+   * @throws AuthError before `work` begins: `BAD_USER_INPUT` where there are no cookies, `FORBIDDEN` for a page that
+   * may not use them.
+   */
+  deliver(
+    how: TokenDelivery | undefined,
+    work: (deviceToken: string | undefined) => Promise<Grant>,
+  ): Promise<Delivered>;
+  /**
+   * Exchanges the refresh token in the cookie for the next one, which goes back there.
+   *
+   * @throws AuthError `BAD_USER_INPUT` and `FORBIDDEN` as above; `INVALID_REFRESH_TOKEN` when there is none.
+   */
+  renew(work: (refreshToken: string) => Promise<Grant>): Promise<Delivered>;
 }
 
 /** RFC 6750 §2.1, RFC 9110 §11.1: the scheme's case does not matter. */
@@ -23,7 +56,7 @@ const BEARER = /^Bearer +(\S+)$/i;
 export function createContext(
   tokens: Pick<Tokens, 'verifyAccessToken'>,
   { authorization, client }: { authorization: string | undefined; client: Client },
-): Context {
+): Omit<Context, 'cookies'> {
   return { bearer: readBearer(tokens, authorization), client };
 }
 

@@ -1,7 +1,7 @@
 import type { GraphQLResolveInfo, GraphQLScalarType, GraphQLScalarTypeConfig } from 'graphql';
 import type { UserView as UserMapper } from '../modules/users/service.ts';
-import type { SessionView as SessionMapper, Grant as GrantMapper } from '../modules/sessions/service.ts';
-import type { Context } from '../context.ts';
+import type { SessionView as SessionMapper } from '../modules/sessions/service.ts';
+import type { Delivered as AuthPayloadMapper, Context } from '../context.ts';
 export type Maybe<T> = T | null;
 export type InputMaybe<T> = Maybe<T>;
 export type Omit<T, K extends keyof T> = Pick<T, Exclude<keyof T, K>>;
@@ -33,7 +33,7 @@ export type AuthPayload = {
   readonly accessToken: Scalars['JWT']['output'];
   /**
    * Proves that this device knows the password; keep it, also after logout, and send it with the next `login`. It
-   * opens nothing by itself. Null in the answer to `refreshToken`.
+   * opens nothing by itself. Null in the answer to `refreshToken`, and when delivered as a cookie.
    */
   readonly deviceToken?: Maybe<Scalars['String']['output']>;
   /** When the access token expires. */
@@ -42,8 +42,11 @@ export type AuthPayload = {
   readonly expiresIn: Scalars['PositiveInt']['output'];
   /** When the refresh token expires if it is not used; never later than the session's end. */
   readonly refreshExpiresAt: Scalars['DateTime']['output'];
-  /** Buys the next pair, once. Keep it where only this client can read it; it replaces the one before. */
-  readonly refreshToken: Scalars['String']['output'];
+  /**
+   * Buys the next pair, once. Keep it where only this client can read it; it replaces the one before. Null when
+   * delivered as a cookie.
+   */
+  readonly refreshToken?: Maybe<Scalars['String']['output']>;
   /** What the access token allows beyond its owner's own account; empty for a first-party client. */
   readonly scope: ReadonlyArray<Scalars['String']['output']>;
   /** The session that the tokens belong to. */
@@ -58,6 +61,8 @@ export type AuthPayload = {
 export type ChangePasswordInput = {
   /** The password until now. */
   readonly currentPassword: Scalars['String']['input'];
+  /** How the tokens come back. */
+  readonly delivery?: TokenDelivery;
   /** At least 15 characters unless configured otherwise, at most 128. */
   readonly newPassword: Scalars['String']['input'];
 };
@@ -86,7 +91,10 @@ export type ErrorCode =
   | 'BAD_USER_INPUT'
   /** An account with this email address exists. */
   | 'EMAIL_TAKEN'
-  /** The viewer is known and may not do this. */
+  /**
+   * The viewer is known and may not do this; or cookies were asked for by a page whose `Origin` is not allowed to use
+   * them (`extensions.reason` is `FOREIGN_ORIGIN`).
+   */
   | 'FORBIDDEN'
   /** The document does not parse. */
   | 'GRAPHQL_PARSE_FAILED'
@@ -130,6 +138,8 @@ export type ErrorCode =
 
 /** What `login` takes. */
 export type LoginInput = {
+  /** How the tokens come back. With `COOKIE`, a `deviceToken` that is not given is taken from its cookie. */
+  readonly delivery?: TokenDelivery;
   /** What to call this device in the list of sessions, at most 100 characters. */
   readonly deviceName?: InputMaybe<Scalars['String']['input']>;
   /**
@@ -173,7 +183,7 @@ export type Mutation = {
   /**
    * Sets a new password. Ends every session of the account, this one too, and opens a new one (ASVS 7.2.4).
    * Errors: `UNAUTHENTICATED`, `INVALID_CREDENTIALS`, `WEAK_PASSWORD`, `TOO_MANY_REQUESTS`, `OVERLOADED`,
-   * `UNAVAILABLE`.
+   * `UNAVAILABLE`, `BAD_USER_INPUT`, `FORBIDDEN` (cookies, and the page is of a foreign origin).
    */
   readonly changePassword: AuthPayload;
   /**
@@ -184,15 +194,18 @@ export type Mutation = {
   /**
    * Opens a session with an email address and a password. Works whatever the Authorization header holds.
    * Errors: `INVALID_CREDENTIALS` (one answer for every cause), `TOO_MANY_REQUESTS`, `OVERLOADED`, `UNAVAILABLE`,
-   * `BAD_USER_INPUT`.
+   * `BAD_USER_INPUT`, `FORBIDDEN` (cookies, and the page is of a foreign origin).
    */
   readonly login: AuthPayload;
   /**
    * Ends sessions: their refresh tokens at once, their access tokens within a second. Needs a live access token,
    * or a `refreshToken` alone, which ends its own session and answers 0 when there is none. With both, they must
-   * belong to one session. Not a `@credential` field: what it checks buys nothing, costs no hash and cannot be guessed,
-   * and a client may end one session and open the next in one document.
-   * Errors: `UNAUTHENTICATED`, `BAD_USER_INPUT` (they belong to two sessions).
+   * belong to one session. Where neither is given, the refresh token in the browser's cookie counts, under the
+   * conditions of `refreshToken`; the cookie goes with the session, unless the scope is `OTHERS`.
+   * Not a `@credential` field: what it checks buys nothing, costs no hash and cannot be guessed, and a client may end
+   * one session and open the next in one document.
+   * Errors: `UNAUTHENTICATED`, `BAD_USER_INPUT` (they belong to two sessions), `FORBIDDEN` (the cookie counts, and the
+   * page is of a foreign origin).
    */
   readonly logout: LogoutPayload;
   /**
@@ -200,14 +213,16 @@ export type Mutation = {
    * token works once; sent again within the retry window (30 seconds by default) it answers with the session's
    * current token, so a lost response or a second tab signs nobody out. A token older than that ends its session.
    * Works whatever the Authorization header holds.
+   * Without an input it is the browser's cookie that is exchanged, and the next token goes back into it; that needs
+   * `LATCHKEY_COOKIES=on` and an allowed `Origin`.
    * Errors: `INVALID_REFRESH_TOKEN`, `UNAVAILABLE` (send the same token again), `TOO_MANY_REQUESTS` (failures only are
-   * counted), `BAD_USER_INPUT`.
+   * counted), `BAD_USER_INPUT`, `FORBIDDEN` (cookies, and the page is of a foreign origin).
    */
   readonly refreshToken: AuthPayload;
   /**
    * Creates an account and opens its first session. Works whatever the Authorization header holds.
    * Errors: `EMAIL_TAKEN`, `WEAK_PASSWORD`, `REGISTRATION_CLOSED`, `TOO_MANY_REQUESTS`, `OVERLOADED`, `UNAVAILABLE`,
-   * `BAD_USER_INPUT`.
+   * `BAD_USER_INPUT`, `FORBIDDEN` (cookies, and the page is of a foreign origin).
    */
   readonly register: RegisterPayload;
   /** Ends one of the viewer's sessions. Errors: `UNAUTHENTICATED`, `NOT_FOUND`. */
@@ -277,12 +292,16 @@ export type Query = {
 
 /** What `refreshToken` takes. */
 export type RefreshTokenInput = {
+  /** How the next tokens come back. */
+  readonly delivery?: TokenDelivery;
   /** The newest refresh token received, `lkr_…`. */
   readonly refreshToken: Scalars['String']['input'];
 };
 
 /** What `register` takes. */
 export type RegisterInput = {
+  /** How the tokens come back. */
+  readonly delivery?: TokenDelivery;
   /** The address to log in with. One account each, whatever the case of its letters. */
   readonly email: Scalars['EmailAddress']['input'];
   /** What to call the account's owner, at most 100 characters. */
@@ -332,6 +351,17 @@ export type Session = {
   /** The User-Agent header of its last refresh or its login, at most 256 characters. */
   readonly userAgent?: Maybe<Scalars['String']['output']>;
 };
+
+/** How a refresh token and a device token come back. The access token is always in the answer: a page keeps it in memory. */
+export type TokenDelivery =
+  /** In the answer, for clients that can keep a secret. */
+  | 'BODY'
+  /**
+   * In cookies that no script of the page can read, each of the two in its own (`__Host-`, Secure, HttpOnly,
+   * SameSite=Strict), and not in the answer. Needs `LATCHKEY_COOKIES=on`, else it is `BAD_USER_INPUT`, and an `Origin`
+   * that is the server's own or in `LATCHKEY_CORS_ORIGINS`, else it is `FORBIDDEN`.
+   */
+  | 'COOKIE';
 
 /** How an access token is sent (RFC 6750). */
 export type TokenType =
@@ -434,7 +464,7 @@ export type DirectiveResolverFn<TResult = Record<PropertyKey, never>, TParent = 
 
 /** Mapping between all available schema types and the resolvers types */
 export type ResolversTypes = {
-  AuthPayload: ResolverTypeWrapper<GrantMapper>;
+  AuthPayload: ResolverTypeWrapper<AuthPayloadMapper>;
   Boolean: ResolverTypeWrapper<Scalars['Boolean']['output']>;
   ChangePasswordInput: ChangePasswordInput;
   DateTime: ResolverTypeWrapper<Scalars['DateTime']['output']>;
@@ -458,6 +488,7 @@ export type ResolversTypes = {
   RevokeSessionInput: RevokeSessionInput;
   Session: ResolverTypeWrapper<SessionMapper>;
   String: ResolverTypeWrapper<Scalars['String']['output']>;
+  TokenDelivery: TokenDelivery;
   TokenType: TokenType;
   UpdateMeInput: UpdateMeInput;
   User: ResolverTypeWrapper<UserMapper>;
@@ -465,7 +496,7 @@ export type ResolversTypes = {
 
 /** Mapping between all available schema types and the resolvers parents */
 export type ResolversParentTypes = {
-  AuthPayload: GrantMapper;
+  AuthPayload: AuthPayloadMapper;
   Boolean: Scalars['Boolean']['output'];
   ChangePasswordInput: ChangePasswordInput;
   DateTime: Scalars['DateTime']['output'];
@@ -505,7 +536,7 @@ export type AuthPayloadResolvers<ContextType = Context, ParentType extends Resol
   expiresAt?: Resolver<ResolversTypes['DateTime'], ParentType, ContextType>;
   expiresIn?: Resolver<ResolversTypes['PositiveInt'], ParentType, ContextType>;
   refreshExpiresAt?: Resolver<ResolversTypes['DateTime'], ParentType, ContextType>;
-  refreshToken?: Resolver<ResolversTypes['String'], ParentType, ContextType>;
+  refreshToken?: Resolver<Maybe<ResolversTypes['String']>, ParentType, ContextType>;
   scope?: Resolver<ReadonlyArray<ResolversTypes['String']>, ParentType, ContextType>;
   session?: Resolver<ResolversTypes['Session'], ParentType, ContextType>;
   tokenType?: Resolver<ResolversTypes['TokenType'], ParentType, ContextType>;

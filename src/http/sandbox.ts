@@ -56,7 +56,7 @@ mutation RefreshToken($refresh: RefreshTokenInput!) {
  * Apollo's Sandbox with the first story typed in (WEB-4). The account is another one for each process, so that
  * its registration succeeds at the first click; its password opens nothing else.
  */
-export function sandboxPlugin(): ApolloServerPlugin {
+export function sandboxPlugin({ cookies }: { cookies: boolean }): ApolloServerPlugin {
   const email = `ada+${randomBytes(4).toString('hex')}@example.com`;
   const password = randomBytes(18).toString('base64url');
   return ApolloServerPluginLandingPageLocalDefault({
@@ -68,7 +68,7 @@ export function sandboxPlugin(): ApolloServerPlugin {
       refresh: { refreshToken: 'PASTE_REFRESH_TOKEN' },
     },
     headers: { Authorization: 'Bearer PASTE_ACCESS_TOKEN' },
-    includeCookies: false,
+    includeCookies: cookies,
   });
 }
 

@@ -26,6 +26,7 @@ import { installHealth, type Readiness } from './health.ts';
 import { installJwks, type KeySet } from './jwks.ts';
 import { installRefusals, refuseUnparsable, refuseUnroutable } from './refusals.ts';
 import { sandboxPlugin, sandboxPolicy } from './sandbox.ts';
+import { createTokenCookies, noCookies } from './token-cookies.ts';
 import { installTokenEndpoint, type TokenEndpointOptions } from './token-endpoint.ts';
 
 const BODY_LIMIT_BYTES = 64 * 1024;
@@ -45,14 +46,17 @@ const STUDIO = 'https://studio.apollographql.com';
 export interface ServerOptions {
   readonly config: Pick<
     Config,
-    'mode' | 'issuer' | 'corsOrigins' | 'trustProxy' | 'introspection' | 'tokenEndpoint'
+    'mode' | 'issuer' | 'corsOrigins' | 'cookies' | 'trustProxy' | 'introspection' | 'tokenEndpoint'
   >;
   readonly logger: Logger;
   readonly clock: Clock;
   /** Executable and guarded. */
   readonly schema: GraphQLSchema;
-  /** Must not throw (AT-8). */
-  readonly createContext: (request: { authorization: string | undefined; client: Client }) => Context;
+  /** Must not throw (AT-8). The cookies are added here. */
+  readonly createContext: (request: {
+    authorization: string | undefined;
+    client: Client;
+  }) => Omit<Context, 'cookies'>;
   readonly login: TokenEndpointOptions['login'];
   readonly sessions: TokenEndpointOptions['sessions'];
   readonly tokens: KeySet;
@@ -79,29 +83,45 @@ export async function createServer(options: ServerOptions): Promise<FastifyInsta
   installRefusals(app, funnel);
   installDraining(app, apollo);
 
-  const origins = [...config.corsOrigins, ...(config.mode === 'development' ? [STUDIO] : [])];
-  if (origins.length > 0) {
-    // Exact matches only, and no credentials: nothing here is read from a cookie (WEB-3).
-    await app.register(fastifyCors, {
-      origin: origins,
-      methods: 'GET,POST',
-      strictPreflight: false,
-      maxAge: 600,
-    });
-  }
+  const ownOrigins = new Set([new URL(config.issuer).origin, ...config.corsOrigins]);
+  await installCors(app, config, ownOrigins);
   app.route({
     // All of them, so that the refusal of a wrong one is GraphQL's 405.
     method: app.supportedMethods,
     url: '/graphql',
-    handler: graphqlHandler(apollo, options.createContext),
+    handler: graphqlHandler(apollo, {
+      createContext: options.createContext,
+      cookiesOf: config.cookies
+        ? createTokenCookies({ clock: options.clock, origins: ownOrigins })
+        : () => noCookies,
+    }),
   });
   installJwks(app, options.tokens);
   installHealth(app, options.clock, options.readiness);
   if (config.tokenEndpoint) {
-    const allowedOrigins = new Set([new URL(config.issuer).origin, ...config.corsOrigins]);
-    installTokenEndpoint(app, { login: options.login, sessions: options.sessions, funnel, allowedOrigins });
+    const { login, sessions } = options;
+    installTokenEndpoint(app, { login, sessions, funnel, allowedOrigins: ownOrigins });
   }
   return app;
+}
+
+/** Exact origins only; credentials, which are cookies, only where those are read (WEB-3). */
+async function installCors(
+  app: FastifyInstance,
+  { mode, corsOrigins, cookies }: ServerOptions['config'],
+  ownOrigins: ReadonlySet<string>,
+): Promise<void> {
+  const origin = [...corsOrigins, ...(mode === 'development' ? [STUDIO] : [])];
+  if (origin.length === 0) return;
+  const common = { origin, methods: 'GET,POST', strictPreflight: false, maxAge: 600 };
+  const withCredentials = { ...common, credentials: true };
+  await app.register(fastifyCors, {
+    delegator({ headers, routeOptions }, done) {
+      const mayUseCookies =
+        cookies && routeOptions.url === '/graphql' && ownOrigins.has(headers.origin ?? '');
+      done(null, mayUseCookies ? withCredentials : common);
+    },
+  });
 }
 
 function createApollo({ config, logger, schema }: ServerOptions, funnel: Funnel): ApolloServer<Context> {
@@ -125,7 +145,7 @@ function createApollo({ config, logger, schema }: ServerOptions, funnel: Funnel)
       plugin,
       outcomePlugin(),
       listItemsPlugin(),
-      config.mode === 'development' ? sandboxPlugin() : ApolloServerPluginLandingPageDisabled(),
+      config.mode === 'development' ? sandboxPlugin(config) : ApolloServerPluginLandingPageDisabled(),
       // What is not used costs a tenth of the throughput, and reports would leave the house.
       ApolloServerPluginCacheControlDisabled(),
       ApolloServerPluginInlineTraceDisabled(),
@@ -159,7 +179,13 @@ function createFastify({ trustProxy }: ServerOptions['config']): FastifyInstance
   return app;
 }
 
-function graphqlHandler(apollo: ApolloServer<Context>, createContext: ServerOptions['createContext']) {
+function graphqlHandler(
+  apollo: ApolloServer<Context>,
+  {
+    createContext,
+    cookiesOf,
+  }: Pick<ServerOptions, 'createContext'> & { cookiesOf: ReturnType<typeof createTokenCookies> },
+) {
   return async (request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> => {
     const traced: TracedRequest = {
       method: request.method,
@@ -169,8 +195,10 @@ function graphqlHandler(apollo: ApolloServer<Context>, createContext: ServerOpti
     };
     const { status, headers, body } = await apollo.executeHTTPGraphQLRequest({
       httpGraphQLRequest: traced,
-      context: async () =>
-        createContext({ authorization: authorizationOf(request), client: clientOf(request) }),
+      context: async () => ({
+        ...createContext({ authorization: authorizationOf(request), client: clientOf(request) }),
+        cookies: cookiesOf(request, reply),
+      }),
     });
     if (body.kind !== 'complete') throw new Error('No schema of ours answers in parts.');
 

@@ -62,6 +62,7 @@ export async function startHttpServer({
       mode: 'development',
       issuer: 'http://localhost:4000',
       corsOrigins: ['https://app.example.com'],
+      cookies: false,
       trustProxy: [],
       introspection: config.mode !== 'production',
       tokenEndpoint: true,

@@ -45,6 +45,7 @@ export const TEST_CONFIG: Config = {
   networkRegistrations: 10,
   refreshFailures: 150,
   corsOrigins: [],
+  cookies: false,
   trustProxy: ['127.0.0.1'],
   introspection: true,
   workers: 1,

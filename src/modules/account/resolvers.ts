@@ -5,12 +5,14 @@ import type { Account } from './service.ts';
 export function accountResolvers(account: Account): Resolvers {
   return {
     Mutation: {
-      register: async (_root, { input }, { client }) => ({
-        auth: await account.register(input, client),
+      register: async (_root, { input }, { client, cookies }) => ({
+        auth: await cookies.deliver(input.delivery, () => account.register(input, client)),
         verificationRequired: false,
       }),
       changePassword: (_root, { input }, context) =>
-        account.changePassword(requireViewer(context), input, context.client),
+        context.cookies.deliver(input.delivery, () =>
+          account.changePassword(requireViewer(context), input, context.client),
+        ),
       updateMe: (_root, { input }, context) => account.update(requireViewer(context), input, context.client),
       deleteMe: (_root, { input }, context) => account.delete(requireViewer(context), input, context.client),
     },

@@ -4,7 +4,10 @@ import type { Login } from './service.ts';
 export function loginResolvers(login: Login): Resolvers {
   return {
     Mutation: {
-      login: (_root, { input }, { client }) => login.withPassword(input, client),
+      login: (_root, { input }, { client, cookies }) =>
+        cookies.deliver(input.delivery, (deviceToken) =>
+          login.withPassword({ deviceToken, ...input }, client),
+        ),
     },
   };
 }

@@ -1,5 +1,4 @@
 import { requireViewer } from '../../context.ts';
-import { AuthError } from '../../errors.ts';
 import type { Resolvers } from '../../graphql/generated.ts';
 import type { Sessions } from './service.ts';
 
@@ -10,12 +9,12 @@ export function sessionsResolvers(sessions: Sessions): Resolvers {
       sessions: (_root, _args, context) => sessions.listFor(requireViewer(context)),
     },
     Mutation: {
-      refreshToken(_root, { input }, { client }) {
-        if (input == null) throw new AuthError('BAD_USER_INPUT', { field: 'input' });
-        return sessions.refresh(input.refreshToken, client);
-      },
-      logout: async (_root, { input }, { bearer, client }) => ({
-        revokedSessions: await sessions.logout(bearer, { scope: 'CURRENT', ...input }, client),
+      refreshToken: (_root, { input }, { client, cookies }) =>
+        input == null
+          ? cookies.renew((refreshToken) => sessions.refresh(refreshToken, client))
+          : cookies.deliver(input.delivery, () => sessions.refresh(input.refreshToken, client)),
+      logout: async (_root, { input }, { bearer, client, cookies }) => ({
+        revokedSessions: await sessions.logout(bearer, { scope: 'CURRENT', ...input, kept: cookies }, client),
       }),
       revokeSession: async (_root, { input }, context) => ({
         revokedSessions: await sessions.revoke(requireViewer(context), input.id, context.client),

@@ -66,7 +66,21 @@ export interface OpenedSession {
   readonly endedIds: readonly string[];
 }
 
+/** The refresh token that a browser keeps for the page, and sends along by itself. */
+export interface KeptRefreshToken {
+  /** @throws AuthError `FORBIDDEN` when there is one and the page that asks may not use it. */
+  read(): string | undefined;
+  /** Tells the browser to keep it no longer. */
+  drop(): void;
+}
+
 export type LogoutScope = 'CURRENT' | 'OTHERS' | 'ALL';
+
+export interface LogoutRequest {
+  readonly scope: LogoutScope;
+  readonly refreshToken?: string | null | undefined;
+  readonly kept?: KeptRefreshToken;
+}
 
 export type Sessions = ReturnType<typeof createSessions>;
 
@@ -296,38 +310,51 @@ export function createSessions(options: SessionsOptions) {
 
   /**
    * Ends sessions. With a live bearer, those of `scope`; with a refresh token alone its own session, whatever
-   * its generation, and none for an unknown one (RFC 7009 §2.2); with both, they must agree.
+   * its generation, and none for an unknown one (RFC 7009 §2.2); with both, they must agree. What the browser
+   * keeps counts where neither proves anything: it comes along with a live bearer, too, and need not agree.
    *
    * @returns how many it ended.
    */
   async function logout(
     bearer: AccessToken | AuthError,
-    { scope, refreshToken }: { scope: LogoutScope; refreshToken?: string | null | undefined },
+    { scope, refreshToken, kept }: LogoutRequest,
     client: Client,
   ): Promise<number> {
     const viewer = await authenticate(bearer).catch((refusal: unknown) => {
       if (refusal instanceof AuthError && refusal.code === 'UNAUTHENTICATED') return refusal;
       throw refusal;
     });
-    if (viewer instanceof AuthError && (refreshToken == null || scope !== 'CURRENT')) throw viewer;
+    const count = await (viewer instanceof AuthError
+      ? endUnproven(viewer, { scope, refreshToken: refreshToken ?? kept?.read() }, client)
+      : endProven(viewer, { scope, refreshToken }, client));
+    if (refreshToken == null && scope !== 'OTHERS') kept?.drop();
+    return count;
+  }
 
-    const token = refreshToken == null ? undefined : decode(refreshToken);
-    if (viewer instanceof AuthError) return token === undefined ? 0 : endByToken(token, client);
-    if (refreshToken != null && token?.sessionId !== viewer.sessionId) {
+  async function endUnproven(
+    refusal: AuthError,
+    { scope, refreshToken }: LogoutRequest,
+    client: Client,
+  ): Promise<number> {
+    if (refreshToken == null || scope !== 'CURRENT') throw refusal;
+    const token = decode(refreshToken);
+    const session = token && (await store.findSession(database, token.sessionId));
+    if (session === undefined || session.secretHash !== token?.secretHash) return 0;
+    const owner = { userId: session.userId, sessionId: session.id };
+    return endOne(owner, session.id, { client, reason: 'logout' });
+  }
+
+  async function endProven(
+    viewer: Viewer,
+    { scope, refreshToken }: LogoutRequest,
+    client: Client,
+  ): Promise<number> {
+    if (refreshToken != null && decode(refreshToken)?.sessionId !== viewer.sessionId) {
       throw new AuthError('BAD_USER_INPUT', { field: 'input.refreshToken' });
     }
     return scope === 'CURRENT'
       ? endOne(viewer, viewer.sessionId, { client, reason: 'logout' })
       : endMany(viewer, scope, client);
-  }
-
-  async function endByToken(token: SpendableToken, client: Client): Promise<number> {
-    const session = await store.findSession(database, token.sessionId);
-    if (session === undefined || session.secretHash !== token.secretHash) return 0;
-    return endOne({ userId: session.userId, sessionId: session.id }, session.id, {
-      client,
-      reason: 'logout',
-    });
   }
 
   async function endOne(
@@ -441,7 +468,7 @@ export function createSessions(options: SessionsOptions) {
     },
 
     /** Whose session a grant is of. */
-    ownerOf: ({ session }: Grant): Promise<UserView> =>
+    ownerOf: ({ session }: Pick<Grant, 'session'>): Promise<UserView> =>
       users.view({ userId: session.userId, sessionId: session.id }),
 
     /** Deletes long-ended sessions, one bounded batch at a time; how many. */

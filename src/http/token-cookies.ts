@@ -1,0 +1,87 @@
+import { parseCookie, stringifySetCookie } from 'cookie';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { Clock } from '../clock.ts';
+import type { Delivered, TokenCookies } from '../context.ts';
+import { AuthError } from '../errors.ts';
+import type { Grant } from '../modules/sessions/service.ts';
+
+/*
+ * Two cookies that a browser keeps for a page, so that no script of it can carry a long-lived token away (WEB-1):
+ *
+ *   __Host-latchkey-refresh   the session's refresh token, until it expires
+ *   __Host-latchkey-device    the proof of a known device
+ *
+ * `__Host-` (RFC 6265bis §4.1.3.2) binds them to this host: no subdomain can plant its own. SameSite=Strict keeps them
+ * out of what other sites send, but a page on a sibling subdomain or another port is the same site. So whatever reads,
+ * sets or drops one also needs an `Origin` of the list: browsers say it on every POST, and no page can forge it. That
+ * the request is a POST with a preflight is Apollo's CSRF prevention's business (WEB-2).
+ */
+const REFRESH = '__Host-latchkey-refresh';
+const DEVICE = '__Host-latchkey-device';
+const ATTRIBUTES = { path: '/', secure: true, httpOnly: true, sameSite: 'strict' } as const;
+/** As long as the proof in it is believed. */
+const DEVICE_MAX_AGE_SECONDS = 180 * 24 * 60 * 60;
+
+/** The cookies of one request and its answer, for pages of `origins`. */
+export function createTokenCookies({ clock, origins }: { clock: Clock; origins: ReadonlySet<string> }) {
+  return ({ headers }: FastifyRequest, reply: FastifyReply): TokenCookies => {
+    const isAllowed = headers.origin !== undefined && origins.has(headers.origin);
+    const answered = new Map<string, string>();
+
+    function requireAllowed(): void {
+      if (!isAllowed) throw new AuthError('FORBIDDEN', { reason: 'FOREIGN_ORIGIN' });
+    }
+
+    function read(name: string): string | undefined {
+      return (headers.cookie && parseCookie(headers.cookie)[name]) || undefined;
+    }
+
+    function set(name: string, value: string, maxAge: number): void {
+      answered.set(name, stringifySetCookie({ name, value, maxAge, ...ATTRIBUTES }));
+      // Anew and whole: one document may log out and in again, and an answer has one cookie of a name (RFC 6265 §4.1.1).
+      reply.removeHeader('set-cookie').header('set-cookie', [...answered.values()]);
+    }
+
+    function hand({ refreshToken, deviceToken, ...grant }: Grant): Delivered {
+      set(REFRESH, refreshToken, Math.floor((grant.refreshExpiresAt - clock.now()) / 1_000));
+      if (deviceToken !== null) set(DEVICE, deviceToken, DEVICE_MAX_AGE_SECONDS);
+      return { ...grant, refreshToken: null, deviceToken: null };
+    }
+
+    return {
+      async deliver(how, work) {
+        if (how !== 'COOKIE') return work(undefined);
+        requireAllowed();
+        return hand(await work(read(DEVICE)));
+      },
+      // A refusal leaves the cookie where it is: another tab may have logged in meanwhile, and it is theirs.
+      async renew(work) {
+        requireAllowed();
+        const refreshToken = read(REFRESH);
+        if (refreshToken === undefined) throw new AuthError('INVALID_REFRESH_TOKEN', { cause: 'no cookie' });
+        return hand(await work(refreshToken));
+      },
+      read() {
+        const refreshToken = read(REFRESH);
+        if (refreshToken !== undefined) requireAllowed();
+        return refreshToken;
+      },
+      drop() {
+        if (isAllowed && read(REFRESH) !== undefined) set(REFRESH, '', 0);
+      },
+    };
+  };
+}
+
+/** Where cookies are off: nothing is kept, and whoever asks for one is told. */
+export const noCookies: TokenCookies = {
+  async deliver(how, work) {
+    if (how === 'COOKIE') throw new AuthError('BAD_USER_INPUT', { field: 'input.delivery' });
+    return work(undefined);
+  },
+  async renew() {
+    throw new AuthError('BAD_USER_INPUT', { field: 'input' });
+  },
+  read: () => undefined,
+  drop() {},
+};
