@@ -79,7 +79,8 @@ export async function startWorkers({
       const last = [...running];
       for (const worker of last) worker.stop();
       const ends = await Promise.all(last.map(({ ended }) => ended));
-      const bad = ends.find(({ how }) => how !== CLEAN && how !== STOP_SIGNAL);
+      // One that could not listen to signals yet had nothing to drain.
+      const bad = ends.find(({ how, didListen }) => didListen && how !== 0);
       if (bad !== undefined) throw new Error(`A worker ended with ${bad.how}`);
     },
   };
@@ -90,10 +91,6 @@ export function reportListening(url: string): void {
   cluster.worker?.send({ url });
 }
 
-const CLEAN = 0;
-/** What a worker ends with, too, that is told to stop before it could listen to signals. */
-const STOP_SIGNAL = 'SIGTERM';
-
 function startWorker(port: number) {
   const worker = cluster.fork({ PORT: port });
   let listeningSince = Number.POSITIVE_INFINITY;
@@ -101,6 +98,7 @@ function startWorker(port: number) {
   const ended = once(worker, 'exit').then(([code, signal]: (number | string)[]) => ({
     /** The exit code, or the signal that killed it. */
     how: signal ?? code,
+    didListen: Number.isFinite(listeningSince),
     wasSteady: performance.now() - listeningSince >= STEADY_AFTER_MS,
   }));
   /** Resolves to the URL, or to nothing when it ends before it listens. */
@@ -118,7 +116,7 @@ function startWorker(port: number) {
     listening,
     ended,
     /** It drains, and drops this signal when it has had one already. */
-    stop: () => worker.kill(STOP_SIGNAL),
+    stop: () => worker.kill('SIGTERM'),
   };
 }
 

@@ -121,9 +121,11 @@ describe.each(engines)('several workers on %s', (engine) => {
       expect(lines.filter((line) => line.includes('A worker ended with SIGKILL'))).toHaveLength(2);
       expect(await ask(url, ME, {}, token)).toMatchObject({ data: { me: { email: input.email } } });
 
-      const logins = Array.from({ length: 8 }, () => ask(url, LOGIN, { input }));
+      // Twice to each process, as Ctrl-C in a terminal under npm does.
+      const logins = Array.from({ length: 24 }, () => ask(url, LOGIN, { input }));
       await Promise.race(logins);
       process.kill(-server.pid, 'SIGTERM');
+      await until(() => lines.find((line) => line.includes('Stopping after SIGTERM')));
       const stopped = server.stop();
       expect((await Promise.all(logins)).map(({ errors }) => errors)).toEqual(logins.map(() => undefined));
       expect(await stopped).toBe(0);
