@@ -25,8 +25,6 @@ export interface HousekeepingOptions {
   readonly audit: Pick<Audit, 'chain' | 'prune'>;
 }
 
-export type Housekeeping = ReturnType<typeof createHousekeeping>;
-
 /**
  * What one process does for all that share the database, on whatever machines they are. The lease saves them from
  * doing it n times; it is not what makes it correct: each chore is safe in two processes at once, as when the
