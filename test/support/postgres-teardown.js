@@ -1,3 +1,3 @@
-export default async function stopPostgres() {
-  await globalThis.testPostgres?.stop();
+export default async function tearDownPostgres() {
+  await globalThis.testPostgres?.remove();
 }

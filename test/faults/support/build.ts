@@ -1,0 +1,50 @@
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { type Options, transformFile } from '@swc/core';
+
+const ROOT = fileURLToPath(new URL('../../..', import.meta.url));
+
+/** What tsconfig.json says, in the words of a compiler that does not check types and takes no time. */
+const OPTIONS: Options & { readonly jsc: { readonly rewriteRelativeImportExtensions: boolean } } = {
+  swcrc: false,
+  jsc: {
+    target: 'es2022',
+    parser: { syntax: 'typescript' },
+    transform: { verbatimModuleSyntax: true },
+    rewriteRelativeImportExtensions: true,
+  },
+  module: { type: 'es6' },
+};
+
+export interface Build {
+  /** What `node` runs. */
+  readonly main: string;
+  remove(): void;
+}
+
+/**
+ * The server as plain JavaScript, in a folder of its own that looks like the package: it starts in half the time that
+ * a loader needs, and nobody else's build can change it while processes come and go.
+ */
+export async function buildServer(): Promise<Build> {
+  const folder = mkdtempSync(join(tmpdir(), 'latchkey-build-'));
+  for (const name of ['node_modules', 'package.json', 'schema', 'src'])
+    symlinkSync(join(ROOT, name), join(folder, name));
+
+  const files = readdirSync(join(ROOT, 'src'), { recursive: true, encoding: 'utf8' });
+  const sources = files.filter((name) => name.endsWith('.ts'));
+  await Promise.all(
+    sources.map(async (name) => {
+      const { code } = await transformFile(join(ROOT, 'src', name), OPTIONS);
+      const target = join(folder, 'dist', name.replace(/\.ts$/, '.js'));
+      mkdirSync(dirname(target), { recursive: true });
+      writeFileSync(target, code);
+    }),
+  );
+  return {
+    main: join(folder, 'dist', 'main.js'),
+    remove: () => rmSync(folder, { recursive: true, force: true }),
+  };
+}
