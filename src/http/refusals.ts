@@ -36,25 +36,28 @@ export function clientFaultStatus({ code, statusCode }: FastifyError): number | 
   return isFastifys && statusCode !== undefined && statusCode < 500 ? statusCode : undefined;
 }
 
-/** Fastify's `clientErrorHandler`: there is no request yet, so the answer is written to the socket. */
-export function refuseUnparsable(error: NodeJS.ErrnoException, socket: Socket): void {
-  if (error.code === 'ECONNRESET' || !socket.writable) {
-    socket.destroy();
-    return;
-  }
-  const status = PARSER_STATUS[error.code ?? ''] ?? 400;
+/** The refusals of what never becomes a request: no hook runs, so they bring `headers`, which every answer has. */
+export function createEarlyRefusals(headers: Readonly<Record<string, string>>) {
   const body = refusalBody('BAD_REQUEST');
-  socket.end(
-    `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\nConnection: close\r\nCache-Control: no-store\r\n` +
-      `Content-Type: ${JSON_TYPE}\r\nContent-Length: ${body.length}\r\n\r\n${body}`,
-  );
-}
-
-/** Fastify's `frameworkErrors`, such as a URL that does not decode: its own text would quote it. No hook has run. */
-export function refuseUnroutable(response: ServerResponse): void {
-  response
-    .writeHead(400, { 'cache-control': 'no-store', 'content-type': JSON_TYPE })
-    .end(refusalBody('BAD_REQUEST'));
+  const allHeaders = { ...headers, 'content-type': JSON_TYPE, 'content-length': String(body.length) };
+  const lines = Object.entries(allHeaders).map(([name, value]) => `${name}: ${value}\r\n`);
+  return {
+    /** Fastify's `clientErrorHandler`: the answer is written to the socket. */
+    refuseUnparsable(error: NodeJS.ErrnoException, socket: Socket): void {
+      if (error.code === 'ECONNRESET' || !socket.writable) {
+        socket.destroy();
+        return;
+      }
+      const status = PARSER_STATUS[error.code ?? ''] ?? 400;
+      socket.end(
+        `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\nconnection: close\r\n${lines.join('')}\r\n${body}`,
+      );
+    },
+    /** Fastify's `frameworkErrors`, such as a URL that does not decode: its own text would quote it. */
+    refuseUnroutable(response: ServerResponse): void {
+      response.writeHead(400, allHeaders).end(body);
+    },
+  };
 }
 
 function refuse(request: FastifyRequest, reply: FastifyReply, status: number, code: ErrorCode): FastifyReply {

@@ -24,7 +24,7 @@ import { authorizationOf, clientOf } from './client.ts';
 import { constantHeaders } from './headers.ts';
 import { installHealth, type Readiness } from './health.ts';
 import { installJwks, type KeySet } from './jwks.ts';
-import { installRefusals, refuseUnparsable, refuseUnroutable } from './refusals.ts';
+import { createEarlyRefusals, installRefusals } from './refusals.ts';
 import { sandboxPlugin, sandboxPolicy } from './sandbox.ts';
 import { createTokenCookies, noCookies } from './token-cookies.ts';
 import { installTokenEndpoint, type TokenEndpointOptions } from './token-endpoint.ts';
@@ -73,8 +73,8 @@ export async function createServer(options: ServerOptions): Promise<FastifyInsta
   const apollo = createApollo(options, funnel);
   await apollo.start();
 
-  const app = createFastify(config);
   const headers = constantHeaders(config.mode);
+  const app = createFastify(config, headers);
   app.addHook('onRequest', (_request, reply, done) => {
     reply.headers(headers);
     done();
@@ -155,8 +155,12 @@ function createApollo({ config, logger, schema }: ServerOptions, funnel: Funnel)
   });
 }
 
-function createFastify({ trustProxy }: ServerOptions['config']): FastifyInstance {
+function createFastify(
+  { trustProxy }: ServerOptions['config'],
+  headers: ReturnType<typeof constantHeaders>,
+): FastifyInstance {
   const isBehindProxy = trustProxy.length > 0;
+  const { refuseUnparsable, refuseUnroutable } = createEarlyRefusals(headers);
   const app: FastifyInstance = fastify({
     bodyLimit: BODY_LIMIT_BYTES,
     requestTimeout: REQUEST_TIMEOUT_MS,
