@@ -9,6 +9,9 @@ import type { Build } from './build.ts';
 
 const READY_TIMEOUT_MS = 20_000;
 
+/** Ends the server when the other end of the pipe is closed, by the death of Jest that is, however sudden. */
+const LEASH = "process.stdin.on('end',()=>process.kill(process.pid,'SIGKILL')).resume().unref()";
+
 export interface ServerSettings {
   readonly databaseUrl: string;
   readonly secret: string;
@@ -22,7 +25,8 @@ export type Server = ReturnType<typeof spawnServer>;
 /** A server process that can be asked, killed and buried. It may not be ready yet: see `ready`. */
 export function spawnServer(build: Build, { databaseUrl, secret, port, env }: ServerSettings) {
   const startedAt = performance.now();
-  const child = spawn(process.execPath, [build.main], {
+  const leash = `data:text/javascript,${encodeURIComponent(LEASH)}`;
+  const child = spawn(process.execPath, ['--import', leash, build.main], {
     cwd: tmpdir(),
     env: {
       ...cleanEnvironment(),
@@ -35,7 +39,7 @@ export function spawnServer(build: Build, { databaseUrl, secret, port, env }: Se
       LOG_LEVEL: 'warn',
       ...env,
     },
-    stdio: ['ignore', 'pipe', 'pipe'],
+    stdio: 'pipe',
   });
   const closed = once(child, 'close') as Promise<[number | null, NodeJS.Signals | null]>;
   const origin = `http://127.0.0.1:${port}`;
