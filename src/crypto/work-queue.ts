@@ -45,16 +45,23 @@ export function createWorkQueue(options: WorkQueueOptions) {
       running += 1;
       return Promise.resolve();
     }
-    const ofSource = waiting.reduce((count, task) => count + (task.source === source ? 1 : 0), 0);
-    if (waiting.length >= options.capacity || ofSource >= options.capacityPerSource) {
-      return Promise.reject(overloaded());
-    }
+    if (!hasRoom(source)) return Promise.reject(overloaded());
     return new Promise((start, refuse) => {
       waiting.push({ source, since: performance.now(), start, refuse });
     });
   }
 
+  function hasRoom(source: string): boolean {
+    if (running < options.concurrency) return true;
+    const ofSource = waiting.reduce((count, task) => count + (task.source === source ? 1 : 0), 0);
+    return waiting.length < options.capacity && ofSource < options.capacityPerSource;
+  }
+
   return {
+    /** Refuses what `run` would refuse now, before anything is spent on it. */
+    assertRoom(source: string): void {
+      if (!hasRoom(source)) throw overloaded();
+    },
     /** `source` is whoever the work is for, as in a network. */
     async run<Result>(source: string, work: () => Promise<Result>): Promise<Result> {
       await turn(source);

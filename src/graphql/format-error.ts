@@ -183,7 +183,8 @@ function rootOf(error: unknown): unknown {
 
 /** Enough to find a fault, and nothing that an error may carry along: parameters, rows, request bodies (AUD-2). */
 function factsOf(error: unknown): object {
-  if (!(error instanceof Error)) return { name: typeof error };
-  const { name, message, stack, cause } = error;
+  // By its shape: the errors of a native module need not be of this realm's class.
+  if (typeof error !== 'object' || error === null) return { name: typeof error };
+  const { name, message, stack, cause } = error as Partial<Error>;
   return { name, message, stack, ...(cause !== undefined && { cause: factsOf(cause) }) };
 }

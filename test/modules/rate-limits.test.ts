@@ -277,6 +277,22 @@ describeApp('the throttles of everything else', (start) => {
     expect((await change(PASSWORD)).code).toBe('OK');
   });
 
+  it('count nothing that the hash queue refused', async () => {
+    const app = await start({ config: { hashConcurrency: 1, networkFailures: 1_000, networkChecks: 1_000 } });
+    const storm = await Promise.all(
+      Array.from({ length: 60 }, (_, i) => attempt(app, { email: `user${i}@example.com` })),
+    );
+    const codes = new Set(storm.map(({ code }) => code));
+    expect(codes).toContain('OVERLOADED');
+    const checked = storm.filter(({ code }) => code === 'INVALID_CREDENTIALS').length;
+    const failures = await app.database.get(
+      'SELECT count FROM throttles WHERE max = 1000 AND window_ms = 300000',
+    );
+    const accounts = await app.database.all('SELECT key FROM throttles WHERE window_ms = 0 AND count > 0');
+    // Of each account that was checked: its own run, and its pair with the network.
+    expect([failures, accounts.length]).toEqual([{ count: checked }, 2 * checked]);
+  });
+
   it('let ten registrations of one network through in five minutes', async () => {
     const app = await start();
     const answers = [];

@@ -42,6 +42,7 @@ export function createAccount({
 }: AccountOptions) {
   /** @throws AuthError `INVALID_CREDENTIALS`, `TOO_MANY_REQUESTS` */
   async function requirePassword(user: UserRecord, password: string, client: Client): Promise<Attempt> {
+    passwords.assertRoom(client);
     const attempt = await rateLimits.beforeProof({ userId: user.id, client });
     if (await passwords.verify(user, password, client)) return attempt;
     await recordEvent(database, {
@@ -64,6 +65,7 @@ export function createAccount({
       if (registration === 'closed') throw new AuthError('REGISTRATION_CLOSED');
       const name = parseLabel(input.name, 'input.name');
       passwords.check(input.password, { email: input.email, name });
+      passwords.assertRoom(client);
       await rateLimits.beforeRegistration(client);
       const passwordHash = await passwords.hash(input.password, networkOf(client.ip));
 

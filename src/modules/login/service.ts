@@ -105,6 +105,7 @@ export function createLogin({ database, clock, rateLimits, tokens, passwords, se
       client: Client,
     ): Promise<Grant> {
       const deviceName = parseLabel(input.deviceName, 'input.deviceName');
+      passwords.assertRoom(client);
       const emailCanonical = canonicalEmail(input.email);
       const user = await findUserByEmail(database, emailCanonical);
       const deviceId = deviceOf(user, input.deviceToken);
@@ -113,7 +114,9 @@ export function createLogin({ database, clock, rateLimits, tokens, passwords, se
         deviceId,
         actor: { client, userId: user?.id },
       });
-      const matches = await passwords.verify(user, input.password, client);
+      const matches = await passwords
+        .verify(user, input.password, client)
+        .catch((error) => rateLimits.notChecked(attempt).then(() => Promise.reject(error)));
       if (user === undefined || !matches || user.disabledAt !== null)
         return refuse(user, { reason: reasonOf(user, matches), client, attempt });
 

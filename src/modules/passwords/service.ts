@@ -45,6 +45,13 @@ export function createPasswords({ database, concurrency, minLength }: PasswordsO
     load: queue.load,
 
     /**
+     * Asked before the throttles count: what is not going to be checked must not count as a failure.
+     *
+     * @throws AuthError `OVERLOADED`
+     */
+    assertRoom: (client: Client): void => queue.assertRoom(networkOf(client.ip)),
+
+    /**
      * Offline, without composition rules (NIST SP 800-63B-4 §3.1.1.2, ASVS 6.2.4, 6.2.11): the length, and whether
      * common pieces and the owner's own words are all there is to it (PW-6).
      *

@@ -209,6 +209,12 @@ export function createRateLimits(options: RateLimitsOptions) {
       if (runKeys.length > 0) await clear(sql, runKeys);
     },
 
+    /** Takes back an attempt whose credential was not checked after all: the hash queue was full (LOG-3). */
+    async notChecked({ countKeys, runKeys }: Attempt): Promise<void> {
+      const keys = [...countKeys, ...runKeys];
+      if (keys.length > 0) await takeBack(database, keys);
+    },
+
     /** A new password, set by whoever may: the failures with the old one are over. */
     async passwordWasSet(sql: Sql, emailCanonical: string): Promise<void> {
       await clear(sql, [keyOf('account', emailCanonical)]);
