@@ -66,7 +66,7 @@ async function run(options: LoadOptions, setup: (client: autocannon.Client) => v
         });
       }
       client.on('body', (body: Buffer) => {
-        const code = /"code":"(\w+)"/.exec(body.toString())?.[1] ?? 'OK';
+        const code = body.includes('"errors"') ? (/"code":"(\w+)"/.exec(body.toString())?.[1] ?? '?') : 'OK';
         codes.set(code, (codes.get(code) ?? 0) + 1);
       });
     },

@@ -70,8 +70,9 @@ async function throughput(): Promise<void> {
 async function logins(): Promise<void> {
   const latchkey = await startLatchkey();
   const emails = Array.from({ length: LOGINS_AT_ONCE }, (_, i) => `user${i}@example.com`);
-  const [first] = await Promise.all(emails.map((email) => register(latchkey, email)));
-  const token = first?.accessToken ?? '';
+  for (const email of emails) await register(latchkey, email);
+  // Of another account: so many logins end the oldest sessions of theirs.
+  const { accessToken: token } = await register(latchkey, 'me@example.com');
   const ratios: number[] = [];
   const p99s: number[] = [];
   for (let round = 0; round < ROUNDS; round += 1) {

@@ -1,9 +1,10 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
+import { closeSync, openSync, rmSync } from 'node:fs';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { createInterface } from 'node:readline';
+import { setTimeout as pause } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
@@ -68,14 +69,22 @@ async function startServer(
 ): Promise<RunningServer> {
   const command = [process.execPath, ...args];
   const pinned = core === undefined ? command : ['taskset', '-c', String(core), ...command];
+  // Into a file: reading a pipe would take the load's own time.
+  const folder = await mkdtemp(join(tmpdir(), 'latchkey-bench-log-'));
+  const log = join(folder, 'log');
+  const output = openSync(log, 'a');
   const startedAt = performance.now();
   const child = spawn(pinned[0] ?? '', pinned.slice(1), {
-    stdio: ['ignore', 'pipe', 'inherit'],
+    stdio: ['ignore', output, 'inherit'],
     env: { PATH: process.env.PATH ?? '', ...env },
   });
+  closeSync(output);
   // A bench that fails midway leaves no server behind.
-  process.once('exit', () => child.kill());
-  const url = await addressOf(child);
+  process.once('exit', () => {
+    child.kill();
+    rmSync(folder, { recursive: true, force: true });
+  });
+  const url = await addressOf(child, log);
   const startMs = performance.now() - startedAt;
   return {
     url,
@@ -102,15 +111,13 @@ export async function cpuSecondsOf(pid: number | undefined, { family = false } =
   return [...ofChildren, ...ticks.map((count) => count / 100)].reduce((total, seconds) => total + seconds, 0);
 }
 
-function addressOf(child: ChildProcess): Promise<string> {
-  return new Promise((resolve, reject) => {
-    if (child.stdout === null) return reject(new Error('no stdout'));
-    createInterface({ input: child.stdout }).on('line', (line) => {
-      const [url] = /http:\/\/[^\s"]+\/graphql/.exec(line) ?? [];
-      if (url !== undefined) resolve(url);
-    });
-    child.once('exit', (code) => reject(new Error(`the server exited with ${code}`)));
-  });
+async function addressOf(child: ChildProcess, log: string): Promise<string> {
+  for (;;) {
+    const [url] = /http:\/\/[^\s"]+\/graphql/.exec(await readFile(log, 'utf8')) ?? [];
+    if (url !== undefined) return url;
+    if (child.exitCode !== null) throw new Error(`the server exited with ${child.exitCode}`);
+    await pause(5);
+  }
 }
 
 function stopChild(child: ChildProcess): Promise<void> {

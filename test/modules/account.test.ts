@@ -171,6 +171,8 @@ describeApp('updateMe', (start) => {
       name: 'Ada Lovelace',
       updatedAt: '2027-01-01T00:00:05.000Z',
     });
+    const { data } = await app.send(ME, {}, { token: accessToken });
+    expect(data.me.name).toBe('Ada Lovelace');
     expect((await update({})).name).toBe('Ada Lovelace');
     expect((await update({ name: null })).name).toBeNull();
     expect(await eventsOf(app, 'user_updated')).toHaveLength(2);

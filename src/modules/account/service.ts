@@ -153,6 +153,7 @@ export function createAccount({
         });
         return renamed;
       });
+      sessions.ownerChanged(user.id);
       return { ...user, currentSessionId: viewer.sessionId };
     },
 

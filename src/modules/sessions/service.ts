@@ -11,6 +11,7 @@ import type { AccessToken } from '../tokens/access-token.ts';
 import type { RefreshToken } from '../tokens/refresh-token.ts';
 import type { Tokens } from '../tokens/service.ts';
 import type { Users, UserView, Viewer } from '../users/service.ts';
+import type { UserRecord } from '../users/store.ts';
 import { judgeSpentToken } from './rotation.ts';
 import * as store from './store.ts';
 
@@ -88,8 +89,8 @@ export type Sessions = ReturnType<typeof createSessions>;
 export function createSessions(options: SessionsOptions) {
   const { database, clock, tokens, users, rateLimits, idleTtlSeconds, absoluteTtlSeconds } = options;
   const windowMs = options.retryWindowSeconds * 1_000;
-  /** When a session was last seen alive, and whose it is. */
-  const seenAlive = new LRUCache<string, { readonly at: number; readonly userId: string }>({ max: 10_000 });
+  /** When a session was last seen alive, and its owner as that read found them. */
+  const seenAlive = new LRUCache<string, { readonly at: number; readonly user: UserRecord }>({ max: 10_000 });
   /** Ended by this process: never again alive here, whatever an earlier query still answers. */
   const ended = new LRUCache<string, true>({ max: 10_000 });
 
@@ -99,6 +100,11 @@ export function createSessions(options: SessionsOptions) {
       ended.set(id, true);
       seenAlive.delete(id);
     }
+  }
+
+  /** A change of the owner's row, which this process shows at once and the others as soon as an end. */
+  function ownerChanged(userId: string): void {
+    for (const [id, { user }] of seenAlive) if (user.id === userId) seenAlive.delete(id);
   }
 
   /**
@@ -113,7 +119,8 @@ export function createSessions(options: SessionsOptions) {
     // Counted from before the query is sent, so that the answer is never older than it looks.
     const now = clock.now();
     const seen = seenAlive.get(sessionId);
-    if (seen?.userId === userId && now - seen.at < LIVENESS_TTL_MS) return { userId, sessionId };
+    if (seen?.user.id === userId && now - seen.at < LIVENESS_TTL_MS)
+      return { userId, sessionId, user: seen.user };
 
     const user = ended.has(sessionId)
       ? undefined
@@ -121,7 +128,7 @@ export function createSessions(options: SessionsOptions) {
     if (user === undefined || user.id !== userId || ended.has(sessionId)) {
       throw new AuthError('UNAUTHENTICATED', { reason: 'TOKEN_INVALID', cause: 'the session has ended' });
     }
-    seenAlive.set(sessionId, { at: now, userId });
+    seenAlive.set(sessionId, { at: now, user });
     return { userId, sessionId, user };
   }
 
@@ -417,6 +424,7 @@ export function createSessions(options: SessionsOptions) {
     refresh,
     logout,
     forget,
+    ownerChanged,
 
     /** Ends one of the viewer's own sessions; how many it ended. @throws AuthError `NOT_FOUND`. */
     async revoke(viewer: Viewer, id: string, client: Client): Promise<number> {

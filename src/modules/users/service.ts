@@ -6,7 +6,7 @@ import { findUser, type UserRecord } from './store.ts';
 export interface Viewer {
   readonly userId: string;
   readonly sessionId: string;
-  /** Their row, when finding the session alive has read it anyway. */
+  /** Their row, as it was when the session was found alive: at most a second ago. */
   readonly user?: UserRecord | undefined;
 }
 
