@@ -178,7 +178,9 @@ function isInput(node: ASTNode): boolean {
 }
 
 function rootOf(error: unknown): unknown {
-  return error instanceof GraphQLError && error.originalError ? rootOf(error.originalError) : error;
+  if (error instanceof GraphQLError && error.originalError) return rootOf(error.originalError);
+  // What is no Error of this realm, graphql-js wraps: the log wants what was thrown.
+  return error instanceof Error && 'thrownValue' in error ? error.thrownValue : error;
 }
 
 /** Enough to find a fault, and nothing that an error may carry along: parameters, rows, request bodies (AUD-2). */
