@@ -343,8 +343,13 @@ describe.each(engines)('migrate on %s', (engine) => {
 
   it('undoes a migration that fails half way', async () => {
     await fresh.database.run('CREATE TABLE signing_keys (kid TEXT)');
-    await expect(migrate(fresh.database)).rejects.toThrow('signing_keys');
-    await expect(fresh.database.all('SELECT id FROM users')).rejects.toThrow('users');
+    // By their messages: the class of a native module's errors is that of the first file that loaded it.
+    await expect(migrate(fresh.database)).rejects.toMatchObject({
+      message: expect.stringContaining('signing_keys'),
+    });
+    await expect(fresh.database.all('SELECT id FROM users')).rejects.toMatchObject({
+      message: expect.stringContaining('users'),
+    });
     expect(await pendingMigrations(fresh.database)).toContain('0001_initial');
 
     await fresh.database.run('DROP TABLE signing_keys');
