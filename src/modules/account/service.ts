@@ -44,7 +44,8 @@ export function createAccount({
   async function requirePassword(user: UserRecord, password: string, client: Client): Promise<Attempt> {
     passwords.assertRoom(client);
     const attempt = await rateLimits.beforeProof({ userId: user.id, client });
-    if (await passwords.verify(user, password, client)) return attempt;
+    const matches = await rateLimits.checking(attempt, () => passwords.verify(user, password, client));
+    if (matches) return attempt;
     await recordEvent(database, {
       name: 'authn_password_change_fail',
       outcome: 'fail',

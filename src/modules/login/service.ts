@@ -114,9 +114,9 @@ export function createLogin({ database, clock, rateLimits, tokens, passwords, se
         deviceId,
         actor: { client, userId: user?.id },
       });
-      const matches = await passwords
-        .verify(user, input.password, client)
-        .catch((error) => rateLimits.notChecked(attempt).then(() => Promise.reject(error)));
+      const matches = await rateLimits.checking(attempt, () =>
+        passwords.verify(user, input.password, client),
+      );
       if (user === undefined || !matches || user.disabledAt !== null)
         return refuse(user, { reason: reasonOf(user, matches), client, attempt });
 

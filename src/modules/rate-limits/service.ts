@@ -209,10 +209,15 @@ export function createRateLimits(options: RateLimitsOptions) {
       if (runKeys.length > 0) await clear(sql, runKeys);
     },
 
-    /** Takes back an attempt whose credential was not checked after all: the hash queue was full (LOG-3). */
-    async notChecked({ countKeys, runKeys }: Attempt): Promise<void> {
-      const keys = [...countKeys, ...runKeys];
-      if (keys.length > 0) await takeBack(database, keys);
+    /** Checks the credential, and takes the attempt back when that fails: the hash queue was full (LOG-3). */
+    async checking<Result>({ countKeys, runKeys }: Attempt, check: () => Promise<Result>): Promise<Result> {
+      try {
+        return await check();
+      } catch (error) {
+        const keys = [...countKeys, ...runKeys];
+        if (keys.length > 0) await takeBack(database, keys);
+        throw error;
+      }
     },
 
     /** A new password, set by whoever may: the failures with the old one are over. */
