@@ -129,6 +129,15 @@ describe('the architecture', () => {
     expect(others.filter((file) => /\bprocess\.[a-z]|node:process/.test(source(file)))).toEqual([]);
   });
 
+  it('compares macs through one function, in constant time (KEY-6)', () => {
+    // What makes keys of a mac, as the throttles do, compares none.
+    const makers = files.filter((file) => source(file).includes('createHmac('));
+    const comparing = makers.filter((file) => file !== 'modules/rate-limits/service');
+    expect(comparing.sort()).toEqual(['crypto/mac-token', 'modules/audit/chain']);
+    for (const file of comparing) expect(source(file)).toContain('constantTimeEqual(');
+    expect(files.filter((file) => source(file).includes('timingSafeEqual('))).toEqual(['crypto/digest']);
+  });
+
   it('has no default exports, no index files and no classes but errors', () => {
     const text = files.map((file) => [file, source(file)] as const);
     expect(text.filter(([, code]) => /^export default/m.test(code))).toEqual([]);

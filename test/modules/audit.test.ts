@@ -546,7 +546,7 @@ describeApp('the audit trail', (start) => {
     expect(written.filter((text) => control.test(text))).toEqual([]);
   });
 
-  it('fails the change that it cannot record (AUD-4)', async () => {
+  it('fails the change that it cannot record (AUD-1, AUD-4)', async () => {
     const app = await start();
     const auth = await register(app);
     await app.database.run('DROP TABLE audit_events');

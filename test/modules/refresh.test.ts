@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { expect, it } from '@jest/globals';
+import jwt from 'jsonwebtoken';
 import { createKeyring } from '../../src/crypto/keyring.ts';
 import { createRefreshTokens } from '../../src/modules/tokens/refresh-token.ts';
 import { LOGOUT, login, ME, REFRESH, refresh, refreshed, register } from '../support/documents.ts';
@@ -23,6 +24,20 @@ describeApp('refreshToken', (start, engine) => {
     });
     expect(second.user).toEqual(first.user);
     expect((await app.send(ME, {}, { token: second.accessToken })).code).toBe('OK');
+  });
+
+  it('stays with its client, scope, audience and user, and has no input that could widen them (RT-7)', async () => {
+    const app = await start();
+    const first = await register(app);
+    const second = await refreshed(app, first.refreshToken);
+    const bound = (token: string) => {
+      const { iss, aud, sub, sid, client_id, scope, amr, auth_time } =
+        jwt.decode(token, { json: true }) ?? {};
+      return { iss, aud, sub, sid, client_id, scope, amr, auth_time };
+    };
+    expect(bound(second.accessToken)).toEqual(bound(first.accessToken));
+    const input = { refreshToken: second.refreshToken, scope: 'admin' };
+    expect((await app.send(REFRESH, { input })).code).toBe('BAD_USER_INPUT');
   });
 
   it('keeps neither the token nor its secret in the database (RT-1)', async () => {

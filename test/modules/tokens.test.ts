@@ -261,7 +261,8 @@ describeApp('access tokens', (start) => {
     expect(await reasonOf(app, hmac)).toBe('TOKEN_INVALID');
   });
 
-  it('live as long as configured', async () => {
+  it('live for ten minutes unless configured otherwise, and as long as configured (AT-10)', async () => {
+    expect((await register(await start())).expiresIn).toBe(600);
     const app = await start({ config: { accessTokenTtlSeconds: 60 } });
     const auth = await register(app);
     expect(auth.expiresIn).toBe(60);
