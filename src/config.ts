@@ -194,6 +194,7 @@ export const SETTINGS = {
   cookies: {
     name: 'LATCHKEY_COOKIES',
     default: 'off',
+    developmentDefault: 'on',
     description:
       '`on` lets pages of this origin and of `LATCHKEY_CORS_ORIGINS` keep their refresh token in a cookie',
     value: flag(),

@@ -2,8 +2,10 @@ import { once } from 'node:events';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { parse, print, separateOperations } from 'graphql';
 import { type Chromium, isChromiumInstalled, type Page, startChromium } from './support/chromium.ts';
 import { LOGIN, LOGOUT, ME, REFRESH, register } from './support/documents.ts';
+import { sandboxOf } from './support/sandbox.ts';
 import { PASSWORD, startApp, type TestApp } from './support/start-app.ts';
 
 // A browser keeps the rules that cookies rest on, so one has to be asked. `.ci/run` installs it.
@@ -104,6 +106,29 @@ suite(`cookie mode in Chromium${INSTALLED}`, () => {
     expect((await page.run(ask(url, REFRESH))).data.refreshToken.session.id).toBe(
       data.refreshToken.session.id,
     );
+  });
+
+  it('runs the story of the Sandbox from its page, each operation as it is typed in', async () => {
+    const development = await startApp({ engine: 'sqlite', config: { cookies: true } });
+    await development.server.listen({ host: '127.0.0.1', port: 0 });
+    const { port } = development.server.server.address() as AddressInfo;
+    try {
+      const sandbox = await chromium.open(`http://127.0.0.1:${port}/graphql`);
+      const { document, variables, includeCookies } = sandboxOf(
+        await sandbox.run('document.documentElement.outerHTML'),
+      );
+      expect(includeCookies).toBe(true);
+      for (const [name, operation] of Object.entries(separateOperations(parse(document)))) {
+        const body = JSON.stringify({ query: print(operation), variables, operationName: name });
+        const answer = await sandbox.run(`fetch('/graphql', { method: 'POST', credentials: 'include',
+          headers: { 'content-type': 'application/json' }, body: ${JSON.stringify(body)} }).then((it) => it.json())`);
+        const code = answer.errors?.[0].extensions.code ?? 'OK';
+        expect([name, code]).toEqual([name, name === 'Me' ? 'UNAUTHENTICATED' : 'OK']);
+      }
+    } finally {
+      await development.stop();
+      await chromium.clearCookies();
+    }
   });
 
   it('keeps ten tabs that wake up at once logged in (RT-5)', async () => {

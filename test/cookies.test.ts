@@ -210,6 +210,20 @@ describeApp('cookie mode', (start) => {
   });
 
   it.each([
+    ['http://127.0.0.1:4321', '127.0.0.1:4321', 'development', 'OK'],
+    ['http://[::1]:4321', '[::1]:4321', 'development', 'OK'],
+    ['http://127.0.0.1:4321', '127.0.0.1:4321', 'production', 'FORBIDDEN'],
+    // Another program's page, and a name that somebody made lead here.
+    ['http://127.0.0.1:9999', '127.0.0.1:4321', 'development', 'FORBIDDEN'],
+    ['http://rebound.example:4321', 'rebound.example:4321', 'development', 'FORBIDDEN'],
+  ] as const)('answers the page of %s at %s in %s with %s', async (origin, host, mode, code) => {
+    const app = await start({ config: { cookies: true, mode } });
+    await register(app);
+    const input = { ...CREDENTIALS, delivery: 'COOKIE' };
+    expect((await app.send(LOGIN, { input }, { headers: { origin, host } })).code).toBe(code);
+  });
+
+  it.each([
     ['text', { 'content-type': 'text/plain' }, 415],
     ['a form', { 'content-type': 'application/x-www-form-urlencoded' }, 415],
     ['no content type', {}, 415],

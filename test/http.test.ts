@@ -5,6 +5,7 @@ import { getIntrospectionQuery, parse, print, separateOperations } from 'graphql
 import type { Client } from '../src/client.ts';
 import { AuthError, ERRORS } from '../src/errors.ts';
 import { type HttpServer, SECRET, startHttpServer, TOKENS } from './support/http-server.ts';
+import { sandboxOf } from './support/sandbox.ts';
 
 const servers: HttpServer[] = [];
 async function start(options: Parameters<typeof startHttpServer>[0] = {}): Promise<HttpServer> {
@@ -330,8 +331,7 @@ describe('the Sandbox', () => {
       resolvers: { Mutation: { register: keep, login: keep, refreshToken: keep } },
     });
     const page = (await inject(browser)).body;
-    const [, config] = /embeddedSandboxConfig = (\{.*\});/.exec(page) ?? [];
-    const { document, variables, headers } = JSON.parse(config ?? '').initialState;
+    const { document, variables, headers } = sandboxOf(page);
     // The page runs the operation that the cursor is in, by itself: more would be more than one credential (GQL-1).
     const operations = separateOperations(parse(document));
     const run = (name: string) =>

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import type { ApolloServerPlugin } from '@apollo/server';
 import { ApolloServerPluginLandingPageLocalDefault } from '@apollo/server/plugin/landingPage/default';
 
-const DOCUMENT = `# One operation at a time: place the cursor in it and press Run. Start with Register.
+const REGISTER = `# One operation at a time: place the cursor in it and press Run. Start with Register.
 
 mutation Register($account: RegisterInput!) {
   register(input: $account) {
@@ -14,11 +14,12 @@ mutation Register($account: RegisterInput!) {
     verificationRequired
   }
 }
+`;
 
+const WITH_COOKIES = `# The browser keeps the refresh token, in a cookie that RefreshToken exchanges.
 mutation Login($credentials: LoginInput!) {
   login(input: $credentials) {
     accessToken
-    refreshToken
     expiresAt
     refreshExpiresAt
     user {
@@ -28,16 +29,23 @@ mutation Login($credentials: LoginInput!) {
   }
 }
 
-# Put the accessToken of an answer above into the Authorization header, under Headers.
-query Me {
-  me {
-    id
-    email
-    name
-    sessions {
-      deviceName
-      lastUsedAt
-      current
+mutation RefreshToken {
+  refreshToken {
+    accessToken
+    expiresAt
+  }
+}
+`;
+
+const WITHOUT_COOKIES = `mutation Login($credentials: LoginInput!) {
+  login(input: $credentials) {
+    accessToken
+    refreshToken
+    expiresAt
+    refreshExpiresAt
+    user {
+      id
+      email
     }
   }
 }
@@ -52,20 +60,36 @@ mutation RefreshToken($refresh: RefreshTokenInput!) {
 }
 `;
 
+const ME = `# Put the accessToken of an answer above into the Authorization header, under Headers.
+query Me {
+  me {
+    id
+    email
+    name
+    sessions {
+      deviceName
+      lastUsedAt
+      current
+    }
+  }
+}
+`;
+
 /**
  * Apollo's Sandbox with the first story typed in (WEB-4). The account is another one for each process, so that
- * its registration succeeds at the first click; its password opens nothing else.
+ * its registration succeeds at the first click; its password opens nothing else. A refresh token cannot be known
+ * before the login, so where there are cookies the login leaves it in one.
  */
 export function sandboxPlugin({ cookies }: { cookies: boolean }): ApolloServerPlugin {
   const email = `ada+${randomBytes(4).toString('hex')}@example.com`;
   const password = randomBytes(18).toString('base64url');
   return ApolloServerPluginLandingPageLocalDefault({
     embed: { runTelemetry: false },
-    document: DOCUMENT,
+    document: [REGISTER, cookies ? WITH_COOKIES : WITHOUT_COOKIES, ME].join('\n'),
     variables: {
       account: { email, password, name: 'Ada Lovelace' },
-      credentials: { email, password, deviceName: 'Sandbox' },
-      refresh: { refreshToken: 'PASTE_REFRESH_TOKEN' },
+      credentials: { email, password, deviceName: 'Sandbox', ...(cookies && { delivery: 'COOKIE' }) },
+      ...(!cookies && { refresh: { refreshToken: 'PASTE_REFRESH_TOKEN' } }),
     },
     headers: { Authorization: 'Bearer PASTE_ACCESS_TOKEN' },
     includeCookies: cookies,

@@ -92,7 +92,11 @@ export async function createServer(options: ServerOptions): Promise<FastifyInsta
     handler: graphqlHandler(apollo, {
       createContext: options.createContext,
       cookiesOf: config.cookies
-        ? createTokenCookies({ clock: options.clock, origins: ownOrigins })
+        ? createTokenCookies({
+            clock: options.clock,
+            origins: ownOrigins,
+            allowOwnPage: config.mode === 'development',
+          })
         : () => noCookies,
     }),
   });

@@ -4,6 +4,7 @@ import type { Clock } from '../clock.ts';
 import type { Delivered, TokenCookies } from '../context.ts';
 import { AuthError } from '../errors.ts';
 import type { Grant } from '../modules/sessions/service.ts';
+import { isLoopback } from './loopback.ts';
 
 /*
  * Two cookies that a browser keeps for a page, so that no script of it can carry a long-lived token away (WEB-1):
@@ -22,10 +23,19 @@ const ATTRIBUTES = { path: '/', secure: true, httpOnly: true, sameSite: 'strict'
 /** As long as the proof in it is believed. */
 const DEVICE_MAX_AGE_SECONDS = 180 * 24 * 60 * 60;
 
+export interface TokenCookiesOptions {
+  readonly clock: Clock;
+  readonly origins: ReadonlySet<string>;
+  /** In development: the Sandbox, by whatever name and port this machine is asked for it. */
+  readonly allowOwnPage: boolean;
+}
+
 /** The cookies of one request and its answer, for pages of `origins`. */
-export function createTokenCookies({ clock, origins }: { clock: Clock; origins: ReadonlySet<string> }) {
+export function createTokenCookies({ clock, origins, allowOwnPage }: TokenCookiesOptions) {
   return ({ headers }: FastifyRequest, reply: FastifyReply): TokenCookies => {
-    const isAllowed = headers.origin !== undefined && origins.has(headers.origin);
+    const isAllowed =
+      headers.origin !== undefined &&
+      (origins.has(headers.origin) || (allowOwnPage && isOwnPage(headers.origin, headers.host)));
     const answered = new Map<string, string>();
 
     function requireAllowed(): void {
@@ -71,6 +81,11 @@ export function createTokenCookies({ clock, origins }: { clock: Clock; origins: 
       },
     };
   };
+}
+
+/** Of this server itself, by a name that leads nowhere else: any website could have one that leads here. */
+function isOwnPage(origin: string, host: string | undefined): boolean {
+  return origin === `http://${host}` && URL.canParse(origin) && isLoopback(new URL(origin).hostname);
 }
 
 /** Where cookies are off: nothing is kept, and whoever asks for one is told. */

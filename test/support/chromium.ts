@@ -103,6 +103,8 @@ export async function startChromium() {
     /** Everything in the profile, with its flags. */
     cookies: async (): Promise<Result[]> => (await command('Storage.getCookies')).cookies,
 
+    clearCookies: (): Promise<void> => command('Storage.clearCookies'),
+
     async stop(): Promise<void> {
       child.kill('SIGKILL');
       await exited;
