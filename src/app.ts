@@ -2,7 +2,7 @@ import { makeExecutableSchema } from '@graphql-tools/schema';
 import type { FastifyInstance } from 'fastify';
 import type { Logger } from 'pino';
 import type { Clock } from './clock.ts';
-import type { Config } from './config.ts';
+import { type Config, ConfigError } from './config.ts';
 import { createContext } from './context.ts';
 import type { Database } from './database/database.ts';
 import { pendingMigrations } from './database/migrate.ts';
@@ -12,6 +12,7 @@ import { readTypeDefs } from './graphql/type-defs.ts';
 import type { Readiness } from './http/health.ts';
 import { observeRequests } from './http/request-metrics.ts';
 import { createServer } from './http/server.ts';
+import { createMailer, type Mailer } from './mailer.ts';
 import type { Metrics } from './metrics.ts';
 import { accountResolvers } from './modules/account/resolvers.ts';
 import { createAccount } from './modules/account/service.ts';
@@ -20,6 +21,9 @@ import { createAudit } from './modules/audit/service.ts';
 import { createHousekeeping, HOUSEKEEPING_INTERVAL_MS } from './modules/housekeeping/service.ts';
 import { loginResolvers } from './modules/login/resolvers.ts';
 import { createLogin } from './modules/login/service.ts';
+import { createDevMailbox } from './modules/mail/dev-mailbox.ts';
+import { createMail } from './modules/mail/service.ts';
+import { loadTemplates } from './modules/mail/templates.ts';
 import { createPasswords } from './modules/passwords/service.ts';
 import { createRateLimits } from './modules/rate-limits/service.ts';
 import { sessionsResolvers } from './modules/sessions/resolvers.ts';
@@ -36,12 +40,19 @@ export interface AppOptions {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly metrics?: Metrics | undefined;
+  /** What sends mail instead of what the configuration says. */
+  readonly mailer?: Mailer | undefined;
 }
 
 export type App = Awaited<ReturnType<typeof createApp>>;
 
 /** Builds every module in the order of their dependencies; the only place that knows them all. */
-export async function createApp({ config, database, clock, logger, metrics }: AppOptions) {
+export async function createApp({ config, database, clock, logger, metrics, mailer }: AppOptions) {
+  const { templates, problems } = loadTemplates(config.templates);
+  if (problems.length > 0) throw new ConfigError(problems.map((problem) => `LATCHKEY_TEMPLATES: ${problem}`));
+  const mail = createMail({ ...config, database, clock, logger, templates });
+  const showsMail = config.mode === 'development' && config.smtp === undefined;
+  const devMailbox = showsMail ? createDevMailbox({ clock, logger }) : undefined;
   const rateLimits = createRateLimits({ ...config, database, clock });
   const tokens = createTokens({ ...config, database, clock });
   const users = createUsers({ database });
@@ -63,7 +74,7 @@ export async function createApp({ config, database, clock, logger, metrics }: Ap
   const login = createLogin({ database, clock, rateLimits, tokens, passwords, sessions });
   const { registration } = config;
   const account = createAccount({ database, clock, rateLimits, users, passwords, sessions, registration });
-  const admin = createAdmin({ database, clock, rateLimits, passwords, sessions, tokens });
+  const admin = createAdmin({ database, clock, rateLimits, passwords, sessions, tokens, mail });
 
   const audit = createAudit({ ...config, database, clock });
   const housekeeping = createHousekeeping({
@@ -74,6 +85,7 @@ export async function createApp({ config, database, clock, logger, metrics }: Ap
     sessions,
     rateLimits,
     audit,
+    mail,
   });
   metrics?.watchHashing(passwords.load);
 
@@ -102,6 +114,11 @@ export async function createApp({ config, database, clock, logger, metrics }: Ap
     }, everyMs).unref();
   }
 
+  async function chooseMailer(): Promise<Mailer | undefined> {
+    const { smtp, mailFrom } = config;
+    return smtp === undefined || mailFrom === undefined ? devMailbox : createMailer({ smtp, from: mailFrom });
+  }
+
   async function readiness(): Promise<Readiness> {
     const pending = await pendingMigrations(database).catch(() => undefined);
     return { database: pending !== undefined, keys: tokens.keysLoaded(), migrations: pending?.length === 0 };
@@ -111,6 +128,7 @@ export async function createApp({ config, database, clock, logger, metrics }: Ap
     config,
     schema,
     tokens,
+    mail,
     rateLimits,
     sessions,
     admin,
@@ -118,8 +136,10 @@ export async function createApp({ config, database, clock, logger, metrics }: Ap
     housekeeping,
     readiness,
 
-    /** The HTTP side; listens once it is told to. */
+    /** The HTTP side; listens once it is told to. With it this process begins to send mail. */
     async createServer(): Promise<FastifyInstance> {
+      const usedMailer = mailer ?? (await chooseMailer());
+      if (usedMailer !== undefined) mail.start(usedMailer);
       const server = await createServer({
         config,
         logger,
@@ -129,6 +149,7 @@ export async function createApp({ config, database, clock, logger, metrics }: Ap
         sessions,
         tokens,
         readiness,
+        devMail: devMailbox?.letters,
         createContext: (request) => createContext(tokens, request),
       });
       if (metrics !== undefined) observeRequests(server, metrics.observeRequest);
@@ -138,7 +159,7 @@ export async function createApp({ config, database, clock, logger, metrics }: Ap
     /** Ends the chores; the database is its owner's to close. */
     async close(): Promise<void> {
       for (const chore of chores) clearInterval(chore);
-      await housekeeping.close();
+      await Promise.all([housekeeping.close(), mail.close()]);
     },
   };
 }

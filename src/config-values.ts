@@ -1,6 +1,8 @@
-import { isIP, isIPv4 } from 'node:net';
+import { isIP, isIPv4, isIPv6 } from 'node:net';
+import querystring from 'node:querystring';
 import { fileURLToPath } from 'node:url';
 import { z } from 'zod';
+import type { Mailbox, SmtpServer } from './mailer.ts';
 
 /**
  * The kinds of value that a setting may have, each with its text form: decoded from the environment, encoded for
@@ -73,8 +75,8 @@ export const host = () =>
     write: (value) => value,
   });
 
-/** An absolute http(s) URL that identifies an issuer: no query and no fragment (RFC 8414 §2). */
-export const issuerUrl = () =>
+/** An absolute http(s) URL that others begin with, or an issuer's: no query and no fragment (RFC 8414 §2). */
+export const baseUrl = () =>
   kind<string>({
     read: (text, refuse) => {
       const url = readUrl(text);
@@ -109,6 +111,48 @@ export const databaseUrl = () =>
       for (const name of url.searchParams.keys()) if (/pass/i.test(name)) url.searchParams.set(name, '***');
       return url.href;
     },
+  });
+
+/** A mail server: `smtp://`, which must offer TLS unless it is on this machine or `?tls=off` says so, or `smtps://`. */
+export const smtpUrl = () =>
+  kind<SmtpServer>({
+    read: (text, refuse) => {
+      const url = readUrl(text) ?? new URL('none:');
+      const isWhole = /^smtps?:$/.test(url.protocol) && url.hostname !== '' && /^\/?$/.test(url.pathname);
+      if (!isWhole || url.hash !== '' || !/^(\?tls=off)?$/.test(url.search))
+        refuse('must be smtp://user:password@host:port or smtps://…, and may end in ?tls=off');
+      const host = url.hostname.replace(/^\[|\]$/g, '');
+      const isOff = url.search !== '' || isLoopback(host);
+      return {
+        host,
+        port: Number(url.port) || (url.protocol === 'smtps:' ? 465 : 587),
+        tls: url.protocol === 'smtps:' ? 'from the start' : isOff ? 'off' : 'starttls',
+        login:
+          url.username === ''
+            ? undefined
+            : { user: querystring.unescape(url.username), pass: querystring.unescape(url.password) },
+      };
+    },
+    write: ({ host, port, tls, login }) => {
+      const address = `${isIPv6(host) ? `[${host}]` : host}:${port}`;
+      const user = login === undefined ? '' : `${encodeURIComponent(login.user)}:***@`;
+      const query = tls === 'off' && !isLoopback(host) ? '?tls=off' : '';
+      return `${tls === 'from the start' ? 'smtps' : 'smtp'}://${user}${address}${query}`;
+    },
+  });
+
+/** One mail address, with a name or without. */
+export const mailbox = () =>
+  kind<Mailbox>({
+    read: (text, refuse) => {
+      const [, name = '', inBrackets, bare] =
+        /^(?:([^<>"@,;:\\\p{Cc}]*)<([^<>]+)>|([^<>]+))$/u.exec(text) ?? [];
+      const address = inBrackets ?? bare ?? '';
+      if (address.length > 254 || !z.regexes.html5Email.test(address))
+        refuse('must be one mail address, as in Example <accounts@example.com>');
+      return { name: name.trim(), address };
+    },
+    write: ({ name, address }) => (name === '' ? address : `${name} <${address}>`),
   });
 
 /** Origins exactly as browsers send them (RFC 6454 §6.2), separated by commas. */

@@ -2,19 +2,21 @@ import { availableParallelism } from 'node:os';
 import { dirname, join } from 'node:path';
 import type { z } from 'zod';
 import {
+  baseUrl,
   databaseUrl,
   flag,
   host,
   integer,
   isLoopback,
   isPostgres,
-  issuerUrl,
   type Kind,
   kind,
   line,
+  mailbox,
   networks,
   origins,
   seconds,
+  smtpUrl,
   sqliteFile,
   word,
 } from './config-values.ts';
@@ -97,7 +99,7 @@ export const SETTINGS = {
     developmentDefault: 'http://localhost:4000',
     description:
       'Public URL of this server, the `iss` of its tokens. Required in production, and https there',
-    value: issuerUrl(),
+    value: baseUrl(),
   },
   audience: {
     name: 'LATCHKEY_AUDIENCE',
@@ -205,6 +207,29 @@ export const SETTINGS = {
     description: 'Addresses and CIDR blocks of proxies whose `X-Forwarded-For` is believed, comma-separated',
     value: networks(),
   },
+  smtp: {
+    name: 'LATCHKEY_SMTP_URL',
+    description:
+      'The mail server: `smtps://user:password@host`, or `smtp://…` with STARTTLS (without TLS on this machine, or with `?tls=off`). In development without one, mail is shown at `/dev/mail`',
+    value: smtpUrl(),
+  },
+  mailFrom: {
+    name: 'LATCHKEY_MAIL_FROM',
+    developmentDefault: 'Latchkey <latchkey@localhost>',
+    description: 'Who mail is from, as in `Example <accounts@example.com>`',
+    value: mailbox(),
+  },
+  appUrl: {
+    name: 'LATCHKEY_APP_URL',
+    developmentDefault: 'http://localhost:3000',
+    description: 'What the links in mail begin with: the URL of your app. https in production',
+    value: baseUrl(),
+  },
+  templates: {
+    name: 'LATCHKEY_TEMPLATES',
+    description: 'A folder with texts of mail that replace the built-in ones, file by file',
+    value: line({ most: 4_096 }),
+  },
   introspection: {
     name: 'LATCHKEY_INTROSPECTION',
     default: 'off',
@@ -244,12 +269,18 @@ export const SETTINGS = {
   },
 } as const satisfies Record<string, Setting>;
 
+type OfMail = 'smtp' | 'mailFrom' | 'appUrl' | 'templates';
 type Values = { readonly [Key in keyof typeof SETTINGS]: z.output<(typeof SETTINGS)[Key]['value']> };
 
 /** Everything the environment decides, read once. Durations end in their unit. */
-export interface Config extends Omit<Values, 'secretFile'> {
+export interface Config extends Omit<Values, 'secretFile' | OfMail> {
   /** Where `secrets` was read from, when that is a file. */
   readonly secretFile?: SecretFile | undefined;
+  /** How mail is sent, which is off in production unless all three are given. */
+  readonly smtp?: Values['smtp'] | undefined;
+  readonly mailFrom?: Values['mailFrom'] | undefined;
+  readonly appUrl?: string | undefined;
+  readonly templates?: string | undefined;
   /** How many passwords a process hashes at once: the workers share the cores; fewer than libuv has threads. */
   readonly hashConcurrency: number;
   /** What the operator should hear at the start. */
@@ -307,6 +338,8 @@ type Given = ReadonlyMap<string, string>;
 type Key = keyof typeof SETTINGS;
 
 const SETTING_KEYS = Object.keys(SETTINGS) as Key[];
+/** What sending mail takes. */
+const SENDING_KEYS = ['smtp', 'mailFrom', 'appUrl'] as const;
 const IN_MEMORY = 'file::memory:';
 
 function readSettings(given: Given): { values: Partial<Values>; problems: string[] } {
@@ -337,7 +370,7 @@ function unknownNames(given: Given): string[] {
 
 /** What is wrong between settings that are each right. */
 function* contradictions(given: Given, values: Partial<Values>): Generator<string> {
-  const { mode, host, databaseUrl, issuer } = values;
+  const { mode, host, databaseUrl, issuer, appUrl } = values;
   const has = (key: Key) => given.has(SETTINGS[key].name);
 
   if (has('secrets') && has('secretFile'))
@@ -356,6 +389,11 @@ function* contradictions(given: Given, values: Partial<Values>): Generator<strin
     if (values.throttles === false) yield 'LATCHKEY_THROTTLES: cannot be off in production';
     if (issuer !== undefined && new URL(issuer).protocol !== 'https:')
       yield 'LATCHKEY_ISSUER: must be https in production';
+    if (appUrl !== undefined && new URL(appUrl).protocol !== 'https:')
+      yield 'LATCHKEY_APP_URL: must be https in production';
+    const missing = SENDING_KEYS.filter((key) => !has(key));
+    if (missing.length < SENDING_KEYS.length)
+      yield* missing.map((key) => `${SETTINGS[key].name}: required in production to send mail`);
   }
 
   // Whoever sets one of these means to serve others, and must not do it in development mode by mistake.

@@ -13,6 +13,7 @@ const SRC = fileURLToPath(new URL('../src/', import.meta.url));
 /** From the lowest module to the highest: each may know those before it. */
 const ORDER = [
   'audit',
+  'mail',
   'users',
   'rate-limits',
   'tokens',
@@ -25,7 +26,7 @@ const ORDER = [
 ];
 
 /** Leaves that anyone may import: they know nothing of the domain but its words. */
-const LEAVES = ['errors', 'client', 'clock', 'label', 'logger'];
+const LEAVES = ['errors', 'client', 'clock', 'html', 'label', 'logger', 'mailer'];
 
 interface Import {
   readonly from: string;

@@ -34,11 +34,11 @@ export function addKeys(program: Command): void {
   keys
     .command('reseal')
     .description(
-      'seal every key and prove the audit trail under the first secret of LATCHKEY_SECRET, so that the others can go',
+      'seal every key and queued mail, and prove the audit trail, under the first secret of LATCHKEY_SECRET, so that the others can go',
     )
     .action(() =>
-      withApp(async ({ audit, tokens }) => {
-        process.stdout.write(`Resealed ${await tokens.reseal()} keys.\n`);
+      withApp(async ({ audit, mail, tokens }) => {
+        process.stdout.write(`Resealed ${await tokens.reseal()} keys and ${await mail.reseal()} mails.\n`);
         process.stdout.write(`Proved ${await audit.reseal()} batches of the audit trail.\n`);
       }),
     );

@@ -21,6 +21,7 @@ import { listItemsPlugin } from '../graphql/limits/max-list-items.ts';
 import { outcomePlugin, type TracedRequest } from '../graphql/outcome.ts';
 import { installAccessLog } from './access-log.ts';
 import { authorizationOf, clientOf } from './client.ts';
+import { installDevMail, type ShownLetter } from './dev-mail.ts';
 import { constantHeaders } from './headers.ts';
 import { installHealth, type Readiness } from './health.ts';
 import { installJwks, type KeySet } from './jwks.ts';
@@ -61,6 +62,8 @@ export interface ServerOptions {
   readonly sessions: TokenEndpointOptions['sessions'];
   readonly tokens: KeySet;
   readonly readiness: () => Promise<Readiness>;
+  /** In development without a mail server. */
+  readonly devMail?: (() => readonly ShownLetter[]) | undefined;
 }
 
 /**
@@ -102,6 +105,7 @@ export async function createServer(options: ServerOptions): Promise<FastifyInsta
   });
   installJwks(app, options.tokens);
   installHealth(app, options.clock, options.readiness);
+  if (options.devMail !== undefined) installDevMail(app, options.devMail);
   if (config.tokenEndpoint) {
     const { login, sessions } = options;
     installTokenEndpoint(app, { login, sessions, funnel, allowedOrigins: ownOrigins });

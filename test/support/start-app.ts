@@ -5,6 +5,7 @@ import { type App, createApp } from '../../src/app.ts';
 import type { Config } from '../../src/config.ts';
 import type { Database } from '../../src/database/database.ts';
 import { migrate } from '../../src/database/migrate.ts';
+import type { Letter, Mailer } from '../../src/mailer.ts';
 import type { Metrics } from '../../src/metrics.ts';
 import { type Engine, engines, freshDatabase } from './databases.ts';
 
@@ -47,6 +48,8 @@ export const TEST_CONFIG: Config = {
   corsOrigins: [],
   cookies: false,
   trustProxy: ['127.0.0.1'],
+  mailFrom: { name: 'Latchkey', address: 'latchkey@localhost' },
+  appUrl: 'http://localhost:3000',
   introspection: true,
   workers: 1,
   metrics: false,
@@ -85,14 +88,18 @@ export async function startApp({
   database,
   clock = createFrozenClock(),
   metrics,
+  mailer,
 }: {
   engine: Engine;
   config?: Partial<Config>;
   database?: Database;
   clock?: ReturnType<typeof createFrozenClock>;
   metrics?: Metrics;
+  /** Takes the letters instead of the app's own list. */
+  mailer?: Mailer;
 }) {
   const lines: string[] = [];
+  const letters: Letter[] = [];
   const logger = pino({ level: 'info' }, { write: (line: string) => void lines.push(line) });
   const fresh = database === undefined ? await freshDatabase(engine) : undefined;
   const ownDatabase = database ?? fresh?.database;
@@ -104,6 +111,7 @@ export async function startApp({
     clock,
     logger,
     metrics,
+    mailer: mailer ?? { send: async (letter) => void letters.push(letter), close: () => {} },
   });
   const server = await app.createServer();
 
@@ -140,6 +148,11 @@ export async function startApp({
     /** The lines of the log. */
     lines,
     send,
+    /** Every letter sent so far, once all that is due is sent. */
+    async mailed(): Promise<readonly Letter[]> {
+      await app.mail.turn();
+      return letters;
+    },
     async stop() {
       await server.close();
       await app.close();

@@ -4,6 +4,7 @@ import type { Database, Sql } from '../../database/database.ts';
 import { AuthError } from '../../errors.ts';
 import { parseLabel } from '../../label.ts';
 import { type EventName, recordEvent } from '../audit/store.ts';
+import type { Mail } from '../mail/service.ts';
 import type { Passwords } from '../passwords/service.ts';
 import type { RateLimits } from '../rate-limits/service.ts';
 import type { Sessions } from '../sessions/service.ts';
@@ -29,10 +30,19 @@ export interface AdminOptions {
   readonly passwords: Passwords;
   readonly sessions: Sessions;
   readonly tokens: Pick<Tokens, 'rotateKeys'>;
+  readonly mail: Pick<Mail, 'forget'>;
 }
 
 /** What the operator does from the command line, to other people's accounts above all. */
-export function createAdmin({ database, clock, rateLimits, passwords, sessions, tokens }: AdminOptions) {
+export function createAdmin({
+  database,
+  clock,
+  rateLimits,
+  passwords,
+  sessions,
+  tokens,
+  mail,
+}: AdminOptions) {
   async function requireUser(email: string): Promise<UserRecord> {
     const user = await findUserByEmail(database, canonicalEmail(email));
     if (user === undefined) throw new AuthError('NOT_FOUND');
@@ -149,7 +159,7 @@ export function createAdmin({ database, clock, rateLimits, passwords, sessions, 
 
     /**
      * Makes a restored backup safe to serve: what was logged out, spent or rotated after it is back in its rows as it
-     * was before, so every session ends and no key of then signs or verifies any more (CR-6). Passwords and disabled
+     * was before, so every session ends, no key of then signs or verifies any more, and no mail of then is sent (CR-6). Passwords and disabled
      * accounts stay as the backup has them. Interrupted, it is called again.
      *
      * @returns how many sessions it ended.
@@ -157,6 +167,7 @@ export function createAdmin({ database, clock, rateLimits, passwords, sessions, 
     async finishRestore(): Promise<number> {
       const count = await database.transaction(async (sql) => {
         const ended = await sessions.endAll(sql, 'restore');
+        await mail.forget(sql);
         await recordEvent(sql, {
           name: 'authz_admin',
           outcome: 'success',

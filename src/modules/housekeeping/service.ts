@@ -3,6 +3,7 @@ import type { Clock } from '../../clock.ts';
 import type { Database } from '../../database/database.ts';
 import type { Logger } from '../../logger.ts';
 import type { Audit } from '../audit/service.ts';
+import type { Mail } from '../mail/service.ts';
 import type { RateLimits } from '../rate-limits/service.ts';
 import type { Sessions } from '../sessions/service.ts';
 import type { Tokens } from '../tokens/service.ts';
@@ -23,6 +24,7 @@ export interface HousekeepingOptions {
   readonly sessions: Pick<Sessions, 'prune'>;
   readonly rateLimits: Pick<RateLimits, 'prune'>;
   readonly audit: Pick<Audit, 'chain' | 'prune'>;
+  readonly mail: Pick<Mail, 'prune'>;
 }
 
 /**
@@ -38,6 +40,7 @@ export function createHousekeeping({
   sessions,
   rateLimits,
   audit,
+  mail,
 }: HousekeepingOptions) {
   const chores = [
     { name: 'signing keys', everyMs: 0, work: tokens.maintainKeys },
@@ -45,6 +48,7 @@ export function createHousekeeping({
     { name: 'stale throttles', everyMs: PRUNE_EVERY_MS, work: rateLimits.prune },
     { name: 'audit chain', everyMs: 0, work: audit.chain },
     { name: 'old audit events', everyMs: PRUNE_EVERY_MS, work: audit.prune },
+    { name: 'mail of no use', everyMs: PRUNE_EVERY_MS, work: mail.prune },
   ];
   const holder = randomUUID();
   const doneAt = new Map<string, number>();

@@ -1,0 +1,172 @@
+import type { Sql } from '../../database/database.ts';
+
+/*
+ * A row is a mail that is still to be sent, or a dead letter: one that nobody tries to send any more. What was sent
+ * has no row. Moments are ms since 1970.
+ *
+ *   sealed_content   whom it is to and the values of its template, bound to the id; null once they are of no use
+ *   expires_at       it is not sent from then on
+ *   tries            how often a process claimed it, in order to send it
+ *   unsettled_tries  how many of those may have delivered it: it is under way, its process died, or the mail server
+ *                    took it in and never answered. At two of them nobody claims it again
+ *   next_try_at      nobody claims it before: back-off, or the end of the claim that is on
+ *   failed_at        since when it is a dead letter
+ *   failure          why the last try failed, in words of this program and codes of the mail server's
+ */
+
+/** How often a mail may be delivered, should every answer be lost. */
+export const MOST_DELIVERIES = 2;
+
+const IS_DUE = `failed_at IS NULL AND next_try_at <= :now AND expires_at > :now
+  AND unsettled_tries < ${MOST_DELIVERIES}`;
+
+export interface ClaimedMail {
+  readonly id: string;
+  readonly template: string;
+  readonly sealedContent: string;
+  readonly createdAt: number;
+  readonly expiresAt: number;
+  /** This one is counted already. */
+  readonly tries: number;
+  readonly unsettledTries: number;
+}
+
+/** Adds a mail that is due at once. */
+export function insertMail(
+  sql: Sql,
+  mail: {
+    id: string;
+    template: string;
+    userId: string | null;
+    sealedContent: string;
+    now: number;
+    expiresAt: number;
+  },
+): Promise<number> {
+  return sql.run(
+    `INSERT INTO mails (id, template, user_id, sealed_content, created_at, expires_at, next_try_at)
+     VALUES (:id, :template, :userId, :sealedContent, :now, :expiresAt, :now)`,
+    mail,
+  );
+}
+
+/**
+ * Claims the mail whose turn it is until `claimedUntil`, in one statement. Of two processes that want the same one,
+ * PostgreSQL lets the second wait and then look at the row again: it is not due any more, and the second gets none.
+ */
+export function claimMail(
+  sql: Sql,
+  claim: { now: number; claimedUntil: number },
+): Promise<ClaimedMail | undefined> {
+  return sql.get(
+    `UPDATE mails SET tries = tries + 1, unsettled_tries = unsettled_tries + 1, next_try_at = :claimedUntil
+     WHERE id = (SELECT id FROM mails WHERE ${IS_DUE} ORDER BY next_try_at LIMIT 1) AND ${IS_DUE}
+     RETURNING id, template, sealed_content AS "sealedContent", created_at AS "createdAt",
+       expires_at AS "expiresAt", tries, unsettled_tries AS "unsettledTries"`,
+    claim,
+  );
+}
+
+/** A mail that was sent, whoever claims it by now. */
+export function deleteMail(sql: Sql, id: string): Promise<number> {
+  return sql.run('DELETE FROM mails WHERE id = :id', { id });
+}
+
+/**
+ * Settles a try that failed: the mail's next one, or none. Changes nothing when the claim has lapsed and another one
+ * was made.
+ */
+export function settleTry(
+  sql: Sql,
+  failed: {
+    id: string;
+    tries: number;
+    /** 1 when the mail server surely did not take the mail, else 0. */
+    undelivered: 0 | 1;
+    nextTryAt: number;
+    failedAt: number | null;
+    failure: string;
+  },
+): Promise<number> {
+  return sql.run(
+    `UPDATE mails SET unsettled_tries = unsettled_tries - :undelivered, next_try_at = :nextTryAt,
+       failed_at = :failedAt, failure = :failure
+     WHERE id = :id AND tries = :tries AND failed_at IS NULL`,
+    failed,
+  );
+}
+
+/** One bounded batch of mails that nobody may claim any more, and did not settle. */
+export function buryUnsettled(sql: Sql, batch: { now: number; failure: string; limit: number }) {
+  return sql.run(
+    `UPDATE mails SET failed_at = :now, failure = :failure WHERE id IN (
+       SELECT id FROM mails WHERE failed_at IS NULL AND next_try_at <= :now
+         AND unsettled_tries >= ${MOST_DELIVERIES} LIMIT :limit)`,
+    batch,
+  );
+}
+
+/** One bounded batch of mails whose content is of no use any more, dead letters too: it is erased. */
+export function eraseExpired(sql: Sql, batch: { now: number; failure: string; limit: number }) {
+  return sql.run(
+    `UPDATE mails SET sealed_content = NULL, failed_at = COALESCE(failed_at, :now),
+       failure = COALESCE(failure, :failure)
+     WHERE id IN (SELECT id FROM mails WHERE expires_at <= :now AND sealed_content IS NOT NULL LIMIT :limit)`,
+    batch,
+  );
+}
+
+/** One bounded batch of dead letters. */
+export function deleteFailed(sql: Sql, batch: { failedBefore: number; limit: number }): Promise<number> {
+  return sql.run(
+    'DELETE FROM mails WHERE id IN (SELECT id FROM mails WHERE failed_at < :failedBefore LIMIT :limit)',
+    batch,
+  );
+}
+
+/** Everything that is still to be sent, and every dead letter. */
+export function deleteAll(sql: Sql): Promise<number> {
+  return sql.run('DELETE FROM mails');
+}
+
+export interface MailRecord {
+  readonly id: string;
+  readonly template: string;
+  readonly sealedContent: string | null;
+  readonly createdAt: number;
+  readonly expiresAt: number;
+  readonly tries: number;
+  readonly nextTryAt: number;
+  readonly failedAt: number | null;
+  readonly failure: string | null;
+}
+
+/** A page of all mails, by id. */
+export function listMails(sql: Sql, page: { afterId: string; limit: number }): Promise<MailRecord[]> {
+  return sql.all(
+    `SELECT id, template, sealed_content AS "sealedContent", created_at AS "createdAt", expires_at AS "expiresAt",
+       tries, next_try_at AS "nextTryAt", failed_at AS "failedAt", failure
+     FROM mails WHERE id > :afterId ORDER BY id LIMIT :limit`,
+    page,
+  );
+}
+
+/** Makes a dead letter a mail that is due, unless its content is of no use any more. */
+export function reviveMail(sql: Sql, mail: { id: string; now: number }): Promise<number> {
+  return sql.run(
+    `UPDATE mails SET failed_at = NULL, tries = 0, unsettled_tries = 0, next_try_at = :now
+     WHERE id = :id AND failed_at IS NOT NULL AND sealed_content IS NOT NULL AND expires_at > :now`,
+    mail,
+  );
+}
+
+/** Writes over the very envelope that was read. */
+export function replaceSealedContent(
+  sql: Sql,
+  change: { id: string; asRead: string; sealedContent: string },
+): Promise<number> {
+  return sql.run(
+    'UPDATE mails SET sealed_content = :sealedContent WHERE id = :id AND sealed_content = :asRead',
+    change,
+  );
+}
