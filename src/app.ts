@@ -136,7 +136,7 @@ export async function createApp({ config, database, clock, logger, metrics, mail
     housekeeping,
     readiness,
 
-    /** The HTTP side; listens once it is told to. With it this process begins to send mail. */
+    /** The HTTP side; listens once it is told to, and then sends mail, too. */
     async createServer(): Promise<FastifyInstance> {
       const usedMailer = mailer ?? (await chooseMailer());
       if (usedMailer !== undefined) mail.start(usedMailer);
@@ -152,6 +152,7 @@ export async function createApp({ config, database, clock, logger, metrics, mail
         devMail: devMailbox?.letters,
         createContext: (request) => createContext(tokens, request),
       });
+      server.addHook('onListen', async () => mail.watch());
       if (metrics !== undefined) observeRequests(server, metrics.observeRequest);
       return server;
     },

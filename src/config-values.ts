@@ -118,15 +118,22 @@ export const smtpUrl = () =>
   kind<SmtpServer>({
     read: (text, refuse) => {
       const url = readUrl(text) ?? new URL('none:');
-      const isWhole = /^smtps?:$/.test(url.protocol) && url.hostname !== '' && /^\/?$/.test(url.pathname);
-      if (!isWhole || url.hash !== '' || !/^(\?tls=off)?$/.test(url.search))
-        refuse('must be smtp://user:password@host:port or smtps://…, and may end in ?tls=off');
-      const host = url.hostname.replace(/^\[|\]$/g, '');
-      const isOff = url.search !== '' || isLoopback(host);
+      const { protocol, hostname, pathname, search, hash } = url;
+      const isPlain = protocol === 'smtp:' && search === '?tls=off';
+      if (
+        !/^smtps?:$/.test(protocol) ||
+        hostname === '' ||
+        pathname.length > 1 ||
+        (search !== '' && !isPlain) ||
+        hash !== ''
+      )
+        refuse('must be smtp://user:password@host:port, which may end in ?tls=off, or smtps://…');
+      const host = hostname.replace(/^\[|\]$/g, '');
+      const isSecure = protocol === 'smtps:';
       return {
         host,
-        port: Number(url.port) || (url.protocol === 'smtps:' ? 465 : 587),
-        tls: url.protocol === 'smtps:' ? 'from the start' : isOff ? 'off' : 'starttls',
+        port: Number(url.port) || (isSecure ? 465 : 587),
+        tls: isSecure ? 'from the start' : isPlain || isLoopback(host) ? 'off' : 'starttls',
         login:
           url.username === ''
             ? undefined

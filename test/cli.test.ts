@@ -6,7 +6,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, afterEach, describe, expect, it } from '@jest/globals';
+import { pino } from 'pino';
+import { createApp } from '../src/app.ts';
+import { createClock } from '../src/clock.ts';
+import { loadConfig } from '../src/config.ts';
 import { openDatabase } from '../src/database/open.ts';
+import { startSmtpServer } from './support/smtp-server.ts';
 
 const CLI = fileURLToPath(new URL('../src/cli/latchkey.ts', import.meta.url));
 const TSX = import.meta.resolve('tsx');
@@ -37,7 +42,7 @@ describe('latchkey', () => {
       ]);
 
       expect(help).toMatchObject({ exitCode: 0, stderr: '' });
-      for (const command of ['serve', 'migrate', 'users', 'keys', 'doctor'])
+      for (const command of ['serve', 'migrate', 'users', 'keys', 'mail', 'doctor'])
         expect(help.stdout).toContain(command);
       expect(subHelp).toMatchObject({ exitCode: 0, stdout: expect.stringContaining('--password-stdin') });
       expect([noCommand, unknown, noAddress, noTerminal].map(({ exitCode }) => exitCode)).toEqual([
@@ -131,6 +136,55 @@ describe('latchkey', () => {
   );
 
   it(
+    'mail lists what is still to be sent, sends dead letters again, and a server sends them (CR-8)',
+    async () => {
+      const cwd = mkdtempSync(join(folder, 'mailing-'));
+      const url = `file:${join(cwd, 'data', 'latchkey.db')}`;
+      expect(await run(['mail', 'list'], { cwd })).toEqual({ exitCode: 0, stdout: '', stderr: '' });
+      await queueMail(url);
+      const waiting = await run(['mail', 'list'], { cwd });
+      expect(waiting).toMatchObject({ exitCode: 0, stderr: '' });
+      const [id = '', ...columns] = waiting.stdout.trimEnd().split('\t');
+      expect(columns).toEqual([
+        ...['waiting', 'reset-password', EMAIL],
+        ...[expect.stringMatching(/^20.*Z$/), '0', '-'],
+      ]);
+      const notDead = await run(['mail', 'retry', id], { cwd });
+      expect(notDead).toMatchObject({ exitCode: 1, stderr: expect.stringContaining('no such dead letter') });
+
+      const database = await openDatabase(url);
+      await database.run(`UPDATE mails SET failed_at = 1, failure = '550 to RCPT TO'`);
+      await database.close();
+      expect((await run(['mail', 'list'], { cwd })).stdout).toMatch(/\tdead\t.*\t550 to RCPT TO\n$/);
+      expect((await run(['mail', 'retry'], { cwd })).stdout).toMatch(/^Queued 1 mails again/);
+
+      const smtp = await startSmtpServer();
+      const arrived = smtp.nextArrival();
+      const { child, ended } = await serve(cwd, { LATCHKEY_SMTP_URL: smtp.url });
+      await arrived;
+      child.kill('SIGTERM');
+      expect(await ended).toMatchObject({ exitCode: 0, stderr: '' });
+      await smtp.stop();
+      expect(smtp.received).toMatchObject([{ to: EMAIL, content: expect.stringContaining('#token=3Dx') }]);
+      expect((await run(['mail', 'list'], { cwd })).stdout).toBe('');
+    },
+    PATIENCE_MS,
+  );
+
+  it(
+    'serve refuses a folder of templates that would send half a mail',
+    async () => {
+      const environment = { PORT: '0', LATCHKEY_TEMPLATES: join(folder, 'nowhere') };
+      const { exitCode, stderr } = await run(['serve'], { environment });
+      expect([exitCode, stderr]).toEqual([
+        1,
+        'The configuration is not usable:\n  LATCHKEY_TEMPLATES: cannot be read (ENOENT)\n',
+      ]);
+    },
+    PATIENCE_MS,
+  );
+
+  it(
     'doctor masks secrets, and finds keys that they do not open (KEY-4)',
     async () => {
       const secret = randomBytes(32).toString('hex');
@@ -208,6 +262,23 @@ describe('a server', () => {
   );
 });
 
+/** Queues a mail in the database of a server that does not run, as one does that runs. */
+async function queueMail(url: string): Promise<void> {
+  const config = loadConfig({ DATABASE_URL: url });
+  const database = await openDatabase(url);
+  const app = await createApp({ config, database, clock: createClock(), logger: pino({ level: 'silent' }) });
+  await database.transaction((sql) =>
+    app.mail.enqueue(sql, {
+      to: EMAIL,
+      template: 'reset-password',
+      path: '/reset-password#token=x',
+      expiresAt: Date.now() + 3_600_000,
+    }),
+  );
+  await app.close();
+  await database.close();
+}
+
 interface RunOptions {
   readonly cwd?: string;
   readonly environment?: Record<string, string>;
@@ -226,8 +297,8 @@ function run(args: string[], options?: RunOptions): Promise<Ended> {
 }
 
 /** A server on any free port, once it listens. */
-async function serve(cwd: string) {
-  const server = start(['serve'], { cwd, environment: { PORT: '0' } });
+async function serve(cwd: string, environment: Record<string, string> = {}) {
+  const server = start(['serve'], { cwd, environment: { PORT: '0', ...environment } });
   const [, url = ''] = await server.printed(/JWKS: (http:[^"]+)\/\.well-known/);
   return { ...server, url };
 }

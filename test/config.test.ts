@@ -11,6 +11,7 @@ import {
   loadConfig,
   SETTINGS,
 } from '../src/config.ts';
+import type { SmtpServer } from '../src/mailer.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'latchkey-config-'));
 afterAll(() => rmSync(folder, { recursive: true }));
@@ -42,6 +43,8 @@ describe('the configuration', () => {
       refreshRetryWindowSeconds: 30,
       passwordMinLength: 15,
       registration: 'open',
+      mailFrom: { name: 'Latchkey', address: 'latchkey@localhost' },
+      appUrl: 'http://localhost:3000',
       corsOrigins: [],
       trustProxy: [],
       introspection: true,
@@ -228,6 +231,20 @@ describe('a setting', () => {
     ['LATCHKEY_TRUST_PROXY', '::1/129'],
     ['LATCHKEY_TRUST_PROXY', '10.0.0'],
     ['LATCHKEY_TRUST_PROXY', 'fe80::1%eth0'],
+    ['LATCHKEY_SMTP_URL', 'mail.example.com'],
+    ['LATCHKEY_SMTP_URL', 'https://mail.example.com'],
+    ['LATCHKEY_SMTP_URL', 'smtp://'],
+    ['LATCHKEY_SMTP_URL', 'smtp://mail.example.com/inbox'],
+    // What nodemailer would take: it writes every letter into the log.
+    ['LATCHKEY_SMTP_URL', 'smtp://mail.example.com?logger=true&debug=true'],
+    ['LATCHKEY_SMTP_URL', 'smtps://mail.example.com?tls=off'],
+    ['LATCHKEY_MAIL_FROM', 'Example'],
+    ['LATCHKEY_MAIL_FROM', 'a@example.com, b@example.com'],
+    ['LATCHKEY_MAIL_FROM', 'Example <a@example.com> b@example.com'],
+    ['LATCHKEY_MAIL_FROM', 'Exam\nple <a@example.com>'],
+    ['LATCHKEY_APP_URL', 'app.example.com'],
+    ['LATCHKEY_APP_URL', 'https://app.example.com/?page='],
+    ['LATCHKEY_APP_URL', 'https://app.example.com/#/'],
     ['LATCHKEY_INTROSPECTION', 'true'],
     ['LATCHKEY_TOKEN_ENDPOINT', '1'],
   ];
@@ -287,6 +304,66 @@ describe('the mode', () => {
 
   it('production warns of a database in memory', () => {
     expect(loadConfig({ ...PRODUCTION, DATABASE_URL: 'file::memory:' }).warnings).toHaveLength(1);
+  });
+});
+
+describe('mail', () => {
+  const MAIL: Environment = {
+    LATCHKEY_SMTP_URL: 'smtps://mail.example.com',
+    LATCHKEY_MAIL_FROM: 'Example <accounts@example.com>',
+    LATCHKEY_APP_URL: 'https://app.example.com',
+  };
+
+  it('is off in production unless all that it takes is there', () => {
+    expect(loadConfig(PRODUCTION)).not.toHaveProperty('appUrl');
+    expect(loadConfig({ ...PRODUCTION, ...MAIL })).toMatchObject({
+      mailFrom: { name: 'Example', address: 'accounts@example.com' },
+      appUrl: 'https://app.example.com',
+    });
+    for (const name of Object.keys(MAIL)) {
+      const others = Object.keys(MAIL).filter((other) => other !== name);
+      expect(problemsOf({ ...PRODUCTION, [name]: MAIL[name] })).toEqual(
+        others.map((other) => `${other}: required in production to send mail`),
+      );
+    }
+  });
+
+  it('leads to an app with TLS in production (WEB-6)', () => {
+    expect(problemsOf({ ...PRODUCTION, ...MAIL, LATCHKEY_APP_URL: 'http://app.example.com' })).toEqual([
+      'LATCHKEY_APP_URL: must be https in production',
+    ]);
+  });
+
+  it('takes a mail server alone in development', () => {
+    const { LATCHKEY_SMTP_URL } = MAIL;
+    expect(loadConfig({ ...DEVELOPMENT, LATCHKEY_SMTP_URL }).appUrl).toBe('http://localhost:3000');
+  });
+
+  it.each<[string, SmtpServer]>([
+    ['smtps://mail.example.com', { host: 'mail.example.com', port: 465, tls: 'from the start' }],
+    ['smtp://mail.example.com', { host: 'mail.example.com', port: 587, tls: 'starttls' }],
+    ['smtp://mail.example.com:25?tls=off', { host: 'mail.example.com', port: 25, tls: 'off' }],
+    ['smtp://localhost:1025', { host: 'localhost', port: 1025, tls: 'off' }],
+    ['smtp://[::1]:1025', { host: '::1', port: 1025, tls: 'off' }],
+    [
+      'smtps://ada%40example.com:p%2Fw%3F%@mail.example.com:4650/',
+      {
+        host: 'mail.example.com',
+        port: 4_650,
+        tls: 'from the start',
+        login: { user: 'ada@example.com', pass: 'p/w?%' },
+      },
+    ],
+  ])('LATCHKEY_SMTP_URL may be %s', (url, server) => {
+    expect(loadConfig({ ...DEVELOPMENT, LATCHKEY_SMTP_URL: url }).smtp).toEqual({
+      login: undefined,
+      ...server,
+    });
+  });
+
+  it('LATCHKEY_MAIL_FROM may be an address alone', () => {
+    const { mailFrom } = loadConfig({ ...DEVELOPMENT, LATCHKEY_MAIL_FROM: 'accounts@example.com' });
+    expect(mailFrom).toEqual({ name: '', address: 'accounts@example.com' });
   });
 });
 
@@ -452,6 +529,15 @@ describe('describeConfig', () => {
       'postgres://latchkey:***@db.example/latchkey?sslpassword=***&sslmode=require',
     );
     expect(JSON.stringify(shown)).not.toContain('hunter2');
+    const mail = {
+      LATCHKEY_SMTP_URL: 'smtps://ada%40example.com:hunter2@mail.example.com',
+      LATCHKEY_MAIL_FROM: 'Example <accounts@example.com>',
+      LATCHKEY_APP_URL: 'https://app.example.com',
+    };
+    expect(shownFor({ ...PRODUCTION, ...mail })).toMatchObject({
+      LATCHKEY_SMTP_URL: 'smtps://ada%40example.com:***@mail.example.com:465',
+      LATCHKEY_MAIL_FROM: 'Example <accounts@example.com>',
+    });
   });
 
   function shownFor(environment: Environment) {

@@ -95,11 +95,12 @@ export async function startApp({
   database?: Database;
   clock?: ReturnType<typeof createFrozenClock>;
   metrics?: Metrics;
-  /** Takes the letters instead of the app's own list. */
-  mailer?: Mailer;
+  /** Takes the letters instead of the list that `mailed` gives; null for what the configuration says. */
+  mailer?: Mailer | null;
 }) {
   const lines: string[] = [];
   const letters: Letter[] = [];
+  const listing = { send: async (letter: Letter) => void letters.push(letter), close: () => {} };
   const logger = pino({ level: 'info' }, { write: (line: string) => void lines.push(line) });
   const fresh = database === undefined ? await freshDatabase(engine) : undefined;
   const ownDatabase = database ?? fresh?.database;
@@ -111,7 +112,7 @@ export async function startApp({
     clock,
     logger,
     metrics,
-    mailer: mailer ?? { send: async (letter) => void letters.push(letter), close: () => {} },
+    mailer: mailer === undefined ? listing : (mailer ?? undefined),
   });
   const server = await app.createServer();
 

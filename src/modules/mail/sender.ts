@@ -22,10 +22,10 @@ const CLAIM_MS = 5 * 60_000;
 /** Mails that one process sends at once. */
 const CONCURRENCY = 4;
 /** How long a mail server that does not answer is left alone, so that an outage costs few mails a try. */
-const PAUSE_MS = 10_000;
+const PAUSE_MS = 5_000;
 const FIRST_DELAY_MS = 10_000;
 const LONGEST_DELAY_MS = 60 * 60_000;
-/** The last one about eight hours after the first. */
+/** The last one about seven hours after the first. */
 const MOST_TRIES = 16;
 const POLL_MS = 10_000;
 /** After the answer of whoever caused the mail is out; and what comes meanwhile goes along. */
@@ -51,7 +51,7 @@ export function createSender({ database, clock, logger, mailer, compose }: Sende
   let pausedUntil = 0;
   let isOver = false;
   let waking: NodeJS.Timeout | undefined;
-  const polling = setInterval(look, POLL_MS).unref();
+  let polling: NodeJS.Timeout | undefined;
 
   function look(): void {
     claimDue().catch((error: unknown) => {
@@ -131,11 +131,14 @@ export function createSender({ database, clock, logger, mailer, compose }: Sende
     }, WAKE_DELAY_MS).unref();
   }
 
-  // What another process left behind.
-  wake();
-
   return {
     wake,
+
+    /** Looks now, because another process may have left something behind, and from then on. */
+    watch(): void {
+      polling = setInterval(look, POLL_MS).unref();
+      wake();
+    },
 
     /** Sends all that is due; resolves when that is done. */
     async turn(): Promise<void> {

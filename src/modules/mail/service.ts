@@ -123,9 +123,14 @@ export function createMail({ database, clock, logger, secrets, templates, appUrl
       sender?.wake();
     },
 
-    /** From now on this process sends: a server does, commands leave it to the servers. */
+    /** From now on this process sends when it is woken: a server does, commands leave it to the servers. */
     start(mailer: Mailer): void {
       sender = createSender({ database, clock, logger, mailer, compose });
+    },
+
+    /** And by itself, what other processes left behind. */
+    watch(): void {
+      sender?.watch();
     },
 
     /** Sends all that is due; resolves when that is done. */
