@@ -1,6 +1,6 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
-import ipaddr from 'ipaddr.js';
 import { escapeHtml } from '../html.ts';
+import { isLoopback } from './loopback.ts';
 
 /** A mail that development does not send. */
 export interface ShownLetter {
@@ -43,11 +43,6 @@ function isFromThisMachine({ headers, raw }: FastifyRequest): boolean {
   return (
     URL.canParse(host) && isLoopback(new URL(host).hostname) && isLoopback(raw.socket.remoteAddress ?? '')
   );
-}
-
-function isLoopback(name: string): boolean {
-  const address = name.replace(/^\[|\]$/g, '');
-  return name === 'localhost' || (ipaddr.isValid(address) && ipaddr.process(address).range() === 'loopback');
 }
 
 function pageOf(letters: readonly ShownLetter[]): string {
