@@ -11,6 +11,7 @@ export const ERRORS = {
   EMAIL_TAKEN: 'An account with this email address exists.',
   REGISTRATION_CLOSED: 'Registration is closed.',
   WEAK_PASSWORD: 'The password does not meet the requirements.',
+  REAUTHENTICATION_REQUIRED: 'Prove again who you are.',
   NOT_FOUND: 'Not found.',
   TOO_MANY_REQUESTS: 'Too many attempts. Try again later.',
   OVERLOADED: 'The server is busy. Try again shortly.',

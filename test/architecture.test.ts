@@ -164,6 +164,7 @@ describe('the schema', () => {
       'Mutation.changePassword',
       'Mutation.deleteMe',
       'Mutation.login',
+      'Mutation.reauthenticate',
       'Mutation.refreshToken',
       'Mutation.register',
     ]);

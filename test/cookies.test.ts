@@ -5,6 +5,7 @@ import {
   LOGOUT,
   login,
   ME,
+  REAUTHENTICATE,
   REFRESH,
   REGISTER,
   register,
@@ -83,7 +84,7 @@ describeApp('cookie mode', (start) => {
     expect(answer.body).not.toContain(token);
   });
 
-  it('does so for register, changePassword and refreshToken, too (WEB-1)', async () => {
+  it('does so for register, changePassword, reauthenticate and refreshToken, too (WEB-1)', async () => {
     const app = await start({ config: CONFIG });
     const browser = createBrowser(app);
     const registered = await browser.send(REGISTER, { input: { ...CREDENTIALS, delivery: 'COOKIE' } });
@@ -97,6 +98,17 @@ describeApp('cookie mode', (start) => {
     expect(changed.data.changePassword).toMatchObject({ refreshToken: null, deviceToken: null });
     expect(browser.jar.get(REFRESH_COOKIE)).not.toBe(first);
     expect((await browser.send(REFRESH)).code).toBe('OK');
+
+    const second = browser.jar.get(REFRESH_COOKIE);
+    const proven = await browser.send(REAUTHENTICATE, {
+      input: { password: `${PASSWORD} 2`, delivery: 'COOKIE' },
+      token: changed.data.changePassword.accessToken,
+    });
+    expect(proven.data.reauthenticate).toMatchObject({ refreshToken: null, deviceToken: null });
+    expect(browser.jar.get(REFRESH_COOKIE)).not.toBe(second);
+    expect((await browser.send(REFRESH)).data.refreshToken.session.id).toBe(
+      proven.data.reauthenticate.session.id,
+    );
 
     const { refreshToken } = await login(app, { password: `${PASSWORD} 2` });
     const moved = await browser.send(REFRESH, { input: { refreshToken, delivery: 'COOKIE' } });
@@ -180,6 +192,11 @@ describeApp('cookie mode', (start) => {
         origin,
         token: bearer,
         input: { ...passwords, delivery: 'COOKIE' },
+      }),
+      await browser.send(REAUTHENTICATE, {
+        origin,
+        token: bearer,
+        input: { password: PASSWORD, delivery: 'COOKIE' },
       }),
       await browser.send(REGISTER, {
         origin,

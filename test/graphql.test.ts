@@ -84,6 +84,7 @@ describe('the guard', () => {
           revokeSession: '{ id: "1" }',
           updateMe: '{ name: "A" }',
           deleteMe: '{ password: "p" }',
+          reauthenticate: '{ password: "p" }',
         }[name];
         const argument =
           args.length === 0 ? '' : `(input: ${input ?? '{ currentPassword: "p", newPassword: "n" }'})`;

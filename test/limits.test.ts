@@ -27,7 +27,15 @@ async function start(config: Parameters<typeof startHttpServer>[0] = {}) {
     ran.push(name);
     return name === 'logout' ? { revokedSessions: 0 } : {};
   };
-  const names = ['login', 'refreshToken', 'register', 'changePassword', 'deleteMe', 'logout'];
+  const names = [
+    'login',
+    'refreshToken',
+    'register',
+    'changePassword',
+    'reauthenticate',
+    'deleteMe',
+    'logout',
+  ];
   const schema = makeExecutableSchema({
     typeDefs: [readTypeDefs(), EXTRA],
     resolvers: {
@@ -318,6 +326,7 @@ describe('one document', () => {
     'login(input: { email: "ada@example.com", password: "p" }) { expiresIn }',
     REFRESH,
     'changePassword(input: { currentPassword: "p", newPassword: "n" }) { expiresIn }',
+    'reauthenticate(input: { password: "p" }) { expiresIn }',
     'deleteMe(input: { password: "p" }) { id }',
   ])('checks one of %s (GQL-1)', async (field) => {
     await expectRefused({ query: `mutation { ${field} other: ${LOGIN} }` });

@@ -122,6 +122,11 @@ export type ErrorCode =
   | 'PERSISTED_QUERY_NOT_FOUND'
   /** Persisted queries are not supported: send the document. */
   | 'PERSISTED_QUERY_NOT_SUPPORTED'
+  /**
+   * The field needs a session whose owner proved who they are at most 10 minutes ago: send it again with the tokens that
+   * `reauthenticate` answers with.
+   */
+  | 'REAUTHENTICATION_REQUIRED'
   /** This server accepts no registrations. */
   | 'REGISTRATION_CLOSED'
   /** Too many credentials were checked for this account or from this network. Try again after `extensions.retryAfter` seconds. */
@@ -209,6 +214,14 @@ export type Mutation = {
    */
   readonly logout: LogoutPayload;
   /**
+   * Proves again who the viewer is, for what needs an authentication of the last 10 minutes
+   * (`REAUTHENTICATION_REQUIRED`). Ends this session and opens a new one in its place (ASVS 7.2.4), so use the new tokens
+   * from then on; the other sessions stay. A refresh proves nothing.
+   * Errors: `UNAUTHENTICATED`, `INVALID_CREDENTIALS`, `TOO_MANY_REQUESTS`, `OVERLOADED`, `UNAVAILABLE`,
+   * `BAD_USER_INPUT`, `FORBIDDEN` (cookies, and the page is of a foreign origin).
+   */
+  readonly reauthenticate: AuthPayload;
+  /**
    * Exchanges a refresh token for the next one and a fresh access token (RFC 6749 §6, RFC 9700 §4.14.2). Each
    * token works once; sent again within the retry window (30 seconds by default) it answers with the session's
    * current token, so a lost response or a second tab signs nobody out. A token older than that ends its session.
@@ -225,7 +238,11 @@ export type Mutation = {
    * `BAD_USER_INPUT`, `FORBIDDEN` (cookies, and the page is of a foreign origin).
    */
   readonly register: RegisterPayload;
-  /** Ends one of the viewer's sessions. Errors: `UNAUTHENTICATED`, `NOT_FOUND`. */
+  /**
+   * Ends one of the viewer's sessions. One that is not the session that asks needs an authentication of the last
+   * 10 minutes; `logout` never does.
+   * Errors: `UNAUTHENTICATED`, `REAUTHENTICATION_REQUIRED`, `NOT_FOUND`.
+   */
   readonly revokeSession: LogoutPayload;
   /** Changes what the account says of its owner. Errors: `UNAUTHENTICATED`, `BAD_USER_INPUT`. */
   readonly updateMe: User;
@@ -253,6 +270,12 @@ export type MutationLoginArgs = {
 /** What can be done. The fields of one document run one after another, in order. */
 export type MutationLogoutArgs = {
   input?: InputMaybe<LogoutInput>;
+};
+
+
+/** What can be done. The fields of one document run one after another, in order. */
+export type MutationReauthenticateArgs = {
+  input: ReauthenticateInput;
 };
 
 
@@ -288,6 +311,14 @@ export type Query = {
   readonly session: Session;
   /** The viewer's live sessions, the most recently used first. Errors: `UNAUTHENTICATED`. */
   readonly sessions: ReadonlyArray<Session>;
+};
+
+/** What `reauthenticate` takes. */
+export type ReauthenticateInput = {
+  /** How the tokens come back. */
+  readonly delivery?: TokenDelivery;
+  /** The account's password. */
+  readonly password: Scalars['String']['input'];
 };
 
 /** What `refreshToken` takes. */
@@ -482,6 +513,7 @@ export type ResolversTypes = {
   Mutation: ResolverTypeWrapper<Record<PropertyKey, never>>;
   PositiveInt: ResolverTypeWrapper<Scalars['PositiveInt']['output']>;
   Query: ResolverTypeWrapper<Record<PropertyKey, never>>;
+  ReauthenticateInput: ReauthenticateInput;
   RefreshTokenInput: RefreshTokenInput;
   RegisterInput: RegisterInput;
   RegisterPayload: ResolverTypeWrapper<Omit<RegisterPayload, 'auth'> & { auth?: Maybe<ResolversTypes['AuthPayload']> }>;
@@ -512,6 +544,7 @@ export type ResolversParentTypes = {
   Mutation: Record<PropertyKey, never>;
   PositiveInt: Scalars['PositiveInt']['output'];
   Query: Record<PropertyKey, never>;
+  ReauthenticateInput: ReauthenticateInput;
   RefreshTokenInput: RefreshTokenInput;
   RegisterInput: RegisterInput;
   RegisterPayload: Omit<RegisterPayload, 'auth'> & { auth?: Maybe<ResolversParentTypes['AuthPayload']> };
@@ -568,6 +601,7 @@ export type MutationResolvers<ContextType = Context, ParentType extends Resolver
   deleteMe?: Resolver<ResolversTypes['DeleteMePayload'], ParentType, ContextType, RequireFields<MutationDeleteMeArgs, 'input'>>;
   login?: Resolver<ResolversTypes['AuthPayload'], ParentType, ContextType, RequireFields<MutationLoginArgs, 'input'>>;
   logout?: Resolver<ResolversTypes['LogoutPayload'], ParentType, ContextType, Partial<MutationLogoutArgs>>;
+  reauthenticate?: Resolver<ResolversTypes['AuthPayload'], ParentType, ContextType, RequireFields<MutationReauthenticateArgs, 'input'>>;
   refreshToken?: Resolver<ResolversTypes['AuthPayload'], ParentType, ContextType, Partial<MutationRefreshTokenArgs>>;
   register?: Resolver<ResolversTypes['RegisterPayload'], ParentType, ContextType, RequireFields<MutationRegisterArgs, 'input'>>;
   revokeSession?: Resolver<ResolversTypes['LogoutPayload'], ParentType, ContextType, RequireFields<MutationRevokeSessionArgs, 'input'>>;

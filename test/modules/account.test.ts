@@ -1,17 +1,19 @@
-import { expect, it } from '@jest/globals';
+import { expect, it, jest } from '@jest/globals';
 import {
   CHANGE_PASSWORD,
   DELETE_ME,
   LOGIN,
+  LOGOUT,
   login,
   ME,
+  REAUTHENTICATE,
   REGISTER,
   refresh,
   register,
   UPDATE_ME,
 } from '../support/documents.ts';
 import { eventsOf } from '../support/events.ts';
-import { describeApp, PASSWORD } from '../support/start-app.ts';
+import { describeApp, PASSWORD, type TestApp } from '../support/start-app.ts';
 
 const NEW_PASSWORD = 'another horse altogether';
 /** 128 different characters of two code units each. */
@@ -157,6 +159,76 @@ describeApp('changePassword', (start) => {
     );
     expect(answers.map(({ code }) => code).sort()).toEqual(['INVALID_CREDENTIALS', 'OK']);
     expect(await app.database.all('SELECT id FROM sessions WHERE revoked_at IS NULL')).toHaveLength(1);
+  });
+});
+
+describeApp('reauthenticate', (start) => {
+  const prove = (app: TestApp, token: string | undefined, password = PASSWORD) =>
+    app.send(REAUTHENTICATE, { input: { password } }, { token });
+
+  it('ends its session, and no other, and begins a new one, id and secret (SES-1)', async () => {
+    const app = await start();
+    const other = await register(app);
+    const mine = await login(app, { deviceName: 'phone' });
+    app.clock.travel(60_000);
+    const { data } = await prove(app, mine.accessToken);
+    const next = data.reauthenticate;
+    expect(next.session).toMatchObject({
+      authenticatedAt: '2027-01-01T00:01:00.000Z',
+      expiresAt: '2027-01-31T00:01:00.000Z',
+      deviceName: 'phone',
+      amr: ['pwd'],
+      current: true,
+    });
+    expect(next.session.id).not.toBe(mine.session.id);
+    expect((await app.send(ME, {}, { token: mine.accessToken })).code).toBe('UNAUTHENTICATED');
+    expect((await refresh(app, mine.refreshToken)).code).toBe('INVALID_REFRESH_TOKEN');
+    expect((await app.send(ME, {}, { token: other.accessToken })).code).toBe('OK');
+    expect((await refresh(app, next.refreshToken)).code).toBe('OK');
+
+    const [event] = (await eventsOf(app, 'authn_login_success')).filter(
+      ({ sessionId }) => sessionId === next.session.id,
+    );
+    expect(JSON.parse(event?.details ?? '')).toEqual({ amr: ['pwd'], replaced: mine.session.id });
+  });
+
+  it('needs a bearer and the password, and ends nothing otherwise', async () => {
+    const app = await start();
+    const { accessToken } = await register(app);
+    expect((await prove(app, undefined)).code).toBe('UNAUTHENTICATED');
+    expect((await prove(app, accessToken, 'wrong')).code).toBe('INVALID_CREDENTIALS');
+    expect((await app.send(ME, {}, { token: accessToken })).code).toBe('OK');
+    expect(await app.database.all('SELECT id FROM sessions')).toHaveLength(1);
+    expect(await eventsOf(app, 'authn_login_fail')).toHaveLength(1);
+  });
+
+  it('lets one of two at once win, so that one session has one successor', async () => {
+    const app = await start();
+    const { accessToken } = await register(app);
+    const answers = await Promise.all([prove(app, accessToken), prove(app, accessToken)]);
+    expect(answers.map(({ code }) => code).sort()).toEqual(['OK', 'UNAUTHENTICATED']);
+    expect(await app.database.all('SELECT id FROM sessions WHERE revoked_at IS NULL')).toHaveLength(1);
+  });
+
+  it('opens nothing for a session that was logged out, or a password that changed, meanwhile', async () => {
+    const app = await start();
+    const first = await register(app);
+    const second = await login(app);
+    const during = async (token: string, change: () => Promise<unknown>) => {
+      const transaction = app.database.transaction.bind(app.database);
+      const spy = jest.spyOn(app.database, 'transaction').mockImplementationOnce(async (work) => {
+        await change();
+        return transaction(work);
+      });
+      const { code } = await prove(app, token);
+      spy.mockRestore();
+      return code;
+    };
+    const logout = () => app.send(LOGOUT, {}, { token: first.accessToken });
+    expect(await during(first.accessToken, logout)).toBe('UNAUTHENTICATED');
+    const change = () => app.admin.setPassword('ada@example.com', NEW_PASSWORD);
+    expect(await during(second.accessToken, change)).toBe('INVALID_CREDENTIALS');
+    expect(await app.database.all('SELECT id FROM sessions WHERE revoked_at IS NULL')).toEqual([]);
   });
 });
 

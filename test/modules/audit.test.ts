@@ -6,6 +6,7 @@ import {
   LOGIN,
   LOGOUT,
   login,
+  REAUTHENTICATE,
   REFRESH,
   REGISTER,
   refresh,
@@ -522,6 +523,10 @@ describeApp('the audit trail', (start) => {
     auth = (await app.send(CHANGE_PASSWORD, { input }, { ...sender, token: auth.accessToken })).data
       .changePassword;
     remember();
+    const proof = { password: input.newPassword };
+    auth = (await app.send(REAUTHENTICATE, { input: proof }, { ...sender, token: auth.accessToken })).data
+      .reauthenticate;
+    remember();
     await app.send(LOGOUT, {}, { ...sender, token: auth.accessToken, headers: { cookie: 'a=PLANTED' } });
     await app.admin.setPassword('ada@example.com', 'planted horse by operator');
     for (let i = 0; i < 8; i += 1) await attempt(app, WRONG, sender);
@@ -557,6 +562,7 @@ describeApp('the audit trail', (start) => {
       await attempt(app, PASSWORD),
       await attempt(app, WRONG),
       await app.send(CHANGE_PASSWORD, { input: change }, sender),
+      await app.send(REAUTHENTICATE, { input: { password: PASSWORD } }, sender),
       await app.send(LOGOUT, {}, sender),
     ];
     expect(answers.map(({ code }) => code)).toEqual(answers.map(() => 'INTERNAL_SERVER_ERROR'));

@@ -4,6 +4,7 @@ import {
   LOGIN,
   login,
   ME,
+  REAUTHENTICATE,
   REGISTER,
   refresh,
   refreshed,
@@ -272,7 +273,10 @@ describeApp('the throttles of everything else', (start) => {
         { token: accessToken },
       );
     for (let i = 0; i < 5; i += 1) expect((await change(WRONG)).code).toBe('INVALID_CREDENTIALS');
+    const reauthenticate = () =>
+      app.send(REAUTHENTICATE, { input: { password: PASSWORD } }, { token: accessToken });
     expect((await change(PASSWORD)).code).toBe('TOO_MANY_REQUESTS');
+    expect((await reauthenticate()).code).toBe('TOO_MANY_REQUESTS');
     app.clock.travel(1_000);
     expect((await change(PASSWORD)).code).toBe('OK');
   });

@@ -1,9 +1,10 @@
-import { expect, it } from '@jest/globals';
+import { describe, expect, it } from '@jest/globals';
 import {
   LOGIN,
   LOGOUT,
   login,
   ME,
+  REAUTHENTICATE,
   REVOKE,
   refresh,
   refreshed,
@@ -11,8 +12,9 @@ import {
   SESSIONS,
 } from '../support/documents.ts';
 import { eventsOf } from '../support/events.ts';
-import { describeApp, PASSWORD, startApp } from '../support/start-app.ts';
+import { describeApp, PASSWORD, startApp, type TestApp } from '../support/start-app.ts';
 
+const FRESH_MS = 10 * 60_000;
 const DAY_MS = 86_400_000;
 
 describeApp('sessions', (start, engine) => {
@@ -77,6 +79,81 @@ describeApp('sessions', (start, engine) => {
     expect((await app.send(ME, {}, { token: second.accessToken })).code).toBe('UNAUTHENTICATED');
     expect((await refresh(app, second.refreshToken)).code).toBe('INVALID_REFRESH_TOKEN');
     expect((await app.send(ME, {}, { token: first.accessToken })).code).toBe('OK');
+  });
+
+  describe('to end another one of them', () => {
+    // Longer than an authentication is fresh, so that it is not the token that decides.
+    const config = { accessTokenTtlSeconds: 3_600 };
+    const revoke = (app: TestApp, id: string, token: string) =>
+      app.send(REVOKE, { input: { id } }, { token });
+
+    it('takes an authentication of the last 10 minutes, whatever was refreshed since (SES-2, SES-5)', async () => {
+      const app = await start({ config });
+      const [second, third] = [await register(app), await login(app)];
+      const first = await login(app);
+      app.clock.travel(FRESH_MS - 1_000);
+      const { accessToken } = await refreshed(app, first.refreshToken);
+      app.clock.travel(1_000);
+      expect((await revoke(app, second.session.id, accessToken)).data.revokeSession).toEqual({
+        revokedSessions: 1,
+      });
+      app.clock.travel(1);
+      expect((await revoke(app, third.session.id, accessToken)).code).toBe('REAUTHENTICATION_REQUIRED');
+      expect((await app.send(ME, {}, { token: third.accessToken })).code).toBe('OK');
+    });
+
+    it('is decided by the row, not by what the token says of it (SES-5)', async () => {
+      const app = await start({ config });
+      const [first, second] = [await register(app), await login(app)];
+      await app.database.run('UPDATE sessions SET authenticated_at = authenticated_at - 600001');
+      expect((await revoke(app, second.session.id, first.accessToken)).code).toBe(
+        'REAUTHENTICATION_REQUIRED',
+      );
+    });
+
+    it('is possible again after reauthenticate (SES-5)', async () => {
+      const app = await start({ config });
+      const [first, second] = [await register(app), await login(app)];
+      app.clock.travel(FRESH_MS + 1);
+      const input = { password: PASSWORD };
+      const { data } = await app.send(REAUTHENTICATE, { input }, { token: first.accessToken });
+      const { accessToken } = data.reauthenticate;
+      expect((await revoke(app, second.session.id, accessToken)).code).toBe('OK');
+    });
+
+    it('says of what is not the viewer’s that it is not there, before anything of freshness (SES-2)', async () => {
+      const app = await start({ config });
+      const [first, eve] = [await register(app), await register(app, 'eve@example.com')];
+      app.clock.travel(FRESH_MS + 1);
+      for (const id of [eve.session.id, 'no-such-session'])
+        expect((await revoke(app, id, first.accessToken)).code).toBe('NOT_FOUND');
+      expect((await app.send(ME, {}, { token: eve.accessToken })).code).toBe('OK');
+    });
+
+    it('is not asked for the session that asks, nor by logout with any scope: it is the panic button', async () => {
+      const app = await start({ config });
+      const [first, second, third] = [await register(app), await login(app), await login(app)];
+      app.clock.travel(FRESH_MS + 1);
+      expect((await revoke(app, third.session.id, third.accessToken)).code).toBe('OK');
+      for (const scope of ['OTHERS', 'ALL'])
+        expect(
+          (await app.send(LOGOUT, { input: { scope } }, { token: first.accessToken })).data.logout,
+        ).toEqual({ revokedSessions: 1 });
+      for (const { accessToken } of [first, second])
+        expect((await app.send(ME, {}, { token: accessToken })).code).toBe('UNAUTHENTICATED');
+    });
+
+    it('takes a session that lives, though another process has just ended it (AT-9)', async () => {
+      const app = await start({ config });
+      const [first, second] = [await register(app), await login(app)];
+      expect((await app.send(ME, {}, { token: first.accessToken })).code).toBe('OK');
+      await app.database.run('UPDATE sessions SET revoked_at = :now WHERE id = :id', {
+        now: app.clock.now(),
+        id: first.session.id,
+      });
+      expect((await revoke(app, second.session.id, first.accessToken)).code).toBe('UNAUTHENTICATED');
+      expect((await app.send(ME, {}, { token: second.accessToken })).code).toBe('OK');
+    });
   });
 
   it.each([

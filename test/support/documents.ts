@@ -12,6 +12,7 @@ export const REFRESH = `mutation Refresh($input: RefreshTokenInput) { refreshTok
 export const LOGOUT = 'mutation Logout($input: LogoutInput) { logout(input: $input) { revokedSessions } }';
 export const REVOKE = `mutation Revoke($input: RevokeSessionInput!) { revokeSession(input: $input) { revokedSessions } }`;
 export const CHANGE_PASSWORD = `mutation Change($input: ChangePasswordInput!) { changePassword(input: $input) { ${AUTH} } }`;
+export const REAUTHENTICATE = `mutation Reauthenticate($input: ReauthenticateInput!) { reauthenticate(input: $input) { ${AUTH} } }`;
 export const UPDATE_ME =
   'mutation Update($input: UpdateMeInput!) { updateMe(input: $input) { id name updatedAt } }';
 export const DELETE_ME = 'mutation Delete($input: DeleteMeInput!) { deleteMe(input: $input) { id } }';

@@ -13,6 +13,10 @@ export function accountResolvers(account: Account): Resolvers {
         context.cookies.deliver(input.delivery, () =>
           account.changePassword(requireViewer(context), input, context.client),
         ),
+      reauthenticate: (_root, { input }, context) =>
+        context.cookies.deliver(input.delivery, () =>
+          account.reauthenticate(requireViewer(context), input, context.client),
+        ),
       updateMe: (_root, { input }, context) => account.update(requireViewer(context), input, context.client),
       deleteMe: (_root, { input }, context) => account.delete(requireViewer(context), input, context.client),
     },

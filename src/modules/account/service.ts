@@ -4,7 +4,7 @@ import type { Clock } from '../../clock.ts';
 import type { Database } from '../../database/database.ts';
 import { AuthError } from '../../errors.ts';
 import { parseLabel } from '../../label.ts';
-import { recordEvent } from '../audit/store.ts';
+import { type EventName, recordEvent } from '../audit/store.ts';
 import type { Passwords } from '../passwords/service.ts';
 import type { Attempt, RateLimits } from '../rate-limits/service.ts';
 import type { Grant, Sessions } from '../sessions/service.ts';
@@ -12,6 +12,7 @@ import { canonicalEmail, type UserView, type Viewer } from '../users/service.ts'
 import {
   changePasswordHash,
   deleteUser,
+  holdUser,
   insertUser,
   renameUser,
   retireUser,
@@ -41,13 +42,18 @@ export function createAccount({
   registration,
 }: AccountOptions) {
   /** @throws AuthError `INVALID_CREDENTIALS`, `TOO_MANY_REQUESTS` */
-  async function requirePassword(user: UserRecord, password: string, client: Client): Promise<Attempt> {
+  async function requirePassword(
+    user: UserRecord,
+    password: string,
+    client: Client,
+    failure: EventName = 'authn_password_change_fail',
+  ): Promise<Attempt> {
     passwords.assertRoom(client);
     const attempt = await rateLimits.beforeProof({ userId: user.id, client });
     const matches = await rateLimits.checking(attempt, () => passwords.verify(user, password, client));
     if (matches) return attempt;
     await recordEvent(database, {
-      name: 'authn_password_change_fail',
+      name: failure,
       outcome: 'fail',
       at: clock.now(),
       userId: user.id,
@@ -128,6 +134,36 @@ export function createAccount({
         return { opened, endedIds };
       });
       sessions.forget(endedIds);
+      return sessions.grantOpened(opened);
+    },
+
+    /**
+     * Proves anew who the viewer is: ends their session, and no other, and opens one whose authentication is fresh.
+     *
+     * @throws AuthError `INVALID_CREDENTIALS`, `TOO_MANY_REQUESTS`, `UNAUTHENTICATED`, `OVERLOADED`, `UNAVAILABLE`.
+     */
+    async reauthenticate(viewer: Viewer, input: { password: string }, client: Client): Promise<Grant> {
+      const user = await users.view(viewer);
+      const attempt = await requirePassword(user, input.password, client, 'authn_login_fail');
+
+      const amr = ['pwd'];
+      const opened = await database.transaction(async (sql) => {
+        const { id, passwordVersion } = user;
+        if ((await holdUser(sql, { id, passwordVersion })) === undefined)
+          throw new AuthError('INVALID_CREDENTIALS', { cause: 'changed meanwhile' });
+        await rateLimits.succeeded(sql, attempt);
+        const session = await sessions.replace(sql, viewer, { amr, client });
+        await recordEvent(sql, {
+          name: 'authn_login_success',
+          outcome: 'success',
+          at: clock.now(),
+          userId: user.id,
+          sessionId: session.session.id,
+          client,
+          details: { amr, replaced: viewer.sessionId },
+        });
+        return session;
+      });
       return sessions.grantOpened(opened);
     },
 

@@ -17,6 +17,8 @@ import * as store from './store.ts';
 
 /** Live sessions of one user (ASVS 7.1.2). */
 const SESSIONS_PER_USER = 50;
+/** How long an authentication counts for sensitive changes (ASVS 7.5.1). */
+const FRESH_MS = 10 * 60_000;
 /** How long a process trusts that a session lives (AT-9). */
 const LIVENESS_TTL_MS = 1_000;
 /** Ended sessions are kept a while: a clock that was wrong for an hour must not lose live ones (CR-7). */
@@ -63,7 +65,7 @@ export interface OpenedSession {
   /** The device that logged in, when it is a known one. */
   readonly deviceId: string | undefined;
   readonly familySecret: Buffer;
-  /** Sessions that the limit ended. */
+  /** Sessions that ended for it. */
   readonly endedIds: readonly string[];
 }
 
@@ -126,10 +128,22 @@ export function createSessions(options: SessionsOptions) {
       ? undefined
       : await store.findLiveSessionOwner(database, { id: sessionId, now });
     if (user === undefined || user.id !== userId || ended.has(sessionId)) {
-      throw new AuthError('UNAUTHENTICATED', { reason: 'TOKEN_INVALID', cause: 'the session has ended' });
+      throw hasEnded();
     }
     seenAlive.set(sessionId, { at: now, user });
     return { userId, sessionId, user };
+  }
+
+  /**
+   * Lets through whoever proved who they are a short while ago (SES-5). The row decides: it says when, in the time of
+   * this clock, and whether the session still lives, more recently than `authenticate`.
+   *
+   * @throws AuthError `REAUTHENTICATION_REQUIRED`; `UNAUTHENTICATED` when the session has ended meanwhile.
+   */
+  async function requireFreshAuthentication(viewer: Viewer): Promise<void> {
+    const session = await store.findSession(database, viewer.sessionId);
+    if (session === undefined || session.revokedAt !== null) throw hasEnded();
+    if (clock.now() - session.authenticatedAt > FRESH_MS) throw new AuthError('REAUTHENTICATION_REQUIRED');
   }
 
   /** Inside the transaction that proves the login: a session of its own id and secret (SES-1, RT-1). */
@@ -419,6 +433,7 @@ export function createSessions(options: SessionsOptions) {
 
   return {
     authenticate,
+    requireFreshAuthentication,
     open,
     grantOpened,
     refresh,
@@ -426,10 +441,34 @@ export function createSessions(options: SessionsOptions) {
     forget,
     ownerChanged,
 
-    /** Ends one of the viewer's own sessions; how many it ended. @throws AuthError `NOT_FOUND`. */
+    /**
+     * Inside the transaction that proves anew who the viewer is: ends their session and opens one of another id and
+     * secret in its place (ASVS 7.2.4).
+     *
+     * @throws AuthError `UNAUTHENTICATED` when it has ended meanwhile: what was logged out has no successor.
+     */
+    async replace(
+      sql: Sql,
+      viewer: Viewer,
+      login: { amr: readonly string[]; client: Client },
+    ): Promise<OpenedSession> {
+      const reason = 'reauthenticated';
+      const ended = await store.endSession(sql, { id: viewer.sessionId, now: clock.now(), reason });
+      if (ended === undefined) throw hasEnded();
+      const opened = await open(sql, { ...login, userId: ended.userId, deviceName: ended.deviceName });
+      return { ...opened, endedIds: [...opened.endedIds, ended.id] };
+    },
+
+    /**
+     * Ends one of the viewer's own sessions; how many it ended. Any but the one that asks needs a fresh authentication
+     * (SES-2), which is asked for last: whose sessions there are is nobody else's business.
+     *
+     * @throws AuthError `NOT_FOUND`, `REAUTHENTICATION_REQUIRED`.
+     */
     async revoke(viewer: Viewer, id: string, client: Client): Promise<number> {
       const session = await store.findSession(database, id);
       if (session?.userId !== viewer.userId) throw new AuthError('NOT_FOUND');
+      if (id !== viewer.sessionId) await requireFreshAuthentication(viewer);
       return endOne(viewer, id, { client, reason: 'revoked' });
     },
 
@@ -465,7 +504,7 @@ export function createSessions(options: SessionsOptions) {
     /** The viewer's own session. */
     async current(viewer: Viewer): Promise<SessionView> {
       const session = await store.findSession(database, viewer.sessionId);
-      if (session === undefined) throw new AuthError('UNAUTHENTICATED', { reason: 'TOKEN_INVALID' });
+      if (session === undefined) throw hasEnded();
       return viewOf(session, session.id);
     },
 
@@ -493,6 +532,10 @@ export function createSessions(options: SessionsOptions) {
 }
 
 type SpendableToken = RefreshToken & { readonly secretHash: string };
+
+function hasEnded(): AuthError {
+  return new AuthError('UNAUTHENTICATED', { reason: 'TOKEN_INVALID', cause: 'the session has ended' });
+}
 
 function viewOf(session: store.SessionRecord, currentSessionId: string): SessionView {
   return {

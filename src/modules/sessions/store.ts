@@ -30,7 +30,15 @@ export interface SessionRecord {
   readonly deviceName: string | null;
 }
 
-export type EndReason = 'logout' | 'revoked' | 'reuse' | 'password' | 'disabled' | 'limit' | 'restore';
+export type EndReason =
+  | 'logout'
+  | 'revoked'
+  | 'reuse'
+  | 'password'
+  | 'disabled'
+  | 'limit'
+  | 'reauthenticated'
+  | 'restore';
 
 const COLUMNS = `id, user_id AS "userId", client_id AS "clientId", scope, amr, secret_hash AS "secretHash",
   generation, skipped_generations AS "skippedGenerations", rotated_at AS "rotatedAt",
@@ -137,10 +145,10 @@ export function listLiveSessions(sql: Sql, owner: { userId: string; now: number 
 export function endSession(
   sql: Sql,
   end: { id: string; now: number; reason: EndReason },
-): Promise<{ id: string; userId: string } | undefined> {
+): Promise<{ id: string; userId: string; deviceName: string | null } | undefined> {
   return sql.get(
     `UPDATE sessions SET revoked_at = :now, revoked_reason = :reason WHERE id = :id AND ${IS_LIVE}
-     RETURNING id, user_id AS "userId"`,
+     RETURNING id, user_id AS "userId", device_name AS "deviceName"`,
     end,
   );
 }

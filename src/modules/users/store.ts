@@ -64,6 +64,19 @@ export function recordLogin(
   );
 }
 
+/** Locks the row of a user who has proven their password; no row when it changed or the account was disabled since. */
+export function holdUser(
+  sql: Sql,
+  user: { id: string; passwordVersion: number },
+): Promise<UserRecord | undefined> {
+  return sql.get(
+    `UPDATE users SET password_version = password_version
+     WHERE id = :id AND password_version = :passwordVersion AND disabled_at IS NULL
+     RETURNING ${COLUMNS}`,
+    user,
+  );
+}
+
 /** Never undoes a change of password: it writes over the very hash that was read. */
 export function replacePasswordHash(
   sql: Sql,
