@@ -1,9 +1,11 @@
 /** `npm run bench`: the ratios; `npm run bench -- storm` and so on: one suite by name. */
+import { imports } from './imports.ts';
 import { ratios } from './ratios.ts';
 import { scale } from './scale.ts';
 import { storm } from './storm.ts';
 
 const suites: Record<string, () => Promise<void>> = {
+  imports: () => imports(process.argv.slice(3)),
   ratios,
   scale: () => scale(process.argv.slice(3)),
   storm,

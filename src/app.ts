@@ -30,6 +30,7 @@ import { sessionsResolvers } from './modules/sessions/resolvers.ts';
 import { createSessions } from './modules/sessions/service.ts';
 import { createTokens } from './modules/tokens/service.ts';
 import { RELOAD_INTERVAL_MS } from './modules/tokens/signing-keys.ts';
+import { createTransfers } from './modules/transfers/service.ts';
 import { usersResolvers } from './modules/users/resolvers.ts';
 import { createUsers } from './modules/users/service.ts';
 
@@ -60,6 +61,7 @@ export async function createApp({ config, database, clock, logger, metrics, mail
     database,
     concurrency: config.hashConcurrency,
     minLength: config.passwordMinLength,
+    firebaseSignerKey: config.firebaseScrypt?.signerKey,
   });
   const sessions = createSessions({
     database,
@@ -75,6 +77,7 @@ export async function createApp({ config, database, clock, logger, metrics, mail
   const { registration } = config;
   const account = createAccount({ database, clock, rateLimits, users, passwords, sessions, registration });
   const admin = createAdmin({ database, clock, rateLimits, passwords, sessions, tokens, mail });
+  const transfers = createTransfers({ database, clock, firebase: config.firebaseScrypt });
 
   const audit = createAudit({ ...config, database, clock });
   const housekeeping = createHousekeeping({
@@ -132,6 +135,7 @@ export async function createApp({ config, database, clock, logger, metrics, mail
     rateLimits,
     sessions,
     admin,
+    transfers,
     audit,
     housekeeping,
     readiness,

@@ -2,6 +2,7 @@ import { isIP, isIPv4, isIPv6 } from 'node:net';
 import querystring from 'node:querystring';
 import { fileURLToPath } from 'node:url';
 import { z } from 'zod';
+import type { FirebaseParameters } from './crypto/foreign-hashes.ts';
 import type { Mailbox, SmtpServer } from './mailer.ts';
 
 /**
@@ -182,6 +183,29 @@ export const networks = () =>
     return /^[1-9]\d{0,2}$/.test(prefix) && Number(prefix) <= (version === 4 ? 32 : 128);
   });
 
+/** The password hash parameters of a Firebase project, as its console shows them. The signer key is a secret. */
+export const firebaseScrypt = () =>
+  kind<FirebaseParameters>({
+    read: (text, refuse) => {
+      const pairs = text.matchAll(/\b(base64_\w+|rounds|mem_cost)\s*[:=]\s*([A-Za-z0-9+/=_-]+)/g);
+      const given = Object.fromEntries([...pairs].map(([, name, value]) => [name, value]));
+      const signerKey = Buffer.from(given.base64_signer_key ?? '', 'base64');
+      const saltSeparator = Buffer.from(given.base64_salt_separator ?? '', 'base64');
+      const [rounds, memCost] = [Number(given.rounds), Number(given.mem_cost)];
+      if (
+        signerKey.length < 32 ||
+        saltSeparator.length === 0 ||
+        !isFrom1To(8, rounds) ||
+        !isFrom1To(14, memCost)
+      )
+        refuse(
+          'must be the base64_signer_key, base64_salt_separator, rounds and mem_cost that the Firebase console shows',
+        );
+      return Object.freeze({ signerKey, saltSeparator, rounds, memCost });
+    },
+    write: () => '***',
+  });
+
 /** Any kind of value: `read` calls `refuse` once for each problem, and what it returns then is dropped. */
 export function kind<Value>(text: {
   read(text: string, refuse: (problem: string) => void): Value;
@@ -219,6 +243,10 @@ function list(problem: string, isItem: (text: string) => boolean) {
     },
     write: (items) => items.join(','),
   });
+}
+
+function isFrom1To(most: number, value: number): boolean {
+  return Number.isInteger(value) && value >= 1 && value <= most;
 }
 
 /** Not a number when the text is no length of time. */

@@ -4,6 +4,7 @@ import type { z } from 'zod';
 import {
   baseUrl,
   databaseUrl,
+  firebaseScrypt,
   flag,
   host,
   integer,
@@ -20,6 +21,7 @@ import {
   sqliteFile,
   word,
 } from './config-values.ts';
+import type { FirebaseParameters } from './crypto/foreign-hashes.ts';
 import {
   generateSecret,
   masterSecrets,
@@ -135,6 +137,12 @@ export const SETTINGS = {
     default: '15',
     description: 'Least number of characters of a new password, `8` to `128`',
     value: integer({ least: 8, most: 128 }),
+  },
+  firebaseScrypt: {
+    name: 'LATCHKEY_FIREBASE_SCRYPT',
+    description:
+      'Password hash parameters of the Firebase project that accounts were imported from, as its console shows them; a secret, needed as long as one of those passwords was never used here',
+    value: firebaseScrypt(),
   },
   registration: {
     name: 'LATCHKEY_REGISTRATION',
@@ -273,7 +281,7 @@ type OfMail = 'smtp' | 'mailFrom' | 'appUrl' | 'templates';
 type Values = { readonly [Key in keyof typeof SETTINGS]: z.output<(typeof SETTINGS)[Key]['value']> };
 
 /** Everything the environment decides, read once. Durations end in their unit. */
-export interface Config extends Omit<Values, 'secretFile' | OfMail> {
+export interface Config extends Omit<Values, 'secretFile' | 'firebaseScrypt' | OfMail> {
   /** Where `secrets` was read from, when that is a file. */
   readonly secretFile?: SecretFile | undefined;
   /** How mail is sent, which is off in production unless all three are given. */
@@ -281,6 +289,7 @@ export interface Config extends Omit<Values, 'secretFile' | OfMail> {
   readonly mailFrom?: Values['mailFrom'] | undefined;
   readonly appUrl?: string | undefined;
   readonly templates?: string | undefined;
+  readonly firebaseScrypt?: FirebaseParameters | undefined;
   /** How many passwords a process hashes at once: the workers share the cores; fewer than libuv has threads. */
   readonly hashConcurrency: number;
   /** What the operator should hear at the start. */

@@ -22,6 +22,7 @@ const ORDER = [
   'login',
   'account',
   'admin',
+  'transfers',
   'housekeeping',
 ];
 

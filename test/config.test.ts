@@ -263,6 +263,49 @@ describe('a setting', () => {
   });
 });
 
+describe('the parameters of Firebase', () => {
+  const KEY = randomBytes(64);
+  const shown = `hash_config {
+    algorithm: SCRYPT,
+    base64_signer_key: ${KEY.toString('base64')},
+    base64_salt_separator: Bw==,
+    rounds: 8,
+    mem_cost: 14,
+  }`;
+  const parametersOf = (text: string) =>
+    loadConfig({ ...DEVELOPMENT, LATCHKEY_FIREBASE_SCRYPT: text }).firebaseScrypt;
+
+  it('are taken as the console shows them, or on one line, and shown to nobody (AUD-2)', () => {
+    const value = { signerKey: KEY, saltSeparator: Buffer.of(7), rounds: 8, memCost: 14 };
+    expect(parametersOf(shown)).toEqual(value);
+    const line = `base64_signer_key=${KEY.toString('base64url')},base64_salt_separator=Bw,rounds=8,mem_cost=14`;
+    expect(parametersOf(line)).toEqual(value);
+    const { LATCHKEY_FIREBASE_SCRYPT: masked } = Object.fromEntries(
+      describeConfig(loadConfig({ ...DEVELOPMENT, LATCHKEY_FIREBASE_SCRYPT: shown })).map(
+        ({ name, value: text }) => [name, text],
+      ),
+    );
+    expect(masked).toBe('***');
+  });
+
+  it.each([
+    ['without the key', /base64_signer_key.*\n/, ''],
+    ['with a short key', /base64_signer_key.*\n/, 'base64_signer_key: AAAA\n'],
+    ['without the separator', /base64_salt_separator.*\n/, ''],
+    ['without the rounds', /rounds.*\n/, ''],
+    ['with nine rounds', 'rounds: 8', 'rounds: 9'],
+    ['with more memory than Firebase takes', 'mem_cost: 14', 'mem_cost: 15'],
+    ['with a fraction of it', 'mem_cost: 14', 'mem_cost: 1e-1'],
+  ])('are refused %s, and not repeated (KEY-1)', (_, part, other) => {
+    const { message, problems } = errorOf({
+      ...DEVELOPMENT,
+      LATCHKEY_FIREBASE_SCRYPT: shown.replace(part, other),
+    });
+    expect(problems).toEqual([expect.stringMatching(/^LATCHKEY_FIREBASE_SCRYPT: must be/)]);
+    expect(message).not.toContain(KEY.toString('base64'));
+  });
+});
+
 describe('the mode', () => {
   const REACHABLE = { HOST: '0.0.0.0' };
 

@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import { loadConfig } from '../config.ts';
 import { isPostgres, sqliteFile } from '../config-values.ts';
+import { createProgress } from './progress.ts';
 
 /** `latchkey backup`: a copy of the embedded database, made while servers use it. */
 export function addBackup(program: Command): void {
@@ -17,12 +18,9 @@ export function addBackup(program: Command): void {
 
       // Loaded here, because the driver is optional.
       const { backupSqlite } = await import('../database/backup.ts');
-      const bytes = await backupSqlite({ source, target: file, onProgress: showProgress });
+      const progress = createProgress('Copying');
+      const bytes = await backupSqlite({ source, target: file, onProgress: progress.show });
+      progress.clear();
       process.stdout.write(`Copied ${bytes} bytes; the copy is intact.\n`);
     });
-}
-
-function showProgress(share: number): void {
-  if (!process.stderr.isTTY) return;
-  process.stderr.write(`\rCopying ${Math.floor(share * 100)} %${share === 1 ? '\n' : ''}`);
 }

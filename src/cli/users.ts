@@ -1,9 +1,8 @@
 import { type Command, InvalidArgumentError } from 'commander';
-import { z } from 'zod';
+import { Email } from '../modules/users/service.ts';
 import { readPassword } from './password.ts';
+import { addUsersTransfer } from './users-transfer.ts';
 import { withApp } from './with-app.ts';
-
-const Email = z.string().trim().max(254).regex(z.regexes.html5Email);
 
 /** `latchkey users …`: the operator's hand on accounts. */
 export function addUsers(program: Command): void {
@@ -56,6 +55,8 @@ export function addUsers(program: Command): void {
   onOne('enable', 'let a disabled account log in again').action((email: string) =>
     withApp(({ admin }) => admin.enable(email)),
   );
+
+  addUsersTransfer(users);
 }
 
 interface PasswordOptions {

@@ -1,44 +1,55 @@
-import { hash, verify } from '@node-rs/argon2';
+import { hash } from '@node-rs/argon2';
+import { isCostlier, readArgon2 } from './argon2.ts';
+import { readBcrypt } from './bcrypt.ts';
+import { readPbkdf2 } from './pbkdf2.ts';
+import { readFirebaseScrypt, readScrypt } from './scrypt.ts';
+import type { HashKeys, StoredHash } from './stored-hash.ts';
 
 /** OWASP's and ASVS 5.0 Appendix C's argon2id: m=19456 KiB, t=2, p=1, a 16-byte salt and a 32-byte tag. */
 const PARAMETERS = { memoryCost: 19_456, timeCost: 2, parallelism: 1, outputLen: 32 } as const;
 
-/** Costs above these are refused unread: a hash must not be able to stop the server. */
-const CEILING = { memoryCost: 1_048_576, timeCost: 10, parallelism: 16 } as const;
-
-const PHC = /^\$argon2id\$v=19\$m=(\d{1,10}),t=(\d{1,10}),p=(\d{1,10})\$[A-Za-z0-9+/]+\$[A-Za-z0-9+/]+$/;
+/** All that is ever verified: what this server makes, and what accounts bring along from elsewhere. */
+const SCHEMES = [readArgon2, readBcrypt, readScrypt, readFirebaseScrypt, readPbkdf2];
 
 /** A PHC string of the password under the current parameters. */
 export function hashPassword(password: string): Promise<string> {
-  return hash(password, PARAMETERS);
+  return hash(normalize(password), PARAMETERS);
 }
 
-/** Whether `password` made the PHC string; false, too, for a string that is none or asks for too much work. */
-export async function verifyPassword(phc: string, password: string): Promise<boolean> {
-  const cost = costOf(phc);
-  if (cost === undefined || exceeds(cost, CEILING)) return false;
-  return verify(phc, password);
+/** Whether `password` made the hash; false, too, for a text that is none or asks for too much work. */
+export async function verifyPassword(
+  stored: string,
+  password: string,
+  keys: HashKeys = {},
+): Promise<boolean> {
+  const storedHash = readPasswordHash(stored);
+  if (storedHash === undefined || storedHash.isTooCostly) return false;
+  return storedHash.verify(isOfOurKind(stored) ? normalize(password) : password, keys);
 }
 
-/** Whether the PHC string is weaker than a new one would be. */
-export function isOutdated(phc: string): boolean {
-  const cost = costOf(phc);
-  return cost === undefined || exceeds(PARAMETERS, cost);
+/** What a text says that is the hash of a password in one of the forms that are stored. */
+export function readPasswordHash(text: string): StoredHash | undefined {
+  for (const read of SCHEMES) {
+    const storedHash = read(text);
+    if (storedHash !== undefined) return storedHash;
+  }
+  return undefined;
 }
 
-interface Cost {
-  readonly memoryCost: number;
-  readonly timeCost: number;
-  readonly parallelism: number;
+/** Whether the hash is of another scheme than a new one, or weaker than a new one would be. */
+export function isOutdated(stored: string): boolean {
+  const cost = isOfOurKind(stored) ? readArgon2(stored)?.cost : undefined;
+  return cost === undefined || isCostlier(PARAMETERS, cost);
 }
 
-function costOf(phc: string): Cost | undefined {
-  const match = PHC.exec(phc);
-  if (match === null) return undefined;
-  const [memoryCost = 0, timeCost = 0, parallelism = 0] = match.slice(1).map(Number);
-  return { memoryCost, timeCost, parallelism };
+function isOfOurKind(stored: string): boolean {
+  return stored.startsWith('$argon2id$v=19$');
 }
 
-function exceeds(a: Cost, b: Cost): boolean {
-  return a.memoryCost > b.memoryCost || a.timeCost > b.timeCost || a.parallelism > b.parallelism;
+/**
+ * RFC 8265 §4.2.2: one byte string for what looks the same on every keyboard. Nothing else is changed. Hashes of
+ * another scheme are from elsewhere, where passwords were taken as they came.
+ */
+function normalize(password: string): string {
+  return password.normalize('NFC');
 }

@@ -1,5 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
+import type { Config } from '../../src/config.ts';
 import { hashPassword } from '../../src/crypto/password-hash.ts';
 import { bitsToGuess } from '../../src/modules/passwords/guessability.ts';
 import { CHANGE_PASSWORD, LOGIN, REGISTER, register } from '../support/documents.ts';
@@ -110,6 +111,79 @@ describeApp('a new password', (start) => {
     await app.database.run('UPDATE users SET password_hash = :phc', { phc });
     const input = { email: OWNER.email, password: 'passwordpassword' };
     expect((await app.send(LOGIN, { input })).code).toBe('OK');
+  });
+});
+
+describeApp('a password that was hashed elsewhere', (start) => {
+  const FIREBASE = {
+    signerKey: Buffer.from(
+      'jxspr8Ki0RYycVU8zykbdLGjFQ3McFUH0uiiTvC8pVMXAn210wjLNmdZJzxUECKbm0QsEmYUSDzZvpjeJ9WmXA==',
+      'base64',
+    ),
+    saltSeparator: Buffer.of(7),
+    rounds: 8,
+    memCost: 14,
+  };
+  const HASHES = [
+    [
+      'argon2i',
+      'password',
+      '$argon2i$m=65536,t=2,p=1$c29tZXNhbHQ$9sTbSlTio3Biev89thdrlKKiCaYsjjYVJxGAL3swxpQ',
+    ],
+    ['bcrypt', 'U*U', '$2b$05$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW'],
+    [
+      'scrypt',
+      'correct horse bättery',
+      '$scrypt$ln=10,r=8,p=1$W6uVMgbgPAeAMIbwXutdiw$t11rIydp8ma+kuThJwtNov6apr79GQcm/sC3UYm5rfY',
+    ],
+    [
+      "Firebase's scrypt",
+      'user1password',
+      '$firebase-scrypt$ln=14,r=8$42xEC+ixf3L2lwc$lSrfV15cpx95/sZS2W9c9Kp6i/LVgQNDNC/qzrCnh1SAyZvqmZqAjTdn3aoItz+VHjoZilo78198JAdRuid5lQ',
+    ],
+    [
+      'PBKDF2',
+      'correct horse bättery',
+      '$pbkdf2-sha256$i=1000$FKLUOodwrnXOubeWUiqlVA$JHpN5zRGMFJeZ599i9dY54+DanbdwPCESYHz4McoH4o',
+    ],
+  ] as const;
+
+  async function startWith(hash: string, config: Partial<Config> = {}) {
+    const app = await start({ config });
+    await register(app);
+    await app.database.run('UPDATE users SET password_hash = :hash', { hash });
+    const stored = async () =>
+      (await app.database.get<{ hash: string }>('SELECT password_hash AS hash FROM users'))?.hash;
+    const attempt = async (password: string) =>
+      (await app.send(LOGIN, { input: { email: 'ada@example.com', password } })).code;
+    return { stored, attempt };
+  }
+
+  it.each(HASHES)(
+    'opens the account, and is hashed as ours are at the first login: %s (PW-2)',
+    async (_, password, hash) => {
+      const { stored, attempt } = await startWith(hash, { firebaseScrypt: FIREBASE });
+      expect(await attempt(`x${password}`)).toBe('INVALID_CREDENTIALS');
+      expect(await stored()).toBe(hash);
+      expect(await attempt(password)).toBe('OK');
+      expect(await stored()).toMatch(/^\$argon2id\$v=19\$m=19456,t=2,p=1\$/);
+      expect(await attempt(password)).toBe('OK');
+      expect(await attempt(`x${password}`)).toBe('INVALID_CREDENTIALS');
+    },
+  );
+
+  it('opens nothing without the key of its Firebase project, and is left as it is', async () => {
+    const [, password, hash] = HASHES[3];
+    const { stored, attempt } = await startWith(hash);
+    expect(await attempt(password)).toBe('INVALID_CREDENTIALS');
+    expect(await stored()).toBe(hash);
+  });
+
+  it('opens nothing when its hash costs too much, or is no hash at all (PW-3)', async () => {
+    for (const hash of [`$2b$31$${'C'.repeat(53)}`, 'U*U', '']) {
+      const { attempt } = await startWith(hash);
+      expect(await attempt('U*U')).toBe('INVALID_CREDENTIALS');
+    }
   });
 });
 

@@ -9,17 +9,15 @@ import type { Passwords } from '../passwords/service.ts';
 import type { RateLimits } from '../rate-limits/service.ts';
 import type { Sessions } from '../sessions/service.ts';
 import type { Tokens } from '../tokens/service.ts';
-import { canonicalEmail } from '../users/service.ts';
+import { canonicalEmail, everyUser } from '../users/service.ts';
 import {
   findUserByEmail,
   insertUser,
-  listUsers,
   setDisabledAt,
   setPasswordHash,
   type UserRecord,
 } from '../users/store.ts';
 
-const PAGE = 500;
 /** Whom the hash queue counts an operator as. */
 const SOURCE = 'operator';
 
@@ -111,16 +109,7 @@ export function createAdmin({
     },
 
     /** Every user, by id, read a page at a time. */
-    async *listUsers(): AsyncGenerator<UserRecord> {
-      let afterId = '';
-      for (;;) {
-        const page = await listUsers(database, { afterId, limit: PAGE });
-        yield* page;
-        const last = page.at(-1);
-        if (last === undefined || page.length < PAGE) return;
-        afterId = last.id;
-      }
-    },
+    listUsers: () => everyUser(database),
 
     /** Sets a password without knowing the one before, ends every session and the account's throttle. @throws AuthError `NOT_FOUND`, `WEAK_PASSWORD`. */
     async setPassword(email: string, password: string): Promise<void> {

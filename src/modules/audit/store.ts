@@ -18,6 +18,7 @@ export type EventName =
   | 'excess_rate_limit_exceeded'
   | 'sensitive_create'
   | 'sensitive_delete'
+  | 'sensitive_read'
   | 'user_created'
   | 'user_updated'
   | 'user_deleted';

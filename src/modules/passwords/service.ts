@@ -19,6 +19,8 @@ export interface PasswordsOptions {
   readonly concurrency: number;
   /** Characters (code points). */
   readonly minLength: number;
+  /** For accounts that were imported from Firebase. */
+  readonly firebaseSignerKey?: Buffer | undefined;
 }
 
 /** Whose password it is to be. */
@@ -30,14 +32,14 @@ export interface Owner {
 export type Passwords = ReturnType<typeof createPasswords>;
 
 /** What a password must be, and whether one is right. Hashing is queued: it is the costliest thing there is. */
-export function createPasswords({ database, concurrency, minLength }: PasswordsOptions) {
+export function createPasswords({ database, concurrency, minLength, firebaseSignerKey }: PasswordsOptions) {
   const queue = createWorkQueue({ concurrency, capacity: 64, maxWaitMs: 1_500, capacityPerSource: 16 });
   // Verified when no account matches, so an unknown address costs as much as a wrong password (LOG-2).
   const decoy = hashPassword(randomBytes(16).toString('base64url'));
 
   /** @param source whom the work is for: no one network may fill the queue. */
   function hash(password: string, source: string): Promise<string> {
-    return queue.run(source, () => hashPassword(normalize(password)));
+    return queue.run(source, () => hashPassword(password));
   }
 
   return {
@@ -70,14 +72,18 @@ export function createPasswords({ database, concurrency, minLength }: PasswordsO
         throw new AuthError('WEAK_PASSWORD', { reason: 'CONTAINS_PERSONAL_INFO', minLength });
     },
 
-    /** Whether the password is the user's; costs the same when there is no user or they have no password. */
+    /**
+     * Whether the password is the user's; costs the same when there is no user or they have no password. A hash from
+     * elsewhere costs what it costs, until `upgrade` replaces it.
+     */
     async verify(user: UserRecord | undefined, password: string, client: Client): Promise<boolean> {
       const phc = user?.passwordHash ?? (await decoy);
-      const matches = await queue.run(networkOf(client.ip), () => verifyPassword(phc, normalize(password)));
+      const keys = { firebaseSignerKey };
+      const matches = await queue.run(networkOf(client.ip), () => verifyPassword(phc, password, keys));
       return matches && user?.passwordHash !== undefined && user.passwordHash !== null;
     },
 
-    /** After a right password: replaces a hash of weaker parameters. A login never fails for it (PW-2). */
+    /** After a right password: replaces a hash of weaker parameters or from elsewhere. A login never fails for it (PW-2). */
     async upgrade(user: UserRecord, password: string, client: Client): Promise<void> {
       const asRead = user.passwordHash;
       if (asRead === null || !isOutdated(asRead)) return;
@@ -89,11 +95,6 @@ export function createPasswords({ database, concurrency, minLength }: PasswordsO
       }
     },
   };
-}
-
-/** RFC 8265 §4.2.2: one byte string for what looks the same on every keyboard. Nothing else is changed. */
-function normalize(password: string): string {
-  return password.normalize('NFC');
 }
 
 /** What somebody who knows the account tries first: the address and the name, whole and word by word. */

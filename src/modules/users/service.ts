@@ -1,6 +1,12 @@
-import type { Database } from '../../database/database.ts';
+import { z } from 'zod';
+import type { Database, Sql } from '../../database/database.ts';
 import { AuthError } from '../../errors.ts';
-import { findUser, type UserRecord } from './store.ts';
+import { findUser, listUsers, type UserRecord } from './store.ts';
+
+/** HTML's definition of an address, at most 254 characters (RFC 5321 §4.5.3.1.3), without the spaces around it. */
+export const Email = z.string().trim().max(254).regex(z.regexes.html5Email);
+
+const PAGE = 500;
 
 /** Who asks: the owner of a live session. */
 export interface Viewer {
@@ -33,4 +39,15 @@ export function createUsers({ database }: { database: Database }) {
 /** What addresses are compared and throttled by: trimmed, NFKC, lower case; of no other field (LOG-5). */
 export function canonicalEmail(email: string): string {
   return email.trim().normalize('NFKC').toLowerCase();
+}
+
+/** Every user, by id, read a page at a time. */
+export async function* everyUser(sql: Sql): AsyncGenerator<UserRecord> {
+  for (let afterId = ''; ; ) {
+    const page = await listUsers(sql, { afterId, limit: PAGE });
+    yield* page;
+    const last = page.at(-1);
+    if (last === undefined || page.length < PAGE) return;
+    afterId = last.id;
+  }
 }

@@ -51,6 +51,29 @@ export function insertUser(
   );
 }
 
+/** An account as another system had it. False when its id or its address is taken. */
+export async function insertForeignUser(
+  sql: Sql,
+  user: {
+    id: string;
+    email: string;
+    emailCanonical: string;
+    name: string | null;
+    passwordHash: string | null;
+    disabledAt: number | null;
+    createdAt: number;
+    now: number;
+  },
+): Promise<boolean> {
+  const count = await sql.run(
+    `INSERT INTO users (id, email, email_canonical, name, password_hash, disabled_at, created_at, updated_at)
+     VALUES (:id, :email, :emailCanonical, :name, :passwordHash, :disabledAt, :createdAt, :now)
+     ON CONFLICT DO NOTHING`,
+    user,
+  );
+  return count === 1;
+}
+
 /** No row when the password changed or the account was disabled since the password was verified. */
 export function recordLogin(
   sql: Sql,

@@ -1,0 +1,131 @@
+import { createHash } from 'node:crypto';
+import { createReadStream } from 'node:fs';
+import type { Readable } from 'node:stream';
+import { CsvError, parse } from 'csv-parse';
+import { FIELDS } from '../modules/transfers/row.ts';
+import type { Row } from '../modules/transfers/service.ts';
+
+/** Bytes of a line, or of a record of CSV: no account needs more, and nothing in a file can fill the memory. */
+const LONGEST = 65_536;
+
+const UTF_8 = new TextDecoder('utf-8', { fatal: true });
+
+export interface UsersFile {
+  /** SHA-256 of all its bytes, base64url. */
+  readonly digest: string;
+  readonly lastLine: number;
+  readonly rows: AsyncIterable<Row>;
+}
+
+/** Whether the name says that it is of a kind that can be read. */
+export function isUsersFile(path: string): boolean {
+  return /\.(ndjson|jsonl|csv)$/i.test(path);
+}
+
+/**
+ * A file of accounts, one a line in NDJSON or CSV with a header. It is read twice, a piece at a time: here for what is
+ * known of it before its first row, and then for the rows.
+ *
+ * @throws Error when the whole of it is no CSV, or its header names a column that is unknown.
+ */
+export async function openUsersFile(path: string): Promise<UsersFile> {
+  const read = /\.csv$/i.test(path) ? readCsv : readNdjson;
+  const hash = createHash('sha256');
+  const bytes = createReadStream(path).on('data', (chunk) => hash.update(chunk));
+  let lastLine = 0;
+  for await (const { line } of read(bytes)) lastLine = line;
+  return { digest: hash.digest('base64url'), lastLine, rows: read(createReadStream(path)) };
+}
+
+async function* readNdjson(bytes: Readable): AsyncGenerator<Row> {
+  let line = 0;
+  for await (const text of linesOf(bytes)) {
+    line += 1;
+    if (text === undefined) yield { line, problem: `is longer than ${LONGEST} bytes` };
+    else if (text.length > 0) yield { line, ...parseLine(text) };
+  }
+}
+
+/** Without their ends; `undefined` for one that is too long. */
+async function* linesOf(bytes: Readable): AsyncGenerator<Buffer | undefined> {
+  let begun = Buffer.alloc(0);
+  let isTooLong = false;
+  for await (const chunk of bytes as AsyncIterable<Buffer>) {
+    let from = 0;
+    for (let end = chunk.indexOf(10); end >= 0; end = chunk.indexOf(10, from)) {
+      const line = Buffer.concat([begun, chunk.subarray(from, end)]);
+      yield isTooLong || line.length > LONGEST ? undefined : line;
+      [from, begun, isTooLong] = [end + 1, Buffer.alloc(0), false];
+    }
+    begun = Buffer.concat([begun, chunk.subarray(from)]);
+    isTooLong ||= begun.length > LONGEST;
+    if (isTooLong) begun = Buffer.alloc(0);
+  }
+  if (isTooLong || begun.length > 0) yield isTooLong ? undefined : begun;
+}
+
+function parseLine(line: Buffer): { fields: Record<string, unknown> } | { problem: string } {
+  let value: unknown;
+  try {
+    value = JSON.parse(UTF_8.decode(line));
+  } catch {
+    return { problem: 'is no JSON in UTF-8' };
+  }
+  if (typeof value !== 'object' || value === null || Array.isArray(value))
+    return { problem: 'is no JSON object' };
+  return { fields: value as Record<string, unknown> };
+}
+
+interface CsvRecord {
+  readonly record: string[];
+  /** Of which `lines` counts up to its end. */
+  readonly info: { readonly lines: number };
+}
+
+/** RFC 4180. */
+async function* readCsv(bytes: Readable): AsyncGenerator<Row> {
+  const records = bytes.pipe(
+    parse({
+      bom: true,
+      // Asked for here, so that one wrong record is refused and the others are not.
+      relax_column_count: true,
+      skip_empty_lines: true,
+      record_delimiter: ['\r\n', '\n'],
+      max_record_size: LONGEST,
+      info: true,
+    }),
+  );
+  bytes.once('error', (error) => records.destroy(error));
+  let header: string[] | undefined;
+  try {
+    for await (const { record, info } of records as AsyncIterable<CsvRecord>) {
+      if (header === undefined) header = checkHeader(record);
+      else yield { line: info.lines, ...parseRecord(record, header) };
+    }
+  } catch (error) {
+    // Its message quotes the file. Where one record ends wrongly, nobody knows where the next one begins.
+    if (!(error instanceof CsvError)) throw error;
+    throw new Error(`The file is no CSV: line ${error.lines}, ${error.code}.`);
+  }
+}
+
+function parseRecord(
+  cells: readonly string[],
+  header: readonly string[],
+): { fields: Record<string, unknown> } | { problem: string } {
+  if (cells.length !== header.length)
+    return { problem: `has ${cells.length} cells, the header has ${header.length}` };
+  // What the decoder puts in the place of bytes that are no UTF-8.
+  if (cells.some((cell) => cell.includes('\ufffd'))) return { problem: 'is no UTF-8 text' };
+  return { fields: Object.fromEntries(header.map((name, column) => [name, cells[column]])) };
+}
+
+/** @throws Error that names the column by its number: without a header, it is the first account's. */
+function checkHeader(cells: string[]): string[] {
+  const wrong = cells.findIndex((name, column) => !FIELDS.includes(name) || cells.indexOf(name) < column);
+  if (wrong >= 0)
+    throw new Error(
+      `The header is wrong: column ${wrong + 1} is there twice or none of ${FIELDS.join(', ')}.`,
+    );
+  return cells;
+}

@@ -1,0 +1,67 @@
+import { createWriteStream, existsSync } from 'node:fs';
+import { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import { type Command, InvalidArgumentError } from 'commander';
+import { createProgress } from './progress.ts';
+import { isUsersFile, openUsersFile } from './users-file.ts';
+import { withApp } from './with-app.ts';
+
+/** `latchkey users import` and `latchkey users export`: accounts from other systems, and for them. */
+export function addUsersTransfer(users: Command): void {
+  users
+    .command('import')
+    .description(
+      'create accounts from a file of NDJSON or CSV, their passwords as hashes; prints the lines that are refused and exits with 1 if there are any; begun again, goes on where it stopped',
+    )
+    .argument('<file>', 'named *.ndjson, *.jsonl or *.csv', parseFile)
+    .action((path: string) =>
+      withApp(async ({ transfers }) => {
+        const file = await openUsersFile(path);
+        const progress = createProgress('Importing');
+        const { earlier, total } = await transfers.importUsers(file, {
+          onBatch(line, refused) {
+            progress.clear();
+            for (const { line: number, problem } of refused) print(`line ${number}: ${problem}`);
+            progress.show(line / file.lastLine);
+          },
+        });
+        progress.clear();
+        if (earlier.line > 0) print(`Went on after line ${earlier.line}, where it stopped the last time.`);
+        const { created, skipped, refused } = total;
+        print(`Created ${created} accounts; ${skipped} were there already; refused ${refused} lines.`);
+        if (refused > 0) process.exitCode = 1;
+      }),
+    );
+
+  users
+    .command('export')
+    .description('write all accounts as NDJSON, to standard output or a new file')
+    .option('--output <file>', 'a file that its owner alone can read; it must not exist yet')
+    .option('--with-password-hashes', 'their hashes, too: whoever has them can guess at passwords')
+    .action(({ output, withPasswordHashes = false }: { output?: string; withPasswordHashes?: boolean }) =>
+      withApp(async ({ transfers }) => {
+        const target = output === undefined ? process.stdout : createPrivateFile(output);
+        const exported = transfers.exportUsers({ withPasswordHashes });
+        await pipeline(Readable.from(linesOf(exported)), target, { end: output !== undefined });
+      }),
+    );
+}
+
+/** Fails where there is a file: what is in it would be lost. */
+function createPrivateFile(path: string) {
+  return createWriteStream(path, { flags: 'wx', mode: 0o600, flush: true });
+}
+
+async function* linesOf(values: AsyncIterable<unknown>): AsyncGenerator<string> {
+  for await (const value of values) yield `${JSON.stringify(value)}\n`;
+}
+
+function parseFile(path: string): string {
+  if (!isUsersFile(path)) throw new InvalidArgumentError('It is named neither *.ndjson, *.jsonl nor *.csv.');
+  if (!existsSync(path)) throw new InvalidArgumentError('There is no such file.');
+  return path;
+}
+
+function print(line: string): void {
+  process.stdout.write(`${line}\n`);
+}

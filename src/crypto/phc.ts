@@ -1,0 +1,48 @@
+/*
+ * The PHC string format (https://github.com/P-H-C/phc-string-format):
+ *
+ *   $<id>[$v=<version>]$<name>=<value>(,<name>=<value>)*$<salt>$<hash>
+ *
+ * Salt and hash are base64 without padding; the values are whole numbers. Only argon2 has versions.
+ */
+
+export interface Phc {
+  readonly id: string;
+  readonly parameters: Readonly<Record<string, number>>;
+  readonly salt: Buffer;
+  readonly hash: Buffer;
+}
+
+const LONGEST = 512;
+const SHAPE =
+  /^\$([a-z0-9-]+)(?:\$v=(?:16|19))?\$([a-z]+=\d{1,10}(?:,[a-z]+=\d{1,10})*)\$([A-Za-z0-9+/]+)\$([A-Za-z0-9+/]+)$/;
+/** Bytes of a hash: with fewer of them other passwords fit too, and more are only costly. */
+const LEAST = 16;
+const MOST = 128;
+
+/** The parts of a PHC string that has these parameters in this order; `undefined` for every other text. */
+export function parsePhc(text: string, names: readonly string[]): Phc | undefined {
+  const match = text.length > LONGEST ? null : SHAPE.exec(text);
+  if (match === null) return undefined;
+  const [id = '', pairs = '', salt = '', hash = ''] = match.slice(1);
+  const parameters = pairs.split(',').map((pair) => pair.split('='));
+  const bytes = Buffer.from(hash, 'base64');
+  if (parameters.map(([name]) => name).join() !== names.join()) return undefined;
+  if (bytes.length < LEAST || bytes.length > MOST) return undefined;
+  return {
+    id,
+    parameters: Object.fromEntries(parameters.map(([name = '', value]) => [name, Number(value)])),
+    salt: Buffer.from(salt, 'base64'),
+    hash: bytes,
+  };
+}
+
+/** The PHC string of these parts, without a version. */
+export function formatPhc({ id, parameters, salt, hash }: Phc): string {
+  const pairs = Object.entries(parameters).map((pair) => pair.join('='));
+  return ['', id, pairs.join(), unpadded(salt), unpadded(hash)].join('$');
+}
+
+function unpadded(bytes: Buffer): string {
+  return bytes.toString('base64').replace(/=+$/, '');
+}
