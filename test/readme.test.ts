@@ -70,12 +70,13 @@ describe('the README', () => {
     expect(rows.map(([, name]) => name)).toEqual(names);
   });
 
-  it.each(['examples/apollo-client/refresh-link.ts', 'examples/jsonwebtoken/verify.ts'])(
-    'shows %s as it is',
-    (path) => {
-      expect(section(path)).toBe(`\`\`\`ts\n${readFileSync(join(ROOT, path), 'utf8')}\`\`\``);
-    },
-  );
+  it.each([
+    ['examples/apollo-client/refresh-link.ts', 'ts'],
+    ['examples/jsonwebtoken/verify.ts', 'ts'],
+    ['examples/import/users.ndjson', 'json'],
+  ])('shows %s as it is', (path, language) => {
+    expect(section(path)).toBe(`\`\`\`${language}\n${readFileSync(join(ROOT, path), 'utf8')}\`\`\``);
+  });
 
   it('has only documents that fit the schema, and every root field in them', () => {
     const documents = fences.filter(({ language }) => language === 'graphql').map(({ text }) => text);
