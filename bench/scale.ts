@@ -396,6 +396,7 @@ function createCounter(inner: Database) {
       statements.push(`transaction [${inside.join(', ')}]`);
       return result;
     },
+    before: () => database,
     close: inner.close,
   };
   return { database, statements };

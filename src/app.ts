@@ -7,6 +7,7 @@ import { createContext } from './context.ts';
 import type { Database } from './database/database.ts';
 import { pendingMigrations } from './database/migrate.ts';
 import { guardRootFields } from './graphql/guard.ts';
+import { refuseLateFields } from './graphql/late-fields.ts';
 import { scalars } from './graphql/scalars.ts';
 import { readTypeDefs } from './graphql/type-defs.ts';
 import type { Readiness } from './http/health.ts';
@@ -103,6 +104,7 @@ export async function createApp({ config, database, clock, logger, metrics, mail
     ],
   });
   guardRootFields(schema, sessions.authenticate);
+  refuseLateFields(schema);
 
   await tokens.start();
   const chores = [

@@ -1,4 +1,5 @@
 import ipaddr from 'ipaddr.js';
+import type { Deadline } from './deadline.ts';
 
 /** Where a request came from, for the audit trail, the list of sessions and the throttles. */
 export interface Client {
@@ -7,6 +8,8 @@ export interface Client {
   /** The User-Agent header, at most 256 characters. */
   readonly userAgent: string | undefined;
   readonly requestId: string;
+  /** Of the operation that was asked for. */
+  readonly deadline: Deadline;
 }
 
 /** Whoever shares an uplink: the IPv4 address, or the /64 of an IPv6 one, which one subscriber owns whole. */

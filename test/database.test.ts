@@ -270,6 +270,42 @@ describe.each(kinds)('the database on %s', (_kind, create) => {
     });
   });
 
+  it('does nothing that still waits when its deadline passes, and loses no neighbour by it (GQL-6)', async () => {
+    const one = await fresh.open({ poolSize: 1 });
+    const { open, opened } = gate();
+    const begun = gate();
+    let hasPassed = false;
+    const deadline = { hasPassed: () => hasPassed };
+    const late = one.before(deadline);
+
+    const before = late.transaction(async (sql) => {
+      begun.open();
+      await opened;
+      await sql.run(INSERT, { id: 'begun', amount: 1 });
+    });
+    await begun.opened;
+    const waiting = [
+      late.run(INSERT, { id: 'b', amount: 1 }),
+      late.transaction((sql) => sql.run(INSERT, { id: 'c', amount: 1 })),
+      one.run(INSERT, { id: 'neighbour', amount: 1 }),
+    ];
+    hasPassed = true;
+    open();
+
+    await before;
+    expect(await Promise.allSettled(waiting)).toMatchObject([
+      { status: 'rejected', reason: UNAVAILABLE },
+      { status: 'rejected', reason: UNAVAILABLE },
+      { status: 'fulfilled' },
+    ]);
+    await expect(late.get(AMOUNT, { id: 'begun' })).rejects.toMatchObject(UNAVAILABLE);
+    expect(await ids(one)).toEqual(['begun', 'neighbour']);
+
+    hasPassed = false;
+    expect(await late.run(INSERT, { id: 'd', amount: 1 })).toBe(1);
+    expect(await late.get(AMOUNT, { id: 'd' })).toEqual({ amount: 1 });
+  });
+
   it('finishes what is under way when it is closed, then refuses', async () => {
     const written = database.run(INSERT, { id: 'a', amount: 1 });
     const transaction = database.transaction((sql) => sql.run(INSERT, { id: 'b', amount: 1 }));

@@ -8,6 +8,7 @@ import { pino } from 'pino';
 import { networkOf } from '../src/client.ts';
 import { createContext } from '../src/context.ts';
 import { createKeyring } from '../src/crypto/keyring.ts';
+import { NO_DEADLINE } from '../src/deadline.ts';
 import { AuthError } from '../src/errors.ts';
 import { createFunnel } from '../src/graphql/format-error.ts';
 import { parseEmailAddress } from '../src/graphql/scalars.ts';
@@ -30,8 +31,9 @@ const RUNS = { numRuns: 10_000 };
 // Some seconds for the slowest on a machine that has nothing else to do.
 jest.setTimeout(120_000);
 
+const clock = { now: () => 0 };
 const anyText = () => fc.string({ unit: 'binary', maxLength: 300 });
-const client = { ip: '192.0.2.1', userAgent: undefined, requestId: 'one' };
+const client = { ip: '192.0.2.1', userAgent: undefined, requestId: 'one', deadline: NO_DEADLINE };
 
 /** A text with one change: something else put in, left out, or in the place of something; often at its end. */
 function mutationsOf(text: fc.Arbitrary<string>): fc.Arbitrary<{ text: string; mutation: string }> {
@@ -369,6 +371,7 @@ describe('the form of /token', () => {
   let calls: unknown[] = [];
   const app = fastify();
   installTokenEndpoint(app, {
+    clock,
     login: {
       async withPassword({ email, password }) {
         calls.push([email, password]);
@@ -491,7 +494,7 @@ describe('a network address', () => {
     fc.assert(
       fc.property(fc.oneof(address, odd, anyText()), address, (ip, remoteAddress) => {
         const request = { ip, id: 'one', headers: {}, raw: { socket: { remoteAddress } } };
-        const seen = clientOf(request as unknown as FastifyRequest).ip;
+        const seen = clientOf(request as unknown as FastifyRequest, clock).ip;
         expect(seen).toBe(ipaddr.process(ipaddr.isValid(ip) ? ip : remoteAddress).toString());
       }),
       RUNS,

@@ -1,7 +1,14 @@
+import type { Deadline } from '../deadline.ts';
 import { AuthError } from '../errors.ts';
 
-interface Waiting {
+/** Whom the work is for. */
+export interface Requester {
+  /** As in a network. */
   readonly source: string;
+  readonly deadline: Deadline;
+}
+
+interface Waiting extends Requester {
   readonly since: number;
   readonly start: () => void;
   readonly refuse: (reason: AuthError) => void;
@@ -21,7 +28,8 @@ export interface WorkQueueOptions {
  * Runs costly work a few at a time, in order, and refuses at once what would wait too long: a queue that grows
  * answers nobody (ASVS 15.1.3, 15.2.2).
  *
- * @throws AuthError `OVERLOADED` when the queue or the source's share of it is full, or the wait was too long.
+ * @throws AuthError `OVERLOADED` when the queue or the source's share of it is full, or the wait was too long: for the
+ * queue, or for the operation that it belongs to. Nothing of the work was begun.
  */
 export function createWorkQueue(options: WorkQueueOptions) {
   const waiting: Waiting[] = [];
@@ -31,7 +39,7 @@ export function createWorkQueue(options: WorkQueueOptions) {
     while (running < options.concurrency) {
       const task = waiting.shift();
       if (task === undefined) return;
-      if (performance.now() - task.since > options.maxWaitMs) {
+      if (performance.now() - task.since > options.maxWaitMs || task.deadline.hasPassed()) {
         task.refuse(overloaded());
         continue;
       }
@@ -40,14 +48,15 @@ export function createWorkQueue(options: WorkQueueOptions) {
     }
   }
 
-  function turn(source: string): Promise<void> {
+  function turn({ source, deadline }: Requester): Promise<void> {
+    if (deadline.hasPassed()) return Promise.reject(overloaded());
     if (running < options.concurrency) {
       running += 1;
       return Promise.resolve();
     }
     if (!hasRoom(source)) return Promise.reject(overloaded());
     return new Promise((start, refuse) => {
-      waiting.push({ source, since: performance.now(), start, refuse });
+      waiting.push({ source, deadline, since: performance.now(), start, refuse });
     });
   }
 
@@ -62,9 +71,8 @@ export function createWorkQueue(options: WorkQueueOptions) {
     assertRoom(source: string): void {
       if (!hasRoom(source)) throw overloaded();
     },
-    /** `source` is whoever the work is for, as in a network. */
-    async run<Result>(source: string, work: () => Promise<Result>): Promise<Result> {
-      await turn(source);
+    async run<Result>(requester: Requester, work: () => Promise<Result>): Promise<Result> {
+      await turn(requester);
       try {
         return await work();
       } finally {

@@ -1,3 +1,5 @@
+import type { Deadline } from '../deadline.ts';
+
 /**
  * What the server asks of a database, on every engine. Statements are text with `:name` parameters, in the
  * subset of SQL that SQLite and PostgreSQL share: times are integers in ms, booleans 0 and 1, ids text,
@@ -36,6 +38,11 @@ export interface Database extends Sql {
    * error. `work` may run again after a deadlock, so it keeps nothing from its first run.
    */
   transaction<Result>(work: (sql: Sql) => Promise<Result>): Promise<Result>;
+  /**
+   * The same database for an operation with a deadline: a statement or a transaction that still waits then, for
+   * another process's write or for a connection, is `UNAVAILABLE` and none of it is done.
+   */
+  before(deadline: Deadline): Database;
   /** Finishes what is under way, then refuses everything. */
   close(): Promise<void>;
 }

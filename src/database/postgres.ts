@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { setTimeout as pause } from 'node:timers/promises';
 import { LRUCache } from 'lru-cache';
 import { DatabaseError, Pool, type PoolClient, types } from 'pg';
+import { assertInTime, type Deadline, NO_DEADLINE } from '../deadline.ts';
 import type { Database, Params, Sql } from './database.ts';
 import { createSql, createTransactionGuard, requireValue, unavailable } from './driver.ts';
 
@@ -86,14 +87,18 @@ export async function openPostgres(url: string, options: PostgresOptions = {}): 
   const underWay = new Set<Promise<unknown>>();
   let closing: Promise<void> | undefined;
 
-  /** Lends a connection to `use`, and counts it as under way. */
-  async function withConnection<Result>(use: (connection: Connection) => Promise<Result>): Promise<Result> {
+  /** Lends a connection to `use`, if one is there in time, and counts it as under way. */
+  async function withConnection<Result>(
+    deadline: Deadline,
+    use: (connection: Connection) => Promise<Result>,
+  ): Promise<Result> {
     guard.assertOutside();
     if (closing) throw unavailable(new Error('The database is closed.'));
 
     const operation = (async () => {
       const connection = createConnection(await acquire());
       try {
+        assertInTime(deadline);
         return await use(connection);
       } finally {
         connection.release();
@@ -127,33 +132,43 @@ export async function openPostgres(url: string, options: PostgresOptions = {}): 
     }
   }
 
-  return {
-    dialect: 'postgres',
-    poolLoad: () => ({ total: pool.totalCount, idle: pool.idleCount, waiting: pool.waitingCount }),
+  async function close(): Promise<void> {
+    guard.assertOutside();
+    closing ??= (async () => {
+      await Promise.allSettled(underWay);
+      await pool.end();
+    })();
+    return closing;
+  }
 
-    ...createSql((kind, text, params) => withConnection(({ execute }) => execute(kind, text, params))),
+  function before(deadline: Deadline): Database {
+    return {
+      dialect: 'postgres',
+      poolLoad: () => ({ total: pool.totalCount, idle: pool.idleCount, waiting: pool.waitingCount }),
 
-    transaction: (work) =>
-      withConnection(async (connection) => {
-        for (let tries = 1; ; tries += 1) {
-          try {
-            return await tryTransaction(connection, work);
-          } catch (error) {
-            if (tries === TRANSACTION_TRIES || !connection.canBeginAgain()) throw error;
+      ...createSql((kind, text, params) =>
+        withConnection(deadline, ({ execute }) => execute(kind, text, params)),
+      ),
+
+      transaction: (work) =>
+        withConnection(deadline, async (connection) => {
+          for (let tries = 1; ; tries += 1) {
+            try {
+              return await tryTransaction(connection, work);
+            } catch (error) {
+              if (tries === TRANSACTION_TRIES || !connection.canBeginAgain()) throw error;
+            }
+            await pause(TRY_AGAIN_AFTER_MS * tries);
+            assertInTime(deadline);
           }
-          await pause(TRY_AGAIN_AFTER_MS * tries);
-        }
-      }),
+        }),
 
-    async close() {
-      guard.assertOutside();
-      closing ??= (async () => {
-        await Promise.allSettled(underWay);
-        await pool.end();
-      })();
-      return closing;
-    },
-  };
+      before,
+      close,
+    };
+  }
+
+  return before(NO_DEADLINE);
 }
 
 /** The server's clock, in ms since 1970: what several processes can agree on. */

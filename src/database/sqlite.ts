@@ -3,6 +3,7 @@ import { dirname } from 'node:path';
 import { setTimeout as pause, setImmediate as turn } from 'node:timers/promises';
 import Sqlite from 'better-sqlite3';
 import { LRUCache } from 'lru-cache';
+import { assertInTime, type Deadline, NO_DEADLINE } from '../deadline.ts';
 import { AuthError } from '../errors.ts';
 import type { Database, Params, Sql } from './database.ts';
 import { createSql, createTransactionGuard, requireValue, unavailable } from './driver.ts';
@@ -81,7 +82,11 @@ export async function openSqlite(
   let draining: Promise<void> | undefined;
   let closing: Promise<void> | undefined;
 
-  function enqueue<Result>(perform: () => Result | Promise<Result>): Promise<Result> {
+  function enqueue<Result>(deadline: Deadline, work: () => Result | Promise<Result>): Promise<Result> {
+    function perform() {
+      assertInTime(deadline);
+      return work();
+    }
     return new Promise((resolve, reject) => {
       queue.push({ perform, resolve, reject });
       draining ??= drain();
@@ -174,30 +179,40 @@ export async function openSqlite(
     }
   }
 
-  return {
-    dialect: 'sqlite',
+  async function close(): Promise<void> {
+    guard.assertOutside();
+    closing ??= (async () => {
+      await draining;
+      reader?.close();
+      writer.close();
+    })();
+    return closing;
+  }
 
-    ...createSql(async (kind, text, params) => {
-      assertUsable();
-      if (reader?.isReadOnly(text)) return patiently(() => reader.execute(kind, text, params));
-      return enqueue(() => writer.execute(kind, text, params));
-    }),
+  function before(deadline: Deadline): Database {
+    return {
+      dialect: 'sqlite',
 
-    async transaction(work) {
-      assertUsable();
-      return enqueue(() => performTransaction(work));
-    },
+      ...createSql(async (kind, text, params) => {
+        assertUsable();
+        if (!reader?.isReadOnly(text)) return enqueue(deadline, () => writer.execute(kind, text, params));
+        return patiently(() => {
+          assertInTime(deadline);
+          return reader.execute(kind, text, params);
+        });
+      }),
 
-    async close() {
-      guard.assertOutside();
-      closing ??= (async () => {
-        await draining;
-        reader?.close();
-        writer.close();
-      })();
-      return closing;
-    },
-  };
+      async transaction(work) {
+        assertUsable();
+        return enqueue(deadline, () => performTransaction(work));
+      },
+
+      before,
+      close,
+    };
+  }
+
+  return before(NO_DEADLINE);
 }
 
 function createPrivateFile(path: string): void {

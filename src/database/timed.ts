@@ -22,5 +22,6 @@ export function timeDatabase(
     all: (text, params) => timed('all', () => database.all(text, params)),
     run: (text, params) => timed('run', () => database.run(text, params)),
     transaction: (work) => timed('transaction', () => database.transaction(work)),
+    before: (deadline) => timeDatabase(database.before(deadline), observe),
   };
 }

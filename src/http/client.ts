@@ -1,17 +1,22 @@
 import type { FastifyRequest } from 'fastify';
 import ipaddr from 'ipaddr.js';
 import type { Client } from '../client.ts';
+import type { Clock } from '../clock.ts';
+import { deadlineIn } from '../deadline.ts';
 
 const LONGEST_USER_AGENT = 256;
+/** An operation begins nothing more after this (GQL-6). */
+const OPERATION_LIMIT_MS = 10_000;
 /** HTTP lets a tab and the bytes from 0x80 through; some terminals obey 0x9b as they do an escape (AUD-3). */
 const CONTROL = /\p{Cc}/gu;
 
-/** Who sent the request, as the audit trail, the list of sessions and the throttles know them. */
-export function clientOf(request: FastifyRequest): Client {
+/** Who sent the request, as the audit trail, the list of sessions and the throttles know them. The time runs from now. */
+export function clientOf(request: FastifyRequest, clock: Clock): Client {
   return {
     ip: addressOf(request),
     userAgent: request.headers['user-agent']?.replace(CONTROL, escapeControl).slice(0, LONGEST_USER_AGENT),
     requestId: request.id,
+    deadline: deadlineIn(OPERATION_LIMIT_MS, clock),
   };
 }
 

@@ -93,6 +93,7 @@ export async function createServer(options: ServerOptions): Promise<FastifyInsta
     method: app.supportedMethods,
     url: '/graphql',
     handler: graphqlHandler(apollo, {
+      clock: options.clock,
       createContext: options.createContext,
       cookiesOf: config.cookies
         ? createTokenCookies({
@@ -107,8 +108,8 @@ export async function createServer(options: ServerOptions): Promise<FastifyInsta
   installHealth(app, options.clock, options.readiness);
   if (options.devMail !== undefined) installDevMail(app, options.devMail);
   if (config.tokenEndpoint) {
-    const { login, sessions } = options;
-    installTokenEndpoint(app, { login, sessions, funnel, allowedOrigins: ownOrigins });
+    const { login, sessions, clock } = options;
+    installTokenEndpoint(app, { login, sessions, clock, funnel, allowedOrigins: ownOrigins });
   }
   return app;
 }
@@ -194,9 +195,10 @@ function createFastify(
 function graphqlHandler(
   apollo: ApolloServer<Context>,
   {
+    clock,
     createContext,
     cookiesOf,
-  }: Pick<ServerOptions, 'createContext'> & { cookiesOf: ReturnType<typeof createTokenCookies> },
+  }: Pick<ServerOptions, 'clock' | 'createContext'> & { cookiesOf: ReturnType<typeof createTokenCookies> },
 ) {
   return async (request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> => {
     const traced: TracedRequest = {
@@ -208,7 +210,7 @@ function graphqlHandler(
     const { status, headers, body } = await apollo.executeHTTPGraphQLRequest({
       httpGraphQLRequest: traced,
       context: async () => ({
-        ...createContext({ authorization: authorizationOf(request), client: clientOf(request) }),
+        ...createContext({ authorization: authorizationOf(request), client: clientOf(request, clock) }),
         cookies: cookiesOf(request, reply),
       }),
     });

@@ -6,6 +6,7 @@ import { type App, createApp } from '../../src/app.ts';
 import type { Database } from '../../src/database/database.ts';
 import { migrate } from '../../src/database/migrate.ts';
 import { openDatabase } from '../../src/database/open.ts';
+import { NO_DEADLINE } from '../../src/deadline.ts';
 import { AuthError } from '../../src/errors.ts';
 import { insertUser } from '../../src/modules/users/store.ts';
 import { engines, type FreshDatabase, freshDatabase } from '../support/databases.ts';
@@ -24,7 +25,7 @@ import { createFrozenClock, TEST_CONFIG } from '../support/start-app.ts';
  * A failure prints a seed and a path; `fc.assert(…, { seed, path })` plays that story again.
  */
 
-const CLIENT = { ip: '192.0.2.1', userAgent: 'jest', requestId: 'model' };
+const CLIENT = { ip: '192.0.2.1', userAgent: 'jest', requestId: 'model', deadline: NO_DEADLINE };
 const MINUTE_MS = 60_000;
 const DAY_MS = 24 * 60 * MINUTE_MS;
 const IDLE_MS = TEST_CONFIG.sessionIdleTtlSeconds * 1_000;

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { type Client, networkOf } from '../../client.ts';
+import type { Client } from '../../client.ts';
 import type { Clock } from '../../clock.ts';
 import type { Database } from '../../database/database.ts';
 import { AuthError } from '../../errors.ts';
@@ -73,11 +73,11 @@ export function createAccount({
       const name = parseLabel(input.name, 'input.name');
       passwords.check(input.password, { email: input.email, name });
       passwords.assertRoom(client);
-      await rateLimits.beforeRegistration(client);
-      const passwordHash = await passwords.hash(input.password, networkOf(client.ip));
+      const attempt = await rateLimits.beforeRegistration(client);
+      const passwordHash = await rateLimits.checking(attempt, () => passwords.hash(input.password, client));
 
       const now = clock.now();
-      const opened = await database.transaction(async (sql) => {
+      const opened = await database.before(client.deadline).transaction(async (sql) => {
         const user = await insertUser(sql, {
           id: randomUUID(),
           email: input.email,
@@ -111,10 +111,12 @@ export function createAccount({
       passwords.check(input.newPassword, user);
       const { deviceName } = await sessions.current(viewer);
       const attempt = await requirePassword(user, input.currentPassword, client);
-      const passwordHash = await passwords.hash(input.newPassword, networkOf(client.ip));
+      const passwordHash = await rateLimits.checking(attempt, () =>
+        passwords.hash(input.newPassword, client),
+      );
 
       const now = clock.now();
-      const { opened, endedIds } = await database.transaction(async (sql) => {
+      const { opened, endedIds } = await database.before(client.deadline).transaction(async (sql) => {
         const { id, passwordVersion } = user;
         const changed = await changePasswordHash(sql, { id, passwordVersion, passwordHash, now });
         if (changed === undefined) throw new AuthError('INVALID_CREDENTIALS', { cause: 'changed meanwhile' });
@@ -176,7 +178,7 @@ export function createAccount({
       if (input.name === undefined) return users.view(viewer);
       const name = parseLabel(input.name, 'input.name');
       const now = clock.now();
-      const user = await database.transaction(async (sql) => {
+      const user = await database.before(client.deadline).transaction(async (sql) => {
         const renamed = await renameUser(sql, { id: viewer.userId, name, now });
         if (renamed === undefined) throw new AuthError('UNAUTHENTICATED', { reason: 'TOKEN_INVALID' });
         await recordEvent(sql, {
@@ -200,7 +202,7 @@ export function createAccount({
       const attempt = await requirePassword(user, input.password, client);
 
       const now = clock.now();
-      const endedIds = await database.transaction(async (sql) => {
+      const endedIds = await database.before(client.deadline).transaction(async (sql) => {
         const { id, passwordVersion } = user;
         if ((await retireUser(sql, { id, passwordVersion, now })) === 0) {
           throw new AuthError('INVALID_CREDENTIALS', { cause: 'changed meanwhile' });

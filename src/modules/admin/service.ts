@@ -18,8 +18,6 @@ import {
   type UserRecord,
 } from '../users/store.ts';
 
-/** Whom the hash queue counts an operator as. */
-const SOURCE = 'operator';
 
 export interface AdminOptions {
   readonly database: Database;
@@ -89,7 +87,7 @@ export function createAdmin({
     }): Promise<UserRecord> {
       const name = parseLabel(input.name, 'name');
       passwords.check(input.password, { email: input.email, name });
-      const passwordHash = await passwords.hash(input.password, SOURCE);
+      const passwordHash = await passwords.hash(input.password);
       const email = input.email.trim();
       return database.transaction(async (sql) => {
         const now = clock.now();
@@ -115,7 +113,7 @@ export function createAdmin({
     async setPassword(email: string, password: string): Promise<void> {
       const user = await requireUser(email);
       passwords.check(password, user);
-      const passwordHash = await passwords.hash(password, SOURCE);
+      const passwordHash = await passwords.hash(password);
       await changeAndEnd(user, {
         name: 'authn_password_change',
         reason: 'password',

@@ -62,7 +62,7 @@ export function createLogin({ database, clock, rateLimits, tokens, passwords, se
     { amr, client, deviceName, deviceId, attempt }: Proven,
   ): Promise<Grant> {
     const now = clock.now();
-    const opened = await database.transaction(async (sql) => {
+    const opened = await database.before(client.deadline).transaction(async (sql) => {
       const row = await recordLogin(sql, { id: user.id, passwordVersion: user.passwordVersion, now });
       if (row === undefined) return undefined;
       await rateLimits.succeeded(sql, attempt);
@@ -107,7 +107,7 @@ export function createLogin({ database, clock, rateLimits, tokens, passwords, se
       const deviceName = parseLabel(input.deviceName, 'input.deviceName');
       passwords.assertRoom(client);
       const emailCanonical = canonicalEmail(input.email);
-      const user = await findUserByEmail(database, emailCanonical);
+      const user = await findUserByEmail(database.before(client.deadline), emailCanonical);
       const deviceId = deviceOf(user, input.deviceToken);
       const attempt = await rateLimits.beforeLogin({
         emailCanonical,

@@ -1,8 +1,9 @@
 import { randomBytes } from 'node:crypto';
 import { type Client, networkOf } from '../../client.ts';
 import { hashPassword, isOutdated, verifyPassword } from '../../crypto/password-hash.ts';
-import { createWorkQueue } from '../../crypto/work-queue.ts';
+import { createWorkQueue, type Requester } from '../../crypto/work-queue.ts';
 import type { Database } from '../../database/database.ts';
+import { NO_DEADLINE } from '../../deadline.ts';
 import { AuthError } from '../../errors.ts';
 import { replacePasswordHash, type UserRecord } from '../users/store.ts';
 import { bitsToGuess } from './guessability.ts';
@@ -37,9 +38,9 @@ export function createPasswords({ database, concurrency, minLength, firebaseSign
   // Verified when no account matches, so an unknown address costs as much as a wrong password (LOG-2).
   const decoy = hashPassword(randomBytes(16).toString('base64url'));
 
-  /** @param source whom the work is for: no one network may fill the queue. */
-  function hash(password: string, source: string): Promise<string> {
-    return queue.run(source, () => hashPassword(password));
+  /** @param client whom the work is for; none for the operator. */
+  function hash(password: string, client?: Client): Promise<string> {
+    return queue.run(requesterOf(client), () => hashPassword(password));
   }
 
   return {
@@ -79,7 +80,7 @@ export function createPasswords({ database, concurrency, minLength, firebaseSign
     async verify(user: UserRecord | undefined, password: string, client: Client): Promise<boolean> {
       const phc = user?.passwordHash ?? (await decoy);
       const keys = { firebaseSignerKey };
-      const matches = await queue.run(networkOf(client.ip), () => verifyPassword(phc, password, keys));
+      const matches = await queue.run(requesterOf(client), () => verifyPassword(phc, password, keys));
       return matches && user?.passwordHash !== undefined && user.passwordHash !== null;
     },
 
@@ -88,13 +89,19 @@ export function createPasswords({ database, concurrency, minLength, firebaseSign
       const asRead = user.passwordHash;
       if (asRead === null || !isOutdated(asRead)) return;
       try {
-        const passwordHash = await hash(password, networkOf(client.ip));
+        const passwordHash = await hash(password, client);
         await replacePasswordHash(database, { id: user.id, asRead, passwordHash });
       } catch (error) {
         if (!(error instanceof AuthError)) throw error;
       }
     },
   };
+}
+
+/** No one network may fill the queue, and nothing waits in it past its operation's deadline (GQL-6, DOS-1). */
+function requesterOf(client: Client | undefined): Requester {
+  if (client === undefined) return { source: 'operator', deadline: NO_DEADLINE };
+  return { source: networkOf(client.ip), deadline: client.deadline };
 }
 
 /** What somebody who knows the account tries first: the address and the name, whole and word by word. */

@@ -45,6 +45,8 @@ export interface RateLimitsOptions {
 
 /** An attempt that was let through and is counted as a failure until it turns out right. */
 export interface Attempt {
+  /** Where it is counted. */
+  readonly keys: readonly string[];
   /** Where it is one failure less when it turns out right. */
   readonly countKeys: readonly string[];
   /** Where a right one ends the run of failures. */
@@ -53,7 +55,7 @@ export interface Attempt {
   readonly isLast: boolean;
 }
 
-const UNCOUNTED: Attempt = { countKeys: [], runKeys: [], isLast: false };
+const UNCOUNTED: Attempt = { keys: [], countKeys: [], runKeys: [], isLast: false };
 
 /** Who tries, for the audit trail. */
 export interface Actor {
@@ -94,7 +96,7 @@ export function createRateLimits(options: RateLimitsOptions) {
     actor: Actor,
   ): Promise<readonly { key: string; count: number }[]> {
     const now = clock.now();
-    const counted = await countAttempt(database, { counts: limits, now });
+    const counted = await countAttempt(database.before(actor.client.deadline), { counts: limits, now });
     if (counted.length === limits.length) return counted;
 
     const blocks = await listBlocks(database, { keys: limits.map(({ key }) => key), now });
@@ -173,17 +175,19 @@ export function createRateLimits(options: RateLimitsOptions) {
       if (deviceId !== undefined) {
         const lane = run('device', deviceId);
         await count([lane], actor);
-        return { countKeys: [], runKeys: [lane.key], isLast: false };
+        return { keys: [lane.key], countKeys: [], runKeys: [lane.key], isLast: false };
       }
       const account = run('account', emailCanonical);
       // Outlasts the owner's next login from elsewhere, which ends the run of the account.
       const pair = run('pair', emailCanonical, networkOf(actor.client.ip));
       const { failures, checks } = networkLimits(actor.client);
-      const counted = await count([account, pair, failures, checks], actor);
+      const limits = [account, pair, failures, checks];
+      const counted = await count(limits, actor);
       const inARow = counted.find(({ key }) => key === account.key)?.count ?? 0;
       // NIST SP 800-63B-4 §3.2.2: no more than 100 in a row. A device that is known, and a reset, still work.
       if (inARow > options.accountDisableAfter) throw tooMany(LONGEST_BACKOFF_MS);
       return {
+        keys: limits.map(({ key }) => key),
         countKeys: [failures.key],
         runKeys: [account.key, pair.key],
         isLast: inARow === options.accountDisableAfter,
@@ -199,8 +203,10 @@ export function createRateLimits(options: RateLimitsOptions) {
       if (!throttles) return UNCOUNTED;
       const lane = run('viewer', actor.userId);
       const { failures, checks } = networkLimits(actor.client);
-      await count([lane, failures, checks], actor);
-      return { countKeys: [failures.key], runKeys: [lane.key], isLast: false };
+      const limits = [lane, failures, checks];
+      await count(limits, actor);
+      const keys = limits.map(({ key }) => key);
+      return { keys, countKeys: [failures.key], runKeys: [lane.key], isLast: false };
     },
 
     /** Inside the transaction of what the right password did. */
@@ -209,12 +215,11 @@ export function createRateLimits(options: RateLimitsOptions) {
       if (runKeys.length > 0) await clear(sql, runKeys);
     },
 
-    /** Checks the credential, and takes the attempt back when that fails: the hash queue was full (LOG-3). */
-    async checking<Result>({ countKeys, runKeys }: Attempt, check: () => Promise<Result>): Promise<Result> {
+    /** Does what the attempt is for, and takes it back when that fails: the hash queue was full (LOG-3). */
+    async checking<Result>({ keys }: Attempt, check: () => Promise<Result>): Promise<Result> {
       try {
         return await check();
       } catch (error) {
-        const keys = [...countKeys, ...runKeys];
         if (keys.length > 0) await takeBack(database, keys);
         throw error;
       }
@@ -226,11 +231,12 @@ export function createRateLimits(options: RateLimitsOptions) {
     },
 
     /** @throws AuthError `TOO_MANY_REQUESTS` with `retryAfter`. */
-    async beforeRegistration(client: Client): Promise<void> {
-      if (!throttles) return;
+    async beforeRegistration(client: Client): Promise<Attempt> {
+      if (!throttles) return UNCOUNTED;
       const network = networkOf(client.ip);
       const limit = limitOf('registrations', [network], options.networkRegistrations, NETWORK_WINDOW_MS);
       await count([limit], { client });
+      return { keys: [limit.key], countKeys: [], runKeys: [], isLast: false };
     },
 
     /**

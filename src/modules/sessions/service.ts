@@ -236,7 +236,8 @@ export function createSessions(options: SessionsOptions) {
 
   async function spend(token: SpendableToken, client: Client): Promise<Grant | undefined> {
     const now = clock.now();
-    const rotated = await store.rotateGeneration(database, {
+    const inTime = database.before(client.deadline);
+    const rotated = await store.rotateGeneration(inTime, {
       id: token.sessionId,
       secretHash: token.secretHash,
       generation: token.generation,
@@ -251,7 +252,7 @@ export function createSessions(options: SessionsOptions) {
       return grant(rotated, token.familySecret);
     }
 
-    const session = await store.findSession(database, token.sessionId);
+    const session = await store.findSession(inTime, token.sessionId);
     const verdict = judgeSpentToken(session, token, { now, windowMs });
     switch (verdict) {
       case 'moved':
@@ -384,7 +385,7 @@ export function createSessions(options: SessionsOptions) {
     { client, reason }: { client: Client; reason: 'logout' | 'revoked' },
   ): Promise<number> {
     const now = clock.now();
-    const didEnd = await database.transaction(async (sql) => {
+    const didEnd = await database.before(client.deadline).transaction(async (sql) => {
       if ((await store.endSession(sql, { id, now, reason })) === undefined) return false;
       await recordRevocation(sql, viewer, { client, now, details: { reason, session: id, count: 1 } });
       return true;
@@ -396,7 +397,7 @@ export function createSessions(options: SessionsOptions) {
   async function endMany(viewer: Viewer, scope: 'OTHERS' | 'ALL', client: Client): Promise<number> {
     const now = clock.now();
     const exceptId = scope === 'ALL' ? '' : viewer.sessionId;
-    const rows = await database.transaction(async (sql) => {
+    const rows = await database.before(client.deadline).transaction(async (sql) => {
       const gone = await store.endSessionsOf(sql, { userId: viewer.userId, exceptId, now, reason: 'logout' });
       await recordRevocation(sql, viewer, {
         client,
