@@ -10,6 +10,8 @@ export interface Client {
   readonly requestId: string;
   /** Of the operation that was asked for. */
   readonly deadline: Deadline;
+  /** What the request came over; others of the same client may, too, and behind a proxy those of anybody. */
+  readonly connection: object;
 }
 
 /** Whoever shares an uplink: the IPv4 address, or the /64 of an IPv6 one, which one subscriber owns whole. */

@@ -33,7 +33,13 @@ jest.setTimeout(120_000);
 
 const clock = { now: () => 0 };
 const anyText = () => fc.string({ unit: 'binary', maxLength: 300 });
-const client = { ip: '192.0.2.1', userAgent: undefined, requestId: 'one', deadline: NO_DEADLINE };
+const client = {
+  ip: '192.0.2.1',
+  userAgent: undefined,
+  requestId: 'one',
+  deadline: NO_DEADLINE,
+  connection: {},
+};
 
 /** A text with one change: something else put in, left out, or in the place of something; often at its end. */
 function mutationsOf(text: fc.Arbitrary<string>): fc.Arbitrary<{ text: string; mutation: string }> {

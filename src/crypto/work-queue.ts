@@ -1,3 +1,4 @@
+import { setTimeout as pause } from 'node:timers/promises';
 import type { Deadline } from '../deadline.ts';
 import { AuthError } from '../errors.ts';
 
@@ -6,6 +7,8 @@ export interface Requester {
   /** As in a network. */
   readonly source: string;
   readonly deadline: Deadline;
+  /** What the request came over. */
+  readonly connection: object;
 }
 
 interface Waiting extends Requester {
@@ -24,6 +27,10 @@ export interface WorkQueueOptions {
   readonly capacityPerSource: number;
 }
 
+const RETRY_AFTER_SECONDS = 2;
+/** How many impatient requests are held at once; each takes some memory. */
+const MOST_HELD = 1_000;
+
 /**
  * Runs costly work a few at a time, in order, and refuses at once what would wait too long: a queue that grows
  * answers nobody (ASVS 15.1.3, 15.2.2).
@@ -34,13 +41,16 @@ export interface WorkQueueOptions {
 export function createWorkQueue(options: WorkQueueOptions) {
   const waiting: Waiting[] = [];
   let running = 0;
+  /** Until when each connection was told to stay away. */
+  const toldUntil = new WeakMap<object, number>();
+  let held = 0;
 
   function next(): void {
     while (running < options.concurrency) {
       const task = waiting.shift();
       if (task === undefined) return;
       if (performance.now() - task.since > options.maxWaitMs || task.deadline.hasPassed()) {
-        task.refuse(overloaded());
+        task.refuse(overloaded(task));
         continue;
       }
       running += 1;
@@ -48,28 +58,47 @@ export function createWorkQueue(options: WorkQueueOptions) {
     }
   }
 
-  function turn({ source, deadline }: Requester): Promise<void> {
-    if (deadline.hasPassed()) return Promise.reject(overloaded());
+  function turn(requester: Requester): Promise<void> {
+    if (requester.deadline.hasPassed()) return Promise.reject(overloaded(requester));
     if (running < options.concurrency) {
       running += 1;
       return Promise.resolve();
     }
-    if (!hasRoom(source)) return Promise.reject(overloaded());
+    if (!hasRoom(requester)) return Promise.reject(overloaded(requester));
     return new Promise((start, refuse) => {
-      waiting.push({ source, deadline, since: performance.now(), start, refuse });
+      waiting.push({ ...requester, since: performance.now(), start, refuse });
     });
   }
 
-  function hasRoom(source: string): boolean {
+  function hasRoom({ source }: Requester): boolean {
     if (running < options.concurrency) return true;
     const ofSource = waiting.reduce((count, task) => count + (task.source === source ? 1 : 0), 0);
     return waiting.length < options.capacity && ofSource < options.capacityPerSource;
   }
 
+  /**
+   * Waits in the place of a connection that was refused and is back before its time. Refusing costs more than asking
+   * again, so those who do not wait by themselves would keep the event loop from everybody else.
+   */
+  async function hold({ connection }: Requester): Promise<void> {
+    if (performance.now() >= (toldUntil.get(connection) ?? 0) || held === MOST_HELD) return;
+    held += 1;
+    // Not all at the same moment: they were refused at the same moment.
+    await pause(RETRY_AFTER_SECONDS * 1_000 * (0.5 + Math.random() / 2));
+    held -= 1;
+  }
+
+  function overloaded({ connection }: Requester): AuthError {
+    toldUntil.set(connection, performance.now() + RETRY_AFTER_SECONDS * 1_000);
+    return new AuthError('OVERLOADED', { retryAfter: RETRY_AFTER_SECONDS });
+  }
+
   return {
     /** Refuses what `run` would refuse now, before anything is spent on it. */
-    assertRoom(source: string): void {
-      if (!hasRoom(source)) throw overloaded();
+    async assertRoom(requester: Requester): Promise<void> {
+      if (hasRoom(requester)) return;
+      await hold(requester);
+      if (!hasRoom(requester)) throw overloaded(requester);
     },
     async run<Result>(requester: Requester, work: () => Promise<Result>): Promise<Result> {
       await turn(requester);
@@ -83,8 +112,4 @@ export function createWorkQueue(options: WorkQueueOptions) {
     /** How many tasks wait and run, for the metrics. */
     load: () => ({ waiting: waiting.length, running }),
   };
-}
-
-function overloaded(): AuthError {
-  return new AuthError('OVERLOADED', { retryAfter: 2 });
 }

@@ -136,7 +136,10 @@ export type ErrorCode =
    * `TOKEN_MISSING`, `TOKEN_EXPIRED` (authentic, past its time: refresh) or `TOKEN_INVALID` (anything else).
    */
   | 'UNAUTHENTICATED'
-  /** Something behind the server does not answer. Nothing was lost: send the same request again after `extensions.retryAfter` seconds. */
+  /**
+   * Something behind the server does not answer, or did not within the ten seconds in which an operation may begin
+   * anything. Nothing was lost: send the same request again after `extensions.retryAfter` seconds.
+   */
   | 'UNAVAILABLE'
   /** The new password is refused. `extensions.reason` is `TOO_SHORT`, `TOO_LONG`, `MALFORMED`, `TOO_COMMON` (all of it is common words, runs and repetitions) or `CONTAINS_PERSONAL_INFO` (little but the account's own address and name); `extensions.minLength` is the least number of characters. */
   | 'WEAK_PASSWORD';

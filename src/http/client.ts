@@ -17,6 +17,7 @@ export function clientOf(request: FastifyRequest, clock: Clock): Client {
     userAgent: request.headers['user-agent']?.replace(CONTROL, escapeControl).slice(0, LONGEST_USER_AGENT),
     requestId: request.id,
     deadline: deadlineIn(OPERATION_LIMIT_MS, clock),
+    connection: request.raw.socket,
   };
 }
 

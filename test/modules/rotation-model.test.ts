@@ -25,7 +25,13 @@ import { createFrozenClock, TEST_CONFIG } from '../support/start-app.ts';
  * A failure prints a seed and a path; `fc.assert(…, { seed, path })` plays that story again.
  */
 
-const CLIENT = { ip: '192.0.2.1', userAgent: 'jest', requestId: 'model', deadline: NO_DEADLINE };
+const CLIENT = {
+  ip: '192.0.2.1',
+  userAgent: 'jest',
+  requestId: 'model',
+  deadline: NO_DEADLINE,
+  connection: {},
+};
 const MINUTE_MS = 60_000;
 const DAY_MS = 24 * 60 * MINUTE_MS;
 const IDLE_MS = TEST_CONFIG.sessionIdleTtlSeconds * 1_000;

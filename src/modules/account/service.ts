@@ -48,7 +48,7 @@ export function createAccount({
     client: Client,
     failure: EventName = 'authn_password_change_fail',
   ): Promise<Attempt> {
-    passwords.assertRoom(client);
+    await passwords.assertRoom(client);
     const attempt = await rateLimits.beforeProof({ userId: user.id, client });
     const matches = await rateLimits.checking(attempt, () => passwords.verify(user, password, client));
     if (matches) return attempt;
@@ -72,7 +72,7 @@ export function createAccount({
       if (registration === 'closed') throw new AuthError('REGISTRATION_CLOSED');
       const name = parseLabel(input.name, 'input.name');
       passwords.check(input.password, { email: input.email, name });
-      passwords.assertRoom(client);
+      await passwords.assertRoom(client);
       const attempt = await rateLimits.beforeRegistration(client);
       const passwordHash = await rateLimits.checking(attempt, () => passwords.hash(input.password, client));
 

@@ -105,7 +105,7 @@ export function createLogin({ database, clock, rateLimits, tokens, passwords, se
       client: Client,
     ): Promise<Grant> {
       const deviceName = parseLabel(input.deviceName, 'input.deviceName');
-      passwords.assertRoom(client);
+      await passwords.assertRoom(client);
       const emailCanonical = canonicalEmail(input.email);
       const user = await findUserByEmail(database.before(client.deadline), emailCanonical);
       const deviceId = deviceOf(user, input.deviceToken);

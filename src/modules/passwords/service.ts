@@ -52,7 +52,7 @@ export function createPasswords({ database, concurrency, minLength, firebaseSign
      *
      * @throws AuthError `OVERLOADED`
      */
-    assertRoom: (client: Client): void => queue.assertRoom(networkOf(client.ip)),
+    assertRoom: (client: Client): Promise<void> => queue.assertRoom(requesterOf(client)),
 
     /**
      * Offline, without composition rules (NIST SP 800-63B-4 §3.1.1.2, ASVS 6.2.4, 6.2.11): the length, and whether
@@ -100,8 +100,8 @@ export function createPasswords({ database, concurrency, minLength, firebaseSign
 
 /** No one network may fill the queue, and nothing waits in it past its operation's deadline (GQL-6, DOS-1). */
 function requesterOf(client: Client | undefined): Requester {
-  if (client === undefined) return { source: 'operator', deadline: NO_DEADLINE };
-  return { source: networkOf(client.ip), deadline: client.deadline };
+  if (client === undefined) return { source: 'operator', deadline: NO_DEADLINE, connection: {} };
+  return { source: networkOf(client.ip), deadline: client.deadline, connection: client.connection };
 }
 
 /** What somebody who knows the account tries first: the address and the name, whole and word by word. */

@@ -1,0 +1,60 @@
+import { setImmediate as turn } from 'node:timers/promises';
+import { beforeEach, describe, expect, it } from '@jest/globals';
+import { createWorkQueue, type Requester } from '../src/crypto/work-queue.ts';
+import { NO_DEADLINE } from '../src/deadline.ts';
+
+const OVERLOADED = { code: 'OVERLOADED', extensions: { code: 'OVERLOADED', retryAfter: 2 } };
+
+/** A request over a connection of its own. */
+const ask = (source = '192.0.2.1'): Requester => ({ source, deadline: NO_DEADLINE, connection: {} });
+
+describe('a work queue that is full', () => {
+  let queue: ReturnType<typeof createWorkQueue>;
+  let finish: () => void;
+  beforeEach(async () => {
+    queue = createWorkQueue({ concurrency: 1, capacity: 3, maxWaitMs: 60_000, capacityPerSource: 2 });
+    const finished = new Promise<void>((resolve) => {
+      finish = resolve;
+    });
+    for (const source of ['a', 'a', 'a', 'b']) queue.run(ask(source), () => finished);
+  });
+
+  it('refuses at once, before and instead of queueing, and says when to come again (DOS-1)', async () => {
+    const refused = queue.assertRoom(ask()).catch((error: unknown) => error);
+    expect(await Promise.race([refused, turn('not within this turn of the event loop')])).toMatchObject(
+      OVERLOADED,
+    );
+    await expect(queue.run(ask(), async () => {})).rejects.toMatchObject(OVERLOADED);
+    expect(queue.load()).toEqual({ running: 1, waiting: 3 });
+    finish();
+  });
+
+  it('has room for others when one source has its share (DOS-1)', async () => {
+    const roomy = createWorkQueue({ concurrency: 1, capacity: 9, maxWaitMs: 60_000, capacityPerSource: 1 });
+    const finished = new Promise<void>((resolve) => {
+      finish = resolve;
+    });
+    for (let n = 0; n < 2; n += 1) roomy.run(ask('a'), () => finished);
+    await expect(roomy.assertRoom(ask('a'))).rejects.toMatchObject(OVERLOADED);
+    await roomy.assertRoom(ask('b'));
+    finish();
+  });
+
+  it('lets a connection that asks again too soon wait, and nobody else for it (DOS-2)', async () => {
+    const impatient = ask();
+    await expect(queue.assertRoom(impatient)).rejects.toMatchObject(OVERLOADED);
+    const answers: string[] = [];
+    const again = queue.assertRoom(impatient).then(() => answers.push('again'));
+    await queue.assertRoom(ask()).catch(() => answers.push('another connection'));
+    finish();
+    await again;
+    expect(answers).toEqual(['another connection', 'again']);
+  });
+
+  it('refuses a connection that waited, too, when there is still no room (DOS-1)', async () => {
+    const impatient = ask();
+    await expect(queue.assertRoom(impatient)).rejects.toMatchObject(OVERLOADED);
+    await expect(queue.assertRoom(impatient)).rejects.toMatchObject(OVERLOADED);
+    finish();
+  });
+});
