@@ -18,6 +18,8 @@ export interface RunningServer {
   rssBytes(): Promise<number>;
   /** CPU time of the process so far, user and system. */
   cpuSeconds(): Promise<number>;
+  /** What it has printed so far. */
+  output(): Promise<string>;
   stop(): Promise<void>;
 }
 
@@ -94,6 +96,7 @@ async function startServer(
       return Number(/VmRSS:\s+(\d+) kB/.exec(status)?.[1]) * 1_024;
     },
     cpuSeconds: () => cpuSecondsOf(child.pid),
+    output: () => readFile(log, 'utf8'),
     stop: () => stopChild(child),
   };
 }

@@ -18,7 +18,6 @@ import {
   type UserRecord,
 } from '../users/store.ts';
 
-
 export interface AdminOptions {
   readonly database: Database;
   readonly clock: Clock;
