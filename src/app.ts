@@ -19,12 +19,21 @@ import { accountResolvers } from './modules/account/resolvers.ts';
 import { createAccount } from './modules/account/service.ts';
 import { createAdmin } from './modules/admin/service.ts';
 import { createAudit } from './modules/audit/service.ts';
+import { emailChangesResolvers } from './modules/email-changes/resolvers.ts';
+import { createEmailChanges } from './modules/email-changes/service.ts';
+import { emailVerificationsResolvers } from './modules/email-verifications/resolvers.ts';
+import { createEmailVerifications } from './modules/email-verifications/service.ts';
 import { createHousekeeping, HOUSEKEEPING_INTERVAL_MS } from './modules/housekeeping/service.ts';
 import { loginResolvers } from './modules/login/resolvers.ts';
 import { createLogin } from './modules/login/service.ts';
+import { magicLinksResolvers } from './modules/magic-links/resolvers.ts';
+import { createMagicLinks } from './modules/magic-links/service.ts';
 import { createDevMailbox } from './modules/mail/dev-mailbox.ts';
 import { createMail } from './modules/mail/service.ts';
 import { loadTemplates } from './modules/mail/templates.ts';
+import { createOneTimeTokens } from './modules/one-time-tokens/service.ts';
+import { passwordResetsResolvers } from './modules/password-resets/resolvers.ts';
+import { createPasswordResets } from './modules/password-resets/service.ts';
 import { createPasswords } from './modules/passwords/service.ts';
 import { createRateLimits } from './modules/rate-limits/service.ts';
 import { sessionsResolvers } from './modules/sessions/resolvers.ts';
@@ -57,6 +66,7 @@ export async function createApp({ config, database, clock, logger, metrics, mail
   const devMailbox = showsMail ? createDevMailbox({ clock, logger }) : undefined;
   const rateLimits = createRateLimits({ ...config, database, clock });
   const tokens = createTokens({ ...config, database, clock });
+  const oneTimeTokens = createOneTimeTokens({ ...config, database, clock, mail, rateLimits });
   const users = createUsers({ database });
   const passwords = createPasswords({
     database,
@@ -74,10 +84,67 @@ export async function createApp({ config, database, clock, logger, metrics, mail
     absoluteTtlSeconds: config.sessionAbsoluteTtlSeconds,
     retryWindowSeconds: config.refreshRetryWindowSeconds,
   });
-  const login = createLogin({ database, clock, rateLimits, tokens, passwords, sessions });
   const { registration } = config;
-  const account = createAccount({ database, clock, rateLimits, users, passwords, sessions, registration });
-  const admin = createAdmin({ database, clock, rateLimits, passwords, sessions, tokens, mail });
+  const login = createLogin({
+    database,
+    clock,
+    rateLimits,
+    tokens,
+    passwords,
+    sessions,
+    mail,
+    requireVerification: registration === 'verify',
+  });
+  const emailVerifications = createEmailVerifications({ database, clock, oneTimeTokens, sessions });
+  const account = createAccount({
+    database,
+    clock,
+    rateLimits,
+    users,
+    passwords,
+    sessions,
+    oneTimeTokens,
+    emailVerifications,
+    mail,
+    registration,
+  });
+  const passwordResets = createPasswordResets({
+    database,
+    clock,
+    rateLimits,
+    oneTimeTokens,
+    passwords,
+    sessions,
+    mail,
+  });
+  const emailChanges = createEmailChanges({
+    database,
+    clock,
+    rateLimits,
+    oneTimeTokens,
+    users,
+    sessions,
+    account,
+    mail,
+  });
+  const magicLinks = createMagicLinks({
+    database,
+    clock,
+    rateLimits,
+    oneTimeTokens,
+    login,
+    isOn: config.magicLinks,
+  });
+  const admin = createAdmin({
+    database,
+    clock,
+    rateLimits,
+    passwords,
+    sessions,
+    tokens,
+    oneTimeTokens,
+    mail,
+  });
   const transfers = createTransfers({ database, clock, firebase: config.firebaseScrypt });
 
   const audit = createAudit({ ...config, database, clock });
@@ -88,6 +155,7 @@ export async function createApp({ config, database, clock, logger, metrics, mail
     tokens,
     sessions,
     rateLimits,
+    oneTimeTokens,
     audit,
     mail,
   });
@@ -100,7 +168,11 @@ export async function createApp({ config, database, clock, logger, metrics, mail
       usersResolvers(users),
       sessionsResolvers(sessions),
       loginResolvers(login),
+      emailVerificationsResolvers(emailVerifications),
       accountResolvers(account),
+      passwordResetsResolvers(passwordResets),
+      emailChangesResolvers(emailChanges),
+      magicLinksResolvers(magicLinks),
     ],
   });
   guardRootFields(schema, sessions.authenticate);

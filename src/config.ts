@@ -147,8 +147,15 @@ export const SETTINGS = {
   registration: {
     name: 'LATCHKEY_REGISTRATION',
     default: 'open',
-    description: '`closed` refuses `register`; `latchkey users create` still works',
-    value: word('open', 'closed'),
+    description:
+      '`verify` makes an account when the link in a mail is followed, and lets no unverified one log in; `closed` refuses `register`; `latchkey users create` still works',
+    value: word('open', 'verify', 'closed'),
+  },
+  magicLinks: {
+    name: 'LATCHKEY_MAGIC_LINKS',
+    default: 'off',
+    description: '`on` lets people log in by a link or a code that is mailed to them',
+    value: flag(),
   },
   throttles: {
     name: 'LATCHKEY_THROTTLES',
@@ -186,6 +193,18 @@ export const SETTINGS = {
     name: 'LATCHKEY_NETWORK_REGISTRATIONS',
     default: '10',
     description: 'Registrations of one network in 5 minutes',
+    value: integer({ least: 1, most: 100_000 }),
+  },
+  addressMails: {
+    name: 'LATCHKEY_ADDRESS_MAILS',
+    default: '3',
+    description: 'Mails with a link that can be asked for to one address in an hour',
+    value: integer({ least: 1, most: 100_000 }),
+  },
+  networkMails: {
+    name: 'LATCHKEY_NETWORK_MAILS',
+    default: '10',
+    description: 'Mails with a link that one network can ask for in an hour',
     value: integer({ least: 1, most: 100_000 }),
   },
   refreshFailures: {
@@ -403,6 +422,10 @@ function* contradictions(given: Given, values: Partial<Values>): Generator<strin
     const missing = SENDING_KEYS.filter((key) => !has(key));
     if (missing.length < SENDING_KEYS.length)
       yield* missing.map((key) => `${SETTINGS[key].name}: required in production to send mail`);
+    if (values.registration === 'verify' && missing.length > 0)
+      yield 'LATCHKEY_REGISTRATION: verify needs LATCHKEY_SMTP_URL in production';
+    if (values.magicLinks && missing.length > 0)
+      yield 'LATCHKEY_MAGIC_LINKS: needs LATCHKEY_SMTP_URL in production';
   }
 
   // Whoever sets one of these means to serve others, and must not do it in development mode by mistake.

@@ -38,6 +38,11 @@ export interface TokenCookies extends KeptRefreshToken {
     how: TokenDelivery | undefined,
     work: (deviceToken: string | undefined) => Promise<Grant>,
   ): Promise<Delivered>;
+  /** The same for `work` that may come to no tokens. */
+  deliverIfAny(
+    how: TokenDelivery | undefined,
+    work: () => Promise<Grant | undefined>,
+  ): Promise<Delivered | null>;
   /**
    * Exchanges the refresh token in the cookie for the next one, which goes back there.
    *

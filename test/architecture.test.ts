@@ -17,10 +17,15 @@ const ORDER = [
   'users',
   'rate-limits',
   'tokens',
+  'one-time-tokens',
   'passwords',
   'sessions',
   'login',
+  'email-verifications',
   'account',
+  'password-resets',
+  'email-changes',
+  'magic-links',
   'admin',
   'transfers',
   'housekeeping',
@@ -153,21 +158,40 @@ describe('the schema', () => {
 
   it('has these open doors and no other (GQL-8)', () => {
     expect(publicFields(schema)).toEqual([
+      'Mutation.confirmEmailChange',
       'Mutation.login',
+      'Mutation.loginWithEmailCode',
+      'Mutation.loginWithMagicLink',
       'Mutation.logout',
       'Mutation.refreshToken',
       'Mutation.register',
+      'Mutation.requestEmailVerification',
+      'Mutation.requestMagicLink',
+      'Mutation.requestPasswordReset',
+      'Mutation.resetPassword',
+      'Mutation.undoEmailChange',
+      'Mutation.verifyEmail',
     ]);
   });
 
   it('has these fields that check a credential and no other (GQL-1)', () => {
     expect(markedFields(schema, 'credential').map(({ path }) => path)).toEqual([
       'Mutation.changePassword',
+      'Mutation.confirmEmailChange',
       'Mutation.deleteMe',
       'Mutation.login',
+      'Mutation.loginWithEmailCode',
+      'Mutation.loginWithMagicLink',
       'Mutation.reauthenticate',
       'Mutation.refreshToken',
       'Mutation.register',
+      'Mutation.requestEmailChange',
+      'Mutation.requestEmailVerification',
+      'Mutation.requestMagicLink',
+      'Mutation.requestPasswordReset',
+      'Mutation.resetPassword',
+      'Mutation.undoEmailChange',
+      'Mutation.verifyEmail',
     ]);
   });
 

@@ -162,6 +162,10 @@ describe('a setting', () => {
     ['passwordMinLength', 'LATCHKEY_PASSWORD_MIN_LENGTH', '8', 8],
     ['passwordMinLength', 'LATCHKEY_PASSWORD_MIN_LENGTH', '128', 128],
     ['registration', 'LATCHKEY_REGISTRATION', 'closed', 'closed'],
+    ['registration', 'LATCHKEY_REGISTRATION', 'verify', 'verify'],
+    ['magicLinks', 'LATCHKEY_MAGIC_LINKS', 'on', true],
+    ['addressMails', 'LATCHKEY_ADDRESS_MAILS', '1', 1],
+    ['networkMails', 'LATCHKEY_NETWORK_MAILS', '100000', 100_000],
     [
       'corsOrigins',
       'LATCHKEY_CORS_ORIGINS',
@@ -343,6 +347,24 @@ describe('the mode', () => {
     expect(problemsOf({ ...PRODUCTION, LATCHKEY_ISSUER: 'HTTP://auth.example.com' })).toEqual([
       'LATCHKEY_ISSUER: must be https in production',
     ]);
+  });
+
+  it('production mails what it promises to mail', () => {
+    const mail = {
+      LATCHKEY_SMTP_URL: 'smtps://mail.example.com',
+      LATCHKEY_MAIL_FROM: 'accounts@example.com',
+      LATCHKEY_APP_URL: 'https://app.example.com',
+    };
+    for (const [name, value] of [
+      ['LATCHKEY_REGISTRATION', 'verify'],
+      ['LATCHKEY_MAGIC_LINKS', 'on'],
+    ] as const) {
+      expect(problemsOf({ ...PRODUCTION, [name]: value })).toEqual([
+        expect.stringMatching(`^${name}: .*needs LATCHKEY_SMTP_URL`),
+      ]);
+      expect(loadConfig({ ...PRODUCTION, ...mail, [name]: value }).warnings).toEqual([]);
+      expect(loadConfig({ ...DEVELOPMENT, [name]: value }).mode).toBe('development');
+    }
   });
 
   it('production warns of a database in memory', () => {

@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import Sqlite from 'better-sqlite3';
 import { Client } from 'pg';
-import type { Database, Sql } from '../src/database/database.ts';
+import { type Database, isUniqueViolation, type Sql } from '../src/database/database.ts';
 import { migrate, pendingMigrations } from '../src/database/migrate.ts';
 import { durabilityWarnings, openDatabase } from '../src/database/open.ts';
 import { databaseTimeMs } from '../src/database/postgres.ts';
@@ -140,6 +140,19 @@ describe.each(kinds)('the database on %s', (_kind, create) => {
       expect(results.map(({ status }) => status)).toEqual(['fulfilled', 'rejected', 'fulfilled']);
       expect(await ids(database)).toEqual(['a', 'b', 'c']);
       expect(await database.get(AMOUNT, { id: 'b' })).toEqual({ amount: 0 });
+    });
+
+    it('that writes what another row has fails in a way that can be told', async () => {
+      await database.run(INSERT, { id: 'a', amount: 0 });
+      await database.run('CREATE UNIQUE INDEX items_by_amount ON items (amount)');
+      const failures = await Promise.allSettled([
+        database.run(INSERT, { id: 'a', amount: 1 }),
+        database.run(INSERT, { id: 'b', amount: 0 }),
+        database.run(INSERT, { id: 'c', amount: null }),
+        database.run('SELEKT'),
+      ]);
+      const reasons = failures.map((failure) => 'reason' in failure && failure.reason);
+      expect(reasons.map(isUniqueViolation)).toEqual([true, true, false, false]);
     });
   });
 

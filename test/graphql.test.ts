@@ -64,10 +64,19 @@ describe('the guard', () => {
 
   it('closes every root field but the ones that the SDL marks @public (GQL-8)', () => {
     expect(publicFields(testSchema())).toEqual([
+      'Mutation.confirmEmailChange',
       'Mutation.login',
+      'Mutation.loginWithEmailCode',
+      'Mutation.loginWithMagicLink',
       'Mutation.logout',
       'Mutation.refreshToken',
       'Mutation.register',
+      'Mutation.requestEmailVerification',
+      'Mutation.requestMagicLink',
+      'Mutation.requestPasswordReset',
+      'Mutation.resetPassword',
+      'Mutation.undoEmailChange',
+      'Mutation.verifyEmail',
     ]);
   });
 
@@ -85,6 +94,7 @@ describe('the guard', () => {
           updateMe: '{ name: "A" }',
           deleteMe: '{ password: "p" }',
           reauthenticate: '{ password: "p" }',
+          requestEmailChange: '{ newEmail: "a@example.com", password: "p" }',
         }[name];
         const argument =
           args.length === 0 ? '' : `(input: ${input ?? '{ currentPassword: "p", newPassword: "n" }'})`;

@@ -212,8 +212,13 @@ describeApp('an import', (start) => {
     expect(total).toEqual({ line: 7, created: 3, skipped: 0, refused: 2 });
     const users = Object.fromEntries((await exported(app, false)).map((user) => [user.email, user]));
     expect(users).toMatchObject({
-      'ada@example.com': { name: 'Lovelace, Ada', createdAt: '2019-12-10T08:00:00.000Z', disabled: false },
-      'kim@example.com': { name: 'Kim "K."', createdAt: '2017-07-14T02:40:00.000Z' },
+      'ada@example.com': {
+        name: 'Lovelace, Ada',
+        emailVerified: true,
+        createdAt: '2019-12-10T08:00:00.000Z',
+        disabled: false,
+      },
+      'kim@example.com': { name: 'Kim "K."', emailVerified: false, createdAt: '2017-07-14T02:40:00.000Z' },
       'margaret@example.com': { name: null, disabled: true },
     });
     expect((await attempt(app, 'ada@example.com', 'U*U')).code).toBe('OK');
@@ -346,6 +351,7 @@ describeApp('an export', (start) => {
     expect(user).toEqual({
       id: expect.any(String),
       email: 'ada@example.com',
+      emailVerified: false,
       name: null,
       createdAt: '2027-01-01T00:00:00.000Z',
       disabled: false,

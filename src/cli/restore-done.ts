@@ -6,7 +6,7 @@ export function addRestoreDone(program: Command): void {
   program
     .command('restore-done')
     .description(
-      'after a restore, before the servers start: end every session and replace all keys, so that nothing ended since the backup comes back',
+      'after a restore, before the servers start: end every session and every mailed link and replace all keys, so that nothing ended since the backup comes back',
     )
     .action(() =>
       withApp(async ({ admin }) => {

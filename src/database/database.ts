@@ -46,3 +46,11 @@ export interface Database extends Sql {
   /** Finishes what is under way, then refuses everything. */
   close(): Promise<void>;
 }
+
+const UNIQUE_VIOLATION = /^(23505|SQLITE_CONSTRAINT_(UNIQUE|PRIMARYKEY))$/;
+
+/** Whether a statement failed for writing what only one row may have, and another one has. */
+export function isUniqueViolation(error: unknown): boolean {
+  const { code } = (error ?? {}) as { readonly code?: unknown };
+  return typeof code === 'string' && UNIQUE_VIOLATION.test(code);
+}

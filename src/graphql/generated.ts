@@ -67,6 +67,19 @@ export type ChangePasswordInput = {
   readonly newPassword: Scalars['String']['input'];
 };
 
+/** What `confirmEmailChange` takes. */
+export type ConfirmEmailChangeInput = {
+  /** The token from the link, `lko_…`. */
+  readonly token: Scalars['String']['input'];
+};
+
+/** What came of a change of address. */
+export type ConfirmEmailChangePayload = {
+  readonly __typename?: 'ConfirmEmailChangePayload';
+  /** How many sessions it ended. */
+  readonly revokedSessions: Scalars['Int']['output'];
+};
+
 /** What `deleteMe` takes. */
 export type DeleteMeInput = {
   /** The account's password. */
@@ -91,6 +104,8 @@ export type ErrorCode =
   | 'BAD_USER_INPUT'
   /** An account with this email address exists. */
   | 'EMAIL_TAKEN'
+  /** This server is configured without it: magic links are off, or no mail is sent. */
+  | 'FEATURE_DISABLED'
   /**
    * The viewer is known and may not do this; or cookies were asked for by a page whose `Origin` is not allowed to use
    * them (`extensions.reason` is `FOREIGN_ORIGIN`).
@@ -106,6 +121,8 @@ export type ErrorCode =
   | 'INVALID_CREDENTIALS'
   /** The refresh token is unknown, ended, expired or was spent before. Log in again. */
   | 'INVALID_REFRESH_TOKEN'
+  /** The link or code from a mail is unknown, expired, was used, was replaced by a newer one or is good for something else. Ask for a new one. */
+  | 'INVALID_TOKEN'
   /** Nothing of that id that the viewer may see. */
   | 'NOT_FOUND'
   /**
@@ -161,6 +178,28 @@ export type LoginInput = {
   readonly password: Scalars['String']['input'];
 };
 
+/** What `loginWithEmailCode` takes. */
+export type LoginWithEmailCodeInput = {
+  /** The eight digits; spaces between them do not matter. */
+  readonly code: Scalars['String']['input'];
+  /** How the tokens come back. */
+  readonly delivery?: TokenDelivery;
+  /** What to call this device in the list of sessions, at most 100 characters. */
+  readonly deviceName?: InputMaybe<Scalars['String']['input']>;
+  /** The address that the code was sent to. */
+  readonly email: Scalars['EmailAddress']['input'];
+};
+
+/** What `loginWithMagicLink` takes. */
+export type LoginWithMagicLinkInput = {
+  /** How the tokens come back. */
+  readonly delivery?: TokenDelivery;
+  /** What to call this device in the list of sessions, at most 100 characters. */
+  readonly deviceName?: InputMaybe<Scalars['String']['input']>;
+  /** The token from the link, `lko_…`. */
+  readonly token: Scalars['String']['input'];
+};
+
 /** What `logout` takes. */
 export type LogoutInput = {
   /** A refresh token of the session to end, for a client that has no live access token. */
@@ -185,6 +224,16 @@ export type LogoutScope =
   /** All of the viewer's sessions but the one that asks. Needs an access token. */
   | 'OTHERS';
 
+/**
+ * What came of asking for a mail. It is the same, at the same cost, whether or not there is an account, and the mail is
+ * sent after the answer.
+ */
+export type MailRequestPayload = {
+  readonly __typename?: 'MailRequestPayload';
+  /** How many seconds the link in the mail works, if one was sent: once, and only until a newer one is asked for. */
+  readonly expiresIn: Scalars['PositiveInt']['output'];
+};
+
 /** What can be done. The fields of one document run one after another, in order. */
 export type Mutation = {
   readonly __typename?: 'Mutation';
@@ -194,6 +243,13 @@ export type Mutation = {
    * `UNAVAILABLE`, `BAD_USER_INPUT`, `FORBIDDEN` (cookies, and the page is of a foreign origin).
    */
   readonly changePassword: AuthPayload;
+  /**
+   * Changes the address with the token of the link `/confirm-email#token=…`, unless the password changed since it was
+   * asked for. Ends every session but the one that asked, and every other link of the account. The address of before
+   * is told, and if it was verified it can take the change back for 7 days.
+   * Errors: `INVALID_TOKEN`, `EMAIL_TAKEN` (somebody else proved the address first), `TOO_MANY_REQUESTS`, `UNAVAILABLE`.
+   */
+  readonly confirmEmailChange: ConfirmEmailChangePayload;
   /**
    * Deletes the account and ends its sessions. There is no way back.
    * Errors: `UNAUTHENTICATED`, `INVALID_CREDENTIALS`, `TOO_MANY_REQUESTS`, `OVERLOADED`, `UNAVAILABLE`.
@@ -205,6 +261,19 @@ export type Mutation = {
    * `BAD_USER_INPUT`, `FORBIDDEN` (cookies, and the page is of a foreign origin).
    */
   readonly login: AuthPayload;
+  /**
+   * Opens a session with the code of the mail, and proves the address. A code can be tried five times; the link beside
+   * it works all the same.
+   * Errors: `INVALID_TOKEN` (one answer for every cause), `FEATURE_DISABLED`, `TOO_MANY_REQUESTS`, `UNAVAILABLE`,
+   * `BAD_USER_INPUT`, `FORBIDDEN` (cookies, and the page is of a foreign origin).
+   */
+  readonly loginWithEmailCode: AuthPayload;
+  /**
+   * Opens a session with the token of the link `/magic-link#token=…`, and proves the address.
+   * Errors: `INVALID_TOKEN`, `FEATURE_DISABLED`, `TOO_MANY_REQUESTS`, `UNAVAILABLE`, `BAD_USER_INPUT`, `FORBIDDEN`
+   * (cookies, and the page is of a foreign origin).
+   */
+  readonly loginWithMagicLink: AuthPayload;
   /**
    * Ends sessions: their refresh tokens at once, their access tokens within a second. Needs a live access token,
    * or a `refreshToken` alone, which ends its own session and answers 0 when there is none. With both, they must
@@ -242,19 +311,70 @@ export type Mutation = {
    */
   readonly register: RegisterPayload;
   /**
+   * Mails a link to a new address, which becomes the viewer's when it is followed; until then nothing changes. The
+   * address of now is told. The answer is the same if the new address is another account's: its owner is told, and no
+   * link is sent.
+   * Errors: `UNAUTHENTICATED`, `INVALID_CREDENTIALS`, `TOO_MANY_REQUESTS`, `FEATURE_DISABLED` (no mail is sent),
+   * `OVERLOADED`, `UNAVAILABLE`, `BAD_USER_INPUT`.
+   */
+  readonly requestEmailChange: MailRequestPayload;
+  /**
+   * Mails a new link to an address that waits to be verified: of an account, or of a registration of the last 24 hours.
+   * Errors: `TOO_MANY_REQUESTS`, `FEATURE_DISABLED` (no mail is sent), `UNAVAILABLE`, `BAD_USER_INPUT`.
+   */
+  readonly requestEmailVerification: MailRequestPayload;
+  /**
+   * Mails a link and a code to the address of an account, each of which logs in once within 10 minutes.
+   * Errors: `FEATURE_DISABLED` (unless `LATCHKEY_MAGIC_LINKS=on`), `TOO_MANY_REQUESTS`, `UNAVAILABLE`, `BAD_USER_INPUT`.
+   */
+  readonly requestMagicLink: MailRequestPayload;
+  /**
+   * Mails a link that sets a new password, to the address of an account. Nothing of the account changes.
+   * Errors: `TOO_MANY_REQUESTS`, `FEATURE_DISABLED` (no mail is sent), `UNAVAILABLE`, `BAD_USER_INPUT`.
+   */
+  readonly requestPasswordReset: MailRequestPayload;
+  /**
+   * Sets a new password with the token of the link `/reset-password#token=…`. Ends every session and every other link of
+   * the account, lets its password be tried again if too many failures had disabled it, and proves the address. It opens
+   * no session: log in. A refused password does not spend the token.
+   * Errors: `INVALID_TOKEN`, `WEAK_PASSWORD`, `TOO_MANY_REQUESTS`, `OVERLOADED`, `UNAVAILABLE`.
+   */
+  readonly resetPassword: ResetPasswordPayload;
+  /**
    * Ends one of the viewer's sessions. One that is not the session that asks needs an authentication of the last
    * 10 minutes; `logout` never does.
    * Errors: `UNAUTHENTICATED`, `REAUTHENTICATION_REQUIRED`, `NOT_FOUND`.
    */
   readonly revokeSession: LogoutPayload;
+  /**
+   * Takes a change of address back with the token of the link `/undo-email-change#token=…`, and all that came after it.
+   * Whoever changed the address knew the password, so that goes, too, with every session and every other link; a link to
+   * set a new password is mailed to the restored address.
+   * Errors: `INVALID_TOKEN`, `EMAIL_TAKEN` (somebody else proved the address since), `TOO_MANY_REQUESTS`, `UNAVAILABLE`.
+   */
+  readonly undoEmailChange: UndoEmailChangePayload;
   /** Changes what the account says of its owner. Errors: `UNAUTHENTICATED`, `BAD_USER_INPUT`. */
   readonly updateMe: User;
+  /**
+   * Proves an address with the token of the link `/verify-email#token=…`. After a `register` that had to be verified it
+   * creates the account and opens its first session. An account that is there already logs in as ever: the answer is
+   * null.
+   * Errors: `INVALID_TOKEN`, `EMAIL_TAKEN` (somebody else proved the address first), `TOO_MANY_REQUESTS`, `UNAVAILABLE`,
+   * `BAD_USER_INPUT`, `FORBIDDEN` (cookies, and the page is of a foreign origin).
+   */
+  readonly verifyEmail?: Maybe<AuthPayload>;
 };
 
 
 /** What can be done. The fields of one document run one after another, in order. */
 export type MutationChangePasswordArgs = {
   input: ChangePasswordInput;
+};
+
+
+/** What can be done. The fields of one document run one after another, in order. */
+export type MutationConfirmEmailChangeArgs = {
+  input: ConfirmEmailChangeInput;
 };
 
 
@@ -267,6 +387,18 @@ export type MutationDeleteMeArgs = {
 /** What can be done. The fields of one document run one after another, in order. */
 export type MutationLoginArgs = {
   input: LoginInput;
+};
+
+
+/** What can be done. The fields of one document run one after another, in order. */
+export type MutationLoginWithEmailCodeArgs = {
+  input: LoginWithEmailCodeInput;
+};
+
+
+/** What can be done. The fields of one document run one after another, in order. */
+export type MutationLoginWithMagicLinkArgs = {
+  input: LoginWithMagicLinkInput;
 };
 
 
@@ -295,14 +427,56 @@ export type MutationRegisterArgs = {
 
 
 /** What can be done. The fields of one document run one after another, in order. */
+export type MutationRequestEmailChangeArgs = {
+  input: RequestEmailChangeInput;
+};
+
+
+/** What can be done. The fields of one document run one after another, in order. */
+export type MutationRequestEmailVerificationArgs = {
+  input: RequestEmailVerificationInput;
+};
+
+
+/** What can be done. The fields of one document run one after another, in order. */
+export type MutationRequestMagicLinkArgs = {
+  input: RequestMagicLinkInput;
+};
+
+
+/** What can be done. The fields of one document run one after another, in order. */
+export type MutationRequestPasswordResetArgs = {
+  input: RequestPasswordResetInput;
+};
+
+
+/** What can be done. The fields of one document run one after another, in order. */
+export type MutationResetPasswordArgs = {
+  input: ResetPasswordInput;
+};
+
+
+/** What can be done. The fields of one document run one after another, in order. */
 export type MutationRevokeSessionArgs = {
   input: RevokeSessionInput;
 };
 
 
 /** What can be done. The fields of one document run one after another, in order. */
+export type MutationUndoEmailChangeArgs = {
+  input: UndoEmailChangeInput;
+};
+
+
+/** What can be done. The fields of one document run one after another, in order. */
 export type MutationUpdateMeArgs = {
   input: UpdateMeInput;
+};
+
+
+/** What can be done. The fields of one document run one after another, in order. */
+export type MutationVerifyEmailArgs = {
+  input: VerifyEmailInput;
 };
 
 /** What can be asked. */
@@ -351,6 +525,47 @@ export type RegisterPayload = {
   readonly auth?: Maybe<AuthPayload>;
   /** Whether a link was sent to the address that has to be opened before the first login. */
   readonly verificationRequired: Scalars['Boolean']['output'];
+};
+
+/** What `requestEmailChange` takes. */
+export type RequestEmailChangeInput = {
+  /** The address to log in with from then on. */
+  readonly newEmail: Scalars['EmailAddress']['input'];
+  /** The account's password. */
+  readonly password: Scalars['String']['input'];
+};
+
+/** What `requestEmailVerification` takes. */
+export type RequestEmailVerificationInput = {
+  /** The address to be verified. */
+  readonly email: Scalars['EmailAddress']['input'];
+};
+
+/** What `requestMagicLink` takes. */
+export type RequestMagicLinkInput = {
+  /** The address of the account. */
+  readonly email: Scalars['EmailAddress']['input'];
+};
+
+/** What `requestPasswordReset` takes. */
+export type RequestPasswordResetInput = {
+  /** The address of the account. */
+  readonly email: Scalars['EmailAddress']['input'];
+};
+
+/** What `resetPassword` takes. */
+export type ResetPasswordInput = {
+  /** At least 15 characters unless configured otherwise, at most 128. */
+  readonly newPassword: Scalars['String']['input'];
+  /** The token from the link, `lko_…`. */
+  readonly token: Scalars['String']['input'];
+};
+
+/** What came of a reset. */
+export type ResetPasswordPayload = {
+  readonly __typename?: 'ResetPasswordPayload';
+  /** How many sessions it ended. */
+  readonly revokedSessions: Scalars['Int']['output'];
 };
 
 /** What `revokeSession` takes. */
@@ -402,6 +617,19 @@ export type TokenType =
   /** `Authorization: Bearer <token>`. */
   | 'Bearer';
 
+/** What `undoEmailChange` takes. */
+export type UndoEmailChangeInput = {
+  /** The token from the link, `lko_…`. */
+  readonly token: Scalars['String']['input'];
+};
+
+/** What came of taking a change of address back. */
+export type UndoEmailChangePayload = {
+  readonly __typename?: 'UndoEmailChangePayload';
+  /** How many sessions it ended. */
+  readonly revokedSessions: Scalars['Int']['output'];
+};
+
 /** What `updateMe` takes; a field that is left out stays as it is. */
 export type UpdateMeInput = {
   /** What to call the viewer, at most 100 characters; null removes it. */
@@ -415,6 +643,11 @@ export type User = {
   readonly createdAt: Scalars['DateTime']['output'];
   /** The address to log in with, as it was typed. */
   readonly email: Scalars['EmailAddress']['output'];
+  /**
+   * Whether its owner proved that it is theirs: by following a link that was mailed there. An account that
+   * `latchkey users create` made counts as verified, one that `register` made without verification does not.
+   */
+  readonly emailVerified: Scalars['Boolean']['output'];
   /** Stable and opaque; the `sub` claim of access tokens. */
   readonly id: Scalars['ID']['output'];
   /** What to call them, if they said. */
@@ -423,6 +656,16 @@ export type User = {
   readonly sessions: ReadonlyArray<Session>;
   /** When their email, name or password last changed. */
   readonly updatedAt: Scalars['DateTime']['output'];
+};
+
+/** What `verifyEmail` takes. */
+export type VerifyEmailInput = {
+  /** How the tokens come back. */
+  readonly delivery?: TokenDelivery;
+  /** What to call this device in the list of sessions, at most 100 characters. */
+  readonly deviceName?: InputMaybe<Scalars['String']['input']>;
+  /** The token from the link, `lko_…`. */
+  readonly token: Scalars['String']['input'];
 };
 
 
@@ -501,6 +744,8 @@ export type ResolversTypes = {
   AuthPayload: ResolverTypeWrapper<AuthPayloadMapper>;
   Boolean: ResolverTypeWrapper<Scalars['Boolean']['output']>;
   ChangePasswordInput: ChangePasswordInput;
+  ConfirmEmailChangeInput: ConfirmEmailChangeInput;
+  ConfirmEmailChangePayload: ResolverTypeWrapper<ConfirmEmailChangePayload>;
   DateTime: ResolverTypeWrapper<Scalars['DateTime']['output']>;
   DeleteMeInput: DeleteMeInput;
   DeleteMePayload: ResolverTypeWrapper<DeleteMePayload>;
@@ -510,9 +755,12 @@ export type ResolversTypes = {
   Int: ResolverTypeWrapper<Scalars['Int']['output']>;
   JWT: ResolverTypeWrapper<Scalars['JWT']['output']>;
   LoginInput: LoginInput;
+  LoginWithEmailCodeInput: LoginWithEmailCodeInput;
+  LoginWithMagicLinkInput: LoginWithMagicLinkInput;
   LogoutInput: LogoutInput;
   LogoutPayload: ResolverTypeWrapper<LogoutPayload>;
   LogoutScope: LogoutScope;
+  MailRequestPayload: ResolverTypeWrapper<MailRequestPayload>;
   Mutation: ResolverTypeWrapper<Record<PropertyKey, never>>;
   PositiveInt: ResolverTypeWrapper<Scalars['PositiveInt']['output']>;
   Query: ResolverTypeWrapper<Record<PropertyKey, never>>;
@@ -520,13 +768,22 @@ export type ResolversTypes = {
   RefreshTokenInput: RefreshTokenInput;
   RegisterInput: RegisterInput;
   RegisterPayload: ResolverTypeWrapper<Omit<RegisterPayload, 'auth'> & { auth?: Maybe<ResolversTypes['AuthPayload']> }>;
+  RequestEmailChangeInput: RequestEmailChangeInput;
+  RequestEmailVerificationInput: RequestEmailVerificationInput;
+  RequestMagicLinkInput: RequestMagicLinkInput;
+  RequestPasswordResetInput: RequestPasswordResetInput;
+  ResetPasswordInput: ResetPasswordInput;
+  ResetPasswordPayload: ResolverTypeWrapper<ResetPasswordPayload>;
   RevokeSessionInput: RevokeSessionInput;
   Session: ResolverTypeWrapper<SessionMapper>;
   String: ResolverTypeWrapper<Scalars['String']['output']>;
   TokenDelivery: TokenDelivery;
   TokenType: TokenType;
+  UndoEmailChangeInput: UndoEmailChangeInput;
+  UndoEmailChangePayload: ResolverTypeWrapper<UndoEmailChangePayload>;
   UpdateMeInput: UpdateMeInput;
   User: ResolverTypeWrapper<UserMapper>;
+  VerifyEmailInput: VerifyEmailInput;
 };
 
 /** Mapping between all available schema types and the resolvers parents */
@@ -534,6 +791,8 @@ export type ResolversParentTypes = {
   AuthPayload: AuthPayloadMapper;
   Boolean: Scalars['Boolean']['output'];
   ChangePasswordInput: ChangePasswordInput;
+  ConfirmEmailChangeInput: ConfirmEmailChangeInput;
+  ConfirmEmailChangePayload: ConfirmEmailChangePayload;
   DateTime: Scalars['DateTime']['output'];
   DeleteMeInput: DeleteMeInput;
   DeleteMePayload: DeleteMePayload;
@@ -542,8 +801,11 @@ export type ResolversParentTypes = {
   Int: Scalars['Int']['output'];
   JWT: Scalars['JWT']['output'];
   LoginInput: LoginInput;
+  LoginWithEmailCodeInput: LoginWithEmailCodeInput;
+  LoginWithMagicLinkInput: LoginWithMagicLinkInput;
   LogoutInput: LogoutInput;
   LogoutPayload: LogoutPayload;
+  MailRequestPayload: MailRequestPayload;
   Mutation: Record<PropertyKey, never>;
   PositiveInt: Scalars['PositiveInt']['output'];
   Query: Record<PropertyKey, never>;
@@ -551,11 +813,20 @@ export type ResolversParentTypes = {
   RefreshTokenInput: RefreshTokenInput;
   RegisterInput: RegisterInput;
   RegisterPayload: Omit<RegisterPayload, 'auth'> & { auth?: Maybe<ResolversParentTypes['AuthPayload']> };
+  RequestEmailChangeInput: RequestEmailChangeInput;
+  RequestEmailVerificationInput: RequestEmailVerificationInput;
+  RequestMagicLinkInput: RequestMagicLinkInput;
+  RequestPasswordResetInput: RequestPasswordResetInput;
+  ResetPasswordInput: ResetPasswordInput;
+  ResetPasswordPayload: ResetPasswordPayload;
   RevokeSessionInput: RevokeSessionInput;
   Session: SessionMapper;
   String: Scalars['String']['output'];
+  UndoEmailChangeInput: UndoEmailChangeInput;
+  UndoEmailChangePayload: UndoEmailChangePayload;
   UpdateMeInput: UpdateMeInput;
   User: UserMapper;
+  VerifyEmailInput: VerifyEmailInput;
 };
 
 export type CredentialDirectiveArgs = { };
@@ -579,6 +850,10 @@ export type AuthPayloadResolvers<ContextType = Context, ParentType extends Resol
   user?: Resolver<ResolversTypes['User'], ParentType, ContextType>;
 };
 
+export type ConfirmEmailChangePayloadResolvers<ContextType = Context, ParentType extends ResolversParentTypes['ConfirmEmailChangePayload'] = ResolversParentTypes['ConfirmEmailChangePayload']> = {
+  revokedSessions?: Resolver<ResolversTypes['Int'], ParentType, ContextType>;
+};
+
 export interface DateTimeScalarConfig extends GraphQLScalarTypeConfig<ResolversTypes['DateTime'], any> {
   name: 'DateTime';
 }
@@ -599,16 +874,30 @@ export type LogoutPayloadResolvers<ContextType = Context, ParentType extends Res
   revokedSessions?: Resolver<ResolversTypes['Int'], ParentType, ContextType>;
 };
 
+export type MailRequestPayloadResolvers<ContextType = Context, ParentType extends ResolversParentTypes['MailRequestPayload'] = ResolversParentTypes['MailRequestPayload']> = {
+  expiresIn?: Resolver<ResolversTypes['PositiveInt'], ParentType, ContextType>;
+};
+
 export type MutationResolvers<ContextType = Context, ParentType extends ResolversParentTypes['Mutation'] = ResolversParentTypes['Mutation']> = {
   changePassword?: Resolver<ResolversTypes['AuthPayload'], ParentType, ContextType, RequireFields<MutationChangePasswordArgs, 'input'>>;
+  confirmEmailChange?: Resolver<ResolversTypes['ConfirmEmailChangePayload'], ParentType, ContextType, RequireFields<MutationConfirmEmailChangeArgs, 'input'>>;
   deleteMe?: Resolver<ResolversTypes['DeleteMePayload'], ParentType, ContextType, RequireFields<MutationDeleteMeArgs, 'input'>>;
   login?: Resolver<ResolversTypes['AuthPayload'], ParentType, ContextType, RequireFields<MutationLoginArgs, 'input'>>;
+  loginWithEmailCode?: Resolver<ResolversTypes['AuthPayload'], ParentType, ContextType, RequireFields<MutationLoginWithEmailCodeArgs, 'input'>>;
+  loginWithMagicLink?: Resolver<ResolversTypes['AuthPayload'], ParentType, ContextType, RequireFields<MutationLoginWithMagicLinkArgs, 'input'>>;
   logout?: Resolver<ResolversTypes['LogoutPayload'], ParentType, ContextType, Partial<MutationLogoutArgs>>;
   reauthenticate?: Resolver<ResolversTypes['AuthPayload'], ParentType, ContextType, RequireFields<MutationReauthenticateArgs, 'input'>>;
   refreshToken?: Resolver<ResolversTypes['AuthPayload'], ParentType, ContextType, Partial<MutationRefreshTokenArgs>>;
   register?: Resolver<ResolversTypes['RegisterPayload'], ParentType, ContextType, RequireFields<MutationRegisterArgs, 'input'>>;
+  requestEmailChange?: Resolver<ResolversTypes['MailRequestPayload'], ParentType, ContextType, RequireFields<MutationRequestEmailChangeArgs, 'input'>>;
+  requestEmailVerification?: Resolver<ResolversTypes['MailRequestPayload'], ParentType, ContextType, RequireFields<MutationRequestEmailVerificationArgs, 'input'>>;
+  requestMagicLink?: Resolver<ResolversTypes['MailRequestPayload'], ParentType, ContextType, RequireFields<MutationRequestMagicLinkArgs, 'input'>>;
+  requestPasswordReset?: Resolver<ResolversTypes['MailRequestPayload'], ParentType, ContextType, RequireFields<MutationRequestPasswordResetArgs, 'input'>>;
+  resetPassword?: Resolver<ResolversTypes['ResetPasswordPayload'], ParentType, ContextType, RequireFields<MutationResetPasswordArgs, 'input'>>;
   revokeSession?: Resolver<ResolversTypes['LogoutPayload'], ParentType, ContextType, RequireFields<MutationRevokeSessionArgs, 'input'>>;
+  undoEmailChange?: Resolver<ResolversTypes['UndoEmailChangePayload'], ParentType, ContextType, RequireFields<MutationUndoEmailChangeArgs, 'input'>>;
   updateMe?: Resolver<ResolversTypes['User'], ParentType, ContextType, RequireFields<MutationUpdateMeArgs, 'input'>>;
+  verifyEmail?: Resolver<Maybe<ResolversTypes['AuthPayload']>, ParentType, ContextType, RequireFields<MutationVerifyEmailArgs, 'input'>>;
 };
 
 export interface PositiveIntScalarConfig extends GraphQLScalarTypeConfig<ResolversTypes['PositiveInt'], any> {
@@ -626,6 +915,10 @@ export type RegisterPayloadResolvers<ContextType = Context, ParentType extends R
   verificationRequired?: Resolver<ResolversTypes['Boolean'], ParentType, ContextType>;
 };
 
+export type ResetPasswordPayloadResolvers<ContextType = Context, ParentType extends ResolversParentTypes['ResetPasswordPayload'] = ResolversParentTypes['ResetPasswordPayload']> = {
+  revokedSessions?: Resolver<ResolversTypes['Int'], ParentType, ContextType>;
+};
+
 export type SessionResolvers<ContextType = Context, ParentType extends ResolversParentTypes['Session'] = ResolversParentTypes['Session']> = {
   amr?: Resolver<ReadonlyArray<ResolversTypes['String']>, ParentType, ContextType>;
   authenticatedAt?: Resolver<ResolversTypes['DateTime'], ParentType, ContextType>;
@@ -640,9 +933,14 @@ export type SessionResolvers<ContextType = Context, ParentType extends Resolvers
   userAgent?: Resolver<Maybe<ResolversTypes['String']>, ParentType, ContextType>;
 };
 
+export type UndoEmailChangePayloadResolvers<ContextType = Context, ParentType extends ResolversParentTypes['UndoEmailChangePayload'] = ResolversParentTypes['UndoEmailChangePayload']> = {
+  revokedSessions?: Resolver<ResolversTypes['Int'], ParentType, ContextType>;
+};
+
 export type UserResolvers<ContextType = Context, ParentType extends ResolversParentTypes['User'] = ResolversParentTypes['User']> = {
   createdAt?: Resolver<ResolversTypes['DateTime'], ParentType, ContextType>;
   email?: Resolver<ResolversTypes['EmailAddress'], ParentType, ContextType>;
+  emailVerified?: Resolver<ResolversTypes['Boolean'], ParentType, ContextType>;
   id?: Resolver<ResolversTypes['ID'], ParentType, ContextType>;
   name?: Resolver<Maybe<ResolversTypes['String']>, ParentType, ContextType>;
   sessions?: Resolver<ReadonlyArray<ResolversTypes['Session']>, ParentType, ContextType>;
@@ -651,16 +949,20 @@ export type UserResolvers<ContextType = Context, ParentType extends ResolversPar
 
 export type Resolvers<ContextType = Context> = {
   AuthPayload?: AuthPayloadResolvers<ContextType>;
+  ConfirmEmailChangePayload?: ConfirmEmailChangePayloadResolvers<ContextType>;
   DateTime?: GraphQLScalarType;
   DeleteMePayload?: DeleteMePayloadResolvers<ContextType>;
   EmailAddress?: GraphQLScalarType;
   JWT?: GraphQLScalarType;
   LogoutPayload?: LogoutPayloadResolvers<ContextType>;
+  MailRequestPayload?: MailRequestPayloadResolvers<ContextType>;
   Mutation?: MutationResolvers<ContextType>;
   PositiveInt?: GraphQLScalarType;
   Query?: QueryResolvers<ContextType>;
   RegisterPayload?: RegisterPayloadResolvers<ContextType>;
+  ResetPasswordPayload?: ResetPasswordPayloadResolvers<ContextType>;
   Session?: SessionResolvers<ContextType>;
+  UndoEmailChangePayload?: UndoEmailChangePayloadResolvers<ContextType>;
   User?: UserResolvers<ContextType>;
 };
 

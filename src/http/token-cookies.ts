@@ -64,6 +64,11 @@ export function createTokenCookies({ clock, origins, allowOwnPage }: TokenCookie
         requireAllowed();
         return hand(await work(read(DEVICE)));
       },
+      async deliverIfAny(how, work) {
+        if (how === 'COOKIE') requireAllowed();
+        const granted = (await work()) ?? null;
+        return granted !== null && how === 'COOKIE' ? hand(granted) : granted;
+      },
       // A refusal leaves the cookie where it is: another tab may have logged in meanwhile, and it is theirs.
       async renew(work) {
         requireAllowed();
@@ -93,6 +98,10 @@ export const noCookies: TokenCookies = {
   async deliver(how, work) {
     if (how === 'COOKIE') throw new AuthError('BAD_USER_INPUT', { field: 'input.delivery' });
     return work(undefined);
+  },
+  async deliverIfAny(how, work) {
+    if (how === 'COOKIE') throw new AuthError('BAD_USER_INPUT', { field: 'input.delivery' });
+    return (await work()) ?? null;
   },
   async renew() {
     throw new AuthError('BAD_USER_INPUT', { field: 'input' });

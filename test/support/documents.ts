@@ -3,7 +3,7 @@ import { PASSWORD } from './start-app.ts';
 
 const AUTH = `accessToken refreshToken tokenType expiresIn expiresAt refreshExpiresAt deviceToken scope
   session { id createdAt authenticatedAt lastUsedAt expiresAt idleExpiresAt userAgent ip deviceName amr current }
-  user { id email name createdAt updatedAt }`;
+  user { id email emailVerified name createdAt updatedAt }`;
 
 export const REGISTER = `mutation Register($input: RegisterInput!) {
   register(input: $input) { verificationRequired auth { ${AUTH} } } }`;
@@ -13,10 +13,29 @@ export const LOGOUT = 'mutation Logout($input: LogoutInput) { logout(input: $inp
 export const REVOKE = `mutation Revoke($input: RevokeSessionInput!) { revokeSession(input: $input) { revokedSessions } }`;
 export const CHANGE_PASSWORD = `mutation Change($input: ChangePasswordInput!) { changePassword(input: $input) { ${AUTH} } }`;
 export const REAUTHENTICATE = `mutation Reauthenticate($input: ReauthenticateInput!) { reauthenticate(input: $input) { ${AUTH} } }`;
+export const REQUEST_VERIFICATION = `mutation ($input: RequestEmailVerificationInput!) {
+  requestEmailVerification(input: $input) { expiresIn } }`;
+export const VERIFY_EMAIL = `mutation ($input: VerifyEmailInput!) { verifyEmail(input: $input) { ${AUTH} } }`;
+export const REQUEST_RESET = `mutation ($input: RequestPasswordResetInput!) {
+  requestPasswordReset(input: $input) { expiresIn } }`;
+export const RESET_PASSWORD =
+  'mutation ($input: ResetPasswordInput!) { resetPassword(input: $input) { revokedSessions } }';
+export const REQUEST_EMAIL_CHANGE = `mutation ($input: RequestEmailChangeInput!) {
+  requestEmailChange(input: $input) { expiresIn } }`;
+export const CONFIRM_EMAIL_CHANGE = `mutation ($input: ConfirmEmailChangeInput!) {
+  confirmEmailChange(input: $input) { revokedSessions } }`;
+export const UNDO_EMAIL_CHANGE = `mutation ($input: UndoEmailChangeInput!) {
+  undoEmailChange(input: $input) { revokedSessions } }`;
+export const REQUEST_MAGIC_LINK =
+  'mutation ($input: RequestMagicLinkInput!) { requestMagicLink(input: $input) { expiresIn } }';
+export const LOGIN_WITH_LINK = `mutation ($input: LoginWithMagicLinkInput!) {
+  loginWithMagicLink(input: $input) { ${AUTH} } }`;
+export const LOGIN_WITH_CODE = `mutation ($input: LoginWithEmailCodeInput!) {
+  loginWithEmailCode(input: $input) { ${AUTH} } }`;
 export const UPDATE_ME =
   'mutation Update($input: UpdateMeInput!) { updateMe(input: $input) { id name updatedAt } }';
 export const DELETE_ME = 'mutation Delete($input: DeleteMeInput!) { deleteMe(input: $input) { id } }';
-export const ME = '{ me { id email name createdAt updatedAt } }';
+export const ME = '{ me { id email emailVerified name createdAt updatedAt } }';
 export const SESSIONS = '{ sessions { id deviceName ip userAgent current lastUsedAt } }';
 
 /** What `register`, `login` and `refreshToken` answer. */

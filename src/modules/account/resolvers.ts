@@ -5,10 +5,10 @@ import type { Account } from './service.ts';
 export function accountResolvers(account: Account): Resolvers {
   return {
     Mutation: {
-      register: async (_root, { input }, { client, cookies }) => ({
-        auth: await cookies.deliver(input.delivery, () => account.register(input, client)),
-        verificationRequired: false,
-      }),
+      register: async (_root, { input }, { client, cookies }) => {
+        const auth = await cookies.deliverIfAny(input.delivery, () => account.register(input, client));
+        return { auth, verificationRequired: auth === null };
+      },
       changePassword: (_root, { input }, context) =>
         context.cookies.deliver(input.delivery, () =>
           account.changePassword(requireViewer(context), input, context.client),

@@ -5,6 +5,9 @@ import type { Database } from '../../database/database.ts';
 import { AuthError } from '../../errors.ts';
 import { parseLabel } from '../../label.ts';
 import { type EventName, recordEvent } from '../audit/store.ts';
+import type { EmailVerifications } from '../email-verifications/service.ts';
+import type { Mail } from '../mail/service.ts';
+import type { OneTimeTokens } from '../one-time-tokens/service.ts';
 import type { Passwords } from '../passwords/service.ts';
 import type { Attempt, RateLimits } from '../rate-limits/service.ts';
 import type { Grant, Sessions } from '../sessions/service.ts';
@@ -26,7 +29,10 @@ export interface AccountOptions {
   readonly users: { view(viewer: Viewer): Promise<UserView> };
   readonly passwords: Passwords;
   readonly sessions: Sessions;
-  readonly registration: 'open' | 'closed';
+  readonly oneTimeTokens: OneTimeTokens;
+  readonly emailVerifications: Pick<EmailVerifications, 'begin'>;
+  readonly mail: Mail;
+  readonly registration: 'open' | 'verify' | 'closed';
 }
 
 export type Account = ReturnType<typeof createAccount>;
@@ -39,9 +45,16 @@ export function createAccount({
   users,
   passwords,
   sessions,
+  oneTimeTokens,
+  emailVerifications,
+  mail,
   registration,
 }: AccountOptions) {
-  /** @throws AuthError `INVALID_CREDENTIALS`, `TOO_MANY_REQUESTS` */
+  /**
+   * Lets the owner of a live session prove their password again.
+   *
+   * @throws AuthError `INVALID_CREDENTIALS`, `TOO_MANY_REQUESTS`
+   */
   async function requirePassword(
     user: UserRecord,
     password: string,
@@ -64,29 +77,42 @@ export function createAccount({
   }
 
   return {
-    /** @throws AuthError `REGISTRATION_CLOSED`, `WEAK_PASSWORD`, `TOO_MANY_REQUESTS`, `EMAIL_TAKEN`, `OVERLOADED`, `UNAVAILABLE`. */
+    requirePassword,
+
+    /**
+     * The first session; none where the address has to be verified first.
+     *
+     * @throws AuthError `REGISTRATION_CLOSED`, `WEAK_PASSWORD`, `TOO_MANY_REQUESTS`, `EMAIL_TAKEN`, `OVERLOADED`, `UNAVAILABLE`.
+     */
     async register(
       input: { email: string; password: string; name?: string | null | undefined },
       client: Client,
-    ): Promise<Grant> {
+    ): Promise<Grant | undefined> {
       if (registration === 'closed') throw new AuthError('REGISTRATION_CLOSED');
       const name = parseLabel(input.name, 'input.name');
       passwords.check(input.password, { email: input.email, name });
       await passwords.assertRoom(client);
       const attempt = await rateLimits.beforeRegistration(client);
+      if (registration === 'verify') await oneTimeTokens.beforeRequest(input.email, client);
       const passwordHash = await rateLimits.checking(attempt, () => passwords.hash(input.password, client));
+      if (registration === 'verify') {
+        await emailVerifications.begin({ email: input.email, name, passwordHash }, client);
+        return undefined;
+      }
 
       const now = clock.now();
+      const emailCanonical = canonicalEmail(input.email);
       const opened = await database.before(client.deadline).transaction(async (sql) => {
         const user = await insertUser(sql, {
           id: randomUUID(),
           email: input.email,
-          emailCanonical: canonicalEmail(input.email),
+          emailCanonical,
           name,
           passwordHash,
           now,
         });
-        if (user === undefined) throw new AuthError('EMAIL_TAKEN');
+        if (user === undefined || (await oneTimeTokens.isReserved(sql, emailCanonical)))
+          throw new AuthError('EMAIL_TAKEN');
         const session = await sessions.open(sql, { userId: user.id, amr: ['pwd'], client, deviceName: null });
         await recordEvent(sql, {
           name: 'user_created',
@@ -122,6 +148,7 @@ export function createAccount({
         if (changed === undefined) throw new AuthError('INVALID_CREDENTIALS', { cause: 'changed meanwhile' });
         await rateLimits.succeeded(sql, attempt);
         await rateLimits.passwordWasSet(sql, canonicalEmail(user.email));
+        await oneTimeTokens.endAllOf(sql, id);
         const endedIds = await sessions.endAllOf(sql, id, 'password');
         const opened = await sessions.open(sql, { userId: id, amr: ['pwd'], client, deviceName });
         await recordEvent(sql, {
@@ -133,8 +160,10 @@ export function createAccount({
           client,
           details: { count: endedIds.length },
         });
+        await mail.enqueue(sql, { to: changed.email, template: 'password-changed', userId: id });
         return { opened, endedIds };
       });
+      mail.wake();
       sessions.forget(endedIds);
       return sessions.grantOpened(opened);
     },
@@ -149,7 +178,7 @@ export function createAccount({
       const attempt = await requirePassword(user, input.password, client, 'authn_login_fail');
 
       const amr = ['pwd'];
-      const opened = await database.transaction(async (sql) => {
+      const opened = await database.before(client.deadline).transaction(async (sql) => {
         const { id, passwordVersion } = user;
         if ((await holdUser(sql, { id, passwordVersion })) === undefined)
           throw new AuthError('INVALID_CREDENTIALS', { cause: 'changed meanwhile' });
@@ -209,6 +238,8 @@ export function createAccount({
         }
         await rateLimits.succeeded(sql, attempt);
         const gone = await sessions.deleteAllOf(sql, id);
+        await oneTimeTokens.endAllOf(sql, id);
+        await oneTimeTokens.endUndosOf(sql, id);
         await deleteUser(sql, id);
         await recordEvent(sql, {
           name: 'user_deleted',

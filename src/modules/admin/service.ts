@@ -5,6 +5,7 @@ import { AuthError } from '../../errors.ts';
 import { parseLabel } from '../../label.ts';
 import { type EventName, recordEvent } from '../audit/store.ts';
 import type { Mail } from '../mail/service.ts';
+import type { OneTimeTokens } from '../one-time-tokens/service.ts';
 import type { Passwords } from '../passwords/service.ts';
 import type { RateLimits } from '../rate-limits/service.ts';
 import type { Sessions } from '../sessions/service.ts';
@@ -25,7 +26,8 @@ export interface AdminOptions {
   readonly passwords: Passwords;
   readonly sessions: Sessions;
   readonly tokens: Pick<Tokens, 'rotateKeys'>;
-  readonly mail: Pick<Mail, 'forget'>;
+  readonly oneTimeTokens: Pick<OneTimeTokens, 'endAllOf' | 'endAll'>;
+  readonly mail: Pick<Mail, 'enqueue' | 'forget'>;
 }
 
 /** What the operator does from the command line, to other people's accounts above all. */
@@ -36,6 +38,7 @@ export function createAdmin({
   passwords,
   sessions,
   tokens,
+  oneTimeTokens,
   mail,
 }: AdminOptions) {
   async function requireUser(email: string): Promise<UserRecord> {
@@ -44,7 +47,7 @@ export function createAdmin({
     return user;
   }
 
-  /** A change of somebody's row, then the end of their sessions, in one transaction (SES-4). */
+  /** A change of somebody's row, then the end of their links and sessions, in one transaction (SES-4, OTT-2). */
   async function changeAndEnd(
     user: UserRecord,
     {
@@ -55,6 +58,7 @@ export function createAdmin({
   ): Promise<void> {
     const endedIds = await database.transaction(async (sql) => {
       await change(sql);
+      await oneTimeTokens.endAllOf(sql, user.id);
       const ids = await sessions.endAllOf(sql, user.id, reason);
       await record(sql, user.id, name, { reason, count: ids.length });
       return ids;
@@ -78,7 +82,7 @@ export function createAdmin({
   }
 
   return {
-    /** @throws AuthError `WEAK_PASSWORD`, `EMAIL_TAKEN`. */
+    /** The operator answers for the address. @throws AuthError `WEAK_PASSWORD`, `EMAIL_TAKEN`. */
     async createUser(input: {
       email: string;
       password: string;
@@ -97,6 +101,7 @@ export function createAdmin({
           emailCanonical,
           name,
           passwordHash,
+          emailVerifiedAt: now,
           now,
         });
         if (user === undefined) throw new AuthError('EMAIL_TAKEN');
@@ -119,6 +124,7 @@ export function createAdmin({
         change: async (sql) => {
           await setPasswordHash(sql, { id: user.id, passwordHash, now: clock.now() });
           await rateLimits.passwordWasSet(sql, canonicalEmail(user.email));
+          await mail.enqueue(sql, { to: user.email, template: 'password-changed', userId: user.id });
         },
       });
     },
@@ -145,7 +151,8 @@ export function createAdmin({
 
     /**
      * Makes a restored backup safe to serve: what was logged out, spent or rotated after it is back in its rows as it
-     * was before, so every session ends, no key of then signs or verifies any more, and no mail of then is sent (CR-6). Passwords and disabled
+     * was before, so every session and every one-time token ends, no key of then signs or verifies any more, and no
+     * mail of then is sent (CR-6). Passwords and disabled
      * accounts stay as the backup has them. Interrupted, it is called again.
      *
      * @returns how many sessions it ended.
@@ -154,6 +161,7 @@ export function createAdmin({
       const count = await database.transaction(async (sql) => {
         const ended = await sessions.endAll(sql, 'restore');
         await mail.forget(sql);
+        await oneTimeTokens.endAll(sql);
         await recordEvent(sql, {
           name: 'authz_admin',
           outcome: 'success',

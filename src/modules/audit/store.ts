@@ -10,6 +10,7 @@ export type EventName =
   | 'authn_login_lock'
   | 'authn_password_change'
   | 'authn_password_change_fail'
+  | 'authn_token_created'
   | 'authn_token_revoked'
   | 'authn_token_reuse'
   | 'authn_token_retry'

@@ -4,6 +4,7 @@ import type { Database } from '../../database/database.ts';
 import type { Logger } from '../../logger.ts';
 import type { Audit } from '../audit/service.ts';
 import type { Mail } from '../mail/service.ts';
+import type { OneTimeTokens } from '../one-time-tokens/service.ts';
 import type { RateLimits } from '../rate-limits/service.ts';
 import type { Sessions } from '../sessions/service.ts';
 import type { Tokens } from '../tokens/service.ts';
@@ -23,6 +24,7 @@ export interface HousekeepingOptions {
   readonly tokens: Pick<Tokens, 'maintainKeys'>;
   readonly sessions: Pick<Sessions, 'prune'>;
   readonly rateLimits: Pick<RateLimits, 'prune'>;
+  readonly oneTimeTokens: Pick<OneTimeTokens, 'prune'>;
   readonly audit: Pick<Audit, 'chain' | 'prune'>;
   readonly mail: Pick<Mail, 'prune'>;
 }
@@ -39,6 +41,7 @@ export function createHousekeeping({
   tokens,
   sessions,
   rateLimits,
+  oneTimeTokens,
   audit,
   mail,
 }: HousekeepingOptions) {
@@ -46,6 +49,7 @@ export function createHousekeeping({
     { name: 'signing keys', everyMs: 0, work: tokens.maintainKeys },
     { name: 'ended sessions', everyMs: PRUNE_EVERY_MS, work: sessions.prune },
     { name: 'stale throttles', everyMs: PRUNE_EVERY_MS, work: rateLimits.prune },
+    { name: 'expired one-time tokens', everyMs: PRUNE_EVERY_MS, work: oneTimeTokens.prune },
     { name: 'audit chain', everyMs: 0, work: audit.chain },
     { name: 'old audit events', everyMs: PRUNE_EVERY_MS, work: audit.prune },
     { name: 'mail of no use', everyMs: PRUNE_EVERY_MS, work: mail.prune },

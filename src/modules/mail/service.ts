@@ -38,6 +38,8 @@ export interface Message {
   readonly expiresAt?: number | undefined;
   /** Whose account it is about; its deletion deletes the mail. */
   readonly userId?: string | undefined;
+  /** Written down like any other, and never sent: for whoever must not tell from outside that there is nobody. */
+  readonly isDecoy?: boolean | undefined;
 }
 
 /** A mail as its operator sees it; moments are ms since 1970. */
@@ -96,6 +98,9 @@ export function createMail({ database, clock, logger, secrets, templates, appUrl
   }
 
   return {
+    /** Whether mail is sent at all. */
+    isOn: appUrl !== undefined,
+
     /**
      * Queues a mail inside the transaction of its cause, so that there is never one without the other. Where no
      * mail is sent it queues nothing.
@@ -104,7 +109,7 @@ export function createMail({ database, clock, logger, secrets, templates, appUrl
      */
     async enqueue(sql: Sql, message: Message): Promise<void> {
       if (appUrl === undefined) return;
-      const { to, template, path, code, expiresAt, userId = null } = message;
+      const { to, template, path, code, expiresAt, userId = null, isDecoy = false } = message;
       templates.assertComplete(template, valuesOf(message, expiresAt));
       const id = randomUUID();
       const now = clock.now();
@@ -114,7 +119,7 @@ export function createMail({ database, clock, logger, secrets, templates, appUrl
         userId,
         sealedContent: sealer.seal(Buffer.from(JSON.stringify({ to, path, code } satisfies Content)), id),
         now,
-        expiresAt: expiresAt ?? now + NOTICE_LIFETIME_MS,
+        expiresAt: isDecoy ? now : (expiresAt ?? now + NOTICE_LIFETIME_MS),
       });
     },
 
@@ -179,6 +184,7 @@ export function createMail({ database, clock, logger, secrets, templates, appUrl
     async prune(): Promise<void> {
       const now = clock.now();
       const batch = { now, limit: BATCH };
+      while ((await store.deleteDecoys(database, BATCH)) === BATCH);
       while ((await store.eraseExpired(database, { ...batch, failure: 'EXPIRED' })) === BATCH);
       while ((await store.buryUnsettled(database, { ...batch, failure: 'UNSETTLED' })) === BATCH);
       const old = { failedBefore: now - KEEP_FAILED_MS, limit: BATCH };

@@ -5,7 +5,7 @@ import type { Sql } from '../../database/database.ts';
  * has no row. Moments are ms since 1970.
  *
  *   sealed_content   whom it is to and the values of its template, bound to the id; null once they are of no use
- *   expires_at       it is not sent from then on
+ *   expires_at       it is not sent from then on; a decoy expired when it was made
  *   tries            how often a process claimed it, in order to send it
  *   unsettled_tries  how many of those may have delivered it: it is under way, its process died, or the mail server
  *                    took it in and never answered. At two of them nobody claims it again
@@ -129,6 +129,14 @@ export function deleteAll(sql: Sql): Promise<number> {
   return sql.run('DELETE FROM mails');
 }
 
+/** One bounded batch of what was never to be sent. */
+export function deleteDecoys(sql: Sql, limit: number): Promise<number> {
+  return sql.run(
+    'DELETE FROM mails WHERE id IN (SELECT id FROM mails WHERE expires_at <= created_at LIMIT :limit)',
+    { limit },
+  );
+}
+
 export interface MailRecord {
   readonly id: string;
   readonly template: string;
@@ -146,7 +154,7 @@ export function listMails(sql: Sql, page: { afterId: string; limit: number }): P
   return sql.all(
     `SELECT id, template, sealed_content AS "sealedContent", created_at AS "createdAt", expires_at AS "expiresAt",
        tries, next_try_at AS "nextTryAt", failed_at AS "failedAt", failure
-     FROM mails WHERE id > :afterId ORDER BY id LIMIT :limit`,
+     FROM mails WHERE id > :afterId AND expires_at > created_at ORDER BY id LIMIT :limit`,
     page,
   );
 }

@@ -21,6 +21,9 @@ import {
 const MINUTE_MS = 60_000;
 const DAY_MS = 24 * 60 * MINUTE_MS;
 const NETWORK_WINDOW_MS = 5 * MINUTE_MS;
+const HOUR_MS = 60 * MINUTE_MS;
+/** One-time tokens of one network that are good for nothing, in five minutes. */
+const TOKEN_FAILURES = 30;
 const PRUNE_BATCH = 500;
 
 export interface RateLimitsOptions {
@@ -41,6 +44,10 @@ export interface RateLimitsOptions {
   readonly networkRegistrations: number;
   /** Failed refreshes of one network, or with the tokens of one session, in five minutes. */
   readonly refreshFailures: number;
+  /** Mails that strangers have sent to one address in an hour. */
+  readonly addressMails: number;
+  /** Mails that one network has sent in an hour. */
+  readonly networkMails: number;
 }
 
 /** An attempt that was let through and is counted as a failure until it turns out right. */
@@ -55,7 +62,8 @@ export interface Attempt {
   readonly isLast: boolean;
 }
 
-const UNCOUNTED: Attempt = { keys: [], countKeys: [], runKeys: [], isLast: false };
+/** What cannot be guessed needs no count. */
+export const UNCOUNTED: Attempt = { keys: [], countKeys: [], runKeys: [], isLast: false };
 
 /** Who tries, for the audit trail. */
 export interface Actor {
@@ -78,10 +86,8 @@ export type RateLimits = ReturnType<typeof createRateLimits>;
 export function createRateLimits(options: RateLimitsOptions) {
   const { database, clock, throttles } = options;
   const { key: secret } = createKeyring(options.secrets, 'throttles').current;
-  const failedRefreshes = new LRUCache<string, { count: number; isReported: boolean }>({
-    max: 10_000,
-    ttl: NETWORK_WINDOW_MS,
-  });
+  const refreshes = createFailures('refreshes', options.refreshFailures);
+  const oneTimeTokens = createFailures('one-time-tokens', TOKEN_FAILURES);
 
   /** Known and unknown accounts have the same kind of key, so they answer and cost the same (LOG-1). */
   function keyOf(kind: string, ...parts: readonly string[]): string {
@@ -139,6 +145,33 @@ export function createRateLimits(options: RateLimitsOptions) {
       client,
       details: { limit, retryAfter: Math.ceil((blockedUntil - at) / 1_000) },
     });
+  }
+
+  /** Failures of what cannot be guessed, by source and in memory: this only keeps them from costing much. */
+  function createFailures(limit: string, max: number) {
+    const counts = new LRUCache<string, { count: number; isReported: boolean }>({
+      max: 10_000,
+      ttl: NETWORK_WINDOW_MS,
+    });
+    return {
+      /** @throws AuthError `TOO_MANY_REQUESTS` with `retryAfter`. */
+      async assertFew(source: string, client: Client): Promise<void> {
+        const failures = counts.get(source);
+        if (!throttles || failures === undefined || failures.count < max) return;
+        const waitMs = counts.getRemainingTTL(source);
+        if (!failures.isReported) {
+          failures.isReported = true;
+          const at = clock.now();
+          await recordExcess(database, { at, client, limit, blockedUntil: at + waitMs });
+        }
+        throw tooMany(waitMs);
+      },
+      add(source: string): void {
+        const failures = counts.get(source);
+        if (failures === undefined) counts.set(source, { count: 1, isReported: false });
+        else failures.count += 1;
+      },
+    };
   }
 
   function networkLimits({ ip }: Client): { failures: Limit; checks: Limit } {
@@ -209,6 +242,22 @@ export function createRateLimits(options: RateLimitsOptions) {
       return { keys, countKeys: [failures.key], runKeys: [lane.key], isLast: false };
     },
 
+    /**
+     * Lets a code be checked that was mailed. Its run is not the password's: who guesses at the one does not keep the
+     * owner from using the other (LOG-6).
+     *
+     * @throws AuthError `TOO_MANY_REQUESTS` with `retryAfter`.
+     */
+    async beforeCode({ emailCanonical, actor }: { emailCanonical: string; actor: Actor }): Promise<Attempt> {
+      if (!throttles) return UNCOUNTED;
+      const lane = run('email-code', emailCanonical);
+      const { failures, checks } = networkLimits(actor.client);
+      const limits = [lane, failures, checks];
+      await count(limits, actor);
+      const keys = limits.map(({ key }) => key);
+      return { keys, countKeys: [failures.key], runKeys: [lane.key], isLast: false };
+    },
+
     /** Inside the transaction of what the right password did. */
     async succeeded(sql: Sql, { countKeys, runKeys }: Attempt): Promise<void> {
       if (countKeys.length > 0) await takeBack(sql, countKeys);
@@ -240,28 +289,35 @@ export function createRateLimits(options: RateLimitsOptions) {
     },
 
     /**
+     * Lets somebody have a mail sent, whether anybody gets it or not (OTT-3).
+     *
+     * @throws AuthError `TOO_MANY_REQUESTS` with `retryAfter`.
+     */
+    async beforeMail(emailCanonical: string, actor: Actor): Promise<void> {
+      if (!throttles) return;
+      const network = networkOf(actor.client.ip);
+      await count(
+        [
+          limitOf('address-mails', [emailCanonical], options.addressMails, HOUR_MS),
+          limitOf('network-mails', [network], options.networkMails, HOUR_MS),
+        ],
+        actor,
+      );
+    },
+
+    /**
      * Counts refreshes that fail, in memory; those that succeed are free, because an office shares an address.
      * `source` is a network for what is no token, or a session for its own.
      *
      * @throws AuthError `TOO_MANY_REQUESTS` with `retryAfter`.
      */
-    async assertFewFailedRefreshes(source: string, client: Client): Promise<void> {
-      const failures = failedRefreshes.get(source);
-      if (!throttles || failures === undefined || failures.count < options.refreshFailures) return;
-      const waitMs = failedRefreshes.getRemainingTTL(source);
-      if (!failures.isReported) {
-        failures.isReported = true;
-        const at = clock.now();
-        await recordExcess(database, { at, client, limit: 'refreshes', blockedUntil: at + waitMs });
-      }
-      throw tooMany(waitMs);
-    },
+    assertFewFailedRefreshes: refreshes.assertFew,
+    refreshFailed: refreshes.add,
 
-    refreshFailed(source: string): void {
-      const failures = failedRefreshes.get(source);
-      if (failures === undefined) failedRefreshes.set(source, { count: 1, isReported: false });
-      else failures.count += 1;
-    },
+    /** Counts one-time tokens that are good for nothing. @throws AuthError `TOO_MANY_REQUESTS` with `retryAfter`. */
+    assertFewFailedTokens: (client: Client): Promise<void> =>
+      oneTimeTokens.assertFew(networkOf(client.ip), client),
+    tokenFailed: (client: Client): void => oneTimeTokens.add(networkOf(client.ip)),
 
     /** Deletes what says nothing any more, one bounded batch at a time; how many. */
     async prune(): Promise<number> {

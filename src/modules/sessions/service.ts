@@ -474,8 +474,13 @@ export function createSessions(options: SessionsOptions) {
     },
 
     /** Inside the transaction that changed the user's row; `forget` the ids once it is on disk (SES-4). */
-    async endAllOf(sql: Sql, userId: string, reason: 'password' | 'disabled'): Promise<string[]> {
-      const rows = await store.endSessionsOf(sql, { userId, exceptId: '', now: clock.now(), reason });
+    async endAllOf(
+      sql: Sql,
+      userId: string,
+      reason: 'password' | 'email' | 'disabled',
+      exceptId = '',
+    ): Promise<string[]> {
+      const rows = await store.endSessionsOf(sql, { userId, exceptId, now: clock.now(), reason });
       return rows.map(({ id }) => id);
     },
 

@@ -35,6 +35,7 @@ export type EndReason =
   | 'revoked'
   | 'reuse'
   | 'password'
+  | 'email'
   | 'disabled'
   | 'limit'
   | 'reauthenticated'
@@ -126,7 +127,7 @@ export function findLiveSessionOwner(
 ): Promise<UserRecord | undefined> {
   return sql.get(
     `SELECT users.id, email, name, password_hash AS "passwordHash", password_version AS "passwordVersion",
-       disabled_at AS "disabledAt", last_login_at AS "lastLoginAt",
+       disabled_at AS "disabledAt", email_verified_at AS "emailVerifiedAt", last_login_at AS "lastLoginAt",
        users.created_at AS "createdAt", updated_at AS "updatedAt"
      FROM sessions JOIN users ON users.id = sessions.user_id
      WHERE sessions.id = :id AND ${IS_LIVE}`,

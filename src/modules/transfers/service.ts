@@ -33,6 +33,7 @@ export interface RefusedLine {
 export interface ExportedUser {
   readonly id: string;
   readonly email: string;
+  readonly emailVerified: boolean;
   readonly name: string | null;
   /** ISO 8601. */
   readonly createdAt: string;
@@ -72,12 +73,12 @@ export function createTransfers({ database, clock, firebase }: TransfersOptions)
 
   async function createUser(
     sql: Sql,
-    { disabled, ...user }: ForeignUser,
+    { disabled, emailVerified, ...user }: ForeignUser,
     now: number,
   ): Promise<'created' | 'skipped' | { problem: string }> {
     const emailCanonical = canonicalEmail(user.email);
-    const disabledAt = disabled ? now : null;
-    if (await insertForeignUser(sql, { ...user, emailCanonical, disabledAt, now })) {
+    const states = { emailVerifiedAt: emailVerified ? now : null, disabledAt: disabled ? now : null };
+    if (await insertForeignUser(sql, { ...user, ...states, emailCanonical, now })) {
       const details = { by: 'operator', reason: 'import' };
       await recordEvent(sql, { name: 'user_created', outcome: 'success', at: now, userId: user.id, details });
       return 'created';
@@ -127,6 +128,7 @@ export function createTransfers({ database, clock, firebase }: TransfersOptions)
         yield {
           id: user.id,
           email: user.email,
+          emailVerified: user.emailVerifiedAt !== null,
           name: user.name,
           createdAt: new Date(user.createdAt).toISOString(),
           disabled: user.disabledAt !== null,

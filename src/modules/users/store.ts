@@ -10,13 +10,16 @@ export interface UserRecord {
   /** Counts changes of the password: whoever verified an older one writes nothing. */
   readonly passwordVersion: number;
   readonly disabledAt: number | null;
+  /** When the owner proved that the address is theirs. */
+  readonly emailVerifiedAt: number | null;
   readonly lastLoginAt: number | null;
   readonly createdAt: number;
   readonly updatedAt: number;
 }
 
 const COLUMNS = `id, email, name, password_hash AS "passwordHash", password_version AS "passwordVersion",
-  disabled_at AS "disabledAt", last_login_at AS "lastLoginAt", created_at AS "createdAt", updated_at AS "updatedAt"`;
+  disabled_at AS "disabledAt", email_verified_at AS "emailVerifiedAt", last_login_at AS "lastLoginAt",
+  created_at AS "createdAt", updated_at AS "updatedAt"`;
 
 export function findUser(sql: Sql, id: string): Promise<UserRecord | undefined> {
   return sql.get(`SELECT ${COLUMNS} FROM users WHERE id = :id`, { id });
@@ -39,15 +42,16 @@ export function insertUser(
     emailCanonical: string;
     name: string | null;
     passwordHash: string;
+    emailVerifiedAt?: number | null;
     now: number;
   },
 ): Promise<UserRecord | undefined> {
   return sql.get(
-    `INSERT INTO users (id, email, email_canonical, name, password_hash, created_at, updated_at)
-     VALUES (:id, :email, :emailCanonical, :name, :passwordHash, :now, :now)
+    `INSERT INTO users (id, email, email_canonical, name, password_hash, email_verified_at, created_at, updated_at)
+     VALUES (:id, :email, :emailCanonical, :name, :passwordHash, :emailVerifiedAt, :now, :now)
      ON CONFLICT (email_canonical) DO NOTHING
      RETURNING ${COLUMNS}`,
-    user,
+    { emailVerifiedAt: null, ...user },
   );
 }
 
@@ -60,14 +64,16 @@ export async function insertForeignUser(
     emailCanonical: string;
     name: string | null;
     passwordHash: string | null;
+    emailVerifiedAt: number | null;
     disabledAt: number | null;
     createdAt: number;
     now: number;
   },
 ): Promise<boolean> {
   const count = await sql.run(
-    `INSERT INTO users (id, email, email_canonical, name, password_hash, disabled_at, created_at, updated_at)
-     VALUES (:id, :email, :emailCanonical, :name, :passwordHash, :disabledAt, :createdAt, :now)
+    `INSERT INTO users (id, email, email_canonical, name, password_hash, email_verified_at, disabled_at,
+       created_at, updated_at)
+     VALUES (:id, :email, :emailCanonical, :name, :passwordHash, :emailVerifiedAt, :disabledAt, :createdAt, :now)
      ON CONFLICT DO NOTHING`,
     user,
   );
@@ -132,6 +138,60 @@ export function setPasswordHash(
   return sql.run(
     `UPDATE users SET password_hash = :passwordHash, password_version = password_version + 1, updated_at = :now
      WHERE id = :id`,
+    change,
+  );
+}
+
+/** Whose mail proved the address sets a password. No row when it is the user's address no more, or they are disabled. */
+export function resetPasswordHash(
+  sql: Sql,
+  reset: { id: string; emailCanonical: string; passwordHash: string; now: number },
+): Promise<UserRecord | undefined> {
+  return sql.get(
+    `UPDATE users SET password_hash = :passwordHash, password_version = password_version + 1,
+       email_verified_at = COALESCE(email_verified_at, :now), updated_at = :now
+     WHERE id = :id AND email_canonical = :emailCanonical AND disabled_at IS NULL
+     RETURNING ${COLUMNS}`,
+    reset,
+  );
+}
+
+/** No row when it is the user's address no more, or they are disabled. */
+export function verifyEmail(
+  sql: Sql,
+  proof: { id: string; emailCanonical: string; now: number },
+): Promise<UserRecord | undefined> {
+  return sql.get(
+    `UPDATE users SET email_verified_at = COALESCE(email_verified_at, :now)
+     WHERE id = :id AND email_canonical = :emailCanonical AND disabled_at IS NULL
+     RETURNING ${COLUMNS}`,
+    proof,
+  );
+}
+
+/** To an address that its owner has proven. No row when the password changed since they asked, or they are disabled. */
+export function changeEmail(
+  sql: Sql,
+  change: { id: string; passwordVersion: number; email: string; emailCanonical: string; now: number },
+): Promise<UserRecord | undefined> {
+  return sql.get(
+    `UPDATE users SET email = :email, email_canonical = :emailCanonical, email_verified_at = :now, updated_at = :now
+     WHERE id = :id AND password_version = :passwordVersion AND disabled_at IS NULL
+     RETURNING ${COLUMNS}`,
+    change,
+  );
+}
+
+/** Back to an address of before, whatever the password was; that one goes. */
+export function restoreEmail(
+  sql: Sql,
+  change: { id: string; email: string; emailCanonical: string; now: number },
+): Promise<UserRecord | undefined> {
+  return sql.get(
+    `UPDATE users SET email = :email, email_canonical = :emailCanonical, email_verified_at = :now,
+       password_hash = NULL, password_version = password_version + 1, updated_at = :now
+     WHERE id = :id
+     RETURNING ${COLUMNS}`,
     change,
   );
 }

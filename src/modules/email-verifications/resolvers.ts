@@ -1,0 +1,14 @@
+import type { Resolvers } from '../../graphql/generated.ts';
+import type { EmailVerifications } from './service.ts';
+
+export function emailVerificationsResolvers(verifications: EmailVerifications): Resolvers {
+  return {
+    Mutation: {
+      requestEmailVerification: async (_root, { input }, { client }) => ({
+        expiresIn: await verifications.request(input.email, client),
+      }),
+      verifyEmail: (_root, { input }, { client, cookies }) =>
+        cookies.deliverIfAny(input.delivery, () => verifications.verify(input, client)),
+    },
+  };
+}

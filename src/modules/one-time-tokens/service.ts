@@ -1,0 +1,262 @@
+import { createHmac, randomBytes, randomInt } from 'node:crypto';
+import type { Client } from '../../client.ts';
+import type { Clock } from '../../clock.ts';
+import { constantTimeEqual, sha256 } from '../../crypto/digest.ts';
+import { createKeyring } from '../../crypto/keyring.ts';
+import type { Database, Sql } from '../../database/database.ts';
+import { AuthError } from '../../errors.ts';
+import { recordEvent } from '../audit/store.ts';
+import type { Mail, Message } from '../mail/service.ts';
+import type { RateLimits } from '../rate-limits/service.ts';
+import { canonicalEmail } from '../users/service.ts';
+import { findUserByEmail } from '../users/store.ts';
+import * as store from './store.ts';
+
+/*
+ * token = "lko_" ‖ base64url( 32 random bytes )
+ *
+ * It comes back from the page that its mail links to, which reads it from the fragment and posts it: what merely opens
+ * links, as scanners of mail do, sends no fragment and spends nothing (OTT-5).
+ */
+const PREFIX = 'lko_';
+const SHAPE = /^lko_[A-Za-z0-9_-]{43}$/;
+
+const MINUTE_SECONDS = 60;
+const DAY_SECONDS = 24 * 60 * MINUTE_SECONDS;
+
+/** How long a token of each purpose lives (OTT-1), which mail brings it, and where in the app that leads. */
+const PURPOSES = {
+  registration: { ttlSeconds: DAY_SECONDS, template: 'verify-email', path: '/verify-email' },
+  'verify-email': { ttlSeconds: DAY_SECONDS, template: 'verify-email', path: '/verify-email' },
+  'reset-password': { ttlSeconds: 30 * MINUTE_SECONDS, template: 'reset-password', path: '/reset-password' },
+  'confirm-email': { ttlSeconds: DAY_SECONDS, template: 'confirm-email', path: '/confirm-email' },
+  'undo-email-change': {
+    ttlSeconds: 7 * DAY_SECONDS,
+    template: 'email-changed',
+    path: '/undo-email-change',
+  },
+  'magic-link': { ttlSeconds: 10 * MINUTE_SECONDS, template: 'magic-link', path: '/magic-link' },
+} as const satisfies Record<
+  store.Purpose,
+  { readonly ttlSeconds: number; readonly template: Message['template']; readonly path: string }
+>;
+
+const CODE_DIGITS = 8;
+/** Against a hundred million codes. */
+const CODE_TRIES = 5;
+/** As with sessions: what a wrong clock took for expired is still there when it is right again (CR-7). */
+const KEEP_EXPIRED_MS = 7 * DAY_SECONDS * 1_000;
+const BATCH = 5_000;
+const NOBODY = { email: '', emailCanonical: '' };
+
+export interface OneTimeTokensOptions {
+  readonly database: Database;
+  readonly clock: Clock;
+  readonly secrets: readonly Buffer[];
+  readonly mail: Mail;
+  readonly rateLimits: Pick<RateLimits, 'beforeMail' | 'assertFewFailedTokens' | 'tokenFailed'>;
+}
+
+/** Whom a token is for, and where it goes: whoever brings it back has proven that address. */
+export interface Recipient {
+  readonly subject: string;
+  readonly email: string;
+  readonly emailCanonical: string;
+  readonly userId?: string | undefined;
+}
+
+/** A token that is to be made and mailed. */
+export interface NewToken {
+  readonly purpose: store.Purpose;
+  readonly recipient: Recipient;
+  /** What is to be known when it comes back. */
+  readonly payload?: string | undefined;
+  /**
+   * What is mailed in its place to whom it is not for: a notice, or nothing. The token is made all the same, and nobody
+   * ever learns it, so that a stranger sees no difference (OTT-3).
+   */
+  readonly instead?: Message['template'] | 'nothing' | undefined;
+}
+
+export type OneTimeTokens = ReturnType<typeof createOneTimeTokens>;
+
+/** What is good for one thing, once, and proves a mailbox: the tokens and codes that are sent by mail. */
+export function createOneTimeTokens({ database, clock, secrets, mail, rateLimits }: OneTimeTokensOptions) {
+  const { key } = createKeyring(secrets, 'one-time-tokens').current;
+
+  /** For what could be guessed from its hash: a code, and an address. */
+  function keyedHash(...parts: readonly string[]): string {
+    return createHmac('sha256', key).update(JSON.stringify(parts)).digest('base64url');
+  }
+
+  /** A user at an address; or for one without an account, the address itself. */
+  function recipientOf({ id, email }: { id?: string; email: string }): Recipient {
+    const emailCanonical = canonicalEmail(email);
+    return { subject: id ?? keyedHash('address', emailCanonical), email, emailCanonical, userId: id };
+  }
+
+  /**
+   * Makes a token in the place of the one before and queues its mail, inside the transaction of what it is made for.
+   * The same statements whether it is mailed or not; the caller wakes the mail after the commit.
+   */
+  async function issue(
+    sql: Sql,
+    { purpose, recipient, payload = '', instead }: NewToken,
+    client: Client,
+  ): Promise<void> {
+    const { ttlSeconds, template, path } = PURPOSES[purpose];
+    const { subject, userId } = recipient;
+    const text = PREFIX + randomBytes(32).toString('base64url');
+    const code = purpose === 'magic-link' ? randomCode() : undefined;
+    const now = clock.now();
+    const expiresAt = now + ttlSeconds * 1_000;
+    // What somebody typed and nobody gets is not kept.
+    const { email, emailCanonical } = instead === 'nothing' ? NOBODY : recipient;
+
+    await store.putToken(sql, {
+      tokenHash: sha256(text),
+      purpose,
+      subject,
+      email,
+      emailCanonical,
+      payload,
+      codeHash: code === undefined ? null : keyedHash('code', subject, code),
+      triesLeft: CODE_TRIES,
+      now,
+      expiresAt,
+    });
+    await recordEvent(sql, {
+      name: 'authn_token_created',
+      outcome: instead === undefined ? 'success' : 'fail',
+      at: now,
+      userId,
+      client,
+      details: { purpose, ...(instead !== undefined && { instead }) },
+    });
+    await mail.enqueue(
+      sql,
+      instead === undefined || instead === 'nothing'
+        ? {
+            to: email,
+            template,
+            path: `${path}#token=${text}`,
+            code,
+            expiresAt,
+            userId,
+            isDecoy: instead === 'nothing',
+          }
+        : { to: email, template: instead, userId },
+    );
+  }
+
+  /** Mails a token, or does as much for nobody, along with `work`; how many seconds it works. */
+  async function send(token: NewToken, client: Client, work?: (sql: Sql) => Promise<void>): Promise<number> {
+    await database.before(client.deadline).transaction(async (sql) => {
+      await work?.(sql);
+      await issue(sql, token, client);
+    });
+    mail.wake();
+    return PURPOSES[token.purpose].ttlSeconds;
+  }
+
+  /** @throws AuthError `FEATURE_DISABLED`, `TOO_MANY_REQUESTS`. */
+  async function beforeRequest(email: string, client: Client): Promise<void> {
+    if (!mail.isOn) throw new AuthError('FEATURE_DISABLED');
+    await rateLimits.beforeMail(canonicalEmail(email), { client });
+  }
+
+  return {
+    recipientOf,
+    issue,
+    send,
+    beforeRequest,
+
+    /**
+     * Mails a token to the account of an address, if there is one that may log in: the same statements and the same
+     * answer if there is none (OTT-3).
+     *
+     * @returns how many seconds it works.
+     * @throws AuthError `FEATURE_DISABLED`, `TOO_MANY_REQUESTS`, `UNAVAILABLE`.
+     */
+    async request(purpose: 'reset-password' | 'magic-link', email: string, client: Client): Promise<number> {
+      await beforeRequest(email, client);
+      const user = await findUserByEmail(database, canonicalEmail(email));
+      const instead = user?.disabledAt === null ? undefined : 'nothing';
+      return send({ purpose, recipient: recipientOf(user ?? { email }), instead }, client);
+    },
+
+    /**
+     * A token that came back, if it is good for one of the purposes; it is not spent yet. The network of whoever
+     * brings too many that are good for nothing has to wait.
+     *
+     * @throws AuthError `INVALID_TOKEN`: unknown, spent, expired, superseded, or made for something else.
+     */
+    async present(
+      text: string,
+      purposes: readonly store.Purpose[],
+      client: Client,
+    ): Promise<store.OneTimeToken> {
+      await rateLimits.assertFewFailedTokens(client);
+      const token = SHAPE.test(text)
+        ? await store.findToken(database, { tokenHash: sha256(text), now: clock.now() })
+        : undefined;
+      if (token !== undefined && purposes.includes(token.purpose)) return token;
+      rateLimits.tokenFailed(client);
+      throw new AuthError('INVALID_TOKEN');
+    },
+
+    /**
+     * Spends a token inside the transaction of what it is good for, after the row of its user was written: of many
+     * who try, one succeeds.
+     *
+     * @throws AuthError `INVALID_TOKEN`
+     */
+    async spend(sql: Sql, { tokenHash }: store.OneTimeToken): Promise<void> {
+      if ((await store.deleteToken(sql, { tokenHash, now: clock.now() })) === 0)
+        throw new AuthError('INVALID_TOKEN', { cause: 'spent meanwhile' });
+    },
+
+    /** The token that the code stands for, if it is right; not spent yet. One statement, whatever it is. */
+    async tryCode({ subject }: Recipient, code: string): Promise<store.OneTimeToken | undefined> {
+      const token = await store.takeTry(database, { subject, purpose: 'magic-link', now: clock.now() });
+      const expected = Buffer.from(token?.codeHash ?? '');
+      return constantTimeEqual(Buffer.from(keyedHash('code', subject, code)), expected) ? token : undefined;
+    },
+
+    /** What waits for a token of this purpose to come back. */
+    findPending: ({ subject }: Recipient, purpose: store.Purpose): Promise<store.OneTimeToken | undefined> =>
+      store.findTokenOf(database, { subject, purpose, now: clock.now() }),
+
+    /** Whether somebody may still go back to this address, so that nobody else can have it unproven. */
+    isReserved: (sql: Sql, emailCanonical: string): Promise<boolean> =>
+      store.isFormerAddress(sql, { emailCanonical, now: clock.now() }),
+
+    /**
+     * Inside the transaction that changed a user's password or address (OTT-2). What undoes a change of address stays:
+     * whoever takes an account over and changes its address could make a new password, too.
+     */
+    async endAllOf(sql: Sql, userId: string): Promise<void> {
+      await store.deleteTokensOf(sql, userId);
+    },
+
+    /** What undoes changes of a user's address since a moment, ms since 1970. */
+    async endUndosOf(sql: Sql, userId: string, since = 0): Promise<void> {
+      await store.deleteUndosOf(sql, { subject: userId, since });
+    },
+
+    /** Ends those of everybody, in statements that are each short. */
+    async endAll(sql: Sql): Promise<void> {
+      while ((await store.deleteTokens(sql, BATCH)) === BATCH);
+    },
+
+    /** Deletes long-expired tokens, one bounded batch at a time. */
+    async prune(): Promise<void> {
+      const batch = () => ({ expiredBefore: clock.now() - KEEP_EXPIRED_MS, limit: BATCH });
+      while ((await store.deleteExpiredTokens(database, batch())) === BATCH);
+    },
+  };
+}
+
+function randomCode(): string {
+  return String(randomInt(10 ** CODE_DIGITS)).padStart(CODE_DIGITS, '0');
+}

@@ -1,0 +1,143 @@
+import type { Sql } from '../../database/database.ts';
+
+/*
+ * A token is one row for as long as it can be used, and none afterwards: spending it deletes the row, so of many who
+ * try one succeeds. `token_hash` is the SHA-256 of its text, which is in the mail alone. A subject has one token of a
+ * purpose: the next one is written over it. Only changes of an address can be undone each for itself, because whoever
+ * took an account over could change its address twice.
+ */
+
+/** What a token is good for, and nothing else. */
+export type Purpose =
+  | 'registration'
+  | 'verify-email'
+  | 'reset-password'
+  | 'confirm-email'
+  | 'undo-email-change'
+  | 'magic-link';
+
+/** A row of `one_time_tokens`; moments are ms since 1970. */
+export interface OneTimeToken {
+  readonly tokenHash: string;
+  readonly purpose: Purpose;
+  /** A user's id, or a keyed hash of an address that has no account. */
+  readonly subject: string;
+  /** Where it was mailed to; whoever brings it back has proven this address. */
+  readonly email: string;
+  readonly emailCanonical: string;
+  /** What whoever issued it wants to know again. */
+  readonly payload: string;
+  /** A keyed hash of the code that stands for the token where a person types; none for most. */
+  readonly codeHash: string | null;
+  readonly createdAt: number;
+  readonly expiresAt: number;
+}
+
+const COLUMNS = `token_hash AS "tokenHash", purpose, subject, email, email_canonical AS "emailCanonical", payload,
+  code_hash AS "codeHash", created_at AS "createdAt", expires_at AS "expiresAt"`;
+
+/** Adds a token, in the place of the one that its subject had for the purpose. */
+export function putToken(
+  sql: Sql,
+  token: Omit<OneTimeToken, 'createdAt'> & { readonly triesLeft: number; readonly now: number },
+): Promise<number> {
+  return sql.run(
+    `INSERT INTO one_time_tokens (token_hash, purpose, subject, email, email_canonical, payload,
+       code_hash, tries_left, created_at, expires_at)
+     VALUES (:tokenHash, :purpose, :subject, :email, :emailCanonical, :payload,
+       :codeHash, :triesLeft, :now, :expiresAt)
+     ON CONFLICT (subject, purpose) WHERE purpose <> 'undo-email-change' DO UPDATE SET
+       token_hash = excluded.token_hash, email = excluded.email, email_canonical = excluded.email_canonical,
+       payload = excluded.payload, code_hash = excluded.code_hash, tries_left = excluded.tries_left,
+       created_at = excluded.created_at, expires_at = excluded.expires_at`,
+    { ...token },
+  );
+}
+
+export function findToken(
+  sql: Sql,
+  token: { tokenHash: string; now: number },
+): Promise<OneTimeToken | undefined> {
+  return sql.get(
+    `SELECT ${COLUMNS} FROM one_time_tokens WHERE token_hash = :tokenHash AND expires_at > :now`,
+    token,
+  );
+}
+
+export function findTokenOf(
+  sql: Sql,
+  token: { subject: string; purpose: Purpose; now: number },
+): Promise<OneTimeToken | undefined> {
+  return sql.get(
+    `SELECT ${COLUMNS} FROM one_time_tokens
+     WHERE subject = :subject AND purpose = :purpose AND expires_at > :now`,
+    token,
+  );
+}
+
+/** Takes one of the tries at a code before the code is compared, so that no burst has more (ASVS 6.6.3). */
+export function takeTry(
+  sql: Sql,
+  token: { subject: string; purpose: Purpose; now: number },
+): Promise<OneTimeToken | undefined> {
+  return sql.get(
+    `UPDATE one_time_tokens SET tries_left = tries_left - 1
+     WHERE subject = :subject AND purpose = :purpose AND expires_at > :now AND tries_left > 0
+     RETURNING ${COLUMNS}`,
+    token,
+  );
+}
+
+/** Spends a token: 1 for whoever is first, 0 for all others. */
+export function deleteToken(sql: Sql, token: { tokenHash: string; now: number }): Promise<number> {
+  return sql.run('DELETE FROM one_time_tokens WHERE token_hash = :tokenHash AND expires_at > :now', token);
+}
+
+/** All that a subject has, but the ways back to an address before. */
+export function deleteTokensOf(sql: Sql, subject: string): Promise<number> {
+  return sql.run(`DELETE FROM one_time_tokens WHERE subject = :subject AND purpose <> 'undo-email-change'`, {
+    subject,
+  });
+}
+
+/** The ways back to the addresses that a subject gave up since a moment. */
+export function deleteUndosOf(sql: Sql, undos: { subject: string; since: number }): Promise<number> {
+  return sql.run(
+    `DELETE FROM one_time_tokens
+     WHERE subject = :subject AND purpose = 'undo-email-change' AND created_at >= :since`,
+    undos,
+  );
+}
+
+/** Whether somebody who gave the address up can still go back to it. */
+export async function isFormerAddress(
+  sql: Sql,
+  address: { emailCanonical: string; now: number },
+): Promise<boolean> {
+  const row = await sql.get(
+    `SELECT 1 AS found FROM one_time_tokens
+     WHERE email_canonical = :emailCanonical AND purpose = 'undo-email-change' AND expires_at > :now`,
+    address,
+  );
+  return row !== undefined;
+}
+
+/** One bounded batch of those that expired before `expiredBefore`. */
+export function deleteExpiredTokens(
+  sql: Sql,
+  batch: { expiredBefore: number; limit: number },
+): Promise<number> {
+  return sql.run(
+    `DELETE FROM one_time_tokens WHERE token_hash IN (
+       SELECT token_hash FROM one_time_tokens WHERE expires_at < :expiredBefore LIMIT :limit)`,
+    batch,
+  );
+}
+
+/** One bounded batch of all there are. */
+export function deleteTokens(sql: Sql, limit: number): Promise<number> {
+  return sql.run(
+    'DELETE FROM one_time_tokens WHERE token_hash IN (SELECT token_hash FROM one_time_tokens LIMIT :limit)',
+    { limit },
+  );
+}

@@ -1,0 +1,267 @@
+import { expect, it } from '@jest/globals';
+import {
+  CHANGE_PASSWORD,
+  CONFIRM_EMAIL_CHANGE,
+  LOGIN,
+  login,
+  ME,
+  REGISTER,
+  REQUEST_EMAIL_CHANGE,
+  RESET_PASSWORD,
+  register,
+  UNDO_EMAIL_CHANGE,
+  VERIFY_EMAIL,
+} from '../support/documents.ts';
+import { eventsOf } from '../support/events.ts';
+import { lettersTo, mailedToken, subjectsTo } from '../support/letters.ts';
+import { describeApp, PASSWORD, type TestApp } from '../support/start-app.ts';
+
+const NEW_PASSWORD = 'another horse altogether';
+const OLD = 'ada@example.com';
+const NEW = 'ada@example.org';
+const DAY_MS = 86_400_000;
+const VERIFY = { config: { registration: 'verify' } } as const;
+
+/** An account whose address is proven. */
+async function registerVerified(app: TestApp, email = OLD) {
+  await app.send(REGISTER, { input: { email, password: PASSWORD } });
+  const token = await mailedToken(app, '/verify-email', email);
+  return (await app.send(VERIFY_EMAIL, { input: { token } })).data.verifyEmail;
+}
+
+const request = (app: TestApp, token: string, newEmail = NEW, password = PASSWORD) =>
+  app.send(REQUEST_EMAIL_CHANGE, { input: { newEmail, password } }, { token });
+
+const confirm = (app: TestApp, token: string) => app.send(CONFIRM_EMAIL_CHANGE, { input: { token } });
+
+const undo = (app: TestApp, token: string) => app.send(UNDO_EMAIL_CHANGE, { input: { token } });
+
+/** A whole change, to an address whose mail can be read. */
+async function change(app: TestApp, accessToken: string, newEmail = NEW, password = PASSWORD) {
+  await request(app, accessToken, newEmail, password);
+  const answer = await confirm(app, await mailedToken(app, '/confirm-email', newEmail));
+  if (answer.code !== 'OK') throw new Error(`confirmEmailChange answered ${answer.body}`);
+  return answer;
+}
+
+const codeOfLogin = async (app: TestApp, email: string, password = PASSWORD) =>
+  (await app.send(LOGIN, { input: { email, password } })).code;
+
+describeApp('a change of address', (start) => {
+  it('is asked for with the password and made by a link to the new address', async () => {
+    const app = await start(VERIFY);
+    const { accessToken, user } = await registerVerified(app);
+    expect((await request(app, accessToken)).data).toEqual({ requestEmailChange: { expiresIn: 86_400 } });
+    const me = () => app.send(ME, {}, { token: accessToken });
+    expect((await me()).data.me.email).toBe(OLD);
+
+    const answer = await confirm(app, await mailedToken(app, '/confirm-email', NEW));
+    expect(answer.data).toEqual({ confirmEmailChange: { revokedSessions: 0 } });
+    expect((await me()).data.me).toMatchObject({ id: user.id, email: NEW, emailVerified: true });
+    expect(await codeOfLogin(app, OLD)).toBe('INVALID_CREDENTIALS');
+    expect((await login(app, { email: NEW })).user.id).toBe(user.id);
+    expect(await eventsOf(app, 'user_updated')).toEqual([
+      expect.objectContaining({
+        userId: user.id,
+        details: JSON.stringify({ fields: ['email'], reason: 'confirmed', count: 0 }),
+      }),
+    ]);
+  });
+
+  it('tells both addresses, at the request and when it is made', async () => {
+    const app = await start(VERIFY);
+    const { accessToken } = await registerVerified(app);
+    await request(app, accessToken);
+    const asked = 'Your email address is about to change';
+    expect((await subjectsTo(app)).slice(1)).toEqual([asked]);
+    expect(await subjectsTo(app, NEW)).toEqual(['Confirm your new email address']);
+    await confirm(app, await mailedToken(app, '/confirm-email', NEW));
+    expect((await subjectsTo(app)).slice(1)).toEqual([asked, 'Your email address was changed']);
+  });
+
+  it('ends every session but the one that asked (SES-4)', async () => {
+    const app = await start(VERIFY);
+    const mine = await registerVerified(app);
+    const other = await login(app);
+    expect((await change(app, mine.accessToken)).data.confirmEmailChange.revokedSessions).toBe(1);
+    expect((await app.send(ME, {}, { token: mine.accessToken })).code).toBe('OK');
+    expect((await app.send(ME, {}, { token: other.accessToken })).code).toBe('UNAUTHENTICATED');
+  });
+
+  it('needs the password, and is slowed down as every proof of it (PW-7)', async () => {
+    const app = await start(VERIFY);
+    const { accessToken } = await registerVerified(app);
+    for (let i = 0; i < 5; i += 1) {
+      const answer = await request(app, accessToken, `ada${i}@example.org`, 'wrong horse battery staple');
+      expect(answer.code).toBe('INVALID_CREDENTIALS');
+    }
+    expect((await request(app, accessToken)).code).toBe('TOO_MANY_REQUESTS');
+    app.clock.travel(1_000);
+    expect((await request(app, accessToken)).code).toBe('OK');
+    expect(
+      (await app.send(REQUEST_EMAIL_CHANGE, { input: { newEmail: NEW, password: PASSWORD } })).code,
+    ).toBe('UNAUTHENTICATED');
+  });
+
+  it('answers the same for an address of somebody else, whose owner is told (LOG-8)', async () => {
+    const app = await start(VERIFY);
+    const { accessToken } = await registerVerified(app);
+    await registerVerified(app, 'eve@example.com');
+    const free = await request(app, accessToken, 'free@example.com');
+    const taken = await request(app, accessToken, 'EVE@example.com');
+    expect([taken.status, taken.body]).toEqual([free.status, free.body]);
+    expect((await subjectsTo(app, 'eve@example.com')).slice(1)).toEqual(['You already have an account']);
+    expect(await codeOfLogin(app, 'eve@example.com')).toBe('OK');
+  });
+
+  it('goes to whoever proves the address first, when two accounts ask for it', async () => {
+    const app = await start(VERIFY);
+    const ada = await registerVerified(app);
+    const eve = await registerVerified(app, 'eve@example.com');
+    await request(app, ada.accessToken);
+    const first = await mailedToken(app, '/confirm-email', NEW);
+    await request(app, eve.accessToken);
+    const second = await mailedToken(app, '/confirm-email', NEW);
+    const codes = await Promise.all([first, second].map(async (token) => (await confirm(app, token)).code));
+    expect(codes.sort()).toEqual(['EMAIL_TAKEN', 'OK']);
+  });
+
+  it('is off once the password changes, however the request and the change overlap (OTT-2)', async () => {
+    const app = await start(VERIFY);
+    const { accessToken } = await registerVerified(app);
+    await request(app, accessToken);
+    const token = await mailedToken(app, '/confirm-email', NEW);
+    const row = await app.database.get<Record<string, string>>(
+      `SELECT * FROM one_time_tokens WHERE purpose = 'confirm-email'`,
+    );
+    const input = { currentPassword: PASSWORD, newPassword: NEW_PASSWORD };
+    await app.send(CHANGE_PASSWORD, { input }, { token: accessToken });
+    expect((await confirm(app, token)).code).toBe('INVALID_TOKEN');
+
+    // As if the request had been written just after the change of password that it overlapped.
+    const columns = Object.keys(row ?? {});
+    await app.database.run(
+      `INSERT INTO one_time_tokens (${columns.join(', ')}) VALUES (${columns.map((name) => `:${name}`).join(', ')})`,
+      row,
+    );
+    expect((await confirm(app, token)).code).toBe('INVALID_TOKEN');
+    expect(await codeOfLogin(app, OLD, NEW_PASSWORD)).toBe('OK');
+  });
+
+  it('ends the links that were mailed to the old address (OTT-2)', async () => {
+    const app = await start(VERIFY);
+    const { accessToken } = await registerVerified(app);
+    await app.send('mutation { requestPasswordReset(input: { email: "ada@example.com" }) { expiresIn } }');
+    const token = await mailedToken(app, '/reset-password');
+    await change(app, accessToken);
+    const input = { token, newPassword: NEW_PASSWORD };
+    expect((await app.send(RESET_PASSWORD, { input })).code).toBe('INVALID_TOKEN');
+  });
+
+  it('can be one of letters only', async () => {
+    const app = await start(VERIFY);
+    const { accessToken } = await registerVerified(app);
+    await change(app, accessToken, 'Ada@Example.com');
+    expect((await app.send(ME, {}, { token: accessToken })).data.me.email).toBe('Ada@Example.com');
+  });
+});
+
+describeApp('undoEmailChange', (start) => {
+  it('restores the address and ends sessions and links for 7 days, and not longer', async () => {
+    const app = await start(VERIFY);
+    const { accessToken, user } = await registerVerified(app);
+    await change(app, accessToken);
+    const token = await mailedToken(app, '/undo-email-change');
+    await app.send(`mutation { requestPasswordReset(input: { email: "${NEW}" }) { expiresIn } }`);
+    const thiefs = await mailedToken(app, '/reset-password', NEW);
+
+    app.clock.travel(7 * DAY_MS - 1);
+    expect((await undo(app, token)).data).toEqual({ undoEmailChange: { revokedSessions: 1 } });
+    expect((await app.send(ME, {}, { token: accessToken })).code).toBe('UNAUTHENTICATED');
+    const spent = await app.send(RESET_PASSWORD, { input: { token: thiefs, newPassword: NEW_PASSWORD } });
+    expect(spent.code).toBe('INVALID_TOKEN');
+    expect(await codeOfLogin(app, NEW)).toBe('INVALID_CREDENTIALS');
+
+    const reset = await mailedToken(app, '/reset-password');
+    await app.send(RESET_PASSWORD, { input: { token: reset, newPassword: NEW_PASSWORD } });
+    expect((await login(app, { password: NEW_PASSWORD })).user).toMatchObject({ id: user.id, email: OLD });
+    const undone = 'The change of your email address was undone';
+    expect(await subjectsTo(app, NEW)).toContain(undone);
+    expect(await subjectsTo(app)).toContain(undone);
+
+    await change(app, (await login(app, { password: NEW_PASSWORD })).accessToken, NEW, NEW_PASSWORD);
+    const late = await mailedToken(app, '/undo-email-change');
+    app.clock.travel(7 * DAY_MS);
+    expect((await undo(app, late)).code).toBe('INVALID_TOKEN');
+  });
+
+  it('takes the password away, which whoever made the change knew', async () => {
+    const app = await start(VERIFY);
+    const { accessToken } = await registerVerified(app);
+    await change(app, accessToken);
+    await undo(app, await mailedToken(app, '/undo-email-change'));
+    expect(await codeOfLogin(app, OLD)).toBe('INVALID_CREDENTIALS');
+  });
+
+  it('works against a thief who changes the password and moves on to a third address', async () => {
+    const app = await start(VERIFY);
+    const { accessToken, user } = await registerVerified(app);
+    await change(app, accessToken);
+    const owners = await mailedToken(app, '/undo-email-change');
+    app.clock.travel(1_000);
+    const input = { currentPassword: PASSWORD, newPassword: NEW_PASSWORD };
+    const { data } = await app.send(CHANGE_PASSWORD, { input }, { token: accessToken });
+    await change(app, data.changePassword.accessToken, 'third@example.com', NEW_PASSWORD);
+    const thiefs = await mailedToken(app, '/undo-email-change', NEW);
+
+    expect((await undo(app, owners)).code).toBe('OK');
+    expect((await undo(app, thiefs)).code).toBe('INVALID_TOKEN');
+    const [row] = await app.database.all('SELECT id, email FROM users');
+    expect(row).toEqual({ id: user.id, email: OLD });
+  });
+
+  it('of the first change survives that of the second', async () => {
+    const app = await start(VERIFY);
+    const { accessToken } = await registerVerified(app);
+    await change(app, accessToken);
+    app.clock.travel(1_000);
+    await change(app, accessToken, 'third@example.com');
+    expect((await undo(app, await mailedToken(app, '/undo-email-change', NEW))).code).toBe('OK');
+    expect((await undo(app, await mailedToken(app, '/undo-email-change', OLD))).code).toBe('OK');
+    expect(await app.database.all('SELECT email FROM users')).toEqual([{ email: OLD }]);
+  });
+
+  it('finds the address free: nobody registers it meanwhile without proving it', async () => {
+    const app = await start();
+    await app.admin.createUser({ email: OLD, password: PASSWORD });
+    const { accessToken } = await login(app);
+    await change(app, accessToken);
+    const input = { email: 'ADA@example.com', password: PASSWORD };
+    expect((await app.send(REGISTER, { input })).code).toBe('EMAIL_TAKEN');
+    expect(await app.database.all('SELECT id FROM users')).toHaveLength(1);
+    expect((await undo(app, await mailedToken(app, '/undo-email-change'))).code).toBe('OK');
+  });
+
+  it('is not for an address that somebody else proved since', async () => {
+    const app = await start(VERIFY);
+    const { accessToken, user } = await registerVerified(app);
+    await change(app, accessToken);
+    const token = await mailedToken(app, '/undo-email-change');
+    const second = await registerVerified(app, OLD);
+    expect(second.user.id).not.toBe(user.id);
+    expect((await undo(app, token)).code).toBe('EMAIL_TAKEN');
+    expect(await codeOfLogin(app, NEW)).toBe('OK');
+  });
+
+  it('is offered to an address that was proven, and to no other', async () => {
+    const app = await start();
+    const { accessToken } = await register(app);
+    await change(app, accessToken);
+    const [, , notice] = await lettersTo(app);
+    expect((await subjectsTo(app)).at(-1)).toBe('Your email address was changed');
+    expect(notice?.text ?? '').not.toContain('#token=');
+    expect(await app.database.all('SELECT purpose FROM one_time_tokens')).toEqual([]);
+    // And so the address is free again.
+    expect((await register(app)).user.email).toBe(OLD);
+  });
+});
