@@ -365,8 +365,8 @@ describeApp('the sender', (start) => {
     const turn = app.mail.turn();
     await arrived;
     await app.mail.close();
-    await turn;
     expect(await listed(app)).toMatchObject([{ tries: 1, failedAt: null, failure: 'ECONNECTION' }]);
+    await turn;
   });
 
   it('says what failed, and not what the mail says (AUD-2)', async () => {

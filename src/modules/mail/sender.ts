@@ -152,7 +152,8 @@ export function createSender({ database, clock, logger, mailer, compose }: Sende
       isOver = true;
       clearInterval(polling);
       clearTimeout(waking);
-      const drained = Promise.allSettled([claiming, ...underWay]);
+      // A claim that is being made has its delivery, too.
+      const drained = Promise.allSettled([claiming]).then(() => Promise.all(underWay));
       await Promise.race([drained, pause(DRAIN_MS, undefined, { ref: false })]);
       // What is still under way fails now, and says so to the database.
       mailer.close();
