@@ -1,3 +1,4 @@
+import type { ChildProcess } from 'node:child_process';
 import cluster from 'node:cluster';
 import { once } from 'node:events';
 import { createServer } from 'node:net';
@@ -14,6 +15,18 @@ const STEADY_AFTER_MS = 2_000;
 /** The wait before the next one, doubled each time: not for long, so that they are back soon after a database is. */
 const FIRST_WAIT_MS = 100;
 const LONGEST_WAIT_MS = 4_000;
+
+/** A connection, as node:cluster sends it. */
+interface Handle {
+  close(): void;
+}
+
+interface Ending {
+  /** The exit code, or the signal that killed it. */
+  readonly how: string | number;
+  readonly didListen: boolean;
+  readonly wasSteady: boolean;
+}
 
 type RunningWorker = ReturnType<typeof startWorker>;
 
@@ -93,14 +106,23 @@ export function reportListening(url: string): void {
 
 function startWorker(port: number) {
   const worker = cluster.fork({ PORT: port });
+  const { process: child } = worker;
+  closeUntaken(child);
+  worker.on('error', (error) => {
+    // Something was sent to one that just died: its end is heard of all the same. One that never began has none.
+    if (child.pid === undefined) throw error;
+  });
   let listeningSince = Number.POSITIVE_INFINITY;
 
-  const ended = once(worker, 'exit').then(([code, signal]: (number | string)[]) => ({
-    /** The exit code, or the signal that killed it. */
-    how: signal ?? code,
-    didListen: Number.isFinite(listeningSince),
-    wasSteady: performance.now() - listeningSince >= STEADY_AFTER_MS,
-  }));
+  const ended = new Promise<Ending>((resolve) => {
+    worker.once('exit', (code, signal) =>
+      resolve({
+        how: signal ?? code,
+        didListen: Number.isFinite(listeningSince),
+        wasSteady: performance.now() - listeningSince >= STEADY_AFTER_MS,
+      }),
+    );
+  });
   /** Resolves to the URL, or to nothing when it ends before it listens. */
   const listening = new Promise<string | undefined>((resolve) => {
     worker.on('message', ({ url }: { readonly url?: string }) => {
@@ -118,6 +140,23 @@ function startWorker(port: number) {
     /** It drains, and drops this signal when it has had one already. */
     stop: () => worker.kill('SIGTERM'),
   };
+}
+
+/**
+ * The primary process keeps its copy of a connection until the worker says that it took it. From one that dies before
+ * no word comes, and the client would wait for an answer as long as it has patience: now it is reset, and asks again.
+ */
+function closeUntaken(child: ChildProcess): void {
+  // One at a time, as node:cluster waits for the word. Closing what was taken, and closed, does nothing.
+  let handedOver: Handle | undefined;
+  child.send = new Proxy(child.send, {
+    apply(send, self, args: [message: unknown, handle?: Handle]) {
+      handedOver = args[1] ?? handedOver;
+      return Reflect.apply(send, self, args);
+    },
+  });
+  // When its exit and its last word have been heard, in whatever order. With a word that is owed, no `disconnect` comes.
+  child.once('close', () => handedOver?.close());
 }
 
 /** Workers that all died would get another port for 0 than those before them, so it is chosen here, once. */

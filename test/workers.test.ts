@@ -1,11 +1,12 @@
 import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
-import { createServer } from 'node:net';
+import { connect, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
-import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { beforeEach, describe, expect, it } from '@jest/globals';
 import { migrate } from '../src/database/migrate.ts';
+import { useCleanups } from './faults/support/setup.ts';
 import { engines, freshDatabase } from './support/databases.ts';
 import { LOGIN, ME, REGISTER } from './support/documents.ts';
 import { MAIN, startServerProcess } from './support/server-process.ts';
@@ -13,12 +14,12 @@ import { PASSWORD } from './support/start-app.ts';
 
 /** Starting processes is slow where cores are few; nothing here is about how slow. */
 const PATIENCE_MS = 120_000;
+const CONNECTIONS = 8;
+/** So few that one worker, which may get them all, hashes them before any has waited too long. */
+const LOGINS = 8;
 const input = { email: 'ada@example.com', password: PASSWORD };
 
-const cleanups: (() => unknown)[] = [];
-afterEach(async () => {
-  for (const clean of cleanups.splice(0).reverse()) await clean();
-});
+const cleanups = useCleanups();
 
 function temporaryFolder(): string {
   const folder = mkdtempSync(join(tmpdir(), 'latchkey-workers-'));
@@ -43,10 +44,7 @@ beforeEach(() => {
   asked = 0;
 });
 
-/**
- * One operation on a connection of its own, which may go to any worker. A connection that is handed to a worker in
- * the moment of its death stays without an answer.
- */
+/** One operation on a connection of its own, which may go to any worker. */
 async function ask(url: string, query: string, variables = {}, token = ''): Promise<Reply> {
   asked += 1;
   const response = await fetch(url, {
@@ -57,7 +55,6 @@ async function ask(url: string, query: string, variables = {}, token = ''): Prom
       ...(token && { authorization: `Bearer ${token}` }),
     },
     body: JSON.stringify({ query, variables }),
-    signal: AbortSignal.timeout(5_000),
   });
   return (await response.json()) as Reply;
 }
@@ -121,7 +118,7 @@ describe.each(engines)('several workers on %s', (engine) => {
       expect(await ask(url, ME, {}, token)).toMatchObject({ data: { me: { email: input.email } } });
 
       // Twice to each process, as Ctrl-C in a terminal under npm does.
-      const logins = Array.from({ length: 24 }, () => ask(url, LOGIN, { input }));
+      const logins = Array.from({ length: LOGINS }, () => ask(url, LOGIN, { input }));
       await Promise.race(logins);
       process.kill(-server.pid, 'SIGTERM');
       await until(() => lines.find((line) => line.includes('Stopping after SIGTERM')));
@@ -153,6 +150,37 @@ describe.each(engines)('several workers on %s', (engine) => {
       expect(migrated[0]).toContain('0002_leases');
       for (const server of servers)
         expect(await ask(server.url, '{ __typename }')).toEqual({ data: { __typename: 'Query' } });
+    },
+    PATIENCE_MS,
+  );
+});
+
+describe('workers that die', () => {
+  it(
+    'leave nobody waiting whom they were handed and had not taken yet',
+    async () => {
+      const server = await start(temporaryFolder(), { LATCHKEY_WORKERS: '2' });
+      const pids = new Set<number>();
+      await until(async () => {
+        await ask(server.url, '{ __typename }');
+        for (const line of server.lines)
+          if (line.includes('"msg":"request"')) pids.add((JSON.parse(line) as { pid: number }).pid);
+        return pids.size === 2 ? pids : undefined;
+      });
+
+      // Frozen ones take nothing; the primary process hands each of them a connection all the same.
+      for (const pid of pids) process.kill(pid, 'SIGSTOP');
+      const closed: Promise<unknown>[] = [];
+      for (let count = 0; count < CONNECTIONS; count += 1) {
+        const socket = connect(Number(new URL(server.url).port), '127.0.0.1');
+        cleanups.push(() => socket.destroy());
+        await once(socket, 'connect');
+        // By a reset or not.
+        socket.on('error', () => {});
+        closed.push(new Promise((resolve) => socket.once('close', resolve)));
+      }
+      for (const pid of pids) process.kill(pid, 'SIGKILL');
+      expect(await Promise.all(closed)).toHaveLength(CONNECTIONS);
     },
     PATIENCE_MS,
   );

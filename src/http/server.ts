@@ -22,6 +22,7 @@ import { outcomePlugin, type TracedRequest } from '../graphql/outcome.ts';
 import { installAccessLog } from './access-log.ts';
 import { authorizationOf, clientOf } from './client.ts';
 import { installDevMail, type ShownLetter } from './dev-mail.ts';
+import { installDraining } from './draining.ts';
 import { constantHeaders } from './headers.ts';
 import { installHealth, type Readiness } from './health.ts';
 import { installJwks, type KeySet } from './jwks.ts';
@@ -40,7 +41,6 @@ const KEEP_ALIVE_MS = 5_000;
 const KEEP_ALIVE_BEHIND_PROXY_MS = 65_000;
 const MAX_CONNECTIONS = 10_000;
 const MAX_REQUESTS_PER_SOCKET = 1_000;
-const DRAIN_MS = 10_000;
 /** Where Apollo's hosted Sandbox sends its requests from. */
 const STUDIO = 'https://studio.apollographql.com';
 
@@ -68,7 +68,8 @@ export interface ServerOptions {
 
 /**
  * The HTTP side of everything: GraphQL, the REST door, the keys and the probes. Listens once `listen` is called;
- * `close` stops accepting, lets what is under way finish for at most 10 seconds, and closes idle sockets (CR-3).
+ * `close` accepts whom a client had connected before it, stops accepting, lets what is under way finish for at most 10
+ * seconds, and closes idle sockets (CR-3).
  */
 export async function createServer(options: ServerOptions): Promise<FastifyInstance> {
   const { config, logger } = options;
@@ -84,7 +85,7 @@ export async function createServer(options: ServerOptions): Promise<FastifyInsta
   });
   installAccessLog(app, logger);
   installRefusals(app, funnel);
-  installDraining(app, apollo);
+  installDraining(app, () => apollo.stop());
 
   const ownOrigins = new Set([new URL(config.issuer).origin, ...config.corsOrigins]);
   await installCors(app, config, ownOrigins);
@@ -240,20 +241,4 @@ function headerMapOf({ headers }: FastifyRequest): HeaderMap {
 function searchOf(url: string): string {
   const start = url.indexOf('?');
   return start === -1 ? '' : url.slice(start);
-}
-
-function installDraining(app: FastifyInstance, apollo: ApolloServer<Context>): void {
-  let deadline: NodeJS.Timeout | undefined;
-  app.addHook('preClose', async () => {
-    deadline = setTimeout(() => app.server.closeAllConnections(), DRAIN_MS);
-  });
-  app.addHook('onResponse', (_request, _reply, done) => {
-    // The answer is out, so its socket is idle now; it was not when the server stopped listening.
-    if (deadline !== undefined) setImmediate(() => app.server.closeIdleConnections());
-    done();
-  });
-  app.addHook('onClose', async () => {
-    clearTimeout(deadline);
-    await apollo.stop();
-  });
 }

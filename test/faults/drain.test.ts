@@ -1,9 +1,8 @@
 import { randomBytes } from 'node:crypto';
 import { setTimeout as pause } from 'node:timers/promises';
-import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
+import { describe, expect, it } from '@jest/globals';
 import { engines, freshDatabase } from '../support/databases.ts';
 import { PASSWORD } from '../support/start-app.ts';
-import { type Build, buildServer } from './support/build.ts';
 import {
   type Answer,
   createClient,
@@ -15,32 +14,25 @@ import {
 } from './support/client.ts';
 import { contradictions, populate } from './support/population.ts';
 import { freePort, type Server, type ServerSettings, startServer } from './support/server.ts';
+import { useBuild, useCleanups } from './support/setup.ts';
 
 /** Of each engine. */
 const RESTARTS = process.env.FAULTS === 'full' ? 20 : 10;
 const CLIENTS = 30;
 const PAUSE_MS = 150;
 /** As many logins of one network as the hashing queue takes, so none of them is refused. */
-const LOGINS_UNDER_WAY = 16;
+const LOGINS = 16;
 const EXIT_WITHIN_MS = 10_000;
 const TIME_LIMIT_MS = 150_000;
 
-let build: Build;
-beforeAll(async () => {
-  build = await buildServer();
-});
-afterAll(() => build.remove());
-
-const cleanups: (() => unknown)[] = [];
-afterEach(async () => {
-  for (const cleanup of cleanups.splice(0).reverse()) await cleanup();
-});
+const build = useBuild();
+const cleanups = useCleanups();
 
 describe.each(engines)('SIGTERM on %s', (engine) => {
-  it(
-    'lets what is under way end, and exits 0 within 10 seconds (CR-3)',
-    async () => {
-      const { settings } = await prepare(1);
+  it.each([1, 2])(
+    'serves all that was sent to %d processes before it, and exits 0 within 10 seconds (CR-3)',
+    async (workers) => {
+      const { settings } = await prepare(1, { LATCHKEY_WORKERS: String(workers) });
       const [setting] = settings;
       if (setting === undefined) throw new Error('no settings');
       const server = await startServer(build, setting);
@@ -50,17 +42,18 @@ describe.each(engines)('SIGTERM on %s', (engine) => {
       const input = { email: 'ada@example.com', password: PASSWORD };
       await client.post(server.origin, { query: REGISTER, variables: { input } });
 
-      // Sockets of their own, so that none is an idle one.
-      const [crowd, last] = [createClient(), createClient()];
-      cleanups.push(crowd.close, last.close);
-      const logins = Array.from({ length: LOGINS_UNDER_WAY }, () =>
-        crowd.post(server.origin, { query: LOGIN, variables: { input } }),
-      );
-      // A listening socket that is closed resets whom it has not accepted. They are accepted in order, so when one
-      // that came after them is answered, all of them are under way.
+      // Half of them are under way, and half not even accepted. On sockets of their own, so that none is an idle one.
+      let late = 0;
+      const [early, others] = [createClient(), createClient({ onConnect: () => (late += 1) })];
+      cleanups.push(early.close, others.close);
+      const half = Array.from({ length: LOGINS / 2 }, () => ({ query: LOGIN, variables: { input } }));
+      const logins = half.map((login) => early.post(server.origin, login));
       await Promise.race(logins);
-      await last.post(server.origin, { query: '{ __typename }' });
+      server.freeze();
+      logins.push(...half.map((login) => others.post(server.origin, login)));
+      while (late < half.length) await pause(5);
       const stopped = server.stop();
+      server.thaw();
       const answers = await Promise.all(logins);
       const { code, ms } = await stopped;
 
@@ -138,13 +131,13 @@ describe.each(engines)('SIGTERM on %s', (engine) => {
     TIME_LIMIT_MS,
   );
 
-  async function prepare(servers: number) {
+  async function prepare(servers: number, env: Readonly<Record<string, string>> = {}) {
     const fresh = await freshDatabase(engine);
     cleanups.push(fresh.drop);
     const secret = randomBytes(32).toString('base64url');
     const settings: ServerSettings[] = [];
     for (let count = 0; count < servers; count += 1)
-      settings.push({ databaseUrl: fresh.url, secret, port: await freePort() });
+      settings.push({ databaseUrl: fresh.url, secret, port: await freePort(), env });
     return { settings, database: fresh.database };
   }
 });

@@ -46,8 +46,8 @@ export class NoAnswer extends Error {
 
 export type Client = ReturnType<typeof createClient>;
 
-/** GraphQL over sockets that are kept open. */
-export function createClient() {
+/** GraphQL over sockets that are kept open; `onConnect` hears of each new one. */
+export function createClient({ onConnect = () => {} }: { onConnect?: () => void } = {}) {
   const agent = new Agent({ keepAlive: true });
 
   /** Sends it once. */
@@ -76,6 +76,9 @@ export function createClient() {
         reject(new NoAnswer(cause, { wasIdle: sent.reusedSocket }));
       }
       sent.on('error', fail);
+      sent.on('socket', (socket) => {
+        if (socket.connecting) socket.once('connect', onConnect);
+      });
       sent.end(payload);
     });
   }

@@ -23,7 +23,7 @@ export interface ServerSettings {
 export type Server = ReturnType<typeof spawnServer>;
 
 /** A server process that can be asked, killed and buried. It may not be ready yet: see `ready`. */
-export function spawnServer(build: Build, { databaseUrl, secret, port, env }: ServerSettings) {
+export function spawnServer(build: Pick<Build, 'main'>, { databaseUrl, secret, port, env }: ServerSettings) {
   const startedAt = performance.now();
   const leash = `data:text/javascript,${encodeURIComponent(LEASH)}`;
   const child = spawn(process.execPath, ['--import', leash, build.main], {
@@ -40,7 +40,10 @@ export function spawnServer(build: Build, { databaseUrl, secret, port, env }: Se
       ...env,
     },
     stdio: 'pipe',
+    // The leader of a group that its workers are in.
+    detached: true,
   });
+  const signal = (name: NodeJS.Signals) => process.kill(-(child.pid ?? Number.NaN), name);
   const closed = once(child, 'close') as Promise<[number | null, NodeJS.Signals | null]>;
   const origin = `http://127.0.0.1:${port}`;
   const complaints: string[] = [];
@@ -75,10 +78,14 @@ export function spawnServer(build: Build, { databaseUrl, secret, port, env }: Se
       await closed;
     },
 
-    /** Asks it to end, as a supervisor does. */
+    /** Keeps all of its processes from doing anything: what is sent meanwhile waits, signals too. */
+    freeze: () => signal('SIGSTOP'),
+    thaw: () => signal('SIGCONT'),
+
+    /** Asks all of its processes to end, as a supervisor does. */
     async stop(): Promise<{ code: number | null; ms: number }> {
       const askedAt = performance.now();
-      child.kill('SIGTERM');
+      signal('SIGTERM');
       const [code] = await closed;
       return { code, ms: performance.now() - askedAt };
     },
@@ -87,7 +94,7 @@ export function spawnServer(build: Build, { databaseUrl, secret, port, env }: Se
 
 /** Like `spawnServer`, when it is ready. */
 export async function startServer(
-  build: Build,
+  build: Pick<Build, 'main'>,
   settings: ServerSettings,
 ): Promise<Server & { readonly readyAfterMs: number }> {
   const server = spawnServer(build, settings);
