@@ -1,13 +1,13 @@
 import { randomBytes } from 'node:crypto';
 import { setTimeout as pause } from 'node:timers/promises';
-import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
+import { describe, expect, it } from '@jest/globals';
 import { createClock } from '../../src/clock.ts';
 import { engines, freshDatabase } from '../support/databases.ts';
 import { type Auth, ME, refresh, refreshed, register } from '../support/documents.ts';
 import { describeApp, START } from '../support/start-app.ts';
-import { type Build, buildServer } from './support/build.ts';
 import * as client from './support/client.ts';
 import { freePort, startServer } from './support/server.ts';
+import { useBuild, useCleanups } from './support/setup.ts';
 
 const SECOND_MS = 1_000;
 const HOUR_MS = 3_600_000;
@@ -111,16 +111,8 @@ const SESSIONS = 10;
 const onPostgres = engines.includes('postgres') ? describe : describe.skip;
 
 onPostgres('two clocks on postgres', () => {
-  let build: Build;
-  beforeAll(async () => {
-    build = await buildServer();
-  });
-  afterAll(() => build.remove());
-
-  const cleanups: (() => unknown)[] = [];
-  afterEach(async () => {
-    for (const cleanup of cleanups.splice(0).reverse()) await cleanup();
-  });
+  const build = useBuild();
+  const cleanups = useCleanups();
 
   it.each([
     ['the one behind', 0],

@@ -1,8 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { setTimeout as pause } from 'node:timers/promises';
-import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
+import { describe, expect, it } from '@jest/globals';
 import { engines, freshDatabase } from '../support/databases.ts';
-import { type Build, buildServer } from './support/build.ts';
 import {
   type Answer,
   type Client,
@@ -13,6 +12,7 @@ import {
   type Tokens,
 } from './support/client.ts';
 import { freePort, startServer } from './support/server.ts';
+import { useBuild, useCleanups } from './support/setup.ts';
 
 const SESSIONS = 100;
 const ROTATIONS = 20;
@@ -25,16 +25,8 @@ const BROWSING_MS = 2_000;
 const LOST_ANSWERS = 0.03;
 const TIME_LIMIT_MS = 120_000;
 
-let build: Build;
-beforeAll(async () => {
-  build = await buildServer();
-});
-afterAll(() => build.remove());
-
-const cleanups: (() => unknown)[] = [];
-afterEach(async () => {
-  for (const cleanup of cleanups.splice(0).reverse()) await cleanup();
-});
+const build = useBuild();
+const cleanups = useCleanups();
 
 describe.each(engines)('concurrent refreshes at two processes on %s', (engine) => {
   it(

@@ -4,10 +4,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { pathToFileURL } from 'node:url';
-import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
+import { describe, expect, it } from '@jest/globals';
 import Sqlite from 'better-sqlite3';
 import { PASSWORD } from '../support/start-app.ts';
-import { type Build, buildServer } from './support/build.ts';
 import {
   type Client,
   createClient,
@@ -18,6 +17,7 @@ import {
   REGISTER,
 } from './support/client.ts';
 import { freePort, startServer } from './support/server.ts';
+import { useBuild, useCleanups } from './support/setup.ts';
 
 const PROBE = pathToFileURL(new URL('./support/durability-probe.js', import.meta.url).pathname).href;
 const REFRESHES = 20;
@@ -25,16 +25,8 @@ const WORKERS = 2;
 const TRIES = 100;
 const FULL = 2;
 
-let build: Build;
-beforeAll(async () => {
-  build = await buildServer();
-});
-afterAll(() => build.remove());
-
-const cleanups: (() => unknown)[] = [];
-afterEach(async () => {
-  for (const cleanup of cleanups.splice(0).reverse()) await cleanup();
-});
+const build = useBuild();
+const cleanups = useCleanups();
 
 describe('what SQLite acknowledged', () => {
   it('is in the files when the answer comes (CR-1)', async () => {

@@ -3,9 +3,8 @@ import { randomBytes } from 'node:crypto';
 import { closeSync, existsSync, mkdtempSync, openSync, rmSync, writeFileSync, writeSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
+import { describe, expect, it } from '@jest/globals';
 import { PASSWORD } from '../support/start-app.ts';
-import { type Build, buildServer } from './support/build.ts';
 import {
   type Answer,
   createClient,
@@ -17,20 +16,13 @@ import {
   type Tokens,
 } from './support/client.ts';
 import { freePort, isReady, startServer } from './support/server.ts';
+import { useBuild, useCleanups } from './support/setup.ts';
 
 const SESSIONS = 12;
 const TIME_LIMIT_MS = 60_000;
 
-let build: Build;
-beforeAll(async () => {
-  build = await buildServer();
-});
-afterAll(() => build.remove());
-
-const cleanups: (() => unknown)[] = [];
-afterEach(async () => {
-  for (const cleanup of cleanups.splice(0).reverse()) await cleanup();
-});
+const build = useBuild();
+const cleanups = useCleanups();
 
 describe('SQLite on a disk that is full', () => {
   const mount = canMount() ? it : skip('mounting a tmpfs is not allowed here');

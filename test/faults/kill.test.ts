@@ -1,11 +1,11 @@
 import { randomBytes } from 'node:crypto';
 import { setTimeout as pause } from 'node:timers/promises';
-import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
+import { describe, expect, it } from '@jest/globals';
 import { engines, freshDatabase } from '../support/databases.ts';
-import { type Build, buildServer } from './support/build.ts';
 import { askUntilAnswered, createClient } from './support/client.ts';
 import { contradictions, populate } from './support/population.ts';
 import { freePort, type Server, type ServerSettings, spawnServer, startServer } from './support/server.ts';
+import { useBuild, useCleanups } from './support/setup.ts';
 
 /** On each engine. */
 const KILLS = process.env.FAULTS === 'full' ? 100 : 10;
@@ -15,16 +15,8 @@ const READY_WITHIN_MS = 5_000;
 const SLOWER_UNDER_LOAD = 5;
 const TIME_LIMIT_MS = KILLS * 5_000 + 60_000;
 
-let build: Build;
-beforeAll(async () => {
-  build = await buildServer();
-});
-afterAll(() => build.remove());
-
-const cleanups: (() => unknown)[] = [];
-afterEach(async () => {
-  for (const cleanup of cleanups.splice(0).reverse()) await cleanup();
-});
+const build = useBuild();
+const cleanups = useCleanups();
 
 describe.each(engines)('kill -9 of a random process on %s', (engine) => {
   it(

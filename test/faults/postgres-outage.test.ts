@@ -5,7 +5,6 @@ import { Client as PostgresClient } from 'pg';
 import { openDatabase } from '../../src/database/open.ts';
 import { engines } from '../support/databases.ts';
 import { type PostgresServer, startPostgres } from '../support/postgres-server.js';
-import { type Build, buildServer } from './support/build.ts';
 import {
   type Answer,
   type Client,
@@ -19,6 +18,7 @@ import {
 } from './support/client.ts';
 import { contradictions, type Population, populate } from './support/population.ts';
 import { freePort, isReady, type Server, startServer } from './support/server.ts';
+import { useBuild } from './support/setup.ts';
 
 /*
  * One PostgreSQL server, two of ours and a population that goes on through everything that happens to the first.
@@ -43,8 +43,8 @@ const TIME_LIMIT_MS = 60_000;
 const onPostgres = engines.includes('postgres') ? describe : describe.skip;
 
 onPostgres('an outage of PostgreSQL', () => {
+  const build = useBuild();
   let postgres: PostgresServer;
-  let build: Build;
   let servers: Server[] = [];
   let origins: string[] = [];
   let client: Client;
@@ -53,7 +53,6 @@ onPostgres('an outage of PostgreSQL', () => {
 
   beforeAll(async () => {
     postgres = await startPostgres();
-    build = await buildServer();
     client = createClient();
     const secret = randomBytes(32).toString('base64url');
     for (const port of [await freePort(), await freePort()])
@@ -66,7 +65,6 @@ onPostgres('an outage of PostgreSQL', () => {
     await Promise.all(servers.map((server) => server.kill()));
     servers = [];
     client?.close();
-    build?.remove();
     await postgres?.remove();
   }, TIME_LIMIT_MS);
 

@@ -2,7 +2,7 @@ import { type ChildProcess, fork } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
-import { afterEach, describe, expect, it } from '@jest/globals';
+import { describe, expect, it } from '@jest/globals';
 import type { Sql } from '../../src/database/database.ts';
 import { migrate } from '../../src/database/migrate.ts';
 import { insertSession } from '../../src/modules/sessions/store.ts';
@@ -10,6 +10,7 @@ import { insertUser } from '../../src/modules/users/store.ts';
 import { engines, freshDatabase } from '../support/databases.ts';
 import { START } from '../support/start-app.ts';
 import type { Lap, LapResult, Spending } from './refresh-racer.ts';
+import { useCleanups } from './support/setup.ts';
 
 /*
  * Two processes on one database spend the same refresh tokens at the same time. A trial is one token, the pair of
@@ -26,10 +27,7 @@ const TRIALS = { sqlite: 100_000, postgres: 20_000 };
 const BROKEN_TRIALS = 5_000;
 const TIME_LIMIT_MS = 240_000;
 
-const cleanups: (() => Promise<unknown>)[] = [];
-afterEach(async () => {
-  for (const cleanup of cleanups.splice(0).reverse()) await cleanup();
-});
+const cleanups = useCleanups();
 
 describe.each(engines)('two processes that refresh with the same tokens on %s', (engine) => {
   it(
