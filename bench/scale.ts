@@ -17,9 +17,10 @@ import { createApp } from '../src/app.ts';
 import { createClock } from '../src/clock.ts';
 import { loadConfig } from '../src/config.ts';
 import { sqliteFile } from '../src/config-values.ts';
-import type { Database, Sql } from '../src/database/database.ts';
+import type { Database } from '../src/database/database.ts';
 import { openDatabase } from '../src/database/open.ts';
 import { createLogger } from '../src/logger.ts';
+import { countStatements } from '../test/support/counted-database.ts';
 import { startPostgres } from '../test/support/postgres-server.js';
 import { chain, type Load, repeat } from './load.ts';
 import { ask, login, loginWith, ME, PASSWORD, refreshWith, type Tokens } from './requests.ts';
@@ -335,7 +336,7 @@ async function statementsPerOperation(databases: Databases): Promise<string> {
     LATCHKEY_ISSUER: 'https://auth.example.com',
   });
   const inner = await openDatabase(databaseUrl);
-  const counted = createCounter(inner);
+  const counted = countStatements(inner);
   const logger = await createLogger({ level: 'silent', fileDescriptor: 2, isTerminal: false });
   const app = await createApp({ config, database: counted.database, clock: createClock(), logger });
   const server = await app.createServer();
@@ -377,37 +378,6 @@ async function statementsPerOperation(databases: Databases): Promise<string> {
     await app.close();
     await inner.close();
   }
-}
-
-/** A database that writes down what it is asked for. */
-function createCounter(inner: Database) {
-  const statements: string[] = [];
-  const listen = (sql: Sql, said: string[]): Sql => ({
-    get: (text, params) => sql.get(noted(text, said), params),
-    all: (text, params) => sql.all(noted(text, said), params),
-    run: (text, params) => sql.run(noted(text, said), params),
-  });
-  const database: Database = {
-    dialect: inner.dialect,
-    ...listen(inner, statements),
-    transaction: async (work) => {
-      const inside: string[] = [];
-      const result = await inner.transaction((sql) => work(listen(sql, inside)));
-      statements.push(`transaction [${inside.join(', ')}]`);
-      return result;
-    },
-    before: () => database,
-    close: inner.close,
-  };
-  return { database, statements };
-}
-
-/** Notes a statement by its verb and its table. */
-function noted(text: string, said: string[]): string {
-  const verb = /\w+/.exec(text)?.[0] ?? text;
-  const table = /\b(?:FROM|INTO|UPDATE)\s+(\w+)/.exec(text)?.[1] ?? '';
-  said.push(`${verb} ${table}`);
-  return text;
 }
 
 // --- what rotation does to the size of a table ---

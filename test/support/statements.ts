@@ -15,10 +15,11 @@ export function noteStatements(database: Database): Database & { readonly statem
     };
   }
 
-  return {
+  const noted: Database & { readonly statements: string[] } = {
     ...database,
     ...noting(database),
     statements,
+    before: () => noted,
     async transaction(work) {
       statements.push('BEGIN');
       const result = await database.transaction((sql) => work(noting(sql)));
@@ -26,4 +27,5 @@ export function noteStatements(database: Database): Database & { readonly statem
       return result;
     },
   };
+  return noted;
 }
