@@ -269,7 +269,11 @@ export function createRateLimits(options: RateLimitsOptions) {
       try {
         return await check();
       } catch (error) {
-        if (keys.length > 0) await takeBack(database, keys);
+        if (keys.length === 0) throw error;
+        await database.transaction(async (sql) => {
+          // One by one and in one order: many who are refused at once share the rows of their network.
+          for (const key of [...keys].sort()) await takeBack(sql, [key]);
+        });
         throw error;
       }
     },
