@@ -285,7 +285,9 @@ describeApp('an import', (start) => {
     const app = await start();
     const path = fileOf(ndjson(people(600)));
     await app.database.run('ALTER TABLE audit_events RENAME TO audit_events_elsewhere');
-    await expect(importFile(app, path)).rejects.toThrow();
+    // By its message: a native module's error may be of another realm than this test's.
+    const missing = expect.stringContaining('audit_events');
+    await expect(importFile(app, path)).rejects.toHaveProperty('message', missing);
     expect(await countUsers(app)).toBe(0);
     await app.database.run('ALTER TABLE audit_events_elsewhere RENAME TO audit_events');
     expect((await importFile(app, path)).total.created).toBe(600);
