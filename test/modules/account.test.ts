@@ -215,14 +215,16 @@ describeApp('reauthenticate', (start) => {
     const first = await register(app);
     const second = await login(app);
     const during = async (token: string, change: () => Promise<unknown>) => {
-      const transaction = app.database.transaction.bind(app.database);
-      const spy = jest.spyOn(app.database, 'transaction').mockImplementationOnce(async (work) => {
-        await change();
-        return transaction(work);
-      });
-      const { code } = await prove(app, token);
-      spy.mockRestore();
-      return code;
+      const before = app.database.before;
+      const spy = jest.spyOn(app.database, 'before').mockImplementation((deadline) => ({
+        ...before(deadline),
+        transaction: async (work) => {
+          spy.mockRestore();
+          await change();
+          return before(deadline).transaction(work);
+        },
+      }));
+      return (await prove(app, token)).code;
     };
     const logout = () => app.send(LOGOUT, {}, { token: first.accessToken });
     expect(await during(first.accessToken, logout)).toBe('UNAUTHENTICATED');
