@@ -32,7 +32,7 @@ export type AuthPayload = {
   /** Proves who asks, for `expiresIn` seconds: a JWT of type `at+jwt` (RFC 9068). Keep it in memory. */
   readonly accessToken: Scalars['JWT']['output'];
   /**
-   * Proves that this device knows the password; keep it, also after logout, and send it with the next `login`. It
+   * Proves that this device logged in to this account before; keep it, also after logout, and send it with the next `login`. It
    * opens nothing by itself. Null in the answer to `refreshToken`, and when delivered as a cookie.
    */
   readonly deviceToken?: Maybe<Scalars['String']['output']>;
