@@ -20,8 +20,8 @@ import { sqliteFile } from '../src/config-values.ts';
 import type { Database } from '../src/database/database.ts';
 import { openDatabase } from '../src/database/open.ts';
 import { createLogger } from '../src/logger.ts';
-import { countStatements } from '../test/support/counted-database.ts';
 import { startPostgres } from '../test/support/postgres-server.js';
+import { noteStatements, verbAndTable } from '../test/support/statements.ts';
 import { chain, type Load, repeat } from './load.ts';
 import { ask, login, loginWith, ME, PASSWORD, refreshWith, type Tokens } from './requests.ts';
 import { createSeededTokens, emailOf, seed } from './seed.ts';
@@ -336,7 +336,7 @@ async function statementsPerOperation(databases: Databases): Promise<string> {
     LATCHKEY_ISSUER: 'https://auth.example.com',
   });
   const inner = await openDatabase(databaseUrl);
-  const counted = countStatements(inner);
+  const counted = noteStatements(inner, verbAndTable);
   const logger = await createLogger({ level: 'silent', fileDescriptor: 2, isTerminal: false });
   const app = await createApp({ config, database: counted.database, clock: createClock(), logger });
   const server = await app.createServer();

@@ -1,9 +1,9 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { migrate } from '../src/database/migrate.ts';
-import { countStatements } from './support/counted-database.ts';
 import { engines, freshDatabase } from './support/databases.ts';
 import { ME, register } from './support/documents.ts';
 import { PASSWORD, startApp, type TestApp } from './support/start-app.ts';
+import { noteStatements, verbAndTable } from './support/statements.ts';
 
 const SECOND_MS = 1_000;
 /** What every client needs; whoever asks for the `user` of an answer reads one row more. */
@@ -20,7 +20,7 @@ describe.each(engines)('what an operation asks of the database on %s', (engine) 
     const fresh = await freshDatabase(engine);
     drop = fresh.drop;
     await migrate(fresh.database);
-    const counted = countStatements(fresh.database);
+    const counted = noteStatements(fresh.database, verbAndTable);
     statements = counted.statements;
     app = await startApp({ engine, database: counted.database });
   });

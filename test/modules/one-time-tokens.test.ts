@@ -394,7 +394,7 @@ describeApp('a request for a mail', (start) => {
     '%s answers alike and runs the same statements, whoever it is about (OTT-3, LOG-2)',
     async (_field, document) => {
       const plain = await start({ config: OPEN });
-      const database = noteStatements(plain.database);
+      const { database, statements } = noteStatements(plain.database);
       const app = await startApp({ engine: database.dialect, database, config: OPEN });
       try {
         for (const name of ['known', 'waiting', 'off']) await createUser(app, `${name}@example.com`);
@@ -407,10 +407,10 @@ describeApp('a request for a mail', (start) => {
 
         const seen = [];
         for (const name of ['known', 'waiting', 'off', 'pending', 'nobody', 'nobody', 'known']) {
-          database.statements.length = 0;
+          statements.length = 0;
           const { status, body, headers } = await app.send(document, input({ email: `${name}@example.com` }));
           const { date: _date, 'x-request-id': _id, ...rest } = headers;
-          seen.push(JSON.stringify({ status, body, rest, statements: database.statements }));
+          seen.push(JSON.stringify({ status, body, rest, statements }));
         }
         expect(new Set(seen).size).toBe(1);
         expect(seen[0]).toContain('INSERT INTO mails');

@@ -1,11 +1,15 @@
 import type { Database, Sql } from '../../src/database/database.ts';
 
-/** A database that notes the text of every statement, in order, and where transactions begin and end. */
-export function noteStatements(database: Database): Database & { readonly statements: string[] } {
+/**
+ * The same database, noting every statement in order; those of a transaction are one entry, in brackets.
+ *
+ * @param nameOf what is noted of a statement: all of its text, unless told otherwise.
+ */
+export function noteStatements(inner: Database, nameOf = (text: string): string => text) {
   const statements: string[] = [];
-  function noting(sql: Sql): Sql {
+  function listen(sql: Sql, said: string[]): Sql {
     const noted = (text: string): string => {
-      statements.push(text);
+      said.push(nameOf(text));
       return text;
     };
     return {
@@ -15,17 +19,26 @@ export function noteStatements(database: Database): Database & { readonly statem
     };
   }
 
-  const noted: Database & { readonly statements: string[] } = {
-    ...database,
-    ...noting(database),
-    statements,
-    before: () => noted,
+  const database: Database = {
+    dialect: inner.dialect,
+    ...listen(inner, statements),
     async transaction(work) {
-      statements.push('BEGIN');
-      const result = await database.transaction((sql) => work(noting(sql)));
-      statements.push('COMMIT');
-      return result;
+      const inside: string[] = [];
+      try {
+        return await inner.transaction((sql) => work(listen(sql, inside)));
+      } finally {
+        statements.push(`transaction [${inside.join(', ')}]`);
+      }
     },
+    before: () => database,
+    close: inner.close,
   };
-  return noted;
+  return { database, statements };
+}
+
+/** A statement by its verb and its table. */
+export function verbAndTable(text: string): string {
+  const verb = /\w+/.exec(text)?.[0] ?? text;
+  const table = /\b(?:FROM|INTO|UPDATE)\s+(\w+)/.exec(text)?.[1] ?? '';
+  return `${verb} ${table}`;
 }
