@@ -1,12 +1,14 @@
 /** `npm run bench`: the ratios; `npm run bench -- storm` and so on: one suite by name. */
 import { imports } from './imports.ts';
 import { ratios } from './ratios.ts';
+import { refusals } from './refusals.ts';
 import { scale } from './scale.ts';
 import { storm } from './storm.ts';
 
 const suites: Record<string, () => Promise<void>> = {
   imports: () => imports(process.argv.slice(3)),
   ratios,
+  refusals,
   scale: () => scale(process.argv.slice(3)),
   storm,
 };

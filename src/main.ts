@@ -4,6 +4,7 @@ import type { AddressInfo } from 'node:net';
 import { createApp } from './app.ts';
 import { createClock } from './clock.ts';
 import { type Config, ConfigError, loadConfig } from './config.ts';
+import { lowerPoolPriority } from './crypto/thread-pool.ts';
 import type { Database } from './database/database.ts';
 import { migrate } from './database/migrate.ts';
 import { durabilityWarnings, openDatabase } from './database/open.ts';
@@ -67,6 +68,7 @@ async function prepare({ config, database, logger }: Parts): Promise<void> {
 async function startServer({ config, database, logger }: Parts): Promise<RunningServer> {
   // Loaded on demand, so that they cost nothing where nobody asks for them.
   const metrics = config.metrics ? (await import('./metrics.ts')).createMetrics() : undefined;
+  await lowerPoolPriority(Number(process.env.UV_THREADPOOL_SIZE ?? 4));
   const time = await followDatabaseTime(database);
   const app = await createApp({
     config,

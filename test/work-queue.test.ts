@@ -21,9 +21,8 @@ describe('a work queue that is full', () => {
 
   it('refuses at once, before and instead of queueing, and says when to come again (DOS-1)', async () => {
     const refused = queue.assertRoom(ask()).catch((error: unknown) => error);
-    expect(await Promise.race([refused, turn('not within this turn of the event loop')])).toMatchObject(
-      OVERLOADED,
-    );
+    const soon = turn().then(() => turn('not within a turn of the event loop'));
+    expect(await Promise.race([refused, soon])).toMatchObject(OVERLOADED);
     await expect(queue.run(ask(), async () => {})).rejects.toMatchObject(OVERLOADED);
     expect(queue.load()).toEqual({ running: 1, waiting: 3 });
     finish();
@@ -37,6 +36,16 @@ describe('a work queue that is full', () => {
     for (let n = 0; n < 2; n += 1) roomy.run(ask('a'), () => finished);
     await expect(roomy.assertRoom(ask('a'))).rejects.toMatchObject(OVERLOADED);
     await roomy.assertRoom(ask('b'));
+    finish();
+  });
+
+  it('refuses a flood one by one, so that others are served in between (DOS-1)', async () => {
+    let refused = 0;
+    const flood = Array.from({ length: 5 }, () => queue.assertRoom(ask()).catch(() => (refused += 1)));
+    for (let turns = 1; refused < flood.length; turns += 1) {
+      await turn();
+      expect(refused).toBeLessThanOrEqual(turns);
+    }
     finish();
   });
 

@@ -1,4 +1,4 @@
-import { setTimeout as pause } from 'node:timers/promises';
+import { setImmediate as nextTurn, setTimeout as pause } from 'node:timers/promises';
 import type { Deadline } from '../deadline.ts';
 import { AuthError } from '../errors.ts';
 
@@ -44,6 +44,7 @@ export function createWorkQueue(options: WorkQueueOptions) {
   /** Until when each connection was told to stay away. */
   const toldUntil = new WeakMap<object, number>();
   let held = 0;
+  let refusals: Promise<unknown> = Promise.resolve();
 
   function next(): void {
     while (running < options.concurrency) {
@@ -88,6 +89,12 @@ export function createWorkQueue(options: WorkQueueOptions) {
     held -= 1;
   }
 
+  /** One refusal a turn of the event loop: those of a whole flood in one would keep everybody else waiting. */
+  function turnToRefuse(): Promise<unknown> {
+    refusals = refusals.then(() => nextTurn());
+    return refusals;
+  }
+
   function overloaded({ connection }: Requester): AuthError {
     toldUntil.set(connection, performance.now() + RETRY_AFTER_SECONDS * 1_000);
     return new AuthError('OVERLOADED', { retryAfter: RETRY_AFTER_SECONDS });
@@ -98,6 +105,7 @@ export function createWorkQueue(options: WorkQueueOptions) {
     async assertRoom(requester: Requester): Promise<void> {
       if (hasRoom(requester)) return;
       await hold(requester);
+      await turnToRefuse();
       if (!hasRoom(requester)) throw overloaded(requester);
     },
     async run<Result>(requester: Requester, work: () => Promise<Result>): Promise<Result> {

@@ -1,12 +1,14 @@
 import { randomBytes } from 'node:crypto';
+import { readdirSync, readFileSync } from 'node:fs';
 import { Agent, request } from 'node:http';
+import { constants } from 'node:os';
 import { setTimeout as pause } from 'node:timers/promises';
-import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
+import { describe, expect, it } from '@jest/globals';
 import { engines, freshDatabase } from '../support/databases.ts';
 import { PASSWORD } from '../support/start-app.ts';
-import { type Build, buildServer } from './support/build.ts';
 import { createClient, LOGIN, ME, REFRESH, REGISTER } from './support/client.ts';
 import { freePort, startServer } from './support/server.ts';
+import { useBuild, useCleanups } from './support/setup.ts';
 
 const IS_FULL = process.env.FAULTS === 'full';
 /** More than the hashing queue has room for. */
@@ -24,15 +26,8 @@ interface Answer {
   readonly retryAfter: unknown;
 }
 
-let build: Build;
-const cleanups: (() => unknown)[] = [];
-beforeAll(async () => {
-  build = await buildServer();
-});
-afterEach(async () => {
-  for (const cleanup of cleanups.splice(0).reverse()) await cleanup();
-});
-afterAll(() => build.remove());
+const build = useBuild();
+const cleanups = useCleanups();
 
 describe.each(engines)('a storm of wrong logins on %s', (engine) => {
   it(
@@ -79,6 +74,7 @@ describe.each(engines)('a storm of wrong logins on %s', (engine) => {
       const { code } = await client.post(server.origin, { query: LOGIN, variables: { input } });
       expect(code).toBe('OK');
       expect(server.complaints).toEqual([]);
+      if (process.platform === 'linux') expectHashingToGiveWay(server.pid);
 
       // What depends on the machine is asked on one that has nothing else to do.
       if (!IS_FULL) return;
@@ -117,6 +113,20 @@ describe.each(engines)('a storm of wrong logins on %s', (engine) => {
     TIME_LIMIT_MS,
   );
 });
+
+/** The threads that were busy have a lower priority than the one that answers, whose id is the process's (DOS-2). */
+function expectHashingToGiveWay(pid: number): void {
+  const threads = readdirSync(`/proc/${pid}/task`).map((id) => {
+    // proc(5): the fields after the name, from the third on; time in ticks of 10 ms.
+    const fields = readFileSync(`/proc/${pid}/task/${id}/stat`, 'utf8').split(') ')[1]?.split(' ') ?? [];
+    return { id: Number(id), ticks: Number(fields[11]) + Number(fields[12]), nice: Number(fields[16]) };
+  });
+  expect(threads.find(({ id }) => id === pid)?.nice).toBe(0);
+  const hashing = threads.filter(({ id, nice }) => id !== pid && nice > 0);
+  expect(hashing.map(({ nice }) => nice)).toEqual(Array(4).fill(constants.priority.PRIORITY_BELOW_NORMAL));
+  const ticksOf = (some: typeof threads) => some.reduce((sum, { ticks }) => sum + ticks, 0);
+  expect(ticksOf(hashing)).toBeGreaterThan(ticksOf(threads.filter(({ id }) => id !== pid)) / 2);
+}
 
 /** So many guess at once, each over a connection of its own and from its own network, and none of them ever waits. */
 async function attack(origin: string, attackers: number, forMs: number): Promise<Answer[]> {

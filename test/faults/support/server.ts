@@ -58,6 +58,7 @@ export function spawnServer(build: Pick<Build, 'main'>, { databaseUrl, secret, p
 
   return {
     origin,
+    pid: child.pid ?? Number.NaN,
     hasEnded,
     /** What it wrote to its standard error, and what it logged as an error: nothing, whatever happens around it. */
     complaints,
