@@ -13,10 +13,10 @@ interface Migration {
 }
 
 /**
- * Applies what is missing of `migrations/*.sql`, in the order of the names, each together with its row in
- * `schema_migrations`, and returns the names applied. Two processes may start at once: one applies, the other one
- * waits. A migration that this version does not know belongs to a newer one and is left alone, so the version
- * before keeps working during a deployment (CR-4).
+ * Applies what is missing of `migrations/*.sql`, those for one engine alone among them, in the order of the names, each
+ * together with its row in `schema_migrations`, and returns the names applied. Two processes may start at once: one
+ * applies, the other one waits. A migration that this version does not know belongs to a newer one and is left alone,
+ * so the version before keeps working during a deployment (CR-4).
  */
 export async function migrate(database: Database): Promise<string[]> {
   await database.transaction(async (sql) => {
@@ -27,7 +27,7 @@ export async function migrate(database: Database): Promise<string[]> {
   });
 
   const applied: string[] = [];
-  for (const migration of await readMigrations()) {
+  for (const migration of await readMigrations(database.dialect)) {
     const isApplied = await database.transaction(async (sql) => {
       await lock(sql, database.dialect);
       return apply(sql, migration);
@@ -39,7 +39,7 @@ export async function migrate(database: Database): Promise<string[]> {
 
 /** The names of the migrations that `migrate` would apply. */
 export async function pendingMigrations(database: Database): Promise<string[]> {
-  const migrations = await readMigrations();
+  const migrations = await readMigrations(database.dialect);
   const rows = await database.all<{ name: string }>('SELECT name FROM schema_migrations');
   const applied = new Set(rows.map(({ name }) => name));
   return migrations.map(({ name }) => name).filter((name) => !applied.has(name));
@@ -70,14 +70,16 @@ async function apply(sql: Sql, { name, statements }: Migration): Promise<boolean
   return true;
 }
 
-async function readMigrations(): Promise<Migration[]> {
-  const names = (await readdir(MIGRATIONS)).filter((name) => name.endsWith('.sql')).sort();
+/** Those for every engine, `name.sql`, and those for this one, `name.postgres.sql`. */
+async function readMigrations(dialect: Database['dialect']): Promise<Migration[]> {
+  const isOurs = new RegExp(`^\\w+(\\.${dialect})?\\.sql$`);
+  const names = (await readdir(MIGRATIONS)).filter((name) => isOurs.test(name)).sort();
   return Promise.all(
     names.map(async (name) => {
       const text = await readFile(new URL(name, MIGRATIONS), 'utf8');
       const statements = text.split(/;[ \t]*(?:\n|$)/).map((statement) => statement.trim());
       return {
-        name: name.replace(/\.sql$/, ''),
+        name: name.replace(/\..*$/, ''),
         statements: statements.filter((statement) => statement !== ''),
       };
     }),
