@@ -12,4 +12,6 @@ export default {
   globalSetup: '<rootDir>/test/support/postgres-setup.js',
   globalTeardown: '<rootDir>/test/support/postgres-teardown.js',
   testTimeout: 30_000,
+  // Much of a test is waiting for a server of its own or for the database.
+  maxWorkers: '100%',
 };

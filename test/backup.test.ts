@@ -2,14 +2,14 @@ import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { backupSqlite } from '../src/database/backup.ts';
 import type { Database } from '../src/database/database.ts';
 import { openDatabase } from '../src/database/open.ts';
 import { cleanEnvironment } from './support/server-process.ts';
+import { useBuild } from './support/setup.ts';
 
-const CLI = fileURLToPath(new URL('../src/cli/latchkey.ts', import.meta.url));
+const build = useBuild();
 const ROWS = 3_000;
 /** Two processes start, each with a compiler. */
 const PATIENCE_MS = 60_000;
@@ -118,7 +118,7 @@ describe('a backup of SQLite', () => {
   );
 
   function latchkey(args: string[], environment: Record<string, string>) {
-    return spawnSync(process.execPath, ['--import', import.meta.resolve('tsx'), CLI, ...args], {
+    return spawnSync(process.execPath, [build.cli, ...args], {
       cwd: folder,
       env: { ...cleanEnvironment(), ...environment },
       encoding: 'utf8',

@@ -4,17 +4,16 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { afterAll, afterEach, describe, expect, it } from '@jest/globals';
 import { pino } from 'pino';
 import { createApp } from '../src/app.ts';
 import { createClock } from '../src/clock.ts';
 import { loadConfig } from '../src/config.ts';
 import { openDatabase } from '../src/database/open.ts';
+import { useBuild } from './support/setup.ts';
 import { startSmtpServer } from './support/smtp-server.ts';
 
-const CLI = fileURLToPath(new URL('../src/cli/latchkey.ts', import.meta.url));
-const TSX = import.meta.resolve('tsx');
+const build = useBuild();
 const EMAIL = 'ada@example.com';
 const PASSWORD = 'correct horse battery staple';
 /** Starting a process is slow where cores are few; nothing here is about how slow. */
@@ -304,7 +303,7 @@ async function serve(cwd: string, environment: Record<string, string> = {}) {
 }
 
 function start(args: string[], { cwd = folder, environment = {}, input = '' }: RunOptions = {}) {
-  const child = spawn(process.execPath, ['--import', TSX, CLI, ...args], {
+  const child = spawn(process.execPath, [build.cli, ...args], {
     cwd,
     env: { PATH: process.env.PATH, ...environment },
   });

@@ -296,9 +296,14 @@ describe('bad input', () => {
       { status: 400, code: 'OPERATION_RESOLUTION_FAILURE' },
     ],
     [
-      'a persisted query',
+      'a persisted query (GQL-9)',
       { extensions: { persistedQuery: { version: 1, sha256Hash: SECRET } } },
       { status: 200, code: 'PERSISTED_QUERY_NOT_SUPPORTED' },
+    ],
+    [
+      'an answer in parts (GQL-9)',
+      { query: '{ me { id ... @defer { email } } }' },
+      { status: 400, code: 'GRAPHQL_VALIDATION_FAILED' },
     ],
     ['no document', { variables: { password } }, { status: 400, code: 'BAD_REQUEST' }],
     ['a document that is no text', { query: { [SECRET]: 1 } }, { status: 400, code: 'BAD_REQUEST' }],

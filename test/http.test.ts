@@ -58,6 +58,11 @@ describe('/graphql', () => {
       { status: 415, code: 'BAD_REQUEST' },
     ],
     [
+      'an upload (GQL-9)',
+      { headers: { 'content-type': 'multipart/form-data; boundary=x' }, payload: `--x--${SECRET}` },
+      { status: 415, code: 'BAD_REQUEST' },
+    ],
+    [
       'text (WEB-2)',
       { headers: { 'content-type': 'text/plain' }, payload: '{"query":"{__typename}"}' },
       { status: 415, code: 'BAD_REQUEST' },

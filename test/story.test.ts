@@ -10,16 +10,17 @@ import jwt from 'jsonwebtoken';
 import { createRefreshLink } from '../examples/apollo-client/refresh-link.ts';
 import { createVerifier } from '../examples/jsonwebtoken/verify.ts';
 import { type Auth, LOGIN, LOGOUT, REFRESH, REGISTER } from './support/documents.ts';
-import { MAIN, startServerProcess } from './support/server-process.ts';
+import { startServerProcess } from './support/server-process.ts';
+import { useBuild, useCleanups } from './support/setup.ts';
 import { createFrozenClock, PASSWORD, startApp } from './support/start-app.ts';
 
 const EXAMPLES = fileURLToPath(new URL('../examples/', import.meta.url));
 const CREDENTIALS = { email: 'ada@example.com', password: PASSWORD };
 
-const cleanups: (() => unknown)[] = [];
-afterEach(async () => {
+const build = useBuild();
+const cleanups = useCleanups();
+afterEach(() => {
   jest.restoreAllMocks();
-  for (const clean of cleanups.splice(0).reverse()) await clean();
 });
 
 describe('@apollo/client with the refresh link of the README', () => {
@@ -293,13 +294,13 @@ function temporaryFolder(): string {
 
 /** The program itself, with its data in a folder. */
 async function start(folder: string) {
-  const server = await startServerProcess(MAIN, { cwd: folder });
+  const server = await startServerProcess([process.execPath, build.main], { cwd: folder });
   cleanups.push(() => server.stop());
   return server;
 }
 
 async function runStory(url: string): Promise<string[]> {
-  const args = [...MAIN.slice(1, -1), join(EXAMPLES, 'fetch/story.ts'), url];
+  const args = ['--import', import.meta.resolve('tsx'), join(EXAMPLES, 'fetch/story.ts'), url];
   const { stdout } = await promisify(execFile)(process.execPath, args);
   return stdout.trimEnd().split('\n');
 }

@@ -11,9 +11,10 @@ import type { RefusedLine, Row } from '../src/modules/transfers/service.ts';
 import { LOGIN, ME, register } from './support/documents.ts';
 import { eventsOf } from './support/events.ts';
 import { cleanEnvironment } from './support/server-process.ts';
+import { useBuild } from './support/setup.ts';
 import { describeApp, PASSWORD, type TestApp } from './support/start-app.ts';
 
-const CLI = fileURLToPath(new URL('../src/cli/latchkey.ts', import.meta.url));
+const build = useBuild();
 const EXAMPLE = fileURLToPath(new URL('../examples/import/users.ndjson', import.meta.url));
 /** Starting a process is slow where cores are few; nothing here is about how slow. */
 const PATIENCE_MS = 120_000;
@@ -371,7 +372,7 @@ describe('latchkey users import and export', () => {
   });
 
   function begin(args: string[], cwd: string) {
-    const child = spawn(process.execPath, ['--import', import.meta.resolve('tsx'), CLI, 'users', ...args], {
+    const child = spawn(process.execPath, [build.cli, 'users', ...args], {
       cwd,
       env: cleanEnvironment(),
     });

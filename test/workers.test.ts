@@ -6,10 +6,10 @@ import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { beforeEach, describe, expect, it } from '@jest/globals';
 import { migrate } from '../src/database/migrate.ts';
-import { useCleanups } from './faults/support/setup.ts';
 import { engines, freshDatabase } from './support/databases.ts';
 import { LOGIN, ME, REGISTER } from './support/documents.ts';
-import { MAIN, startServerProcess } from './support/server-process.ts';
+import { startServerProcess } from './support/server-process.ts';
+import { useBuild, useCleanups } from './support/setup.ts';
 import { PASSWORD } from './support/start-app.ts';
 
 /** Starting processes is slow where cores are few; nothing here is about how slow. */
@@ -19,6 +19,7 @@ const CONNECTIONS = 8;
 const LOGINS = 8;
 const input = { email: 'ada@example.com', password: PASSWORD };
 
+const build = useBuild();
 const cleanups = useCleanups();
 
 function temporaryFolder(): string {
@@ -28,7 +29,10 @@ function temporaryFolder(): string {
 }
 
 async function start(cwd: string, env: Readonly<Record<string, string>>) {
-  const server = await startServerProcess(MAIN, { cwd, env: { NODE_ENV: 'test', ...env } });
+  const server = await startServerProcess([process.execPath, build.main], {
+    cwd,
+    env: { NODE_ENV: 'test', ...env },
+  });
   cleanups.push(() => server.stop());
   return server;
 }

@@ -4,10 +4,10 @@ import { describe, expect, it } from '@jest/globals';
 import { createClock } from '../../src/clock.ts';
 import { engines, freshDatabase } from '../support/databases.ts';
 import { type Auth, ME, refresh, refreshed, register } from '../support/documents.ts';
+import { useBuild, useCleanups } from '../support/setup.ts';
 import { describeApp, START } from '../support/start-app.ts';
 import * as client from './support/client.ts';
 import { freePort, startServer } from './support/server.ts';
-import { useBuild, useCleanups } from './support/setup.ts';
 
 const SECOND_MS = 1_000;
 const HOUR_MS = 3_600_000;

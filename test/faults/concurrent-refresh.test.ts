@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { setTimeout as pause } from 'node:timers/promises';
 import { describe, expect, it } from '@jest/globals';
 import { engines, freshDatabase } from '../support/databases.ts';
+import { useBuild, useCleanups } from '../support/setup.ts';
 import {
   type Answer,
   type Client,
@@ -12,7 +13,6 @@ import {
   type Tokens,
 } from './support/client.ts';
 import { freePort, startServer } from './support/server.ts';
-import { useBuild, useCleanups } from './support/setup.ts';
 
 const SESSIONS = 100;
 const ROTATIONS = 20;

@@ -6,6 +6,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { pathToFileURL } from 'node:url';
 import { describe, expect, it } from '@jest/globals';
 import Sqlite from 'better-sqlite3';
+import { useBuild, useCleanups } from '../support/setup.ts';
 import { PASSWORD } from '../support/start-app.ts';
 import {
   type Client,
@@ -17,7 +18,6 @@ import {
   REGISTER,
 } from './support/client.ts';
 import { freePort, startServer } from './support/server.ts';
-import { useBuild, useCleanups } from './support/setup.ts';
 
 const PROBE = pathToFileURL(new URL('./support/durability-probe.js', import.meta.url).pathname).href;
 const REFRESHES = 20;

@@ -4,6 +4,7 @@ import { closeSync, existsSync, mkdtempSync, openSync, rmSync, writeFileSync, wr
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from '@jest/globals';
+import { useBuild, useCleanups } from '../support/setup.ts';
 import { PASSWORD } from '../support/start-app.ts';
 import {
   type Answer,
@@ -16,7 +17,6 @@ import {
   type Tokens,
 } from './support/client.ts';
 import { freePort, isReady, startServer } from './support/server.ts';
-import { useBuild, useCleanups } from './support/setup.ts';
 
 const SESSIONS = 12;
 const TIME_LIMIT_MS = 60_000;

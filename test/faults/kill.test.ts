@@ -2,13 +2,13 @@ import { randomBytes } from 'node:crypto';
 import { setTimeout as pause } from 'node:timers/promises';
 import { describe, expect, it } from '@jest/globals';
 import { engines, freshDatabase } from '../support/databases.ts';
+import { useBuild, useCleanups } from '../support/setup.ts';
 import { askUntilAnswered, createClient } from './support/client.ts';
 import { contradictions, populate } from './support/population.ts';
 import { freePort, type Server, type ServerSettings, spawnServer, startServer } from './support/server.ts';
-import { useBuild, useCleanups } from './support/setup.ts';
 
 /** On each engine. */
-const KILLS = process.env.FAULTS === 'full' ? 100 : 10;
+const KILLS = process.env.FAULTS === 'full' ? 100 : 20;
 const CLIENTS = 100;
 const PAUSE_MS = 400;
 const READY_WITHIN_MS = 5_000;

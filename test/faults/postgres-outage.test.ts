@@ -5,6 +5,7 @@ import { Client as PostgresClient } from 'pg';
 import { openDatabase } from '../../src/database/open.ts';
 import { engines } from '../support/databases.ts';
 import { type PostgresServer, startPostgres } from '../support/postgres-server.js';
+import { useBuild } from '../support/setup.ts';
 import {
   type Answer,
   type Client,
@@ -18,7 +19,6 @@ import {
 } from './support/client.ts';
 import { contradictions, type Population, populate } from './support/population.ts';
 import { freePort, isReady, type Server, startServer } from './support/server.ts';
-import { useBuild } from './support/setup.ts';
 
 /*
  * One PostgreSQL server, two of ours and a population that goes on through everything that happens to the first.

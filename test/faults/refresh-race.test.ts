@@ -8,9 +8,9 @@ import { migrate } from '../../src/database/migrate.ts';
 import { insertSession } from '../../src/modules/sessions/store.ts';
 import { insertUser } from '../../src/modules/users/store.ts';
 import { engines, freshDatabase } from '../support/databases.ts';
+import { useCleanups } from '../support/setup.ts';
 import { START } from '../support/start-app.ts';
 import type { Lap, LapResult, Spending } from './refresh-racer.ts';
-import { useCleanups } from './support/setup.ts';
 
 /*
  * Two processes on one database spend the same refresh tokens at the same time. A trial is one token, the pair of

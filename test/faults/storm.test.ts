@@ -5,10 +5,10 @@ import { constants } from 'node:os';
 import { setTimeout as pause } from 'node:timers/promises';
 import { describe, expect, it } from '@jest/globals';
 import { engines, freshDatabase } from '../support/databases.ts';
+import { useBuild, useCleanups } from '../support/setup.ts';
 import { PASSWORD } from '../support/start-app.ts';
 import { createClient, LOGIN, ME, REFRESH, REGISTER } from './support/client.ts';
 import { freePort, startServer } from './support/server.ts';
-import { useBuild, useCleanups } from './support/setup.ts';
 
 const IS_FULL = process.env.FAULTS === 'full';
 /** More than the hashing queue has room for. */

@@ -88,6 +88,16 @@ describeApp('a change of address', (start) => {
     expect((await app.send(ME, {}, { token: other.accessToken })).code).toBe('UNAUTHENTICATED');
   });
 
+  it('leaves each token with its account, whoever has the address by then (AT-11)', async () => {
+    const app = await start(VERIFY);
+    const ada = await registerVerified(app);
+    await change(app, ada.accessToken);
+    const heir = await registerVerified(app);
+    expect(heir.user.id).not.toBe(ada.user.id);
+    for (const { accessToken: token, user } of [ada, heir])
+      expect((await app.send(ME, {}, { token })).data.me.id).toBe(user.id);
+  });
+
   it('needs the password, and is slowed down as every proof of it (PW-7)', async () => {
     const app = await start(VERIFY);
     const { accessToken } = await registerVerified(app);

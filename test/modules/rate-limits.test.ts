@@ -1,4 +1,8 @@
 import { expect, it } from '@jest/globals';
+import type { Database, Sql } from '../../src/database/database.ts';
+import { migrate } from '../../src/database/migrate.ts';
+import { AuthError } from '../../src/errors.ts';
+import { freshDatabase } from '../support/databases.ts';
 import {
   CHANGE_PASSWORD,
   LOGIN,
@@ -319,3 +323,43 @@ describeApp('the throttles of everything else', (start) => {
     expect((await refresh(app, 'garbage', from(7))).code).toBe('INVALID_REFRESH_TOKEN');
   });
 });
+
+describeApp('a credential that cannot be counted', (start, engine) => {
+  it('is not checked, and what needs no count goes on (DOS-6)', async () => {
+    const fresh = await freshDatabase(engine);
+    await migrate(fresh.database);
+    const counters = withoutTable(fresh.database, 'throttles');
+    const app = await start({ database: counters.database });
+    const { accessToken, refreshToken } = await register(app);
+
+    counters.isAway = true;
+    expect((await attempt(app, { password: PASSWORD })).code).toBe('UNAVAILABLE');
+    expect((await attempt(app, { password: WRONG })).code).toBe('UNAVAILABLE');
+    const input = { email: 'eve@example.com', password: PASSWORD };
+    expect((await app.send(REGISTER, { input })).code).toBe('UNAVAILABLE');
+    expect((await app.send(ME, {}, { token: accessToken })).code).toBe('OK');
+    expect((await refresh(app, refreshToken)).code).toBe('OK');
+    expect(await app.database.all('SELECT id FROM sessions')).toHaveLength(1);
+
+    counters.isAway = false;
+    expect((await attempt(app, { password: PASSWORD })).code).toBe('OK');
+    await app.stop();
+    await fresh.drop();
+  });
+});
+
+/** The same database, but for the statements about one table while it is away. */
+function withoutTable(inner: Database, table: string) {
+  const state = { isAway: false, database: inner };
+  function assertThere(text: string): string {
+    if (state.isAway && text.includes(table)) throw new AuthError('UNAVAILABLE', { retryAfter: 1 });
+    return text;
+  }
+  const wrapped = (sql: Sql): Sql => ({
+    get: async (text, params) => sql.get(assertThere(text), params),
+    all: async (text, params) => sql.all(assertThere(text), params),
+    run: async (text, params) => sql.run(assertThere(text), params),
+  });
+  state.database = { ...inner, ...wrapped(inner), before: () => state.database };
+  return state;
+}

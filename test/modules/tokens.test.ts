@@ -199,7 +199,7 @@ describeApp('access tokens', (start) => {
     ),
   ];
 
-  it('with one of these wrong are refused, though the signature is right (AT-1…5)', async () => {
+  it('with one of these wrong are refused, though the signature is right (AT-1, AT-2, AT-3, AT-4, AT-5)', async () => {
     const app = await start();
     const { forge } = await forger(app);
     const { accessToken } = await register(app);

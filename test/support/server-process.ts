@@ -1,18 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import { fileURLToPath } from 'node:url';
-
-const ROOT = fileURLToPath(new URL('../..', import.meta.url));
-
-/** `src/main.ts` as it is, without a build. */
-export const MAIN = [
-  process.execPath,
-  '--import',
-  join(ROOT, 'node_modules/tsx/dist/loader.mjs'),
-  join(ROOT, 'src/main.ts'),
-];
 
 export type ServerProcess = Awaited<ReturnType<typeof startServerProcess>>;
 

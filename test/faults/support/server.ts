@@ -4,8 +4,8 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { createInterface } from 'node:readline';
 import { setTimeout as pause } from 'node:timers/promises';
+import type { Build } from '../../support/build.ts';
 import { cleanEnvironment } from '../../support/server-process.ts';
-import type { Build } from './build.ts';
 
 const READY_TIMEOUT_MS = 20_000;
 

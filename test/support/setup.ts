@@ -2,16 +2,22 @@ import { afterAll, afterEach, beforeAll } from '@jest/globals';
 import { type Build, buildServer } from './build.ts';
 
 /** A build of the server for the tests of the block that this is called in. */
-export function useBuild(): Pick<Build, 'main'> {
+export function useBuild(): Omit<Build, 'remove'> {
   let build: Build | undefined;
   beforeAll(async () => {
     build = await buildServer();
   });
   afterAll(() => build?.remove());
+  function built(): Build {
+    if (build === undefined) throw new Error('The server is built before the first test, not earlier.');
+    return build;
+  }
   return {
     get main() {
-      if (build === undefined) throw new Error('The server is built before the first test, not earlier.');
-      return build.main;
+      return built().main;
+    },
+    get cli() {
+      return built().cli;
     },
   };
 }

@@ -4,7 +4,7 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { type Options, transformFile } from '@swc/core';
 
-const ROOT = fileURLToPath(new URL('../../..', import.meta.url));
+const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 
 /** What tsconfig.json says, in the words of a compiler that does not check types and takes no time. */
 const OPTIONS: Options & { readonly jsc: { readonly rewriteRelativeImportExtensions: boolean } } = {
@@ -19,8 +19,10 @@ const OPTIONS: Options & { readonly jsc: { readonly rewriteRelativeImportExtensi
 };
 
 export interface Build {
-  /** What `node` runs. */
+  /** The server, for `node` to run. */
   readonly main: string;
+  /** The command of the package. */
+  readonly cli: string;
   remove(): void;
 }
 
@@ -45,6 +47,7 @@ export async function buildServer(): Promise<Build> {
   );
   return {
     main: join(folder, 'dist', 'main.js'),
+    cli: join(folder, 'dist', 'cli', 'latchkey.js'),
     remove: () => rmSync(folder, { recursive: true, force: true }),
   };
 }
