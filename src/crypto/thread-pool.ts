@@ -1,5 +1,5 @@
 import { readlink } from 'node:fs/promises';
-import { constants, setPriority } from 'node:os';
+import { constants, platform, setPriority } from 'node:os';
 import { basename } from 'node:path';
 
 /** Of a Linux thread: it gets a ninth of what one of normal priority gets, as long as both have work. */
@@ -15,7 +15,7 @@ const TRIES = 16;
  * @param size how many threads there are.
  */
 export async function lowerPoolPriority(size: number): Promise<void> {
-  if (process.platform !== 'linux') return;
+  if (platform() !== 'linux') return;
   const threads = new Set<number>();
   // The link names whoever reads it, and it is a thread of the pool that does.
   for (let left = TRIES; left > 0 && threads.size < size; left -= 1) {
