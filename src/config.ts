@@ -309,7 +309,9 @@ export interface Config extends Omit<Values, 'secretFile' | 'firebaseScrypt' | O
   readonly appUrl?: string | undefined;
   readonly templates?: string | undefined;
   readonly firebaseScrypt?: FirebaseParameters | undefined;
-  /** How many passwords a process hashes at once: the workers share the cores; fewer than libuv has threads. */
+  /** How many threads libuv has for what is not done on the event loop, hashing above all. */
+  readonly poolThreads: number;
+  /** How many passwords a process hashes at once: the workers share the cores; fewer than there are threads. */
   readonly hashConcurrency: number;
   /** What the operator should hear at the start. */
   readonly warnings: readonly string[];
@@ -343,13 +345,15 @@ export function loadConfig(environment: Environment): Config {
 
   // No problem: whatever has a default has a value, and in production what has none was given.
   const settings = values as Values;
+  const poolThreads = Number(given.get('UV_THREADPOOL_SIZE')) || LIBUV_THREADS;
   const { secrets, secretFile, notes } = chooseSecrets(values, settings.databaseUrl);
   return Object.freeze({
     ...settings,
     secrets,
     secretFile,
     audience: values.audience ?? settings.issuer,
-    hashConcurrency: hashConcurrency(settings.workers, given.get('UV_THREADPOOL_SIZE')),
+    poolThreads,
+    hashConcurrency: hashConcurrency(settings.workers, poolThreads),
     warnings: Object.freeze([...cautions(settings), ...notes]),
   });
 }
@@ -369,6 +373,8 @@ const SETTING_KEYS = Object.keys(SETTINGS) as Key[];
 /** What sending mail takes. */
 const SENDING_KEYS = ['smtp', 'mailFrom', 'appUrl'] as const;
 const IN_MEMORY = 'file::memory:';
+/** Unless `UV_THREADPOOL_SIZE` says otherwise. */
+const LIBUV_THREADS = 4;
 
 function readSettings(given: Given): { values: Partial<Values>; problems: string[] } {
   const isProduction = given.get(SETTINGS.mode.name) === 'production';
@@ -478,10 +484,10 @@ function chooseSecrets(values: Partial<Values>, databaseUrl: string) {
   }
 }
 
-/** argon2 works on libuv's threads, 4 unless this says otherwise; one is left for files and names. */
-function hashConcurrency(workers: number, threadPoolSize: string | undefined): number {
+/** argon2 works on libuv's threads; one is left for files and names. */
+function hashConcurrency(workers: number, poolThreads: number): number {
   const share = Math.floor(availableParallelism() / workers);
-  return Math.max(1, Math.min(share, (Number(threadPoolSize) || 4) - 1));
+  return Math.max(1, Math.min(share, poolThreads - 1));
 }
 
 function nearest(name: string, known: readonly string[]): string | undefined {

@@ -68,7 +68,9 @@ async function prepare({ config, database, logger }: Parts): Promise<void> {
 async function startServer({ config, database, logger }: Parts): Promise<RunningServer> {
   // Loaded on demand, so that they cost nothing where nobody asks for them.
   const metrics = config.metrics ? (await import('./metrics.ts')).createMetrics() : undefined;
-  await lowerPoolPriority(Number(process.env.UV_THREADPOOL_SIZE ?? 4));
+  await lowerPoolPriority(config.poolThreads).catch((error: unknown) =>
+    logger.warn({ err: error }, 'Hashing could not be given a lower priority'),
+  );
   const time = await followDatabaseTime(database);
   const app = await createApp({
     config,

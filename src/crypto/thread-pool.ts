@@ -13,6 +13,7 @@ const TRIES = 16;
  * have left. Linux only, the sole system where threads have a priority that Node can lower; elsewhere nothing is done.
  *
  * @param size how many threads there are.
+ * @throws Error where there is no /proc, or the system forbids it: everything works all the same.
  */
 export async function lowerPoolPriority(size: number): Promise<void> {
   if (platform() !== 'linux') return;

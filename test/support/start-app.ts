@@ -59,6 +59,7 @@ export const TEST_CONFIG: Config = {
   metricsPort: 0,
   auditRetentionSeconds: 365 * 86_400,
   tokenEndpoint: true,
+  poolThreads: 4,
   hashConcurrency: 2,
   warnings: [],
 };
