@@ -42,7 +42,7 @@ const BODIES: Readonly<Record<string, object>> = {
 
 export async function refusals(): Promise<void> {
   const server = await startLatchkey();
-  const ms = new Map<string, number[]>();
+  const ms = new Map(Object.keys(BODIES).map((name) => [name, [] as number[]]));
   // In turns, so that none of them is measured by a server that has seen nothing else for a while.
   for (let time = 0; time < TIMES; time += 1) {
     for (const [name, body] of Object.entries(BODIES)) {
@@ -51,7 +51,7 @@ export async function refusals(): Promise<void> {
         () => Promise.reject(new Error(`${name}: it was not refused`)),
         (refusal: Error) => (refusal.message.includes('"code"') ? undefined : Promise.reject(refusal)),
       );
-      ms.set(name, [...(ms.get(name) ?? []), performance.now() - askedAt]);
+      ms.get(name)?.push(performance.now() - askedAt);
     }
   }
   await server.stop();

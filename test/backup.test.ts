@@ -11,7 +11,7 @@ import { useBuild } from './support/setup.ts';
 
 const build = useBuild();
 const ROWS = 3_000;
-/** Two processes start, each with a compiler. */
+/** Two processes start. */
 const PATIENCE_MS = 60_000;
 
 describe('a backup of SQLite', () => {

@@ -1,5 +1,5 @@
 import { setImmediate as turn } from 'node:timers/promises';
-import { afterEach, describe, expect, it } from '@jest/globals';
+import { describe, expect, it } from '@jest/globals';
 import type { Database } from '../src/database/database.ts';
 import { createMetrics } from '../src/metrics.ts';
 import { engines, type FreshDatabase, freshDatabase } from './support/databases.ts';
@@ -13,6 +13,7 @@ import {
   refreshed,
   register,
 } from './support/documents.ts';
+import { useCleanups } from './support/setup.ts';
 import { createFrozenClock, PASSWORD, startApp, type TestApp } from './support/start-app.ts';
 
 const LIMIT_MS = 10_000;
@@ -23,10 +24,7 @@ const EMAIL = 'ada@example.com';
 type Slowness = Partial<Record<'before' | 'after', RegExp>>;
 
 describe.each(engines)('an operation that takes 10 seconds, on %s', (engine) => {
-  const cleanups: (() => Promise<unknown>)[] = [];
-  afterEach(async () => {
-    for (const cleanup of cleanups.splice(0).reverse()) await cleanup();
-  });
+  const cleanups = useCleanups();
 
   /** `beSlow` makes the next operation of the database that it names take a while. */
   async function start(options: Pick<Parameters<typeof startApp>[0], 'config' | 'metrics'> = {}) {

@@ -18,10 +18,10 @@ const EXAMPLES = fileURLToPath(new URL('../examples/', import.meta.url));
 const CREDENTIALS = { email: 'ada@example.com', password: PASSWORD };
 
 const build = useBuild();
-const cleanups = useCleanups();
 afterEach(() => {
   jest.restoreAllMocks();
 });
+const cleanups = useCleanups();
 
 describe('@apollo/client with the refresh link of the README', () => {
   it('registers, is somebody, refreshes once for all operations, and logs out', async () => {

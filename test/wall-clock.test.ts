@@ -3,16 +3,16 @@ import { createClock } from '../src/clock.ts';
 import type { Database } from '../src/database/database.ts';
 import { followDatabaseTime } from '../src/database/wall-clock.ts';
 import { type Engine, engines, freshDatabase } from './support/databases.ts';
+import { useCleanups } from './support/setup.ts';
 
 const APART_MS = 40_000;
 /** Between two readings of one clock, each a round trip to the database off. */
 const TOLERANCE_MS = 1_500;
 
-const cleanups: (() => unknown)[] = [];
-afterEach(async () => {
+afterEach(() => {
   jest.useRealTimers();
-  for (const clean of cleanups.splice(0).reverse()) await clean();
 });
+const cleanups = useCleanups();
 
 /** Waits for them, and for what waits for them. */
 async function settle(answers: readonly Promise<unknown>[]): Promise<void> {

@@ -1,5 +1,4 @@
 import { expect, it } from '@jest/globals';
-import type { Database, Sql } from '../../src/database/database.ts';
 import { migrate } from '../../src/database/migrate.ts';
 import { AuthError } from '../../src/errors.ts';
 import { freshDatabase } from '../support/databases.ts';
@@ -15,6 +14,7 @@ import {
   register,
 } from '../support/documents.ts';
 import { describeApp, PASSWORD, type Sender, startApp, type TestApp } from '../support/start-app.ts';
+import { noteStatements } from '../support/statements.ts';
 
 const WRONG = 'wrong horse battery staple';
 const MINUTE_MS = 60_000;
@@ -328,11 +328,15 @@ describeApp('a credential that cannot be counted', (start, engine) => {
   it('is not checked, and what needs no count goes on (DOS-6)', async () => {
     const fresh = await freshDatabase(engine);
     await migrate(fresh.database);
-    const counters = withoutTable(fresh.database, 'throttles');
-    const app = await start({ database: counters.database });
+    let isAway = false;
+    const { database } = noteStatements(fresh.database, (text) => {
+      if (isAway && text.includes('throttles')) throw new AuthError('UNAVAILABLE', { retryAfter: 1 });
+      return text;
+    });
+    const app = await start({ database });
     const { accessToken, refreshToken } = await register(app);
 
-    counters.isAway = true;
+    isAway = true;
     expect((await attempt(app, { password: PASSWORD })).code).toBe('UNAVAILABLE');
     expect((await attempt(app, { password: WRONG })).code).toBe('UNAVAILABLE');
     const input = { email: 'eve@example.com', password: PASSWORD };
@@ -341,25 +345,9 @@ describeApp('a credential that cannot be counted', (start, engine) => {
     expect((await refresh(app, refreshToken)).code).toBe('OK');
     expect(await app.database.all('SELECT id FROM sessions')).toHaveLength(1);
 
-    counters.isAway = false;
+    isAway = false;
     expect((await attempt(app, { password: PASSWORD })).code).toBe('OK');
     await app.stop();
     await fresh.drop();
   });
 });
-
-/** The same database, but for the statements about one table while it is away. */
-function withoutTable(inner: Database, table: string) {
-  const state = { isAway: false, database: inner };
-  function assertThere(text: string): string {
-    if (state.isAway && text.includes(table)) throw new AuthError('UNAVAILABLE', { retryAfter: 1 });
-    return text;
-  }
-  const wrapped = (sql: Sql): Sql => ({
-    get: async (text, params) => sql.get(assertThere(text), params),
-    all: async (text, params) => sql.all(assertThere(text), params),
-    run: async (text, params) => sql.run(assertThere(text), params),
-  });
-  state.database = { ...inner, ...wrapped(inner), before: () => state.database };
-  return state;
-}

@@ -3,7 +3,8 @@ import type { Database, Sql } from '../../src/database/database.ts';
 /**
  * The same database, noting every statement in order; those of a transaction are one entry, in brackets.
  *
- * @param nameOf what is noted of a statement: all of its text, unless told otherwise.
+ * @param nameOf what is noted of a statement: all of its text, unless told otherwise. A statement for which it throws
+ * fails, and is not sent.
  */
 export function noteStatements(inner: Database, nameOf = (text: string): string => text) {
   const statements: string[] = [];
