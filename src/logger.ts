@@ -2,6 +2,10 @@ import { type Logger, pino } from 'pino';
 
 export type { Logger } from 'pino';
 
+/** Some hundred lines. */
+const GATHERED_BYTES = 64 * 1024;
+const GATHERED_MS = 100;
+
 /**
  * Writes one JSON line per event to a file descriptor, or lines for people when that is a terminal. Secrets stay out
  * because nobody logs them; the headers that carry them are cut out all the same, should somebody log a request
@@ -30,10 +34,42 @@ const SECRET_HEADERS = ['headers', 'req.headers', 'res.headers', 'request.header
 ]);
 
 async function openStream(fileDescriptor: number, isTerminal: boolean) {
-  if (!isTerminal) {
-    return pino.destination({ dest: fileDescriptor, sync: false, minLength: 8_192, periodicFlush: 100 });
-  }
+  if (!isTerminal) return openGathering(fileDescriptor);
   // Loaded where somebody looks at it only: it takes 40 ms.
   const { default: pretty } = await import('pino-pretty');
   return pretty({ destination: fileDescriptor, sync: true, ignore: 'pid,hostname' });
+}
+
+/** Does itself what `minLength` is for: that measures all that is gathered anew for each line, or keeps a buffer for it. */
+function openGathering(fileDescriptor: number) {
+  const destination = pino.destination({ dest: fileDescriptor, sync: false, contentMode: 'buffer' });
+  const write = destination.write.bind(destination) as unknown as (lines: Buffer) => boolean;
+  const flushSync = destination.flushSync.bind(destination);
+  let gathered = Buffer.allocUnsafeSlow(GATHERED_BYTES);
+  let length = 0;
+  let timer: NodeJS.Timeout | undefined;
+
+  function handOver(): void {
+    clearTimeout(timer);
+    timer = undefined;
+    if (length === 0) return;
+    write(gathered.subarray(0, length));
+    gathered = Buffer.allocUnsafeSlow(GATHERED_BYTES);
+    length = 0;
+  }
+
+  return Object.assign(destination, {
+    write(line: string): boolean {
+      const mostBytes = 3 * line.length;
+      if (length + mostBytes > GATHERED_BYTES) handOver();
+      if (mostBytes > GATHERED_BYTES) return write(Buffer.from(line));
+      length += gathered.write(line, length);
+      timer ??= setTimeout(handOver, GATHERED_MS);
+      return true;
+    },
+    flushSync(): void {
+      handOver();
+      flushSync();
+    },
+  });
 }
