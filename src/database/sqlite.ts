@@ -45,6 +45,7 @@ import { createSql, createTransactionGuard, requireValue, unavailable } from './
 /** A locked database blocks the event loop for this long; above it, tries are spread out. */
 const BLOCKING_TIMEOUT_MS = 10;
 const RETRY_EVERY_MS = 40;
+const GATHER_TURNS = 2;
 /** As many statements as the stores have, with room to spare. */
 const CACHED_STATEMENTS = 500;
 
@@ -95,10 +96,18 @@ export async function openSqlite(
 
   async function drain(): Promise<void> {
     while (queue.length > 0) {
-      await turn();
+      await gather();
       await commitBatch();
     }
     draining = undefined;
+  }
+
+  /** As long as each turn of the event loop brings more jobs: who comes a moment too late waits for a whole commit. */
+  async function gather(): Promise<void> {
+    for (let left = GATHER_TURNS, known = 0; left > 0 && queue.length > known; left -= 1) {
+      known = queue.length;
+      await turn();
+    }
   }
 
   async function commitBatch(): Promise<void> {
