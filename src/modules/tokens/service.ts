@@ -157,7 +157,7 @@ export function createTokens({
       const issuedAt = nowSeconds();
       const expiresAt = issuedAt + accessTokenTtlSeconds;
       return {
-        text: signAccessToken({ ...token, issuedAt, expiresAt }, requireSigningKey(), { issuer, audience }),
+        text: signAccessToken(token, { issuedAt, expiresAt, issuer, audience }, requireSigningKey()),
         expiresAt,
       };
     },
