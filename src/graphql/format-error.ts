@@ -1,8 +1,7 @@
 import type {
   ApolloServerOptions,
-  ApolloServerPlugin,
   GraphQLRequestContextDidEncounterErrors,
-  GraphQLRequestContextWillSendResponse,
+  GraphQLRequestListener,
 } from '@apollo/server';
 import { type ASTNode, GraphQLError, isValueNode, Kind } from 'graphql';
 import type { Logger } from 'pino';
@@ -82,10 +81,14 @@ interface Note {
   readonly field?: string | undefined;
 }
 
-/** Apollo's part of the funnel: `plugin` notes what is known of each error, `formatError` answers it. */
+/**
+ * Apollo's part of the funnel: `listener` notes what is known of each error, `formatError` answers it, and
+ * `stringifyResult` leaves out what is too much.
+ */
 export function createErrorFormat({ funnel, introspection }: { funnel: Funnel; introspection: boolean }): {
-  plugin: ApolloServerPlugin<Context>;
+  listener: GraphQLRequestListener<Context>;
   formatError: NonNullable<ApolloServerOptions<Context>['formatError']>;
+  stringifyResult: NonNullable<ApolloServerOptions<Context>['stringifyResult']>;
 } {
   const notes = new WeakMap<object, Note>();
   const listener = {
@@ -95,12 +98,6 @@ export function createErrorFormat({ funnel, introspection }: { funnel: Funnel; i
       request.errors.forEach((error, index) => {
         notes.set(error, { requestId, field: fields[index] });
       });
-    },
-    async willSendResponse({ response: { body } }: GraphQLRequestContextWillSendResponse<Context>) {
-      if (body.kind !== 'single' || body.singleResult.errors === undefined || 'data' in body.singleResult)
-        return;
-      // Nothing ran. The limit of graphql-js adds an error to say so, and it has another one for variables.
-      body.singleResult.errors = body.singleResult.errors.slice(0, MAX_ERRORS);
     },
   };
 
@@ -117,7 +114,7 @@ export function createErrorFormat({ funnel, introspection }: { funnel: Funnel; i
   }
 
   return {
-    plugin: { requestDidStart: async () => listener },
+    listener,
     formatError(formatted, error) {
       const { message, extensions } = answer(error);
       const { locations } = formatted;
@@ -127,6 +124,12 @@ export function createErrorFormat({ funnel, introspection }: { funnel: Funnel; i
         ...(locations && { locations: locations.slice(0, MOST_LOCATIONS) }),
         extensions: { ...extensions },
       };
+    },
+    stringifyResult({ errors, data, extensions }) {
+      // Where nothing ran: the limit of graphql-js adds an error to say so, and it has another one for variables.
+      const told = data === undefined ? errors?.slice(0, MAX_ERRORS) : errors;
+      // The line ends for whoever asks from a terminal.
+      return `${JSON.stringify({ errors: told, data, extensions })}\n`;
     },
   };
 }

@@ -1,8 +1,4 @@
-import type {
-  ApolloServerPlugin,
-  GraphQLRequestContextWillSendResponse,
-  HTTPGraphQLRequest,
-} from '@apollo/server';
+import type { GraphQLRequestContext, HTTPGraphQLRequest } from '@apollo/server';
 import type { Context } from '../context.ts';
 import type { ErrorCode } from '../errors.ts';
 
@@ -13,29 +9,19 @@ export interface Outcome {
   readonly code: 'OK' | ErrorCode;
 }
 
-/** The request as Apollo hands it through, with room for what came of it. */
+/** The request as Apollo hands it through, with room for what Apollo makes of it. */
 export interface TracedRequest extends HTTPGraphQLRequest {
-  outcome?: Outcome;
+  operation?: GraphQLRequestContext<Context>;
 }
 
 const LONGEST_OPERATION = 64;
 
-/** Notes on each request what came of its operation. One listener serves all: requests are many. */
-export function outcomePlugin(): ApolloServerPlugin<Context> {
-  const listener = {
-    async willSendResponse({
-      request,
-      operationName,
-      response,
-    }: GraphQLRequestContextWillSendResponse<Context>) {
-      const traced: TracedRequest | undefined = request.http;
-      if (traced === undefined) return;
-      const errors = response.body.kind === 'single' ? response.body.singleResult.errors : undefined;
-      traced.outcome = {
-        operation: operationName?.slice(0, LONGEST_OPERATION),
-        code: (errors?.[0]?.extensions?.code as ErrorCode | undefined) ?? 'OK',
-      };
-    },
+/** What came of a request that was answered; nothing when it was refused before it was an operation. */
+export function outcomeOf({ operation }: TracedRequest): Outcome | undefined {
+  const body = operation?.response.body;
+  if (body?.kind !== 'single') return undefined;
+  return {
+    operation: operation?.operationName?.slice(0, LONGEST_OPERATION),
+    code: (body.singleResult.errors?.[0]?.extensions?.code as ErrorCode | undefined) ?? 'OK',
   };
-  return { requestDidStart: async () => listener };
 }

@@ -17,8 +17,8 @@ import type { Config } from '../config.ts';
 import type { Context } from '../context.ts';
 import { createErrorFormat, createFunnel, type Funnel } from '../graphql/format-error.ts';
 import { documentLimits, MAX_ERRORS, MAX_TOKENS } from '../graphql/limits/document-limits.ts';
-import { listItemsPlugin } from '../graphql/limits/max-list-items.ts';
-import { outcomePlugin, type TracedRequest } from '../graphql/outcome.ts';
+import { operationsPlugin } from '../graphql/operations.ts';
+import { outcomeOf, type TracedRequest } from '../graphql/outcome.ts';
 import { installAccessLog } from './access-log.ts';
 import { authorizationOf, clientOf } from './client.ts';
 import { installDevMail, type ShownLetter } from './dev-mail.ts';
@@ -41,6 +41,10 @@ const KEEP_ALIVE_MS = 5_000;
 const KEEP_ALIVE_BEHIND_PROXY_MS = 65_000;
 const MAX_CONNECTIONS = 10_000;
 const MAX_REQUESTS_PER_SOCKET = 1_000;
+/** One of them is on every GET that a page of another site cannot send by itself (WEB-2). */
+const PREFLIGHT_HEADERS = ['x-apollo-operation-name', 'apollo-require-preflight'];
+/** The others would be copied for nobody. */
+const APOLLO_READS = ['accept', 'content-type', ...PREFLIGHT_HEADERS];
 /** Where Apollo's hosted Sandbox sends its requests from. */
 const STUDIO = 'https://studio.apollographql.com';
 
@@ -135,16 +139,20 @@ async function installCors(
 }
 
 function createApollo({ config, logger, schema }: ServerOptions, funnel: Funnel): ApolloServer<Context> {
-  const { plugin, formatError } = createErrorFormat({ funnel, introspection: config.introspection });
+  const { listener, formatError, stringifyResult } = createErrorFormat({
+    funnel,
+    introspection: config.introspection,
+  });
   return new ApolloServer<Context>({
     schema,
     logger,
     formatError,
+    stringifyResult,
     nodeEnv: config.mode,
     introspection: config.introspection,
     hideSchemaDetailsFromClientErrors: !config.introspection,
     includeStacktraceInErrorResponses: false,
-    csrfPrevention: true,
+    csrfPrevention: { requestHeaders: PREFLIGHT_HEADERS },
     allowBatchedHttpRequests: false,
     persistedQueries: false,
     parseOptions: { maxTokens: MAX_TOKENS },
@@ -152,9 +160,7 @@ function createApollo({ config, logger, schema }: ServerOptions, funnel: Funnel)
     validationOptions: { maxErrors: MAX_ERRORS },
     stopOnTerminationSignals: false,
     plugins: [
-      plugin,
-      outcomePlugin(),
-      listItemsPlugin(),
+      operationsPlugin(listener),
       config.mode === 'development' ? sandboxPlugin(config) : ApolloServerPluginLandingPageDisabled(),
       // What is not used costs a tenth of the throughput, and reports would leave the house.
       ApolloServerPluginCacheControlDisabled(),
@@ -217,7 +223,7 @@ function graphqlHandler(
     });
     if (body.kind !== 'complete') throw new Error('No schema of ours answers in parts.');
 
-    request.outcome = traced.outcome;
+    request.outcome = outcomeOf(traced);
     for (const [name, value] of headers) {
       // Apollo lets some refusals be cached, whatever else holds here.
       if (name !== 'cache-control') reply.header(name, value);
@@ -231,7 +237,7 @@ function graphqlHandler(
 
 function headerMapOf({ headers }: FastifyRequest): HeaderMap {
   const map = new HeaderMap();
-  for (const name in headers) {
+  for (const name of APOLLO_READS) {
     const value = headers[name];
     if (value !== undefined) map.set(name, Array.isArray(value) ? value.join(', ') : value);
   }

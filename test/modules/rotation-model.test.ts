@@ -354,7 +354,7 @@ async function lifetimesOf({
 }
 
 /** As with an access token of the session. */
-function authenticate({ sessions, userId, sessionId }: Server): Promise<unknown> {
+async function authenticate({ sessions, userId, sessionId }: Server): Promise<unknown> {
   return sessions.authenticate({
     id: 'any',
     userId,

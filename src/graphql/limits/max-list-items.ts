@@ -1,4 +1,4 @@
-import type { ApolloServerPlugin, GraphQLRequestContextDidResolveOperation } from '@apollo/server';
+import type { GraphQLRequestListener } from '@apollo/server';
 import { type ASTVisitor, BREAK, type ListValueNode, type ValidationContext, visit } from 'graphql';
 import type { Context } from '../../context.ts';
 import { limitError, refuse } from './refuse.ts';
@@ -22,21 +22,17 @@ export function MaxListItemsRule(context: ValidationContext): ASTVisitor {
   };
 }
 
-/** Nor has one that comes in a variable, which no validation rule is shown. */
-export function listItemsPlugin(): ApolloServerPlugin<Context> {
-  const listener = {
-    async didResolveOperation({ request, response }: GraphQLRequestContextDidResolveOperation<Context>) {
-      if (!hasLongList(request.variables)) return;
-      response.http.status = 400;
-      throw limitError('list items');
-    },
-  };
-  return { requestDidStart: async () => listener };
-}
+/** Nor has one that comes in a variable, which no validation rule is shown: this refuses the operation. */
+export const longListRefusal: GraphQLRequestListener<Context> = {
+  async didResolveOperation({ response }) {
+    response.http.status = 400;
+    throw limitError('list items');
+  },
+};
 
 /** Without recursion: 64 KiB of brackets are a deeper nesting than the stack has room for. */
-function hasLongList(value: unknown): boolean {
-  const waiting = [value];
+export function hasLongList(variables: unknown): boolean {
+  const waiting = [variables];
   while (waiting.length > 0) {
     const next = waiting.pop();
     if (typeof next !== 'object' || next === null) continue;

@@ -11,7 +11,7 @@ import type { OneTimeTokens } from '../one-time-tokens/service.ts';
 import type { Passwords } from '../passwords/service.ts';
 import type { Attempt, RateLimits } from '../rate-limits/service.ts';
 import type { Grant, Sessions } from '../sessions/service.ts';
-import { canonicalEmail, type UserView, type Viewer } from '../users/service.ts';
+import { canonicalEmail, type Users, type UserView, type Viewer } from '../users/service.ts';
 import {
   changePasswordHash,
   deleteUser,
@@ -26,7 +26,7 @@ export interface AccountOptions {
   readonly database: Database;
   readonly clock: Clock;
   readonly rateLimits: RateLimits;
-  readonly users: { view(viewer: Viewer): Promise<UserView> };
+  readonly users: Pick<Users, 'view'>;
   readonly passwords: Passwords;
   readonly sessions: Sessions;
   readonly oneTimeTokens: OneTimeTokens;

@@ -25,7 +25,8 @@ export function sessionsResolvers(sessions: Sessions): Resolvers {
       expiresIn: (grant) => grant.expiresInSeconds,
       expiresAt: (grant) => new Date(grant.expiresAt),
       refreshExpiresAt: (grant) => new Date(grant.refreshExpiresAt),
-      scope: (grant) => grant.session.scope,
+      scope: (grant) => sessions.sessionOf(grant).scope,
+      session: (grant) => sessions.sessionOf(grant),
       user: (grant) => sessions.ownerOf(grant),
     },
     Session: {

@@ -11,7 +11,6 @@ import type { AccessToken } from '../tokens/access-token.ts';
 import type { RefreshToken } from '../tokens/refresh-token.ts';
 import type { Tokens } from '../tokens/service.ts';
 import type { Users, UserView, Viewer } from '../users/service.ts';
-import type { UserRecord } from '../users/store.ts';
 import { judgeSpentToken } from './rotation.ts';
 import * as store from './store.ts';
 
@@ -56,7 +55,7 @@ export interface Grant {
   /** The proof of a known device; none when the session was only refreshed. */
   readonly deviceToken: string | null;
   readonly refreshExpiresAt: number;
-  readonly session: SessionView;
+  readonly session: store.SessionRecord;
 }
 
 /** A session that a transaction has opened; `grant` makes the tokens once it is on disk. */
@@ -92,7 +91,7 @@ export function createSessions(options: SessionsOptions) {
   const { database, clock, tokens, users, rateLimits, idleTtlSeconds, absoluteTtlSeconds } = options;
   const windowMs = options.retryWindowSeconds * 1_000;
   /** When a session was last seen alive, and its owner as that read found them. */
-  const seenAlive = new LRUCache<string, { readonly at: number; readonly user: UserRecord }>({ max: 10_000 });
+  const seenAlive = new LRUCache<string, { readonly at: number; readonly viewer: Viewer }>({ max: 10_000 });
   /** Ended by this process: never again alive here, whatever an earlier query still answers. */
   const ended = new LRUCache<string, true>({ max: 10_000 });
 
@@ -106,7 +105,7 @@ export function createSessions(options: SessionsOptions) {
 
   /** A change of the owner's row, which this process shows at once and the others as soon as an end. */
   function ownerChanged(userId: string): void {
-    for (const [id, { user }] of seenAlive) if (user.id === userId) seenAlive.delete(id);
+    for (const [id, { viewer }] of seenAlive) if (viewer.userId === userId) seenAlive.delete(id);
   }
 
   /**
@@ -115,23 +114,27 @@ export function createSessions(options: SessionsOptions) {
    * @throws AuthError `UNAUTHENTICATED` with the reason; `UNAVAILABLE` when the session could not be looked up,
    * because an outage signs nobody out.
    */
-  async function authenticate(bearer: AccessToken | AuthError): Promise<Viewer> {
+  function authenticate(bearer: AccessToken | AuthError): Viewer | Promise<Viewer> {
     if (bearer instanceof AuthError) throw bearer;
     const { sessionId, userId } = bearer;
     // Counted from before the query is sent, so that the answer is never older than it looks.
     const now = clock.now();
     const seen = seenAlive.get(sessionId);
-    if (seen?.user.id === userId && now - seen.at < LIVENESS_TTL_MS)
-      return { userId, sessionId, user: seen.user };
+    return seen?.viewer.userId === userId && now - seen.at < LIVENESS_TTL_MS
+      ? seen.viewer
+      : findViewer(bearer, now);
+  }
 
+  async function findViewer({ sessionId, userId }: AccessToken, now: number): Promise<Viewer> {
     const user = ended.has(sessionId)
       ? undefined
       : await store.findLiveSessionOwner(database, { id: sessionId, now });
     if (user === undefined || user.id !== userId || ended.has(sessionId)) {
       throw hasEnded();
     }
-    seenAlive.set(sessionId, { at: now, user });
-    return { userId, sessionId, user };
+    const viewer = { userId, sessionId, user: { ...user, currentSessionId: sessionId } };
+    seenAlive.set(sessionId, { at: now, viewer });
+    return viewer;
   }
 
   /**
@@ -211,7 +214,7 @@ export function createSessions(options: SessionsOptions) {
       }),
       deviceToken: null,
       refreshExpiresAt: session.idleExpiresAt,
-      session: viewOf(session, session.id),
+      session,
     };
   }
 
@@ -342,15 +345,21 @@ export function createSessions(options: SessionsOptions) {
     { scope, refreshToken, kept }: LogoutRequest,
     client: Client,
   ): Promise<number> {
-    const viewer = await authenticate(bearer).catch((refusal: unknown) => {
-      if (refusal instanceof AuthError && refusal.code === 'UNAUTHENTICATED') return refusal;
-      throw refusal;
-    });
+    const viewer = await viewerOrRefusal(bearer);
     const count = await (viewer instanceof AuthError
       ? endUnproven(viewer, { scope, refreshToken: refreshToken ?? kept?.read() }, client)
       : endProven(viewer, { scope, refreshToken }, client));
     if (refreshToken == null && scope !== 'OTHERS') kept?.drop();
     return count;
+  }
+
+  async function viewerOrRefusal(bearer: AccessToken | AuthError): Promise<Viewer | AuthError> {
+    try {
+      return await authenticate(bearer);
+    } catch (refusal) {
+      if (refusal instanceof AuthError && refusal.code === 'UNAUTHENTICATED') return refusal;
+      throw refusal;
+    }
   }
 
   async function endUnproven(
@@ -429,7 +438,9 @@ export function createSessions(options: SessionsOptions) {
   /** The token with what its row is found by. */
   function decode(text: string): SpendableToken | undefined {
     const token = tokens.refreshTokens.decode(text);
-    return token && { ...token, secretHash: sha256(token.familySecret) };
+    if (token === undefined) return undefined;
+    const { sessionId, generation, familySecret } = token;
+    return { sessionId, generation, familySecret, secretHash: sha256(familySecret) };
   }
 
   return {
@@ -520,8 +531,11 @@ export function createSessions(options: SessionsOptions) {
       return sessions.map((session) => viewOf(session, sessionId));
     },
 
+    /** The session of a grant, as its owner sees it. */
+    sessionOf: ({ session }: Pick<Grant, 'session'>): SessionView => viewOf(session, session.id),
+
     /** Whose session a grant is of. */
-    ownerOf: ({ session }: Pick<Grant, 'session'>): Promise<UserView> =>
+    ownerOf: ({ session }: Pick<Grant, 'session'>): UserView | Promise<UserView> =>
       users.view({ userId: session.userId, sessionId: session.id }),
 
     /** Deletes long-ended sessions, one bounded batch at a time; how many. */

@@ -102,7 +102,7 @@ export function rotateGeneration(
 ): Promise<SessionRecord | undefined> {
   return sql.get(
     `UPDATE sessions SET
-       generation = :next,
+       generation = CAST(:generation AS BIGINT) + 1,
        skipped_generations = :generation - generation,
        rotated_at = :now,
        idle_expires_at = CASE WHEN expires_at < :idleExpiresAt THEN expires_at ELSE :idleExpiresAt END,
@@ -112,7 +112,7 @@ export function rotateGeneration(
        ip = :ip
      WHERE id = :id AND secret_hash = :secretHash AND generation <= :generation AND ${IS_LIVE}
      RETURNING ${COLUMNS}`,
-    { ...rotation, next: rotation.generation + 1 },
+    rotation,
   );
 }
 

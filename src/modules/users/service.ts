@@ -12,8 +12,8 @@ const PAGE = 500;
 export interface Viewer {
   readonly userId: string;
   readonly sessionId: string;
-  /** Their row, as it was when the session was found alive: at most a second ago. */
-  readonly user?: UserRecord | undefined;
+  /** As they were when the session was found alive: at most a second ago. */
+  readonly user?: UserView | undefined;
 }
 
 /** A user as the answer to somebody, whose own session is the current one. */
@@ -25,13 +25,17 @@ export type Users = ReturnType<typeof createUsers>;
 
 /** The people who have accounts. */
 export function createUsers({ database }: { database: Database }) {
+  async function readView(viewer: Viewer): Promise<UserView> {
+    const user = await findUser(database, viewer.userId);
+    // The account went between the check of the session and this read.
+    if (user === undefined) throw new AuthError('UNAUTHENTICATED', { reason: 'TOKEN_INVALID' });
+    return { ...user, currentSessionId: viewer.sessionId };
+  }
+
   return {
     /** The viewer's own user. */
-    async view(viewer: Viewer): Promise<UserView> {
-      const user = viewer.user ?? (await findUser(database, viewer.userId));
-      // The account went between the check of the session and this read.
-      if (user === undefined) throw new AuthError('UNAUTHENTICATED', { reason: 'TOKEN_INVALID' });
-      return { ...user, currentSessionId: viewer.sessionId };
+    view(viewer: Viewer): UserView | Promise<UserView> {
+      return viewer.user ?? readView(viewer);
     },
   };
 }
