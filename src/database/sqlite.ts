@@ -268,6 +268,8 @@ function open(path: string, { readonly }: { readonly: boolean }) {
     // commit can be lost with the power (https://sqlite.org/pragma.html#pragma_synchronous).
     connection.pragma('synchronous = FULL');
     connection.pragma('foreign_keys = ON');
+    // Checkpoints write single pages all over a large file and wait for them: every 16 MiB of the log, not every 4.
+    connection.pragma('wal_autocheckpoint = 4000');
     // What a savepoint would undo is kept in memory: by default it goes through a temporary file, page by page.
     connection.pragma('temp_store = MEMORY');
     connection.pragma('trusted_schema = OFF');
