@@ -33,7 +33,7 @@ export function createMacTokens({
   return {
     encode(body: Buffer): string {
       const { id, key } = keyring.current;
-      const bytes = Buffer.allocUnsafe(macAt + MAC_BYTES);
+      const bytes = Buffer.alloc(macAt + MAC_BYTES);
       bytes.writeUInt8(VERSION);
       id.copy(bytes, 1);
       body.copy(bytes, BODY_AT);

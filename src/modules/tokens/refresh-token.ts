@@ -28,7 +28,7 @@ export function createRefreshTokens(keyring: Keyring) {
   return {
     /** The token's text under the first master secret; the same bytes whenever it is asked for. */
     encode({ sessionId, generation, familySecret }: RefreshToken): string {
-      const body = Buffer.allocUnsafe(BODY_BYTES);
+      const body = Buffer.alloc(BODY_BYTES);
       body.write(sessionId.replaceAll('-', ''), 0, 'hex');
       body.writeUInt32BE(generation, GENERATION_AT);
       familySecret.copy(body, SECRET_AT);
