@@ -78,13 +78,9 @@ function readBearer(
   tokens: Pick<Tokens, 'verifyAccessToken'>,
   authorization: string | undefined,
 ): AccessToken | AuthError {
-  if (authorization === undefined) return TOKEN_MISSING;
+  if (authorization === undefined || !/^Bearer\b/i.test(authorization)) return TOKEN_MISSING;
   const [, token] = BEARER.exec(authorization) ?? [];
-  if (token === undefined) {
-    return /^Bearer\b/i.test(authorization)
-      ? new AuthError('UNAUTHENTICATED', { reason: 'TOKEN_INVALID' })
-      : TOKEN_MISSING;
-  }
+  if (token === undefined) return new AuthError('UNAUTHENTICATED', { reason: 'TOKEN_INVALID' });
   try {
     return tokens.verifyAccessToken(token);
   } catch (error) {
