@@ -67,3 +67,49 @@ describe('a work queue that is full', () => {
     finish();
   });
 });
+
+describe('a work queue with others waiting', () => {
+  /** Starts works that each finish when told; `answered` lists those whose callers have their results. */
+  function start(count: number) {
+    const queue = createWorkQueue({ concurrency: 1, capacity: 20, maxWaitMs: 60_000, capacityPerSource: 20 });
+    const finishes: (() => void)[] = [];
+    const answered: number[] = [];
+    const answers = Array.from({ length: count }, async (_, n) => {
+      await queue.run(ask(), () => new Promise<void>((resolve) => finishes.push(resolve)));
+      answered.push(n);
+    });
+    return {
+      answers,
+      answered,
+      async finishNext(): Promise<void> {
+        // It has begun by now: the one before made room for it.
+        await turn();
+        finishes.shift()?.();
+        await turn();
+      },
+    };
+  }
+
+  it('hands results over four at once, and the last ones as soon as fewer wait', async () => {
+    const { answered, finishNext } = start(12);
+    const counts: number[] = [];
+    for (let n = 0; n < 12; n += 1) {
+      await finishNext();
+      counts.push(answered.length);
+    }
+    expect(counts).toEqual([0, 0, 0, 4, 4, 4, 4, 8, 8, 10, 11, 12]);
+  });
+
+  it('hands the result of a work that nobody waits behind over at once', async () => {
+    const { answered, finishNext } = start(1);
+    await finishNext();
+    expect(answered).toEqual([0]);
+  });
+
+  it('keeps no result for the sake of work that takes long', async () => {
+    const { answers, answered, finishNext } = start(8);
+    await finishNext();
+    await answers[0];
+    expect(answered).toEqual([0]);
+  });
+});
