@@ -3,7 +3,7 @@ import { type Logger, pino } from 'pino';
 export type { Logger } from 'pino';
 
 /** Some hundred lines. */
-const GATHERED_BYTES = 64 * 1024;
+const GATHERED_CHARACTERS = 64 * 1024;
 const GATHERED_MS = 100;
 
 /**
@@ -40,31 +40,26 @@ async function openStream(fileDescriptor: number, isTerminal: boolean) {
   return pretty({ destination: fileDescriptor, sync: true, ignore: 'pid,hostname' });
 }
 
-/** Does itself what `minLength` is for: that measures all that is gathered anew for each line, or keeps a buffer for it. */
+/** Does itself what `minLength` is for: that measures all that is gathered anew for each line. */
 function openGathering(fileDescriptor: number) {
-  const destination = pino.destination({ dest: fileDescriptor, sync: false, contentMode: 'buffer' });
-  const write = destination.write.bind(destination) as unknown as (lines: Buffer) => boolean;
+  const destination = pino.destination({ dest: fileDescriptor, sync: false });
+  const write = destination.write.bind(destination);
   const flushSync = destination.flushSync.bind(destination);
-  let gathered = Buffer.allocUnsafeSlow(GATHERED_BYTES);
-  let length = 0;
+  let gathered = '';
   let timer: NodeJS.Timeout | undefined;
 
   function handOver(): void {
     clearTimeout(timer);
     timer = undefined;
-    if (length === 0) return;
-    write(gathered.subarray(0, length));
-    gathered = Buffer.allocUnsafeSlow(GATHERED_BYTES);
-    length = 0;
+    if (gathered !== '') write(gathered);
+    gathered = '';
   }
 
   return Object.assign(destination, {
     write(line: string): boolean {
-      const mostBytes = 3 * line.length;
-      if (length + mostBytes > GATHERED_BYTES) handOver();
-      if (mostBytes > GATHERED_BYTES) return write(Buffer.from(line));
-      length += gathered.write(line, length);
-      timer ??= setTimeout(handOver, GATHERED_MS);
+      gathered += line;
+      if (gathered.length >= GATHERED_CHARACTERS) handOver();
+      else timer ??= setTimeout(handOver, GATHERED_MS);
       return true;
     },
     flushSync(): void {

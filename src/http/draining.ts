@@ -7,6 +7,8 @@ import type { FastifyInstance } from 'fastify';
 const DRAIN_MS = 10_000;
 /** Each connection takes a turn of an event loop, and a busy one turns slowly. */
 const ACCEPT_MS = 2_000;
+/** How long a socket may be idle before it is closed. */
+const IDLE_MS = 50;
 
 /**
  * What a client had connected or sent before `close` was called is served (CR-3): the server accepts what waits in its
@@ -14,17 +16,16 @@ const ACCEPT_MS = 2_000;
  */
 export function installDraining(app: FastifyInstance, stop: () => Promise<void>): void {
   let deadline: NodeJS.Timeout | undefined;
+  let idle: NodeJS.Timeout | undefined;
   app.addHook('preClose', async () => {
     deadline = setTimeout(() => app.server.closeAllConnections(), DRAIN_MS);
     if (app.server.listening) await acceptedSoFar(app.listeningOrigin);
-  });
-  app.addHook('onResponse', (_request, _reply, done) => {
-    // The answer is out, so its socket is idle now; it was not when the server stopped listening.
-    if (deadline !== undefined) setImmediate(() => app.server.closeIdleConnections());
-    done();
+    // Those whose answer was under way when the server stopped listening.
+    idle = setInterval(() => app.server.closeIdleConnections(), IDLE_MS);
   });
   app.addHook('onClose', async () => {
     clearTimeout(deadline);
+    clearInterval(idle);
     await stop();
   });
 }

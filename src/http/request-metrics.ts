@@ -1,5 +1,5 @@
 import type { FastifyInstance } from 'fastify';
-import { outcomeCode } from './access-log.ts';
+import { outcomeCode, routeOf } from './access-log.ts';
 
 /** One request as the metrics see it: nothing in it was chosen by a client (AUD-3). */
 export interface RequestObservation {
@@ -14,7 +14,7 @@ export interface RequestObservation {
 export function observeRequests(app: FastifyInstance, observe: (request: RequestObservation) => void): void {
   app.addHook('onResponse', (request, reply, done) => {
     observe({
-      route: request.routeOptions.url ?? 'none',
+      route: routeOf(request),
       code: outcomeCode(request, reply),
       seconds: reply.elapsedTime / 1_000,
     });
