@@ -118,11 +118,14 @@ async function seeded(databases: Databases, engine: Engine, sessions: number): P
 
 const passwordHash = hash(PASSWORD, { memoryCost: 19_456, timeCost: 2, parallelism: 1, outputLen: 32 });
 
-function start(databaseUrl: string, core?: number): Promise<RunningServer> {
+function start(
+  databaseUrl: string,
+  { core, workers = 1 }: { core?: number; workers?: number } = {},
+): Promise<RunningServer> {
   return startLatchkey({
     databaseUrl,
     ...(core === undefined ? {} : { core }),
-    env: { LATCHKEY_SECRET: SECRET.toString('hex') },
+    env: { LATCHKEY_SECRET: SECRET.toString('hex'), LATCHKEY_WORKERS: String(workers) },
   });
 }
 
@@ -135,17 +138,17 @@ async function refreshBySize(engine: Engine, databases: Databases, protocol: Pro
     targets.push({
       sessions,
       bytes: await sessionBytes(databaseUrl),
-      server: await start(databaseUrl, 0),
+      server: await start(databaseUrl, { core: 0 }),
       pool: createPool(sessions),
       rates: [] as number[],
       p99s: [] as number[],
     });
   }
   // Warm code, not a warm table: the first round of each counts sessions that nobody touched yet.
-  for (const { server, pool } of targets) await refresh([server], pool, 2);
+  for (const { server, pool } of targets) await refresh(server, pool, 2);
   for (let round = 0; round < protocol.rounds; round += 1) {
     for (const target of rotate(targets, round)) {
-      const { requestsPerSecond, p99Ms } = await refresh([target.server], target.pool, protocol.seconds);
+      const { requestsPerSecond, p99Ms } = await refresh(target.server, target.pool, protocol.seconds);
       target.rates.push(requestsPerSecond);
       target.p99s.push(p99Ms);
       say(`${engine}, ${target.sessions} sessions: ${requestsPerSecond.toFixed(0)} refreshes/s`);
@@ -212,35 +215,19 @@ function createPool(sessions: number, size = SAMPLE) {
 
 /** As many refreshes as there is time for. Answers that come after it are lost, and with them their sessions. */
 async function refresh(
-  servers: readonly RunningServer[],
+  { url }: RunningServer,
   pool: ReturnType<typeof createPool>,
   seconds: number,
 ): Promise<Load> {
-  return together(servers, (server) =>
-    chain({
-      url: server.url,
-      seconds,
-      first: Array.from({ length: CONNECTIONS / servers.length }, () => refreshWith(pool.take())),
-      next: (data) => {
-        pool.give((data.refreshToken as Tokens).refreshToken);
-        return refreshWith(pool.take());
-      },
-    }),
-  );
-}
-
-async function together(
-  servers: readonly RunningServer[],
-  run: (server: RunningServer) => Promise<Load>,
-): Promise<Load> {
-  const loads = await Promise.all(servers.map(run));
-  const sum = (of: (load: Load) => number) => loads.reduce((total, load) => total + of(load), 0);
-  return {
-    requests: sum(({ requests }) => requests),
-    requestsPerSecond: sum(({ requestsPerSecond }) => requestsPerSecond),
-    p99Ms: Math.max(...loads.map(({ p99Ms }) => p99Ms)),
-    codes: new Map(),
-  };
+  return chain({
+    url,
+    seconds,
+    first: Array.from({ length: CONNECTIONS }, () => refreshWith(pool.take())),
+    next: (data) => {
+      pool.give((data.refreshToken as Tokens).refreshToken);
+      return refreshWith(pool.take());
+    },
+  });
 }
 
 // --- one process and two ---
@@ -248,61 +235,56 @@ async function together(
 async function secondProcess(databases: Databases, { rounds, seconds, sizes }: Protocol): Promise<string> {
   const sessions = Math.min(100_000, Math.max(...sizes));
   const databaseUrl = await seeded(databases, 'postgres', sessions);
-  const first = await start(databaseUrl);
-  const servers = [first, await start(databaseUrl)];
+  const one = await start(databaseUrl);
+  const two = await start(databaseUrl, { workers: 2 });
   const pool = createPool(sessions);
-  const { accessToken } = await login(first, emailOf(0));
-  const operations: Record<string, (servers: readonly RunningServer[]) => Promise<Load>> = {
-    refreshToken: (on) => refresh(on, pool, seconds),
-    me: (on) =>
-      together(on, ({ url }) =>
-        repeat({ url, seconds, body: ME, token: accessToken, connections: CONNECTIONS / on.length }),
-      ),
-    login: (on) =>
-      together(on, ({ url }) => {
-        const any = () => loginWith(emailOf(Math.floor(Math.random() * sessions)));
-        const first = Array.from({ length: LOGINS_AT_ONCE / on.length }, any);
-        return chain({ url, seconds, first, next: any });
-      }),
+  const { accessToken } = await login(one, emailOf(0));
+  const operations: Record<string, (server: RunningServer) => Promise<Load>> = {
+    refreshToken: (server) => refresh(server, pool, seconds),
+    me: ({ url }) => repeat({ url, seconds, body: ME, token: accessToken, connections: CONNECTIONS }),
+    login: ({ url }) => {
+      const any = () => loginWith(emailOf(Math.floor(Math.random() * sessions)));
+      return chain({ url, seconds, first: Array.from({ length: LOGINS_AT_ONCE }, any), next: any });
+    },
   };
 
   const rows: string[][] = [];
   for (const [operation, run] of Object.entries(operations)) {
-    const byCount = [1, 2].map((count) => ({
-      count,
-      server: [] as number[],
-      database: [] as number[],
-      rate: [] as number[],
+    const arms = [one, two].map((server) => ({
+      server,
+      serverMicros: [] as number[],
+      databaseMicros: [] as number[],
+      rates: [] as number[],
     }));
-    await run(servers);
+    for (const { server } of arms) await run(server);
     for (let round = 0; round < rounds; round += 1) {
-      for (const measured of rotate(byCount, round)) {
-        const before = await cpuOf(servers, databaseUrl);
-        const { requests, requestsPerSecond } = await run(servers.slice(0, measured.count));
-        const after = await cpuOf(servers, databaseUrl);
-        measured.server.push((1e6 * (after.servers - before.servers)) / requests);
-        measured.database.push((1e6 * (after.database - before.database)) / requests);
-        measured.rate.push(requestsPerSecond);
-        say(`${operation}, processes: ${measured.count}, ${requestsPerSecond.toFixed(0)}/s`);
+      for (const arm of rotate(arms, round)) {
+        const before = await cpuOf(arm.server, databaseUrl);
+        const { requests, requestsPerSecond } = await run(arm.server);
+        const after = await cpuOf(arm.server, databaseUrl);
+        arm.serverMicros.push((1e6 * (after.server - before.server)) / requests);
+        arm.databaseMicros.push((1e6 * (after.database - before.database)) / requests);
+        arm.rates.push(requestsPerSecond);
+        say(`${operation}, processes: ${arm.server === one ? 1 : 2}, ${requestsPerSecond.toFixed(0)}/s`);
       }
     }
-    const [one, two] = byCount;
-    if (one === undefined || two === undefined) continue;
-    const ratio = median(two.server.map((value, round) => value / (one.server[round] ?? Number.NaN)));
-    const wall = median(two.rate.map((value, round) => value / (one.rate[round] ?? Number.NaN)));
+    const ratioOf = (of: (arm: (typeof arms)[number]) => number[]) => {
+      const [ofOne = [], ofTwo = []] = arms.map(of);
+      return median(ofTwo.map((value, round) => value / (ofOne[round] ?? Number.NaN))).toFixed(2);
+    };
     rows.push([
       operation,
-      ...[one.server, two.server].map((values) => `${median(values).toFixed(0)} µs`),
-      ratio.toFixed(2),
-      ...[one.database, two.database].map((values) => `${median(values).toFixed(0)} µs`),
-      `${median(one.rate).toFixed(0)} → ${median(two.rate).toFixed(0)} (${wall.toFixed(2)})`,
+      ...arms.map(({ serverMicros }) => `${median(serverMicros).toFixed(0)} µs`),
+      ratioOf(({ serverMicros }) => serverMicros),
+      ...arms.map(({ databaseMicros }) => `${median(databaseMicros).toFixed(0)} µs`),
+      `${arms.map(({ rates }) => median(rates).toFixed(0)).join(' → ')} (${ratioOf(({ rates }) => rates)})`,
     ]);
   }
-  for (const server of servers) await server.stop();
+  for (const server of [one, two]) await server.stop();
   return [
     '## One process and two, PostgreSQL',
     '',
-    `CPU time of one operation on ${sessions.toLocaleString('en')} sessions. Goal: two processes ≤ 1.15 of one. Load, database and servers share the cores of this machine, so the rates say nothing about two machines.`,
+    `CPU time of one operation on ${sessions.toLocaleString('en')} sessions, with \`LATCHKEY_WORKERS\` 1 and 2, the process that shares the port out among them included. Goal: two processes ≤ 1.15 of one. Load, database and servers share the cores of this machine, so the rates say nothing about two machines.`,
     '',
     table(
       ['operation', 'server, 1', 'server, 2', 'ratio', 'database, 1', 'database, 2', 'operations/s, 1 → 2'],
@@ -311,15 +293,14 @@ async function secondProcess(databases: Databases, { rounds, seconds, sizes }: P
   ].join('\n');
 }
 
-/** CPU time of the servers, and of all the processes of the database. */
-async function cpuOf(servers: readonly RunningServer[], databaseUrl: string) {
+/** CPU time of the server, and of all the processes of the database. */
+async function cpuOf(server: RunningServer, databaseUrl: string) {
   const [postmaster] = await query<{ pid: number }>(
     databaseUrl,
     `SELECT CAST(split_part(pg_read_file('postmaster.pid'), chr(10), 1) AS INTEGER) AS pid`,
   );
-  const ofServers = await Promise.all(servers.map((server) => server.cpuSeconds()));
   return {
-    servers: ofServers.reduce((total, seconds) => total + seconds, 0),
+    server: await server.cpuSeconds(),
     database: await cpuSecondsOf(postmaster?.pid, { family: true }),
   };
 }
@@ -386,7 +367,7 @@ async function growth(engine: Engine, databases: Databases, { rotations }: Proto
   const databaseUrl = await seeded(databases, engine, ROTATING_SESSIONS);
   await vacuum(databaseUrl);
   const before = await sessionBytes(databaseUrl);
-  const server = await start(databaseUrl, 0);
+  const server = await start(databaseUrl, { core: 0 });
   let left = rotations;
   const clients = Array.from({ length: ROTATING_SESSIONS }, async (_, session) => {
     let token = seededToken(session);

@@ -16,7 +16,7 @@ export interface RunningServer {
   readonly startMs: number;
   /** Resident memory of the process. */
   rssBytes(): Promise<number>;
-  /** CPU time of the process so far, user and system. */
+  /** CPU time of the process and its workers so far, user and system. */
   cpuSeconds(): Promise<number>;
   /** What it has printed so far. */
   output(): Promise<string>;
@@ -82,10 +82,11 @@ async function startServer(
   });
   closeSync(output);
   // A bench that fails midway leaves no server behind.
-  process.once('exit', () => {
+  function cleanUp(): void {
     child.kill();
     rmSync(folder, { recursive: true, force: true });
-  });
+  }
+  process.once('exit', cleanUp);
   const url = await addressOf(child, log);
   const startMs = performance.now() - startedAt;
   return {
@@ -95,9 +96,13 @@ async function startServer(
       const status = await readFile(`/proc/${child.pid}/status`, 'utf8');
       return Number(/VmRSS:\s+(\d+) kB/.exec(status)?.[1]) * 1_024;
     },
-    cpuSeconds: () => cpuSecondsOf(child.pid),
+    cpuSeconds: () => cpuSecondsOf(child.pid, { family: true }),
     output: () => readFile(log, 'utf8'),
-    stop: () => stopChild(child),
+    async stop() {
+      await stopChild(child);
+      process.off('exit', cleanUp);
+      cleanUp();
+    },
   };
 }
 
