@@ -55,7 +55,7 @@ export interface TokenCookies extends KeptRefreshToken {
 const TOKEN_MISSING = new AuthError('UNAUTHENTICATED', { reason: 'TOKEN_MISSING' });
 
 /** RFC 6750 §2.1, RFC 9110 §11.1: the scheme's case does not matter. */
-const BEARER = /^Bearer +/i;
+const BEARER = /^Bearer +(\S+)$/i;
 
 /**
  * Reads the bearer header. Never throws: clients attach a stale token to every call, and throwing would block
@@ -79,10 +79,10 @@ function readBearer(
   authorization: string | undefined,
 ): AccessToken | AuthError {
   if (authorization === undefined || !/^Bearer\b/i.test(authorization)) return TOKEN_MISSING;
-  const [scheme] = BEARER.exec(authorization) ?? [];
-  if (scheme === undefined) return new AuthError('UNAUTHENTICATED', { reason: 'TOKEN_INVALID' });
+  const [, token] = BEARER.exec(authorization) ?? [];
+  if (token === undefined) return new AuthError('UNAUTHENTICATED', { reason: 'TOKEN_INVALID' });
   try {
-    return tokens.verifyAccessToken(authorization.slice(scheme.length));
+    return tokens.verifyAccessToken(token);
   } catch (error) {
     return error instanceof AuthError ? error : new AuthError('INTERNAL_SERVER_ERROR', { cause: error });
   }
