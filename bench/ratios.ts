@@ -4,6 +4,7 @@
  */
 import { availableParallelism } from 'node:os';
 import { hash } from '@node-rs/argon2';
+import { median, spread } from './figures.ts';
 import { chain, repeat } from './load.ts';
 import {
   ask,
@@ -43,10 +44,10 @@ async function throughput(): Promise<void> {
     `${median(results.map(({ bare }) => bare)).toFixed(0)} req/s`,
     '1.00',
   );
-  print('me', ratio(results.map(({ bare, me }) => me / bare)), '≥ 0.80');
+  print('me', spread(results.map(({ bare, me }) => me / bare)), '≥ 0.80');
   print(
     'refreshToken, SQLite synchronous=FULL',
-    ratio(results.map(({ bare, refresh }) => refresh / bare)),
+    spread(results.map(({ bare, refresh }) => refresh / bare)),
     '≥ 0.45',
   );
 }
@@ -100,7 +101,7 @@ async function logins(): Promise<void> {
   for (const email of emails) await register(latchkey, email);
   // Of another account: so many logins end the oldest sessions of theirs.
   const { accessToken: token } = await register(latchkey, 'me@example.com');
-  const logins = (seconds: number) =>
+  const logInFor = (seconds: number) =>
     chain({
       url: latchkey.url,
       seconds,
@@ -108,20 +109,20 @@ async function logins(): Promise<void> {
       next: () => loginWith(emails[Math.floor(Math.random() * emails.length)] ?? ''),
     });
 
-  await logins(WARM_UP_SECONDS);
+  await logInFor(WARM_UP_SECONDS);
   const ratios: number[] = [];
   const p99s: number[] = [];
   for (let round = 0; round < ROUNDS; round += 1) {
     const raw = await rawHashesPerSecond();
     const [served, me] = await Promise.all([
-      logins(SECONDS),
+      logInFor(SECONDS),
       repeat({ url: latchkey.url, seconds: SECONDS, body: ME, token, connections: 2, rate: 50 }),
     ]);
     ratios.push(served.requestsPerSecond / raw);
     p99s.push(me.p99Ms);
   }
   await latchkey.stop();
-  print(`login, ${LOGINS_AT_ONCE} at once, of the raw argon2id rate`, ratio(ratios), '≥ 0.90');
+  print(`login, ${LOGINS_AT_ONCE} at once, of the raw argon2id rate`, spread(ratios), '≥ 0.90');
   print('me beside them, p99', `${median(p99s)} ms`, '< 50 ms');
 }
 
@@ -155,13 +156,4 @@ async function start(): Promise<void> {
   }
   print('start to first answer', `${median(times).toFixed(0)} ms`, '< 1500 ms');
   print('idle resident memory', `${median(sizes).toFixed(0)} MB`, '< 150 MB');
-}
-
-function median(values: readonly number[]): number {
-  return [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)] ?? Number.NaN;
-}
-
-function ratio(values: readonly number[]): string {
-  const [low, high] = [Math.min(...values), Math.max(...values)];
-  return `${median(values).toFixed(2)} (${low.toFixed(2)} … ${high.toFixed(2)})`;
 }

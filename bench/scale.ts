@@ -22,6 +22,7 @@ import { openDatabase } from '../src/database/open.ts';
 import { createLogger } from '../src/logger.ts';
 import { startPostgres } from '../test/support/postgres-server.js';
 import { noteStatements, verbAndTable } from '../test/support/statements.ts';
+import { median, ratiosWithinRounds, spread } from './figures.ts';
 import { chain, type Load, repeat } from './load.ts';
 import { ask, login, loginWith, ME, PASSWORD, refreshWith, type Tokens } from './requests.ts';
 import { createSeededTokens, emailOf, seed } from './seed.ts';
@@ -158,14 +159,14 @@ async function refreshBySize(engine: Engine, databases: Databases, protocol: Pro
 
   const base = targets[0]?.rates ?? [];
   const rows = targets.map(({ sessions, bytes, pool, rates, p99s }) => {
-    const ratios = rates.map((rate, round) => rate / (base[round] ?? Number.NaN));
+    const ratios = ratiosWithinRounds(rates, base);
     return [
       sessions.toLocaleString('en'),
       megabytes(bytes),
       pool.touched().toLocaleString('en'),
       median(rates).toFixed(0),
       `${median(p99s).toFixed(0)} ms`,
-      `${median(ratios).toFixed(2)} (${Math.min(...ratios).toFixed(2)} … ${Math.max(...ratios).toFixed(2)})`,
+      spread(ratios),
       '█'.repeat(Math.round(Math.min(median(ratios), 1.5) * 20)),
     ];
   });
@@ -214,7 +215,7 @@ function createPool(sessions: number, size = SAMPLE) {
 }
 
 /** As many refreshes as there is time for. Answers that come after it are lost, and with them their sessions. */
-async function refresh(
+function refresh(
   { url }: RunningServer,
   pool: ReturnType<typeof createPool>,
   seconds: number,
@@ -243,8 +244,8 @@ async function secondProcess(databases: Databases, { rounds, seconds, sizes }: P
     refreshToken: (server) => refresh(server, pool, seconds),
     me: ({ url }) => repeat({ url, seconds, body: ME, token: accessToken, connections: CONNECTIONS }),
     login: ({ url }) => {
-      const any = () => loginWith(emailOf(Math.floor(Math.random() * sessions)));
-      return chain({ url, seconds, first: Array.from({ length: LOGINS_AT_ONCE }, any), next: any });
+      const next = () => loginWith(emailOf(Math.floor(Math.random() * sessions)));
+      return chain({ url, seconds, first: Array.from({ length: LOGINS_AT_ONCE }, next), next });
     },
   };
 
@@ -270,7 +271,7 @@ async function secondProcess(databases: Databases, { rounds, seconds, sizes }: P
     }
     const ratioOf = (of: (arm: (typeof arms)[number]) => number[]) => {
       const [ofOne = [], ofTwo = []] = arms.map(of);
-      return median(ofTwo.map((value, round) => value / (ofOne[round] ?? Number.NaN))).toFixed(2);
+      return median(ratiosWithinRounds(ofTwo, ofOne)).toFixed(2);
     };
     rows.push([
       operation,
@@ -465,10 +466,6 @@ function onSqlite<Result>(file: string, use: (database: Sqlite.Database) => Resu
 function rotate<Item>(items: readonly Item[], by: number): Item[] {
   const at = by % items.length;
   return [...items.slice(at), ...items.slice(0, at)];
-}
-
-function median(values: readonly number[]): number {
-  return [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)] ?? Number.NaN;
 }
 
 function table(head: readonly string[], rows: readonly (readonly string[])[]): string {

@@ -3,6 +3,7 @@
  * of it, how many passwords are still checked, and whether all is as before two seconds later.
  */
 import { setTimeout as pause } from 'node:timers/promises';
+import { spread } from './figures.ts';
 import { createLife } from './life.ts';
 import { repeat } from './load.ts';
 import { loginWith, print, register } from './requests.ts';
@@ -133,15 +134,4 @@ async function loopDelayMs(server: RunningServer): Promise<number> {
   const [url = ''] = /http:\/\/[^\s"]+\/metrics/.exec(await server.output()) ?? [];
   const metrics = await (await fetch(url)).text();
   return 1_000 * Number(/^nodejs_eventloop_lag_p99_seconds (\S+)$/m.exec(metrics)?.[1]) - LOOP_TIMER_MS;
-}
-
-/** The median, the least and the most. */
-function spread(values: readonly number[]): string {
-  const sorted = [...values].sort((a, b) => a - b);
-  const median = sorted[Math.floor(sorted.length / 2)] ?? Number.NaN;
-  const digits = median < 10 ? 2 : 0;
-  return [median, sorted[0] ?? median, sorted.at(-1) ?? median]
-    .map((value) => value.toFixed(digits))
-    .join(' (')
-    .replace(/ \(([^(]*)$/, ' … $1)');
 }

@@ -48,7 +48,7 @@ export function createWorkQueue(options: WorkQueueOptions) {
   const toldUntil = new WeakMap<object, number>();
   let held = 0;
   const finished: (() => void)[] = [];
-  let handOver: NodeJS.Timeout | undefined;
+  let timer: NodeJS.Timeout | undefined;
   let refusals: Promise<unknown> = Promise.resolve();
 
   function next(): void {
@@ -84,13 +84,13 @@ export function createWorkQueue(options: WorkQueueOptions) {
     return new Promise((resolve) => {
       finished.push(resolve);
       if (finished.length === GROUP || finished.length > waiting.length) handOverAll();
-      else handOver ??= setTimeout(handOverAll, GROUP_MS);
+      else timer ??= setTimeout(handOverAll, GROUP_MS);
     });
   }
 
   function handOverAll(): void {
-    clearTimeout(handOver);
-    handOver = undefined;
+    clearTimeout(timer);
+    timer = undefined;
     for (const resolve of finished.splice(0)) resolve();
   }
 
