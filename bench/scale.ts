@@ -31,6 +31,8 @@ import { cpuSecondsOf, type RunningServer, startLatchkey } from './servers.ts';
 const SIZES = '10000,100000,1000000,5000000';
 const RESULTS = new URL('RESULTS.md', import.meta.url);
 const CONNECTIONS = 32;
+/** Enough for two processes to be as busy as one is with the others. */
+const MANY_CONNECTIONS = 128;
 /** The sessions that are refreshed, evenly spread over a table and in no order. */
 const SAMPLE = 40_000;
 const LOGINS_AT_ONCE = 8;
@@ -219,11 +221,12 @@ function refresh(
   { url }: RunningServer,
   pool: ReturnType<typeof createPool>,
   seconds: number,
+  connections = CONNECTIONS,
 ): Promise<Load> {
   return chain({
     url,
     seconds,
-    first: Array.from({ length: CONNECTIONS }, () => refreshWith(pool.take())),
+    first: Array.from({ length: connections }, () => refreshWith(pool.take())),
     next: (data) => {
       pool.give((data.refreshToken as Tokens).refreshToken);
       return refreshWith(pool.take());
@@ -241,7 +244,9 @@ async function secondProcess(databases: Databases, { rounds, seconds, sizes }: P
   const pool = createPool(sessions);
   const { accessToken } = await login(one, emailOf(0));
   const operations: Record<string, (server: RunningServer) => Promise<Load>> = {
-    refreshToken: (server) => refresh(server, pool, seconds),
+    [`refreshToken, ${CONNECTIONS} connections`]: (server) => refresh(server, pool, seconds),
+    [`refreshToken, ${MANY_CONNECTIONS} connections`]: (server) =>
+      refresh(server, pool, seconds, MANY_CONNECTIONS),
     me: ({ url }) => repeat({ url, seconds, body: ME, token: accessToken, connections: CONNECTIONS }),
     login: ({ url }) => {
       const next = () => loginWith(emailOf(Math.floor(Math.random() * sessions)));

@@ -1,7 +1,9 @@
 import type { Sql } from '../../src/database/database.ts';
 import { openDatabase } from '../../src/database/open.ts';
-import { judgeSpentToken } from '../../src/modules/sessions/rotation.ts';
-import { findSession, rotateGeneration } from '../../src/modules/sessions/store.ts';
+import { NO_DEADLINE } from '../../src/deadline.ts';
+import { judgeSpentToken, type Verdict } from '../../src/modules/sessions/rotation.ts';
+import { createRotationQueue } from '../../src/modules/sessions/rotation-queue.ts';
+import { findSession } from '../../src/modules/sessions/store.ts';
 
 /*
  * One of the two processes of refresh-race.test.ts, forked with the URL of the database and the kind of spending.
@@ -38,7 +40,7 @@ async function runLap(database: Sql, spend: typeof swap, { sessionIds, ...lap }:
 
   async function attempt(id: string, index: number): Promise<void> {
     if (await spend(database, { ...lap, id })) result.won.push(index);
-    else if (await isRetry(database, { ...lap, id })) result.retried.push(index);
+    else if ((await judge(database, { ...lap, id })) === 'retry') result.retried.push(index);
   }
 
   for (let begin = 0; begin < sessionIds.length; ) {
@@ -50,16 +52,21 @@ async function runLap(database: Sql, spend: typeof swap, { sessionIds, ...lap }:
   return result;
 }
 
-/** What the server does. */
-async function swap(sql: Sql, { windowMs, ...attempt }: Attempt): Promise<boolean> {
-  const row = await rotateGeneration(sql, {
-    ...attempt,
-    burstLimit: attempt.now - windowMs,
-    idleExpiresAt: attempt.now + 86_400_000,
-    userAgent: null,
-    ip: '192.0.2.1',
-  });
-  return row !== undefined;
+/** What the server does: with others at once, then alone if somebody else was writing the row. */
+async function swap(sql: Sql, attempt: Attempt): Promise<boolean> {
+  const rotation = {
+    sessionId: attempt.id,
+    secretHash: attempt.secretHash,
+    spent: attempt.generation,
+    now: attempt.now,
+    burstLimit: attempt.now - attempt.windowMs,
+    newIdleExpiresAt: attempt.now + 86_400_000,
+    newUserAgent: null,
+    newIp: '192.0.2.1',
+  };
+  if (await rotations.rotate(rotation, NO_DEADLINE)) return true;
+  if ((await judge(sql, attempt)) !== 'moved') return false;
+  return (await rotations.rotateAlone(rotation, NO_DEADLINE)) !== undefined;
 }
 
 /** What it must not do: between the two statements another process may have spent the same token. */
@@ -70,13 +77,14 @@ async function readThenWrite(sql: Sql, { id, generation }: Attempt): Promise<boo
   return true;
 }
 
-async function isRetry(sql: Sql, { id, generation, secretHash, now, windowMs }: Attempt): Promise<boolean> {
+async function judge(sql: Sql, { id, generation, secretHash, now, windowMs }: Attempt): Promise<Verdict> {
   const token = { sessionId: id, generation, secretHash, familySecret: Buffer.alloc(0) };
-  return judgeSpentToken(await findSession(sql, id), token, { now, windowMs }) === 'retry';
+  return judgeSpentToken(await findSession(sql, id), token, { now, windowMs });
 }
 
 const [url = '', spending] = process.argv.slice(2);
 const database = await openDatabase(url);
+const rotations = createRotationQueue(database);
 process.on('message', async (lap: Lap) => {
   process.send?.(await runLap(database, spending === 'read-then-write' ? readThenWrite : swap, lap));
 });

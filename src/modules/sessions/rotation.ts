@@ -17,7 +17,7 @@ import type { SessionRecord } from './store.ts';
  *   skewed    rotated in the future: clocks disagree       UNAVAILABLE
  *   retry     spent at most one retry window ago           the session's current token, nothing written
  *   reuse     spent before that                            the session ends, INVALID_REFRESH_TOKEN
- *   moved     the row is at the token's generation again   the swap once more
+ *   moved     the token is good: somebody wrote the row    the swap once more, which waits for them
  *
  * A burst is a run of rotations less than a window after its first one. `burst_from` and `burst_at` remember the
  * generation and the time it began with, so that ten tabs which each hold another token of the same few seconds

@@ -12,6 +12,7 @@ import type { RefreshToken } from '../tokens/refresh-token.ts';
 import type { Tokens } from '../tokens/service.ts';
 import type { Users, UserView, Viewer } from '../users/service.ts';
 import { judgeSpentToken } from './rotation.ts';
+import { createRotationQueue, type RotationQueue } from './rotation-queue.ts';
 import * as store from './store.ts';
 
 /** Live sessions of one user (ASVS 7.1.2). */
@@ -90,6 +91,7 @@ export type Sessions = ReturnType<typeof createSessions>;
 export function createSessions(options: SessionsOptions) {
   const { database, clock, tokens, users, rateLimits, idleTtlSeconds, absoluteTtlSeconds } = options;
   const windowMs = options.retryWindowSeconds * 1_000;
+  const rotations = createRotationQueue(database);
   /** When a session was last seen alive, and its owner as that read found them. */
   const seenAlive = new LRUCache<string, { readonly at: number; readonly viewer: Viewer }>({ max: 10_000 });
   /** Ended by this process: never again alive here, whatever an earlier query still answers. */
@@ -231,31 +233,36 @@ export function createSessions(options: SessionsOptions) {
     if (token === undefined) throw failed(source);
     // Before the token is spent: an answer that cannot be made must not cost it.
     tokens.requireSigningKey();
-    // Twice, because another request may move the row between the statements of the first attempt.
-    const granted = (await spend(token, client)) ?? (await spend(token, client));
+    // Twice, because another request may write the row during the first attempt; the second one waits for it.
+    const granted =
+      (await spend(token, client, rotations.rotate)) ?? (await spend(token, client, rotations.rotateAlone));
     if (granted === undefined) throw new AuthError('UNAVAILABLE', { retryAfter: 1 });
     return granted;
   }
 
-  async function spend(token: SpendableToken, client: Client): Promise<Grant | undefined> {
+  async function spend(
+    token: SpendableToken,
+    client: Client,
+    rotate: RotationQueue['rotate'],
+  ): Promise<Grant | undefined> {
     const now = clock.now();
-    const inTime = database.before(client.deadline);
-    const rotated = await store.rotateGeneration(inTime, {
-      id: token.sessionId,
+    const rotation = {
+      sessionId: token.sessionId,
       secretHash: token.secretHash,
-      generation: token.generation,
+      spent: token.generation,
       now,
       burstLimit: now - windowMs,
-      idleExpiresAt: now + idleTtlSeconds * 1_000,
-      userAgent: client.userAgent ?? null,
-      ip: client.ip,
-    });
+      newIdleExpiresAt: now + idleTtlSeconds * 1_000,
+      newUserAgent: client.userAgent ?? null,
+      newIp: client.ip,
+    };
+    const rotated = await rotate(rotation, client.deadline);
     if (rotated !== undefined) {
       if (rotated.skippedGenerations > 0) await recordSkip(rotated, client);
       return grant(rotated, token.familySecret);
     }
 
-    const session = await store.findSession(inTime, token.sessionId);
+    const session = await store.findSession(database.before(client.deadline), token.sessionId);
     const verdict = judgeSpentToken(session, token, { now, windowMs });
     switch (verdict) {
       case 'moved':

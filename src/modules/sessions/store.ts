@@ -82,38 +82,70 @@ export async function insertSession(
   return row;
 }
 
+/** What a rotation asks for and writes; moments are ms since 1970. No name of it is a column's: they share a statement. */
+export interface Rotation {
+  readonly sessionId: string;
+  readonly secretHash: string;
+  /** The generation of the token that is spent. */
+  readonly spent: number;
+  readonly now: number;
+  readonly burstLimit: number;
+  readonly newIdleExpiresAt: number;
+  readonly newUserAgent: string | null;
+  readonly newIp: string;
+}
+
+const ROTATION_COLUMNS = `"sessionId" TEXT, "secretHash" TEXT, "spent" BIGINT, "now" BIGINT, "burstLimit" BIGINT,
+  "newIdleExpiresAt" BIGINT, "newUserAgent" TEXT, "newIp" TEXT`;
+
 /**
  * The compare-and-swap that spends a refresh token; no row when the token may not be spent. `<=`, not `=`: after
  * a failover to a replica that lost the last writes, an authentic later token moves the row forward instead of
  * locking its owner out. A burst begins with the first rotation that is a window away from the last beginning.
+ *
+ * @param value how the statement spells a value of the rotation.
+ * @param from where the values come from, when not from parameters.
  */
-export function rotateGeneration(
-  sql: Sql,
-  rotation: {
-    id: string;
-    secretHash: string;
-    generation: number;
-    now: number;
-    burstLimit: number;
-    idleExpiresAt: number;
-    userAgent: string | null;
-    ip: string;
-  },
-): Promise<SessionRecord | undefined> {
-  return sql.get(
-    `UPDATE sessions SET
-       generation = CAST(:generation AS BIGINT) + 1,
-       skipped_generations = :generation - generation,
-       rotated_at = :now,
-       idle_expires_at = CASE WHEN expires_at < :idleExpiresAt THEN expires_at ELSE :idleExpiresAt END,
-       burst_from = CASE WHEN burst_at <= :burstLimit OR generation < :generation THEN :generation ELSE burst_from END,
-       burst_at = CASE WHEN burst_at <= :burstLimit OR generation < :generation THEN :now ELSE burst_at END,
-       user_agent = :userAgent,
-       ip = :ip
-     WHERE id = :id AND secret_hash = :secretHash AND generation <= :generation AND ${IS_LIVE}
-     RETURNING ${COLUMNS}`,
-    rotation,
-  );
+function swap(value: (name: keyof Rotation) => string, from = ''): string {
+  const beginsBurst = `burst_at <= ${value('burstLimit')} OR generation < ${value('spent')}`;
+  return `UPDATE sessions SET
+      generation = CAST(${value('spent')} AS BIGINT) + 1,
+      skipped_generations = ${value('spent')} - generation,
+      rotated_at = ${value('now')},
+      idle_expires_at = CASE WHEN expires_at < ${value('newIdleExpiresAt')} THEN expires_at
+        ELSE ${value('newIdleExpiresAt')} END,
+      burst_from = CASE WHEN ${beginsBurst} THEN ${value('spent')} ELSE burst_from END,
+      burst_at = CASE WHEN ${beginsBurst} THEN ${value('now')} ELSE burst_at END,
+      user_agent = ${value('newUserAgent')},
+      ip = ${value('newIp')}
+    ${from}
+    WHERE id = ${value('sessionId')} AND secret_hash = ${value('secretHash')} AND generation <= ${value('spent')}
+      AND revoked_at IS NULL AND idle_expires_at > ${value('now')} AND expires_at > ${value('now')}
+    RETURNING ${COLUMNS}`;
+}
+
+const SWAP = swap((name) => `:${name}`);
+
+/**
+ * Waits for no lock: a row that somebody else writes at that moment is left alone. So one slow writer holds up no
+ * neighbour of that row, and no two of these can each wait for the other.
+ */
+const SWAP_MANY = swap(
+  (name) => `rotation."${name}"`,
+  `FROM (
+      SELECT given.* FROM json_to_recordset(CAST(:rotations AS JSON)) AS given(${ROTATION_COLUMNS})
+      JOIN sessions AS free ON free.id = given."sessionId"
+      FOR NO KEY UPDATE OF free SKIP LOCKED
+    ) AS rotation`,
+);
+
+export function rotateGeneration(sql: Sql, rotation: Rotation): Promise<SessionRecord | undefined> {
+  return sql.get(SWAP, { ...rotation });
+}
+
+/** The same for many sessions at once, each of them once. PostgreSQL only. */
+export function rotateGenerations(sql: Sql, rotations: readonly Rotation[]): Promise<SessionRecord[]> {
+  return sql.all(SWAP_MANY, { rotations: JSON.stringify(rotations) });
 }
 
 export function findSession(sql: Sql, id: string): Promise<SessionRecord | undefined> {
