@@ -83,7 +83,7 @@ export async function insertSession(
 }
 
 /** What a rotation asks for and writes; moments are ms since 1970. No name of it is a column's: they share a statement. */
-export interface Rotation {
+export type Rotation = {
   readonly sessionId: string;
   readonly secretHash: string;
   /** The generation of the token that is spent. */
@@ -93,7 +93,7 @@ export interface Rotation {
   readonly newIdleExpiresAt: number;
   readonly newUserAgent: string | null;
   readonly newIp: string;
-}
+};
 
 const ROTATION_COLUMNS = `"sessionId" TEXT, "secretHash" TEXT, "spent" BIGINT, "now" BIGINT, "burstLimit" BIGINT,
   "newIdleExpiresAt" BIGINT, "newUserAgent" TEXT, "newIp" TEXT`;
@@ -139,11 +139,12 @@ const SWAP_MANY = swap(
     ) AS rotation`,
 );
 
+/** Spends one token. Waits for whoever writes its row. */
 export function rotateGeneration(sql: Sql, rotation: Rotation): Promise<SessionRecord | undefined> {
-  return sql.get(SWAP, { ...rotation });
+  return sql.get(SWAP, rotation);
 }
 
-/** The same for many sessions at once, each of them once. PostgreSQL only. */
+/** Spends one token each of many sessions. PostgreSQL only. */
 export function rotateGenerations(sql: Sql, rotations: readonly Rotation[]): Promise<SessionRecord[]> {
   return sql.all(SWAP_MANY, { rotations: JSON.stringify(rotations) });
 }
