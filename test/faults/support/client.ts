@@ -50,8 +50,14 @@ export type Client = ReturnType<typeof createClient>;
 export function createClient({ onConnect = () => {} }: { onConnect?: () => void } = {}) {
   const agent = new Agent({ keepAlive: true });
 
-  /** Sends it once. */
-  function postOnce(origin: string, { query, variables, bearer }: Question): Promise<Answer> {
+  /** Sends it once, over an idle socket when there is one. */
+  const postOnce = (origin: string, question: Question) => send(origin, question, agent);
+
+  function send(
+    origin: string,
+    { query, variables, bearer }: Question,
+    over: Agent | false,
+  ): Promise<Answer> {
     const payload = JSON.stringify({ query, variables });
     const headers = {
       'content-type': 'application/json',
@@ -61,7 +67,7 @@ export function createClient({ onConnect = () => {} }: { onConnect?: () => void 
     return new Promise((resolve, reject) => {
       const sent = request(
         `${origin}/graphql`,
-        { method: 'POST', agent, headers, signal: AbortSignal.timeout(ANSWER_TIMEOUT_MS) },
+        { method: 'POST', agent: over, headers, signal: AbortSignal.timeout(ANSWER_TIMEOUT_MS) },
         (response) => {
           let body = '';
           response.setEncoding('utf8');
@@ -83,13 +89,16 @@ export function createClient({ onConnect = () => {} }: { onConnect?: () => void 
     });
   }
 
-  /** Once more when it went out over an idle socket that the server was about to close, as browsers do. */
+  /**
+   * Once more, over a new socket, when it went out over an idle one that the server was about to close, as browsers
+   * do: the next idle one may be as old.
+   */
   async function post(origin: string, question: Question): Promise<Answer> {
     try {
       return await postOnce(origin, question);
     } catch (error) {
       if (!(error instanceof NoAnswer && error.wasIdle)) throw error;
-      return postOnce(origin, question);
+      return send(origin, question, false);
     }
   }
 
