@@ -39,19 +39,18 @@ export function createRotationQueue(database: Database) {
   }
 
   async function rotateWaiting(): Promise<void> {
-    const batch = waiting;
-    waiting = new Map();
-    for (const [sessionId, { deadline, reject }] of batch) {
+    const jobs: Waiting[] = [];
+    for (const job of waiting.values()) {
       try {
-        assertInTime(deadline);
+        assertInTime(job.deadline);
+        jobs.push(job);
       } catch (error) {
-        reject(error);
-        batch.delete(sessionId);
+        job.reject(error);
       }
     }
-    if (batch.size === 0) return;
+    waiting = new Map();
+    if (jobs.length === 0) return;
 
-    const jobs = [...batch.values()];
     // They came together, and so their deadlines do.
     const deadline = { hasPassed: () => jobs.some((job) => job.deadline.hasPassed()) };
     try {
@@ -59,11 +58,8 @@ export function createRotationQueue(database: Database) {
         database.before(deadline),
         jobs.map(({ rotation }) => rotation),
       );
-      for (const row of rows) {
-        batch.get(row.id)?.resolve(row);
-        batch.delete(row.id);
-      }
-      for (const { resolve } of batch.values()) resolve(undefined);
+      const rowOf = new Map(rows.map((row) => [row.id, row]));
+      for (const { rotation, resolve } of jobs) resolve(rowOf.get(rotation.sessionId));
     } catch (error) {
       for (const { reject } of jobs) reject(error);
     }

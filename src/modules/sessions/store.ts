@@ -48,7 +48,9 @@ const COLUMNS = `id, user_id AS "userId", client_id AS "clientId", scope, amr, s
   idle_expires_at AS "idleExpiresAt", expires_at AS "expiresAt", revoked_at AS "revokedAt",
   user_agent AS "userAgent", ip, device_name AS "deviceName"`;
 
-const IS_LIVE = 'revoked_at IS NULL AND idle_expires_at > :now AND expires_at > :now';
+const isLiveAt = (now: string) => `revoked_at IS NULL AND idle_expires_at > ${now} AND expires_at > ${now}`;
+
+const IS_LIVE = isLiveAt(':now');
 
 /** Begins at generation 0, in no burst. */
 export async function insertSession(
@@ -120,7 +122,7 @@ function swap(value: (name: keyof Rotation) => string, from = ''): string {
       ip = ${value('newIp')}
     ${from}
     WHERE id = ${value('sessionId')} AND secret_hash = ${value('secretHash')} AND generation <= ${value('spent')}
-      AND revoked_at IS NULL AND idle_expires_at > ${value('now')} AND expires_at > ${value('now')}
+      AND ${isLiveAt(value('now'))}
     RETURNING ${COLUMNS}`;
 }
 
