@@ -55,9 +55,12 @@ describe.each(engines)('rotations that arrive at once, on %s', (engine) => {
       ip: IP + index,
     });
     expect(await rotateAll()).toMatchObject([moved(0), moved(1), moved(2)]);
-    expect(statements).toEqual(Array(engine === 'postgres' ? 1 : 3).fill('UPDATE sessions'));
+    const said = Array(engine === 'postgres' ? 1 : 3).fill('UPDATE sessions');
+    expect(statements).toEqual(said);
+    await rotateAll(rotations.map(() => ({ spent: 1 })));
+    expect(statements).toEqual([...said, ...said]);
     for (const { sessionId } of rotations)
-      expect(await findSession(app.database, sessionId)).toMatchObject({ generation: 1 });
+      expect(await findSession(app.database, sessionId)).toMatchObject({ generation: 2 });
   });
 
   it.each<[string, Partial<Rotation>]>([
