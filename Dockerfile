@@ -30,5 +30,5 @@ EXPOSE 4000
 HEALTHCHECK --interval=30s --timeout=5s --start-period=30s --start-interval=1s \
   CMD ["node", "-e", "fetch(`http://127.0.0.1:${process.env.PORT || 4000}/readyz`).then(({ ok }) => process.exit(ok ? 0 : 1), () => process.exit(1))"]
 # Without a shell in between, so that SIGTERM reaches the server.
-ENTRYPOINT ["node", "dist/cli/latchkey.js"]
+ENTRYPOINT ["node", "dist/cli/latchkey.cjs"]
 CMD ["serve"]

@@ -9,7 +9,7 @@ import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { fileURLToPath } from 'node:url';
 
-const CLI = fileURLToPath(new URL('../dist/cli/latchkey.js', import.meta.url));
+const CLI = fileURLToPath(new URL('../dist/cli/latchkey.cjs', import.meta.url));
 const FEW = 500;
 
 /** @param args how many accounts, and the database that they go to, a fresh SQLite file if none is given. */

@@ -39,7 +39,7 @@ export async function startLatchkey({
   env?: Record<string, string>;
 } = {}): Promise<RunningServer> {
   const folder = await mkdtemp(join(tmpdir(), 'latchkey-bench-'));
-  const server = await startServer([join(ROOT, 'dist/main.js')], {
+  const server = await startServer([join(ROOT, 'dist/cli/latchkey.cjs'), 'serve'], {
     core,
     env: {
       NODE_ENV: 'production',

@@ -311,7 +311,7 @@ export interface Config extends Omit<Values, 'secretFile' | 'firebaseScrypt' | O
   readonly firebaseScrypt?: FirebaseParameters | undefined;
   /** How many threads libuv has for what is not done on the event loop, hashing above all. */
   readonly poolThreads: number;
-  /** How many passwords a process hashes at once: the workers share the cores; fewer than there are threads. */
+  /** How many passwords a process hashes at once: the workers share the cores. One more may be waiting for a thread. */
   readonly hashConcurrency: number;
   /** What the operator should hear at the start. */
   readonly warnings: readonly string[];
@@ -373,7 +373,7 @@ const SETTING_KEYS = Object.keys(SETTINGS) as Key[];
 /** What sending mail takes. */
 const SENDING_KEYS = ['smtp', 'mailFrom', 'appUrl'] as const;
 const IN_MEMORY = 'file::memory:';
-/** Unless `UV_THREADPOOL_SIZE` says otherwise. */
+/** Where nobody has set `UV_THREADPOOL_SIZE`, as the command does. */
 const LIBUV_THREADS = 4;
 
 function readSettings(given: Given): { values: Partial<Values>; problems: string[] } {
@@ -484,10 +484,13 @@ function chooseSecrets(values: Partial<Values>, databaseUrl: string) {
   }
 }
 
-/** argon2 works on libuv's threads; one is left for files and names. */
+/**
+ * argon2 works on libuv's threads. When those are no more than the cores, one hash more is in libuv's hands: the thread
+ * that is free next takes it by itself, where otherwise its core waits for the event loop.
+ */
 function hashConcurrency(workers: number, poolThreads: number): number {
-  const share = Math.floor(availableParallelism() / workers);
-  return Math.max(1, Math.min(share, poolThreads - 1));
+  const share = Math.max(1, Math.floor(availableParallelism() / workers));
+  return poolThreads > share ? share : poolThreads + 1;
 }
 
 function nearest(name: string, known: readonly string[]): string | undefined {

@@ -112,10 +112,14 @@ describe('the configuration', () => {
     expect(loadConfig({ ...DEVELOPMENT, ...injected }).port).toBe(4000);
   });
 
-  it('hashes as many passwords at once as there are cores, fewer than libuv has threads', () => {
-    expect(loadConfig({ ...DEVELOPMENT, UV_THREADPOOL_SIZE: '1' }).hashConcurrency).toBe(1);
-    expect(loadConfig({ ...DEVELOPMENT, UV_THREADPOOL_SIZE: '2' }).hashConcurrency).toBe(1);
-    expect(loadConfig(DEVELOPMENT).hashConcurrency).toBeLessThanOrEqual(3);
+  it('hashes as many passwords at once as there are cores; with no more threads, one is waiting for them', () => {
+    const cores = availableParallelism();
+    const withThreads = (threads: number) =>
+      loadConfig({ ...DEVELOPMENT, UV_THREADPOOL_SIZE: String(threads) }).hashConcurrency;
+    expect(withThreads(1)).toBe(2);
+    expect(withThreads(cores)).toBe(cores + 1);
+    expect(withThreads(cores + 1)).toBe(cores);
+    expect(withThreads(1_000)).toBe(cores);
   });
 
   it('divides the hashing among the workers, and leaves each one some (DOS-1)', () => {

@@ -150,7 +150,7 @@ describe('the commands of the README, in a fresh copy', () => {
 
   /** The leaves of the tree of commands, with their descriptions. */
   async function commandsBelow(path: readonly string[]): Promise<string[][]> {
-    const help = await run(process.execPath, ['dist/cli/latchkey.js', ...path, '--help']);
+    const help = await run(process.execPath, ['dist/cli/latchkey.cjs', ...path, '--help']);
     const [, list] = help.split('Commands:\n');
     if (list === undefined) {
       const [usage = '', description = ''] = help.split('\n\n');

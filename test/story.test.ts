@@ -294,7 +294,7 @@ function temporaryFolder(): string {
 
 /** The program itself, with its data in a folder. */
 async function start(folder: string) {
-  const server = await startServerProcess([process.execPath, build.main], { cwd: folder });
+  const server = await startServerProcess([process.execPath, build.cli, 'serve'], { cwd: folder });
   cleanups.push(() => server.stop());
   return server;
 }

@@ -146,7 +146,7 @@ describe('a release', () => {
   it('holds what runs: the program, the schema, the migrations, the mail, the manual, the licence (SUP-3)', () => {
     expect(packed).toEqual(
       expect.arrayContaining([
-        ...['package.json', 'README.md', 'SECURITY.md', 'LICENSE', 'dist/main.js', 'dist/cli/latchkey.js'],
+        ...['package.json', 'README.md', 'SECURITY.md', 'LICENSE', 'dist/main.js', 'dist/cli/latchkey.cjs'],
         ...['schema/base.graphql', 'src/database/migrations/0001_initial.sql'],
         'src/modules/mail/templates/reset-password.html',
       ]),
@@ -156,7 +156,7 @@ describe('a release', () => {
   it('holds no tests, maps, sources or anything of development (SUP-3)', () => {
     const documents = ['package.json', 'README.md', 'SECURITY.md', 'LICENSE'];
     const runs =
-      /^(dist\/[\w/-]+(\.d)?\.(js|ts)|schema\/[\w-]+\.graphql|src\/database\/migrations\/\w+(\.postgres)?\.sql|src\/modules\/mail\/templates\/[\w-]+\.(txt|html))$/;
+      /^(dist\/[\w/-]+(\.d)?\.c?(js|ts)|schema\/[\w-]+\.graphql|src\/database\/migrations\/\w+(\.postgres)?\.sql|src\/modules\/mail\/templates\/[\w-]+\.(txt|html))$/;
     expect(packed.filter((path) => !documents.includes(path) && !runs.test(path))).toEqual([]);
     expect(
       packed.filter((path) => path.startsWith('dist') && path.endsWith('.ts') && !path.endsWith('.d.ts')),

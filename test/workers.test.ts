@@ -29,7 +29,7 @@ function temporaryFolder(): string {
 }
 
 async function start(cwd: string, env: Readonly<Record<string, string>>) {
-  const server = await startServerProcess([process.execPath, build.main], {
+  const server = await startServerProcess([process.execPath, build.cli, 'serve'], {
     cwd,
     env: { NODE_ENV: 'test', ...env },
   });

@@ -19,9 +19,7 @@ const OPTIONS: Options & { readonly jsc: { readonly rewriteRelativeImportExtensi
 };
 
 export interface Build {
-  /** The server, for `node` to run. */
-  readonly main: string;
-  /** The command of the package. */
+  /** The command of the package, for `node` to run. */
   readonly cli: string;
   remove(): void;
 }
@@ -36,18 +34,17 @@ export async function buildServer(): Promise<Build> {
     symlinkSync(join(ROOT, name), join(folder, name));
 
   const files = readdirSync(join(ROOT, 'src'), { recursive: true, encoding: 'utf8' });
-  const sources = files.filter((name) => name.endsWith('.ts'));
+  const sources = files.filter((name) => /\.c?ts$/.test(name));
   await Promise.all(
     sources.map(async (name) => {
       const { code } = await transformFile(join(ROOT, 'src', name), OPTIONS);
-      const target = join(folder, 'dist', name.replace(/\.ts$/, '.js'));
+      const target = join(folder, 'dist', name.replace(/ts$/, 'js'));
       mkdirSync(dirname(target), { recursive: true });
       writeFileSync(target, code);
     }),
   );
   return {
-    main: join(folder, 'dist', 'main.js'),
-    cli: join(folder, 'dist', 'cli', 'latchkey.js'),
+    cli: join(folder, 'dist', 'cli', 'latchkey.cjs'),
     remove: () => rmSync(folder, { recursive: true, force: true }),
   };
 }

@@ -6,7 +6,8 @@ export type ServerProcess = Awaited<ReturnType<typeof startServerProcess>>;
 
 /** The environment without what would configure a server: the developer's own settings stay out of the tests. */
 export function cleanEnvironment(): NodeJS.ProcessEnv {
-  const settings = /^(LATCHKEY_.*|HOST|PORT|DATABASE_URL|NODE_ENV|NODE_OPTIONS|LOG_LEVEL)$/;
+  const settings =
+    /^(LATCHKEY_.*|HOST|PORT|DATABASE_URL|NODE_ENV|NODE_OPTIONS|LOG_LEVEL|UV_THREADPOOL_SIZE)$/;
   return Object.fromEntries(Object.entries(process.env).filter(([name]) => !settings.test(name)));
 }
 

@@ -13,9 +13,6 @@ export function useBuild(): Omit<Build, 'remove'> {
     return build;
   }
   return {
-    get main() {
-      return built().main;
-    },
     get cli() {
       return built().cli;
     },

@@ -4,13 +4,13 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { createInterface } from 'node:readline';
 import { setTimeout as pause } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
 import type { Build } from '../../support/build.ts';
 import { cleanEnvironment } from '../../support/server-process.ts';
 
 const READY_TIMEOUT_MS = 20_000;
 
-/** Ends the server when the other end of the pipe is closed, by the death of Jest that is, however sudden. */
-const LEASH = "process.stdin.on('end',()=>process.kill(process.pid,'SIGKILL')).resume().unref()";
+const LEASH = fileURLToPath(new URL('leash.cjs', import.meta.url));
 
 export interface ServerSettings {
   readonly databaseUrl: string;
@@ -23,10 +23,9 @@ export interface ServerSettings {
 export type Server = ReturnType<typeof spawnServer>;
 
 /** A server process that can be asked, killed and buried. It may not be ready yet: see `ready`. */
-export function spawnServer(build: Pick<Build, 'main'>, { databaseUrl, secret, port, env }: ServerSettings) {
+export function spawnServer(build: Pick<Build, 'cli'>, { databaseUrl, secret, port, env }: ServerSettings) {
   const startedAt = performance.now();
-  const leash = `data:text/javascript,${encodeURIComponent(LEASH)}`;
-  const child = spawn(process.execPath, ['--import', leash, build.main], {
+  const child = spawn(process.execPath, ['--require', LEASH, build.cli, 'serve'], {
     cwd: tmpdir(),
     env: {
       ...cleanEnvironment(),
@@ -95,7 +94,7 @@ export function spawnServer(build: Pick<Build, 'main'>, { databaseUrl, secret, p
 
 /** Like `spawnServer`, when it is ready. */
 export async function startServer(
-  build: Pick<Build, 'main'>,
+  build: Pick<Build, 'cli'>,
   settings: ServerSettings,
 ): Promise<Server & { readonly readyAfterMs: number }> {
   const server = spawnServer(build, settings);

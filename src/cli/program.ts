@@ -1,4 +1,3 @@
-#!/usr/bin/env node
 import { Command, CommanderError } from 'commander';
 import { addAudit } from './audit.ts';
 import { addBackup } from './backup.ts';

@@ -1,0 +1,10 @@
+#!/usr/bin/env node
+/*
+ * Where the program starts. Not an ES module: loading one begins libuv's pool of threads, and its size is settled then.
+ * Of libuv's own accord it is four, however many cores there are.
+ */
+const { availableParallelism } = process.getBuiltinModule('node:os');
+
+// Each core hashes one password. Two at least, as a slow name server may take one of two, but would take all of one.
+process.env.UV_THREADPOOL_SIZE ||= String(Math.max(2, availableParallelism()));
+import('./program.ts');
