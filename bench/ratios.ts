@@ -94,7 +94,10 @@ async function throughputOfOneStart(): Promise<Throughputs[]> {
   return results;
 }
 
-/** Logins against the bare hash, both with all cores; `me` beside them. */
+/**
+ * Logins against the bare hash, both with all cores; `me` beside them. A hash more than there are cores pushes the others
+ * out of the caches, so there are two baselines.
+ */
 async function logins(): Promise<void> {
   const latchkey = await startLatchkey();
   const emails = Array.from({ length: LOGINS_AT_ONCE }, (_, i) => `user${i}@example.com`);
@@ -110,24 +113,27 @@ async function logins(): Promise<void> {
     });
 
   await logInFor(WARM_UP_SECONDS);
-  const ratios: number[] = [];
+  const ofAsMany: number[] = [];
+  const ofOnePerCore: number[] = [];
   const p99s: number[] = [];
   for (let round = 0; round < ROUNDS; round += 1) {
-    const raw = await rawHashesPerSecond();
+    const asMany = await rawHashesPerSecond(LOGINS_AT_ONCE);
+    const onePerCore = await rawHashesPerSecond(availableParallelism());
     const [served, me] = await Promise.all([
       logInFor(SECONDS),
       repeat({ url: latchkey.url, seconds: SECONDS, body: ME, token, connections: 2, rate: 50 }),
     ]);
-    ratios.push(served.requestsPerSecond / raw);
+    ofAsMany.push(served.requestsPerSecond / asMany);
+    ofOnePerCore.push(served.requestsPerSecond / onePerCore);
     p99s.push(me.p99Ms);
   }
   await latchkey.stop();
-  print(`login, ${LOGINS_AT_ONCE} at once, of the raw argon2id rate`, spread(ratios), '≥ 0.90');
+  print(`login, ${LOGINS_AT_ONCE} at once, of as many raw hashes at once`, spread(ofAsMany), '≥ 0.90');
+  print('  of one raw hash per core, the best there is', spread(ofOnePerCore), '');
   print('me beside them, p99', `${median(p99s)} ms`, '< 50 ms');
 }
 
-async function rawHashesPerSecond(): Promise<number> {
-  const concurrency = Math.min(availableParallelism(), LOGINS_AT_ONCE);
+async function rawHashesPerSecond(concurrency: number): Promise<number> {
   const until = performance.now() + SECONDS * 1_000;
   let count = 0;
   await Promise.all(
