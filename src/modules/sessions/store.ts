@@ -106,9 +106,9 @@ const ROTATION_COLUMNS = `"sessionId" TEXT, "secretHash" TEXT, "spent" BIGINT, "
  * locking its owner out. A burst begins with the first rotation that is a window away from the last beginning.
  *
  * @param value how the statement spells a value of the rotation.
- * @param from where the values come from, when not from parameters.
+ * @param from where the values come from, when not from parameters, and `row` what that knows of the row beside its id.
  */
-function swap(value: (name: keyof Rotation) => string, from = ''): string {
+function swap(value: (name: keyof Rotation) => string, { from = '', row = 'TRUE' } = {}): string {
   const beginsBurst = `burst_at <= ${value('burstLimit')} OR generation < ${value('spent')}`;
   return `UPDATE sessions SET
       generation = CAST(${value('spent')} AS BIGINT) + 1,
@@ -121,7 +121,7 @@ function swap(value: (name: keyof Rotation) => string, from = ''): string {
       user_agent = ${value('newUserAgent')},
       ip = ${value('newIp')}
     ${from}
-    WHERE id = ${value('sessionId')} AND secret_hash = ${value('secretHash')} AND generation <= ${value('spent')}
+    WHERE ${row} AND id = ${value('sessionId')} AND secret_hash = ${value('secretHash')} AND generation <= ${value('spent')}
       AND ${isLiveAt(value('now'))}
     RETURNING ${COLUMNS}`;
 }
@@ -130,16 +130,18 @@ const SWAP = swap((name) => `:${name}`);
 
 /**
  * Waits for no lock: a row that somebody else writes at that moment is left alone. So one slow writer holds up no
- * neighbour of that row, and no two of these can each wait for the other.
+ * neighbour of that row, and no two of these can each wait for the other. Where a row was found to be free it is taken
+ * from, without a second search in the index.
  */
-const SWAP_MANY = swap(
-  (name) => `rotation."${name}"`,
-  `FROM (
-      SELECT given.* FROM json_to_recordset(CAST(:rotations AS JSON)) AS given(${ROTATION_COLUMNS})
+const SWAP_MANY = swap((name) => `rotation."${name}"`, {
+  from: `FROM (
+      SELECT given.*, free.ctid AS place
+      FROM json_to_recordset(CAST(:rotations AS JSON)) AS given(${ROTATION_COLUMNS})
       JOIN sessions AS free ON free.id = given."sessionId"
       FOR NO KEY UPDATE OF free SKIP LOCKED
     ) AS rotation`,
-);
+  row: 'sessions.ctid = rotation.place',
+});
 
 /** Spends one token. Waits for whoever writes its row. */
 export function rotateGeneration(sql: Sql, rotation: Rotation): Promise<SessionRecord | undefined> {
