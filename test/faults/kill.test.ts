@@ -7,8 +7,8 @@ import { askUntilAnswered, createClient } from './support/client.ts';
 import { contradictions, populate } from './support/population.ts';
 import { freePort, type Server, type ServerSettings, spawnServer, startServer } from './support/server.ts';
 
-/** On each engine; 20 in all, unless it is to take its time. */
-const KILLS = process.env.FAULTS === 'full' ? 100 : 20 / engines.length;
+/** On each engine. */
+const KILLS = process.env.FAULTS === 'full' ? 100 : 20;
 const CLIENTS = 100;
 const PAUSE_MS = 400;
 const READY_WITHIN_MS = 5_000;
@@ -59,16 +59,16 @@ describe.each(engines)('kill -9 of a random process on %s', (engine) => {
         servers[victim] = spawnServer(build, setting);
         starts.push(servers[victim].ready());
       }
-      const readyMs = (await Promise.all(starts)).filter((ms) => ms !== false).sort((a, b) => a - b);
+      const readyMs = (await Promise.all(starts)).filter((ms) => ms !== false);
       await people.stop();
 
       expect(people.ledger.surprises).toEqual([]);
       expect(await contradictions(fresh.database, people.ledger)).toEqual([]);
       expect(servers.flatMap(({ complaints }) => complaints)).toEqual([]);
-      // Clients, servers and whatever else runs share the cores. So it is the median, and where a start in peace
-      // takes seconds already, one in the middle of all this may take longer than the five that it has otherwise.
+      // Clients, servers and whatever else runs share the cores: where a start in peace takes seconds already, one in
+      // the middle of all this may take longer than the five that it has otherwise.
       const limit = Math.max(READY_WITHIN_MS, SLOWER_UNDER_LOAD * Math.min(...firstStarts));
-      expect(readyMs[Math.floor(readyMs.length / 2)]).toBeLessThan(limit);
+      expect(Math.max(...readyMs)).toBeLessThan(limit);
       expect(people.ledger.accounts.size).toBeGreaterThanOrEqual(CLIENTS);
       if (engine === 'sqlite')
         expect(await fresh.database.all('PRAGMA integrity_check')).toEqual([{ integrity_check: 'ok' }]);
