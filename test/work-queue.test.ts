@@ -12,7 +12,13 @@ describe('a work queue that is full', () => {
   let queue: ReturnType<typeof createWorkQueue>;
   let finish: () => void;
   beforeEach(async () => {
-    queue = createWorkQueue({ concurrency: 1, capacity: 3, maxWaitMs: 60_000, capacityPerSource: 2 });
+    queue = createWorkQueue({
+      concurrency: 1,
+      threads: 1,
+      capacity: 3,
+      maxWaitMs: 60_000,
+      capacityPerSource: 2,
+    });
     const finished = new Promise<void>((resolve) => {
       finish = resolve;
     });
@@ -29,7 +35,13 @@ describe('a work queue that is full', () => {
   });
 
   it('has room for others when one source has its share (DOS-1)', async () => {
-    const roomy = createWorkQueue({ concurrency: 1, capacity: 9, maxWaitMs: 60_000, capacityPerSource: 1 });
+    const roomy = createWorkQueue({
+      concurrency: 1,
+      threads: 1,
+      capacity: 9,
+      maxWaitMs: 60_000,
+      capacityPerSource: 1,
+    });
     const finished = new Promise<void>((resolve) => {
       finish = resolve;
     });
@@ -70,8 +82,14 @@ describe('a work queue that is full', () => {
 
 describe('a work queue with others waiting', () => {
   /** Starts works that each finish when told; `answered` lists those whose callers have their results. */
-  function start(count: number) {
-    const queue = createWorkQueue({ concurrency: 1, capacity: 20, maxWaitMs: 60_000, capacityPerSource: 20 });
+  function start(count: number, concurrency = 1) {
+    const queue = createWorkQueue({
+      concurrency,
+      threads: 1,
+      capacity: 20,
+      maxWaitMs: 60_000,
+      capacityPerSource: 20,
+    });
     const finishes: (() => void)[] = [];
     const answered: number[] = [];
     const answers = Array.from({ length: count }, async (_, n) => {
@@ -90,15 +108,21 @@ describe('a work queue with others waiting', () => {
     };
   }
 
-  it('hands results over four at once, and the last ones as soon as fewer wait', async () => {
-    const { answered, finishNext } = start(12);
-    const counts: number[] = [];
-    for (let n = 0; n < 12; n += 1) {
-      await finishNext();
-      counts.push(answered.length);
-    }
-    expect(counts).toEqual([0, 0, 0, 4, 4, 4, 4, 8, 8, 10, 11, 12]);
-  });
+  it.each([
+    ['with a thread for all that is begun', 1],
+    ['with one that is begun and waits for a thread', 2],
+  ])(
+    'hands results over four at once, and the last ones as soon as fewer wait, %s',
+    async (_, concurrency) => {
+      const { answered, finishNext } = start(11, concurrency);
+      const counts: number[] = [];
+      for (let n = 0; n < 11; n += 1) {
+        await finishNext();
+        counts.push(answered.length);
+      }
+      expect(counts).toEqual([0, 0, 0, 4, 4, 4, 4, 8, 8, 10, 11]);
+    },
+  );
 
   it('hands the result of a work that nobody waits behind over at once', async () => {
     const { answered, finishNext } = start(1);

@@ -18,8 +18,10 @@ interface Waiting extends Requester {
 }
 
 export interface WorkQueueOptions {
-  /** How many tasks run at once. */
+  /** How many tasks are begun at once. */
   readonly concurrency: number;
+  /** How many of them have a thread; the others wait for one. */
+  readonly threads: number;
   /** How many more may wait. */
   readonly capacity: number;
   readonly maxWaitMs: number;
@@ -83,7 +85,8 @@ export function createWorkQueue(options: WorkQueueOptions) {
   function handedOver(): Promise<void> {
     return new Promise((resolve) => {
       finished.push(resolve);
-      if (finished.length === GROUP || finished.length > waiting.length) handOverAll();
+      const withoutThread = waiting.length + Math.max(0, running - options.threads);
+      if (finished.length === GROUP || finished.length > withoutThread) handOverAll();
       else timer ??= setTimeout(handOverAll, GROUP_MS);
     });
   }

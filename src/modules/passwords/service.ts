@@ -16,8 +16,9 @@ const LEAST_BITS = Math.log2(1e8);
 
 export interface PasswordsOptions {
   readonly database: Database;
-  /** Hashes at once. */
+  /** Hashes that are begun at once, and how many of them have a thread. */
   readonly concurrency: number;
+  readonly threads: number;
   /** Characters (code points). */
   readonly minLength: number;
   /** For accounts that were imported from Firebase. */
@@ -33,8 +34,20 @@ export interface Owner {
 export type Passwords = ReturnType<typeof createPasswords>;
 
 /** What a password must be, and whether one is right. Hashing is queued: it is the costliest thing there is. */
-export function createPasswords({ database, concurrency, minLength, firebaseSignerKey }: PasswordsOptions) {
-  const queue = createWorkQueue({ concurrency, capacity: 64, maxWaitMs: 1_500, capacityPerSource: 16 });
+export function createPasswords({
+  database,
+  concurrency,
+  threads,
+  minLength,
+  firebaseSignerKey,
+}: PasswordsOptions) {
+  const queue = createWorkQueue({
+    concurrency,
+    threads,
+    capacity: 64,
+    maxWaitMs: 1_500,
+    capacityPerSource: 16,
+  });
   // Verified when no account matches, so an unknown address costs as much as a wrong password (LOG-2).
   const decoy = hashPassword(randomBytes(16).toString('base64url'));
 
