@@ -120,6 +120,8 @@ describe('the configuration', () => {
     expect(withThreads(cores)).toBe(cores + 1);
     expect(withThreads(cores + 1)).toBe(cores);
     expect(withThreads(1_000)).toBe(cores);
+    // libuv's own.
+    expect(loadConfig(DEVELOPMENT).poolThreads).toBe(4);
   });
 
   it('divides the hashing among the workers, and leaves each one some (DOS-1)', () => {

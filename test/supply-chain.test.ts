@@ -156,7 +156,7 @@ describe('a release', () => {
   it('holds no tests, maps, sources or anything of development (SUP-3)', () => {
     const documents = ['package.json', 'README.md', 'SECURITY.md', 'LICENSE'];
     const runs =
-      /^(dist\/[\w/-]+(\.d)?\.c?(js|ts)|schema\/[\w-]+\.graphql|src\/database\/migrations\/\w+(\.postgres)?\.sql|src\/modules\/mail\/templates\/[\w-]+\.(txt|html))$/;
+      /^(dist\/[\w/-]+(\.d)?\.(js|ts)|dist\/cli\/latchkey\.(cjs|d\.cts)|schema\/[\w-]+\.graphql|src\/database\/migrations\/\w+(\.postgres)?\.sql|src\/modules\/mail\/templates\/[\w-]+\.(txt|html))$/;
     expect(packed.filter((path) => !documents.includes(path) && !runs.test(path))).toEqual([]);
     expect(
       packed.filter((path) => path.startsWith('dist') && path.endsWith('.ts') && !path.endsWith('.d.ts')),
