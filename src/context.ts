@@ -54,8 +54,8 @@ export interface TokenCookies extends KeptRefreshToken {
 /** One for all: half of what comes in has no token, and to note where an error was made costs 3 % of a refresh. */
 const TOKEN_MISSING = new AuthError('UNAUTHENTICATED', { reason: 'TOKEN_MISSING' });
 
-/** RFC 6750 §2.1, RFC 9110 §11.1: the scheme's case does not matter. */
-const BEARER = /^Bearer +(\S+)$/i;
+/** RFC 6750 §2.1, RFC 9110 §11.1: the scheme's case does not matter. Without the token where what follows is none. */
+const BEARER = /^Bearer\b(?: +(\S+)$)?/i;
 
 /**
  * Reads the bearer header. Never throws: clients attach a stale token to every call, and throwing would block
@@ -78,8 +78,9 @@ function readBearer(
   tokens: Pick<Tokens, 'verifyAccessToken'>,
   authorization: string | undefined,
 ): AccessToken | AuthError {
-  if (authorization === undefined || !/^Bearer\b/i.test(authorization)) return TOKEN_MISSING;
-  const [, token] = BEARER.exec(authorization) ?? [];
+  const credentials = authorization === undefined ? null : BEARER.exec(authorization);
+  if (credentials === null) return TOKEN_MISSING;
+  const [, token] = credentials;
   if (token === undefined) return new AuthError('UNAUTHENTICATED', { reason: 'TOKEN_INVALID' });
   try {
     return tokens.verifyAccessToken(token);

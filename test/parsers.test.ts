@@ -77,6 +77,20 @@ describe('the bearer header', () => {
     );
   });
 
+  it.each([
+    [undefined, 'TOKEN_MISSING'],
+    ['', 'TOKEN_MISSING'],
+    ['Basic YTpi', 'TOKEN_MISSING'],
+    ['Bearers token', 'TOKEN_MISSING'],
+    ['Bearer', 'TOKEN_INVALID'],
+    ['Bearer ', 'TOKEN_INVALID'],
+    ['Bearer two tokens', 'TOKEN_INVALID'],
+    ['Bearer\ttoken', 'TOKEN_INVALID'],
+  ])('tells no token from one that is none: %j is %s (AT-7)', (authorization, reason) => {
+    const { bearer } = createContext({ verifyAccessToken: verify }, { authorization, client });
+    expect(bearer).toMatchObject({ extensions: { code: 'UNAUTHENTICATED', reason } });
+  });
+
   it('hands on whatever token it holds, whatever the scheme is written like, and never what its check throws', () => {
     const written = fc.tuple(
       fc.mixedCase(fc.constant('bearer')),
