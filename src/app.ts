@@ -71,7 +71,7 @@ export async function createApp({ config, database, clock, logger, metrics, mail
   const passwords = createPasswords({
     database,
     concurrency: config.hashConcurrency,
-    threads: Math.min(config.poolThreads, config.hashConcurrency),
+    threads: config.poolThreads,
     minLength: config.passwordMinLength,
     firebaseSignerKey: config.firebaseScrypt?.signerKey,
   });

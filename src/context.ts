@@ -78,7 +78,7 @@ function readBearer(
   tokens: Pick<Tokens, 'verifyAccessToken'>,
   authorization: string | undefined,
 ): AccessToken | AuthError {
-  const credentials = authorization === undefined ? null : BEARER.exec(authorization);
+  const credentials = BEARER.exec(authorization ?? '');
   if (credentials === null) return TOKEN_MISSING;
   const [, token] = credentials;
   if (token === undefined) return new AuthError('UNAUTHENTICATED', { reason: 'TOKEN_INVALID' });

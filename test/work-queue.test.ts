@@ -5,6 +5,8 @@ import { NO_DEADLINE } from '../src/deadline.ts';
 
 const OVERLOADED = { code: 'OVERLOADED', extensions: { code: 'OVERLOADED', retryAfter: 2 } };
 
+const ONE_AT_A_TIME = { concurrency: 1, threads: 1, maxWaitMs: 60_000 };
+
 /** A request over a connection of its own. */
 const ask = (source = '192.0.2.1'): Requester => ({ source, deadline: NO_DEADLINE, connection: {} });
 
@@ -12,13 +14,7 @@ describe('a work queue that is full', () => {
   let queue: ReturnType<typeof createWorkQueue>;
   let finish: () => void;
   beforeEach(async () => {
-    queue = createWorkQueue({
-      concurrency: 1,
-      threads: 1,
-      capacity: 3,
-      maxWaitMs: 60_000,
-      capacityPerSource: 2,
-    });
+    queue = createWorkQueue({ ...ONE_AT_A_TIME, capacity: 3, capacityPerSource: 2 });
     const finished = new Promise<void>((resolve) => {
       finish = resolve;
     });
@@ -35,13 +31,7 @@ describe('a work queue that is full', () => {
   });
 
   it('has room for others when one source has its share (DOS-1)', async () => {
-    const roomy = createWorkQueue({
-      concurrency: 1,
-      threads: 1,
-      capacity: 9,
-      maxWaitMs: 60_000,
-      capacityPerSource: 1,
-    });
+    const roomy = createWorkQueue({ ...ONE_AT_A_TIME, capacity: 9, capacityPerSource: 1 });
     const finished = new Promise<void>((resolve) => {
       finish = resolve;
     });
@@ -83,13 +73,7 @@ describe('a work queue that is full', () => {
 describe('a work queue with others waiting', () => {
   /** Starts works that each finish when told; `answered` lists those whose callers have their results. */
   function start(count: number, concurrency = 1) {
-    const queue = createWorkQueue({
-      concurrency,
-      threads: 1,
-      capacity: 20,
-      maxWaitMs: 60_000,
-      capacityPerSource: 20,
-    });
+    const queue = createWorkQueue({ ...ONE_AT_A_TIME, concurrency, capacity: 20, capacityPerSource: 20 });
     const finishes: (() => void)[] = [];
     const answered: number[] = [];
     const answers = Array.from({ length: count }, async (_, n) => {

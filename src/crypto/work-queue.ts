@@ -20,7 +20,7 @@ interface Waiting extends Requester {
 export interface WorkQueueOptions {
   /** How many tasks are begun at once. */
   readonly concurrency: number;
-  /** How many of them have a thread; the others wait for one. */
+  /** How many threads there are for them; what is begun beyond that waits for one. */
   readonly threads: number;
   /** How many more may wait. */
   readonly capacity: number;

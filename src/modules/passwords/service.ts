@@ -16,7 +16,7 @@ const LEAST_BITS = Math.log2(1e8);
 
 export interface PasswordsOptions {
   readonly database: Database;
-  /** Hashes that are begun at once, and how many of them have a thread. */
+  /** Hashes that are begun at once, and the threads there are for them. */
   readonly concurrency: number;
   readonly threads: number;
   /** Characters (code points). */
