@@ -1,6 +1,7 @@
-import { mkdtemp, rm, stat, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
+import { setTimeout as pause, setImmediate as turn } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import Sqlite from 'better-sqlite3';
@@ -10,7 +11,7 @@ import { migrate, pendingMigrations } from '../src/database/migrate.ts';
 import { durabilityWarnings, openDatabase } from '../src/database/open.ts';
 import { databaseTimeMs } from '../src/database/postgres.ts';
 import { openSqlite } from '../src/database/sqlite.ts';
-import { engines, type FreshDatabase, freshDatabase } from './support/databases.ts';
+import { engines, type FreshDatabase, freshDatabase, hold } from './support/databases.ts';
 
 const INSERT = 'INSERT INTO items (id, amount) VALUES (:id, :amount)';
 const AMOUNT = 'SELECT amount FROM items WHERE id = :id';
@@ -272,6 +273,63 @@ describe.each(kinds)('the database on %s', (_kind, create) => {
       expect(await ids(database)).toEqual([]);
     });
 
+    it.each<[string, () => unknown]>([
+      ['a pause', () => pause(1)],
+      ['a file', () => readFile(fileURLToPath(import.meta.url))],
+    ])('that waits for %s is undone, and delays nobody (fact 7)', async (_name, wait) => {
+      const left = gate();
+      let behind: Promise<unknown> | undefined;
+      const waiting = database.transaction(async (sql) => {
+        await sql.run(INSERT, { id: 'a', amount: 1 });
+        await wait();
+        behind = sql.run(INSERT, { id: 'b', amount: 1 });
+        behind.catch(left.open);
+      });
+      const next = database.run(INSERT, { id: 'c', amount: 1 });
+
+      await expect(waiting).rejects.toThrow('waits for its own sql and for nothing else');
+      expect(await next).toBe(1);
+      await left.opened;
+      await expect(behind).rejects.toThrow('has ended');
+      expect(await ids(database)).toEqual(['c']);
+    });
+
+    it('that also waits for what never comes is undone once its own statements are done', async () => {
+      const waiting = database.transaction(async (sql) => {
+        await Promise.all([sql.run(INSERT, { id: 'a', amount: 1 }), new Promise(() => {})]);
+      });
+      await expect(waiting).rejects.toThrow('waits for its own sql and for nothing else');
+      expect(await ids(database)).toEqual([]);
+    });
+
+    it('refuses the outer database after each of its statements, and to nobody else', async () => {
+      const inside: unknown[] = [];
+      const attempt = () => database.get(AMOUNT, { id: 'a' }).catch((error) => error.message);
+      const transaction = database.transaction(async (sql) => {
+        for (const id of ['a', 'b']) {
+          await sql.run(INSERT, { id, amount: 1 });
+          inside.push(await attempt());
+          await sql.get(AMOUNT, { id: 'none' });
+        }
+        await sql.run(INSERT, { id: 'a', amount: 1 }).catch(async () => inside.push(await attempt()));
+      });
+      const outside: unknown[] = [];
+      let isOver = false;
+      transaction
+        .catch(() => {})
+        .finally(() => {
+          isOver = true;
+        });
+      while (!isOver) {
+        outside.push(await attempt());
+        await turn();
+      }
+
+      expect(inside).toEqual(Array(3).fill('Inside a transaction, use the sql that was passed to it.'));
+      expect(new Set(outside)).toEqual(new Set([undefined]));
+      await expect(transaction).rejects.toMatchObject({ message: expect.stringMatching(/unique/i) });
+    });
+
     it('leaves the outer database to what it left behind', async () => {
       const { open, opened } = gate();
       let behind: Promise<number> | undefined;
@@ -285,25 +343,18 @@ describe.each(kinds)('the database on %s', (_kind, create) => {
 
   it('does nothing that still waits when its deadline passes, and loses no neighbour by it (GQL-6)', async () => {
     const one = await fresh.open({ poolSize: 1 });
-    const { open, opened } = gate();
-    const begun = gate();
     let hasPassed = false;
-    const deadline = { hasPassed: () => hasPassed };
-    const late = one.before(deadline);
+    const late = one.before({ hasPassed: () => hasPassed });
 
     const before = late.transaction(async (sql) => {
-      begun.open();
-      await opened;
+      hasPassed = true;
       await sql.run(INSERT, { id: 'begun', amount: 1 });
     });
-    await begun.opened;
     const waiting = [
       late.run(INSERT, { id: 'b', amount: 1 }),
       late.transaction((sql) => sql.run(INSERT, { id: 'c', amount: 1 })),
       one.run(INSERT, { id: 'neighbour', amount: 1 }),
     ];
-    hasPassed = true;
-    open();
 
     await before;
     expect(await Promise.allSettled(waiting)).toMatchObject([
@@ -339,18 +390,15 @@ describe.each(engines)('uncommitted rows on %s', (engine) => {
     const fresh = await freshDatabase(engine);
     const other = await fresh.open();
     await createItems(fresh.database);
-    const { open, opened } = gate();
-    const inserted = gate();
+    // On SQLite a transaction is over before any other code of its process runs.
+    const another = engine === 'sqlite' ? [other] : [other, fresh.database];
+    const outside = () => Promise.all(another.map(ids));
 
-    const writing = fresh.database.transaction(async (sql) => {
+    await fresh.database.transaction(async (sql) => {
       await sql.run(INSERT, { id: 'a', amount: 1 });
-      inserted.open();
-      await opened;
+      const seen = engine === 'sqlite' ? outside() : turn().then(outside);
+      expect(await hold(sql, seen)).toEqual(another.map(() => []));
     });
-    await inserted.opened;
-    expect([await ids(fresh.database), await ids(other)]).toEqual([[], []]);
-    open();
-    await writing;
     expect([await ids(fresh.database), await ids(other)]).toEqual([['a'], ['a']]);
     await fresh.drop();
   });
@@ -655,7 +703,7 @@ describe('on SQLite', () => {
   it('a connection that dies in a transaction is UNAVAILABLE, and nothing is written', async () => {
     const broken = database.transaction(async (sql) => {
       await sql.run(INSERT, { id: 'a', amount: 1 });
-      await terminate(await backend(sql));
+      await hold(sql, terminate(await backend(sql)));
       await sql.run(INSERT, { id: 'b', amount: 1 });
     });
     await expect(broken).rejects.toMatchObject(UNAVAILABLE);
@@ -663,12 +711,20 @@ describe('on SQLite', () => {
     expect(await database.run(INSERT, { id: 'c', amount: 1 })).toBe(1);
   });
 
-  it('a connection that dies before COMMIT is UNAVAILABLE', async () => {
+  it('a connection that dies before COMMIT is done is UNAVAILABLE', async () => {
+    await database.run(`
+      CREATE FUNCTION die() RETURNS trigger LANGUAGE plpgsql
+      AS 'BEGIN PERFORM pg_terminate_backend(pg_backend_pid()), pg_sleep(5); RETURN NULL; END'`);
+    await database.run(`
+      CREATE CONSTRAINT TRIGGER dies AFTER INSERT ON items DEFERRABLE INITIALLY DEFERRED
+      FOR EACH ROW EXECUTE FUNCTION die()`);
+    let isWritten = false;
     const broken = database.transaction(async (sql) => {
       await sql.run(INSERT, { id: 'a', amount: 1 });
-      await terminate(await backend(sql));
+      isWritten = true;
     });
     await expect(broken).rejects.toMatchObject(UNAVAILABLE);
+    expect(isWritten).toBe(true);
     expect(await ids(database)).toEqual([]);
   });
 
@@ -695,11 +751,11 @@ describe('on SQLite', () => {
     const { open, opened } = gate();
     const started = gate();
     const holding = small.transaction(async (sql) => {
-      await sql.get('SELECT 1 AS one');
       started.open();
-      await opened;
+      await hold(sql, opened);
     });
     await started.opened;
+    await turn();
     await expect(small.get('SELECT 1 AS one')).rejects.toMatchObject(UNAVAILABLE);
     open();
     await holding;
@@ -712,7 +768,7 @@ describe('on SQLite', () => {
     const update = `UPDATE items SET amount = amount + 1 WHERE id = 'a'`;
     await database.transaction(async (sql) => {
       await sql.run(update);
-      await expect(impatient.run(update)).rejects.toMatchObject(UNAVAILABLE);
+      await hold(sql, expect(impatient.run(update)).rejects.toMatchObject(UNAVAILABLE));
     });
     expect(await impatient.run(update)).toBe(1);
   });
@@ -728,7 +784,7 @@ describe('on SQLite', () => {
         runs += 1;
         await sql.run(add, { id: first });
         held[first].open();
-        await held[second].opened;
+        await hold(sql, held[second].opened);
         await sql.run(add, { id: second });
       });
 

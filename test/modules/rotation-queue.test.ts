@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { NO_DEADLINE } from '../../src/deadline.ts';
 import { createRotationQueue, type RotationQueue } from '../../src/modules/sessions/rotation-queue.ts';
 import { findSession, type Rotation } from '../../src/modules/sessions/store.ts';
-import { engines } from '../support/databases.ts';
+import { engines, hold } from '../support/databases.ts';
 import { login, refreshed, register } from '../support/documents.ts';
 import { describeApp, startApp, type TestApp } from '../support/start-app.ts';
 import { noteStatements, verbAndTable } from '../support/statements.ts';
@@ -106,19 +106,21 @@ describeApp('refreshToken beside somebody who writes its row', (start, engine) =
     const free = await register(app, 'free@example.com');
     let isHeld = true;
     let letGo = () => {};
-    const isWriting = new Promise<void>((began) => {
+    const released = new Promise<void>((resolve) => {
+      letGo = resolve;
+    });
+    const written = new Promise<void>((began, failed) => {
       app.database
         .transaction(async (sql) => {
           await sql.run('UPDATE sessions SET ip = ip WHERE id = :id', { id: held.session.id });
           began();
-          await new Promise<void>((resolve) => {
-            letGo = resolve;
-          });
+          // On SQLite a transaction is over before any other code of its process runs.
+          if (engine === 'postgres') await hold(sql, released);
           isHeld = false;
         })
-        .catch(() => {});
+        .catch(failed);
     });
-    await isWriting;
+    await written;
     const both = [refreshed(app, held.refreshToken), refreshed(app, free.refreshToken)] as const;
     if (engine === 'postgres') {
       expect((await both[1]).refreshToken).not.toBe(free.refreshToken);
