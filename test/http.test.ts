@@ -2,6 +2,7 @@ import { type AddressInfo, connect } from 'node:net';
 import { afterEach, describe, expect, it } from '@jest/globals';
 import type { InjectOptions } from 'fastify';
 import { getIntrospectionQuery, parse, print, separateOperations } from 'graphql';
+import { pino } from 'pino';
 import type { Client } from '../src/client.ts';
 import { AuthError, ERRORS } from '../src/errors.ts';
 import { type HttpServer, SECRET, startHttpServer, TOKENS } from './support/http-server.ts';
@@ -675,6 +676,29 @@ describe('the log', () => {
       { ...common, method: 'POST', route: '/token', status: 400, outcome: 'BAD_REQUEST' },
     ]);
     expect(new Set(lines.map(({ requestId }) => requestId)).size).toBe(5);
+  });
+
+  it.each([
+    ['of the process', {}],
+    ['of a child', { region: 'eu "west"' }],
+  ])('has lines for requests like all its lines, %s', async (_name, bindings) => {
+    const written: string[] = [];
+    const logger = pino({}, { write: (line: string) => void written.push(line) }).child(bindings);
+    const { inject } = await start({ logger });
+    await inject({ url: '/livez' });
+    const [line = ''] = written.splice(0);
+    const { requestId, method, route, status, outcome, ms } = JSON.parse(line);
+    logger.info({ requestId, method, route, status, outcome, ms }, 'request');
+    const timeless = (text = '') => text.replace(/"time":\d{13},/, '');
+    expect(timeless(line)).toBe(timeless(written[0]));
+  });
+
+  it('has no lines for requests when it is for warnings only', async () => {
+    const written: string[] = [];
+    const logger = pino({ level: 'warn' }, { write: (line: string) => void written.push(line) });
+    const { inject } = await start({ logger });
+    await inject({ url: '/livez' });
+    expect(written).toEqual([]);
   });
 });
 
