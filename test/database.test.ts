@@ -439,6 +439,18 @@ describe.each(engines)('migrate on %s', (engine) => {
     expect(await pendingMigrations(fresh.database)).toEqual(['0001_initial']);
   });
 
+  it('leaves audit_events no index but those that are asked: each event is written to all of them', async () => {
+    await migrate(fresh.database);
+    const indexes = await fresh.database.all<{ name: string }>(
+      engine === 'sqlite'
+        ? `SELECT name FROM sqlite_schema WHERE tbl_name = 'audit_events' AND type = 'index' AND sql IS NOT NULL
+           ORDER BY name`
+        : `SELECT indexname AS name FROM pg_indexes WHERE tablename = 'audit_events'
+           AND schemaname = current_schema() AND indexname NOT LIKE '%_pkey' ORDER BY indexname`,
+    );
+    expect(indexes).toEqual([{ name: 'audit_events_by_batch' }, { name: 'audit_events_by_user' }]);
+  });
+
   it('undoes a migration that fails half way', async () => {
     await fresh.database.run('CREATE TABLE signing_keys (kid TEXT)');
     // By their messages: the class of a native module's errors is that of the first file that loaded it.
