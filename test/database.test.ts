@@ -1,6 +1,7 @@
 import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
+import { nextTick } from 'node:process';
 import { setTimeout as pause, setImmediate as turn } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
@@ -11,19 +12,22 @@ import { migrate, pendingMigrations } from '../src/database/migrate.ts';
 import { durabilityWarnings, openDatabase } from '../src/database/open.ts';
 import { databaseTimeMs } from '../src/database/postgres.ts';
 import { openSqlite } from '../src/database/sqlite.ts';
-import { engines, type FreshDatabase, freshDatabase, hold } from './support/databases.ts';
+import { engines, type FreshDatabase, freshDatabase } from './support/databases.ts';
+import { gate } from './support/gate.ts';
 
 const INSERT = 'INSERT INTO items (id, amount) VALUES (:id, :amount)';
 const AMOUNT = 'SELECT amount FROM items WHERE id = :id';
 const UNAVAILABLE = { code: 'UNAVAILABLE', extensions: { code: 'UNAVAILABLE', retryAfter: 1 } };
 
-/** A promise that is resolved from outside: where a transaction waits for the test. */
-function gate() {
-  let open: () => void = () => {};
-  const opened = new Promise<void>((resolve) => {
-    open = resolve;
+/** Keeps a transaction open, with statements of its own, until something outside of it is done. */
+async function hold<Result>(sql: Sql, outside: Promise<Result>): Promise<Result> {
+  let isDone = false;
+  const done = outside.finally(() => {
+    isDone = true;
   });
-  return { open, opened };
+  done.catch(() => {});
+  while (!isDone) await sql.get('SELECT 1 AS one');
+  return done;
 }
 
 function createItems(sql: Sql) {
@@ -562,6 +566,20 @@ describe('on SQLite', () => {
     expect(await ids(database)).toEqual(['a', 'b', 'c', 'd']);
     expect(new Set(seen).size).toBe(1);
     expect(seen[0]).not.toBe(before);
+  });
+
+  it('reads see nothing of a transaction that is not over (fact 7)', async () => {
+    let seen: Promise<string[]> | undefined;
+    const waiting = database.transaction(async (sql) => {
+      await sql.run(INSERT, { id: 'a', amount: 1 });
+      // Once all of its code has run, and before it is undone for that.
+      nextTick(() => {
+        seen = ids(database);
+      });
+      await new Promise(() => {});
+    });
+    await expect(waiting).rejects.toThrow('waits for its own sql');
+    expect(await seen).toEqual([]);
   });
 
   it('a lock that another process holds too long is UNAVAILABLE, and a short one is waited for', async () => {

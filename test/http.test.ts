@@ -5,6 +5,7 @@ import { getIntrospectionQuery, parse, print, separateOperations } from 'graphql
 import { pino } from 'pino';
 import type { Client } from '../src/client.ts';
 import { AuthError, ERRORS } from '../src/errors.ts';
+import { gate } from './support/gate.ts';
 import { type HttpServer, SECRET, startHttpServer, TOKENS } from './support/http-server.ts';
 import { sandboxOf } from './support/sandbox.ts';
 
@@ -738,16 +739,16 @@ describe('over a socket', () => {
   });
 
   it('finishes what is under way before it closes, and leaves no socket open (CR-3)', async () => {
-    const reached = deferred();
-    const released = deferred();
+    const reached = gate();
+    const released = gate();
     const { app } = await start({
       // Sockets are kept for 65 seconds then, longer than a test may take.
       config: { trustProxy: ['10.0.0.0/8'] },
       resolvers: {
         Query: {
           me: async () => {
-            reached.resolve();
-            await released.promise;
+            reached.open();
+            await released.opened;
             return { id: 'ada' };
           },
         },
@@ -756,27 +757,18 @@ describe('over a socket', () => {
     await app.listen({ host: '127.0.0.1', port: 0 });
     // No Connection: close: the socket would stay open for the whole keep-alive.
     const answer = raw(app, post);
-    await reached.promise;
+    await reached.opened;
     const { port } = app.server.address() as AddressInfo;
     const closed = app.close();
     // It goes on accepting for as long as somebody who had connected before may wait in its queue.
     while (app.server.listening) await new Promise((resolve) => setImmediate(resolve));
     await expect(raw({ port }, post)).rejects.toThrow('ECONNREFUSED');
-    released.resolve();
+    released.open();
     expect(await answer).toContain('{"data":{"me":{"id":"ada"}}}');
     await closed;
     // Less than the 10 seconds after which sockets are cut off.
   }, 8_000);
 });
-
-/** A promise that the test settles; Node 20 has no Promise.withResolvers. */
-function deferred(): { promise: Promise<void>; resolve: () => void } {
-  let resolve = () => {};
-  const promise = new Promise<void>((settle) => {
-    resolve = settle;
-  });
-  return { promise, resolve };
-}
 
 /** Sends bytes and resolves with everything that comes back until the server closes the socket. */
 function raw(target: HttpServer['app'] | { port: number }, bytes: string): Promise<string> {

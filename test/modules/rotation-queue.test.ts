@@ -1,8 +1,12 @@
+import { setTimeout as pause } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import Sqlite from 'better-sqlite3';
+import { Client } from 'pg';
 import { NO_DEADLINE } from '../../src/deadline.ts';
 import { createRotationQueue, type RotationQueue } from '../../src/modules/sessions/rotation-queue.ts';
 import { findSession, type Rotation } from '../../src/modules/sessions/store.ts';
-import { engines, hold } from '../support/databases.ts';
+import { engines, type FreshDatabase, freshDatabase } from '../support/databases.ts';
 import { login, refreshed, register } from '../support/documents.ts';
 import { describeApp, startApp, type TestApp } from '../support/start-app.ts';
 import { noteStatements, verbAndTable } from '../support/statements.ts';
@@ -100,34 +104,48 @@ describe.each(engines)('rotations that arrive at once, on %s', (engine) => {
 });
 
 describeApp('refreshToken beside somebody who writes its row', (start, engine) => {
+  let fresh: FreshDatabase;
+  beforeEach(async () => {
+    fresh = await freshDatabase(engine);
+  });
+  afterEach(() => fresh.drop());
+
+  /** Another process writes the row of a session, until it is let go. */
+  async function holdSession(id: string): Promise<() => Promise<void>> {
+    if (engine === 'sqlite') {
+      const other = new Sqlite(fileURLToPath(fresh.url));
+      other.exec('BEGIN IMMEDIATE');
+      other.prepare('UPDATE sessions SET ip = ip WHERE id = ?').run(id);
+      return async () => {
+        other.exec('COMMIT');
+        other.close();
+      };
+    }
+    const other = new Client({ connectionString: fresh.url });
+    await other.connect();
+    await other.query('BEGIN');
+    await other.query('UPDATE sessions SET ip = ip WHERE id = $1', [id]);
+    return async () => {
+      await other.query('COMMIT');
+      await other.end();
+    };
+  }
+
   it('waits for them, and holds up nobody else on PostgreSQL', async () => {
-    const app = await start();
+    const app = await start({ database: fresh.database });
     const held = await register(app, 'held@example.com');
     const free = await register(app, 'free@example.com');
+    const letGo = await holdSession(held.session.id);
     let isHeld = true;
-    let letGo = () => {};
-    const released = new Promise<void>((resolve) => {
-      letGo = resolve;
-    });
-    const written = new Promise<void>((began, failed) => {
-      app.database
-        .transaction(async (sql) => {
-          await sql.run('UPDATE sessions SET ip = ip WHERE id = :id', { id: held.session.id });
-          began();
-          // On SQLite a transaction is over before any other code of its process runs.
-          if (engine === 'postgres') await hold(sql, released);
-          isHeld = false;
-        })
-        .catch(failed);
-    });
-    await written;
-    const both = [refreshed(app, held.refreshToken), refreshed(app, free.refreshToken)] as const;
+    const wasHeld = refreshed(app, held.refreshToken).then((next) => ({ next, isHeld }));
+    const other = refreshed(app, free.refreshToken);
     if (engine === 'postgres') {
-      expect((await both[1]).refreshToken).not.toBe(free.refreshToken);
-      expect(isHeld).toBe(true);
-    }
-    letGo();
-    expect((await both[0]).refreshToken).not.toBe(held.refreshToken);
-    expect((await both[1]).refreshToken).not.toBe(free.refreshToken);
+      expect((await other).refreshToken).not.toBe(free.refreshToken);
+    } else await pause(100);
+    isHeld = false;
+    await letGo();
+    expect((await wasHeld).isHeld).toBe(false);
+    expect((await wasHeld).next.refreshToken).not.toBe(held.refreshToken);
+    expect((await other).refreshToken).not.toBe(free.refreshToken);
   });
 });

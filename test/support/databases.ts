@@ -3,7 +3,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Client } from 'pg';
-import type { Database, Sql } from '../../src/database/database.ts';
+import type { Database } from '../../src/database/database.ts';
 import { openDatabase } from '../../src/database/open.ts';
 
 export type Engine = Database['dialect'];
@@ -41,17 +41,6 @@ export async function freshDatabase(engine: Engine): Promise<FreshDatabase> {
       await remove();
     },
   };
-}
-
-/** Keeps a transaction open, with statements of its own, until something outside of it is done. */
-export async function hold<Result>(sql: Sql, outside: Promise<Result>): Promise<Result> {
-  let isDone = false;
-  const done = outside.finally(() => {
-    isDone = true;
-  });
-  done.catch(() => {});
-  while (!isDone) await sql.get('SELECT 1 AS one');
-  return done;
 }
 
 async function createFolder() {
