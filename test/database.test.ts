@@ -178,6 +178,35 @@ describe.each(kinds)('the database on %s', (_kind, create) => {
       expect(await ids(database)).toEqual(['a', 'b']);
     });
 
+    it('brings about its effects once it is on disk, in order, before its caller goes on', async () => {
+      const seen: unknown[] = [];
+      const other = await fresh.open();
+      await database.transaction(async (tx) => {
+        tx.afterCommit(() => seen.push('first'));
+        await tx.run(INSERT, { id: 'a', amount: 1 });
+        tx.afterCommit(() => seen.push('second'));
+        expect(seen).toEqual([]);
+      });
+      seen.push('caller', await ids(other));
+      expect(seen).toEqual(['first', 'second', 'caller', ['a']]);
+    });
+
+    it('drops its effects when it is undone, by its work or by a statement', async () => {
+      const effect = jest.fn();
+      for (const fail of [
+        () => Promise.reject(new Error('changed my mind')),
+        (tx: Sql) => tx.run('INSERT INTO nowhere VALUES (1)'),
+      ]) {
+        const undone = database.transaction(async (tx) => {
+          tx.afterCommit(effect);
+          await tx.run(INSERT, { id: 'a', amount: 1 });
+          await fail(tx);
+        });
+        await expect(undone).rejects.toThrow();
+      }
+      expect(effect).not.toHaveBeenCalled();
+    });
+
     it('that is rolled back takes nothing of its neighbours with it', async () => {
       const results = await Promise.allSettled([
         database.run(INSERT, { id: 'a', amount: 1 }),
@@ -617,7 +646,10 @@ describe('on SQLite', () => {
       const batch = await Promise.allSettled([
         database.run(INSERT, { id: 'a', amount: 1 }),
         database.run(INSERT, { id: 'before', amount: 1 }),
-        database.transaction((sql) => sql.run(INSERT, { id: 'b', amount: 1 })),
+        database.transaction((sql) => {
+          sql.afterCommit(() => ran.push('the effect of b'));
+          return sql.run(INSERT, { id: 'b', amount: 1 });
+        }),
         database.run(INSERT, big),
         database.run(INSERT, { id: 'c', amount: 1 }),
         database.transaction(async (sql) => {
@@ -809,9 +841,14 @@ describe('on SQLite', () => {
     const add = 'UPDATE items SET amount = amount + 1 WHERE id = :id';
     const held = { a: gate(), b: gate() };
     let runs = 0;
+    let effects = 0;
     const both = (first: 'a' | 'b', second: 'a' | 'b') =>
       database.transaction(async (sql) => {
         runs += 1;
+        // Of the last run alone.
+        sql.afterCommit(() => {
+          effects += 1;
+        });
         await sql.run(add, { id: first });
         held[first].open();
         await hold(sql, held[second].opened);
@@ -820,6 +857,7 @@ describe('on SQLite', () => {
 
     await Promise.all([both('a', 'b'), both('b', 'a')]);
     expect(runs).toBeGreaterThan(2);
+    expect(effects).toBe(2);
     expect(await database.all('SELECT amount FROM items')).toEqual([{ amount: 2 }, { amount: 2 }]);
   });
 

@@ -20,6 +20,15 @@ export interface Sql {
   run(text: string, params?: Params): Promise<number>;
 }
 
+/** The inside of a transaction. */
+export interface Transaction extends Sql {
+  /**
+   * Registers what has to happen once all of this is on disk, before the caller hears of it: a cache that is told, a
+   * worker that is woken. Dropped when the transaction is undone or begins again. It must not throw or wait.
+   */
+  afterCommit(effect: () => void): void;
+}
+
 /** How many connections to the server there are, and how many statements and transactions wait for one. */
 export interface PoolLoad {
   readonly total: number;
@@ -33,12 +42,12 @@ export interface Database extends Sql {
   readonly poolLoad?: () => PoolLoad;
   /**
    * Runs `work` in one write transaction: all of it is on disk when the promise resolves, none of it when the
-   * promise rejects. `work` awaits its own `sql` and nothing else: no hash, no mail, no network; one that does is
+   * promise rejects. `work` awaits its own `tx` and nothing else: no hash, no mail, no network; one that does is
    * undone with an Error. Using the outer database inside `work` throws. A statement that fails dooms the
    * transaction, even if `work` catches its error. `work` may run again after a deadlock, so it keeps nothing from
    * its first run.
    */
-  transaction<Result>(work: (sql: Sql) => Promise<Result>): Promise<Result>;
+  transaction<Result>(work: (tx: Transaction) => Promise<Result>): Promise<Result>;
   /**
    * The same database for an operation with a deadline: a statement or a transaction that still waits then, for
    * another process's write or for a connection, is `UNAVAILABLE` and none of it is done.

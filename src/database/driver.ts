@@ -1,6 +1,6 @@
 import { nextTick } from 'node:process';
 import { AuthError } from '../errors.ts';
-import type { Params, Sql } from './database.ts';
+import type { Params, Sql, Transaction } from './database.ts';
 
 /** What a driver has to know: how to execute one statement. */
 export type Execute = (kind: keyof Sql, text: string, params: Params) => Promise<unknown>;
@@ -12,6 +12,12 @@ export function createSql(execute: Execute): Sql {
     all: <Row>(text: string, params: Params = {}) => execute('all', text, params) as Promise<Row[]>,
     run: (text, params = {}) => execute('run', text, params) as Promise<number>,
   };
+}
+
+/** What a transaction came to, and what is to be done once it is on disk. */
+export interface Done<Result> {
+  readonly result: Result;
+  readonly effects: readonly (() => void)[];
 }
 
 /**
@@ -33,7 +39,8 @@ export function createTransactionGuard() {
       if (inside?.open) throw new Error('Inside a transaction, use the sql that was passed to it.');
     },
 
-    async run<Result>(execute: Execute, work: (sql: Sql) => Promise<Result>): Promise<Result> {
+    async run<Result>(execute: Execute, work: (tx: Transaction) => Promise<Result>): Promise<Done<Result>> {
+      const effects: (() => void)[] = [];
       const scope = { open: true };
       let failure: { readonly error: unknown } | undefined;
       // One statement at a time, even when `work` starts several.
@@ -78,11 +85,12 @@ export function createTransactionGuard() {
 
       try {
         enter();
-        const result = await Promise.race([work(sql), stalled]);
+        const tx = { ...sql, afterCommit: (effect: () => void) => void effects.push(effect) };
+        const result = await Promise.race([work(tx), stalled]);
         scope.open = false;
         await previous;
         if (failure) throw failure.error;
-        return result;
+        return { result, effects };
       } catch (error) {
         // What `work` started and did not wait for must not run after the rollback.
         scope.open = false;
@@ -92,6 +100,12 @@ export function createTransactionGuard() {
       }
     },
   };
+}
+
+/** What `work` resolved to, after its effects: called when the transaction is on disk. */
+export function finish<Result>({ result, effects }: Done<Result>): Result {
+  for (const effect of effects) effect();
+  return result;
 }
 
 /** @throws Error for a parameter without a value: SQLite would bind NULL, PostgreSQL would not. */

@@ -3,8 +3,8 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { LRUCache } from 'lru-cache';
 import { DatabaseError, Pool, type PoolClient, types } from 'pg';
 import { assertInTime, type Deadline, NO_DEADLINE } from '../deadline.ts';
-import type { Database, Params, Sql } from './database.ts';
-import { createSql, createTransactionGuard, requireValue, unavailable } from './driver.ts';
+import type { Database, Params, Sql, Transaction } from './database.ts';
+import { createSql, createTransactionGuard, type Done, finish, requireValue, unavailable } from './driver.ts';
 
 /*
  * A statement outside of a transaction takes a connection from the pool, and so does a transaction; a statement is
@@ -120,12 +120,15 @@ export async function openPostgres(url: string, options: PostgresOptions = {}): 
     }
   }
 
-  async function tryTransaction<Result>(connection: Connection, work: (sql: Sql) => Promise<Result>) {
+  async function tryTransaction<Result>(
+    connection: Connection,
+    work: (tx: Transaction) => Promise<Result>,
+  ): Promise<Done<Result>> {
     await connection.begin();
     try {
-      const result = await guard.run(connection.execute, work);
+      const done = await guard.run(connection.execute, work);
       await connection.execute('run', 'COMMIT', {});
-      return result;
+      return done;
     } catch (error) {
       await connection.rollback();
       throw error;
@@ -154,7 +157,7 @@ export async function openPostgres(url: string, options: PostgresOptions = {}): 
         withConnection(deadline, async (connection) => {
           for (let tries = 1; ; tries += 1) {
             try {
-              return await tryTransaction(connection, work);
+              return finish(await tryTransaction(connection, work));
             } catch (error) {
               if (tries === TRANSACTION_TRIES || !connection.canBeginAgain()) throw error;
             }

@@ -5,8 +5,8 @@ import Sqlite from 'better-sqlite3';
 import { LRUCache } from 'lru-cache';
 import { assertInTime, type Deadline, NO_DEADLINE } from '../deadline.ts';
 import { AuthError } from '../errors.ts';
-import type { Database, Params, Sql } from './database.ts';
-import { createSql, createTransactionGuard, requireValue, unavailable } from './driver.ts';
+import type { Database, Params, Sql, Transaction } from './database.ts';
+import { createSql, createTransactionGuard, type Done, finish, requireValue, unavailable } from './driver.ts';
 
 /*
  * Two connections
@@ -149,12 +149,14 @@ export async function openSqlite(
     }
   }
 
-  async function performTransaction<Result>(work: (sql: Sql) => Promise<Result>): Promise<Result> {
+  async function performTransaction<Result>(
+    work: (tx: Transaction) => Promise<Result>,
+  ): Promise<Done<Result>> {
     writer.control('SAVEPOINT job');
     try {
-      const result = await guard.run(async (...statement) => writer.execute(...statement), work);
+      const done = await guard.run(async (...statement) => writer.execute(...statement), work);
       writer.control('RELEASE job');
-      return result;
+      return done;
     } catch (error) {
       if (writer.inTransaction()) undoTransaction();
       throw error;
@@ -213,7 +215,7 @@ export async function openSqlite(
 
       async transaction(work) {
         assertUsable();
-        return enqueue(deadline, () => performTransaction(work));
+        return finish(await enqueue(deadline, () => performTransaction(work)));
       },
 
       before,

@@ -26,7 +26,7 @@ export function noteStatements(inner: Database, nameOf = (text: string): string 
     async transaction(work) {
       const inside: string[] = [];
       try {
-        return await inner.transaction((sql) => work(listen(sql, inside)));
+        return await inner.transaction((tx) => work({ ...listen(tx, inside), afterCommit: tx.afterCommit }));
       } finally {
         statements.push(`transaction [${inside.join(', ')}]`);
       }
