@@ -24,6 +24,9 @@ import { createEmailChanges } from './modules/email-changes/service.ts';
 import { emailVerificationsResolvers } from './modules/email-verifications/resolvers.ts';
 import { createEmailVerifications } from './modules/email-verifications/service.ts';
 import { createHousekeeping, HOUSEKEEPING_INTERVAL_MS } from './modules/housekeeping/service.ts';
+import { createDoor } from './modules/login/door.ts';
+import { createMailbox } from './modules/login/mailbox.ts';
+import { createOwnership } from './modules/login/ownership.ts';
 import { loginResolvers } from './modules/login/resolvers.ts';
 import { createLogin } from './modules/login/service.ts';
 import { magicLinksResolvers } from './modules/magic-links/resolvers.ts';
@@ -86,23 +89,36 @@ export async function createApp({ config, database, clock, logger, metrics, mail
     retryWindowSeconds: config.refreshRetryWindowSeconds,
   });
   const { registration } = config;
+  const door = createDoor({ database, clock, rateLimits, sessions, mail });
+  const mailbox = createMailbox({ clock, rateLimits, oneTimeTokens, sessions });
+  const ownership = createOwnership({ database, clock, rateLimits, passwords, sessions });
   const login = createLogin({
     database,
     clock,
     rateLimits,
     tokens,
     passwords,
-    sessions,
-    mail,
+    door,
     requireVerification: registration === 'verify',
   });
-  const emailVerifications = createEmailVerifications({ database, clock, oneTimeTokens, sessions });
+  const emailVerifications = createEmailVerifications({
+    database,
+    clock,
+    rateLimits,
+    oneTimeTokens,
+    passwords,
+    mailbox,
+    ownership,
+    door,
+  });
   const account = createAccount({
     database,
     clock,
     rateLimits,
     users,
     passwords,
+    ownership,
+    door,
     sessions,
     oneTimeTokens,
     emailVerifications,
@@ -115,6 +131,7 @@ export async function createApp({ config, database, clock, logger, metrics, mail
     rateLimits,
     oneTimeTokens,
     passwords,
+    mailbox,
     sessions,
     mail,
   });
@@ -123,9 +140,8 @@ export async function createApp({ config, database, clock, logger, metrics, mail
     clock,
     rateLimits,
     oneTimeTokens,
-    users,
+    ownership,
     sessions,
-    account,
     mail,
   });
   const magicLinks = createMagicLinks({
@@ -133,7 +149,8 @@ export async function createApp({ config, database, clock, logger, metrics, mail
     clock,
     rateLimits,
     oneTimeTokens,
-    login,
+    mailbox,
+    door,
     isOn: config.magicLinks,
   });
   const admin = createAdmin({

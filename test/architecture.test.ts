@@ -81,6 +81,8 @@ function verdictOn({ from, to, typeOnly }: Import): string | undefined {
     if (otherModule === ownModule) return is(/\/resolvers$/) ? `${from} → ${to}` : undefined;
     return allowed(
       /^modules\/[^/]+\/(service|store|access-token|refresh-token)$/,
+      // What every way into a session stands on.
+      /^modules\/login\/(door|mailbox|ownership|proof)$/,
       /^crypto\//,
       /^database\/database$/,
     );
@@ -136,6 +138,30 @@ describe('the architecture', () => {
     // The next tick is a place in the event loop, and no property of the environment.
     const mentions = /\bprocess\.[a-z]|(?<!^import \{ nextTick \} from ')node:process/m;
     expect(others.filter((file) => mentions.test(source(file)))).toEqual([]);
+  });
+
+  it('opens sessions through one door, for proofs that are made in one file', () => {
+    const naming = (pattern: RegExp) => files.filter((file) => pattern.test(source(file))).sort();
+    expect(naming(/\bsessions\.(open|replace)\(/)).toEqual(['modules/login/door']);
+    expect(naming(/\bas Proof\b/)).toEqual(['modules/login/proof']);
+    expect(naming(/\binsertSession\(/)).toEqual(['modules/sessions/service', 'modules/sessions/store']);
+    expect(source('modules/login/proof')).not.toMatch(/export .*\bPROVEN\b.*unique symbol/);
+  });
+
+  it('hands the hash of a password to what compares, makes and moves them, and to nothing that is shown or kept', () => {
+    const readers = files.filter((file) =>
+      /find(Credential|CredentialByEmail)\(|everyCredential\(/.test(source(file)),
+    );
+    expect(readers.sort()).toEqual([
+      'modules/login/ownership',
+      'modules/login/service',
+      'modules/transfers/service',
+      'modules/users/service',
+      'modules/users/store',
+    ]);
+    const record = /export interface UserRecord \{[\s\S]*?\n\}/.exec(source('modules/users/store'))?.[0];
+    expect(record).toContain('credentialVersion');
+    expect(record).not.toContain('Hash');
   });
 
   it('compares macs through one function, in constant time (KEY-6)', () => {

@@ -69,6 +69,8 @@ export type ChangePasswordInput = {
 
 /** What `confirmEmailChange` takes. */
 export type ConfirmEmailChangeInput = {
+  /** The account's password; not looked at where a live access token of the account comes along. */
+  readonly password?: InputMaybe<Scalars['String']['input']>;
   /** The token from the link, `lko_…`. */
   readonly token: Scalars['String']['input'];
 };
@@ -245,9 +247,13 @@ export type Mutation = {
   readonly changePassword: AuthPayload;
   /**
    * Changes the address with the token of the link `/confirm-email#token=…`, unless the password changed since it was
-   * asked for. Ends every session but the one that asked, and every other link of the account. The address of before
-   * is told, and if it was verified it can take the change back for 7 days.
-   * Errors: `INVALID_TOKEN`, `EMAIL_TAKEN` (somebody else proved the address first), `TOO_MANY_REQUESTS`, `UNAVAILABLE`.
+   * asked for. Needs a live access token of the account or its password beside the link, so that no stranger's account
+   * moves to an address by its mailbox alone. Ends every session but the one that asked, and every other link of the
+   * account. The address of before is told, and if it was verified it can take the change back for 7 days. The token is not
+   * spent by a refusal.
+   * Errors: `INVALID_TOKEN`, `UNAUTHENTICATED` (neither token nor password shows the account), `FORBIDDEN` (the access token
+   * is another account's), `INVALID_CREDENTIALS`, `EMAIL_TAKEN` (another account proved the address first),
+   * `TOO_MANY_REQUESTS`, `OVERLOADED`, `UNAVAILABLE`.
    */
   readonly confirmEmailChange: ConfirmEmailChangePayload;
   /**
@@ -305,7 +311,8 @@ export type Mutation = {
    */
   readonly refreshToken: AuthPayload;
   /**
-   * Creates an account and opens its first session. Works whatever the Authorization header holds.
+   * Creates an account and opens its first session. Works whatever the Authorization header holds. Where the address must
+   * be verified first, it mails a link instead, and `verifyEmail` creates the account.
    * Errors: `EMAIL_TAKEN`, `WEAK_PASSWORD`, `REGISTRATION_CLOSED`, `TOO_MANY_REQUESTS`, `OVERLOADED`, `UNAVAILABLE`,
    * `BAD_USER_INPUT`, `FORBIDDEN` (cookies, and the page is of a foreign origin).
    */
@@ -356,11 +363,21 @@ export type Mutation = {
   /** Changes what the account says of its owner. Errors: `UNAUTHENTICATED`, `BAD_USER_INPUT`. */
   readonly updateMe: User;
   /**
-   * Proves an address with the token of the link `/verify-email#token=…`. After a `register` that had to be verified it
-   * creates the account and opens its first session. An account that is there already logs in as ever: the answer is
-   * null.
-   * Errors: `INVALID_TOKEN`, `EMAIL_TAKEN` (somebody else proved the address first), `TOO_MANY_REQUESTS`, `UNAVAILABLE`,
-   * `BAD_USER_INPUT`, `FORBIDDEN` (cookies, and the page is of a foreign origin).
+   * Proves an address with the token of the link `/verify-email#token=…`.
+   *
+   * After a `register` that had to be verified it creates the account with the `password` of the input and opens its first
+   * session.
+   *
+   * For an account that is there already the answer is null. Send a live access token of the account or its password along,
+   * and everything of it stays. With the link alone, the first proof of an address takes away what was made before it,
+   * because a stranger may have registered the address: the password, every session, every known device and pending
+   * changes. A link to set a new password is mailed then.
+   *
+   * The token is not spent by a refusal. An access token that has expired is refused (`UNAUTHENTICATED`, `TOKEN_EXPIRED`)
+   * where there is no password, so that the client refreshes first.
+   * Errors: `INVALID_TOKEN`, `EMAIL_TAKEN` (another account has the address by now), `WEAK_PASSWORD`, `INVALID_CREDENTIALS`,
+   * `UNAUTHENTICATED`, `TOO_MANY_REQUESTS`, `OVERLOADED`, `UNAVAILABLE`, `BAD_USER_INPUT`, `FORBIDDEN` (cookies, and the
+   * page is of a foreign origin).
    */
   readonly verifyEmail?: Maybe<AuthPayload>;
 };
@@ -514,8 +531,12 @@ export type RegisterInput = {
   readonly email: Scalars['EmailAddress']['input'];
   /** What to call the account's owner, at most 100 characters. */
   readonly name?: InputMaybe<Scalars['String']['input']>;
-  /** At least 15 characters unless configured otherwise, at most 128; any characters, no composition rules. */
-  readonly password: Scalars['String']['input'];
+  /**
+   * At least 15 characters unless configured otherwise, at most 128; any characters, no composition rules. Needed unless the
+   * address must be verified first (`BAD_USER_INPUT` otherwise). There it is not looked at and not kept: anybody could
+   * register somebody else's address, so `verifyEmail` takes the password.
+   */
+  readonly password?: InputMaybe<Scalars['String']['input']>;
 };
 
 /** What came of a registration. */
@@ -664,6 +685,11 @@ export type VerifyEmailInput = {
   readonly delivery?: TokenDelivery;
   /** What to call this device in the list of sessions, at most 100 characters. */
   readonly deviceName?: InputMaybe<Scalars['String']['input']>;
+  /**
+   * For a new account, the password to log in with: at least 15 characters unless configured otherwise, at most 128. For an
+   * account that is there already, its password, or null.
+   */
+  readonly password?: InputMaybe<Scalars['String']['input']>;
   /** The token from the link, `lko_…`. */
   readonly token: Scalars['String']['input'];
 };

@@ -3,11 +3,13 @@ import {
   CHANGE_PASSWORD,
   CONFIRM_EMAIL_CHANGE,
   LOGIN,
+  LOGOUT,
   login,
   ME,
   REGISTER,
   REQUEST_EMAIL_CHANGE,
   RESET_PASSWORD,
+  refreshed,
   register,
   UNDO_EMAIL_CHANGE,
   VERIFY_EMAIL,
@@ -26,20 +28,22 @@ const VERIFY = { config: { registration: 'verify' } } as const;
 async function registerVerified(app: TestApp, email = OLD) {
   await app.send(REGISTER, { input: { email, password: PASSWORD } });
   const token = await mailedToken(app, '/verify-email', email);
-  return (await app.send(VERIFY_EMAIL, { input: { token } })).data.verifyEmail;
+  return (await app.send(VERIFY_EMAIL, { input: { token, password: PASSWORD } })).data.verifyEmail;
 }
 
 const request = (app: TestApp, token: string, newEmail = NEW, password = PASSWORD) =>
   app.send(REQUEST_EMAIL_CHANGE, { input: { newEmail, password } }, { token });
 
-const confirm = (app: TestApp, token: string) => app.send(CONFIRM_EMAIL_CHANGE, { input: { token } });
+/** In the browser that asked, whose session is alive. */
+const confirm = (app: TestApp, token: string, accessToken: string) =>
+  app.send(CONFIRM_EMAIL_CHANGE, { input: { token } }, { token: accessToken });
 
 const undo = (app: TestApp, token: string) => app.send(UNDO_EMAIL_CHANGE, { input: { token } });
 
 /** A whole change, to an address whose mail can be read. */
 async function change(app: TestApp, accessToken: string, newEmail = NEW, password = PASSWORD) {
   await request(app, accessToken, newEmail, password);
-  const answer = await confirm(app, await mailedToken(app, '/confirm-email', newEmail));
+  const answer = await confirm(app, await mailedToken(app, '/confirm-email', newEmail), accessToken);
   if (answer.code !== 'OK') throw new Error(`confirmEmailChange answered ${answer.body}`);
   return answer;
 }
@@ -55,7 +59,7 @@ describeApp('a change of address', (start) => {
     const me = () => app.send(ME, {}, { token: accessToken });
     expect((await me()).data.me.email).toBe(OLD);
 
-    const answer = await confirm(app, await mailedToken(app, '/confirm-email', NEW));
+    const answer = await confirm(app, await mailedToken(app, '/confirm-email', NEW), accessToken);
     expect(answer.data).toEqual({ confirmEmailChange: { revokedSessions: 0 } });
     expect((await me()).data.me).toMatchObject({ id: user.id, email: NEW, emailVerified: true });
     expect(await codeOfLogin(app, OLD)).toBe('INVALID_CREDENTIALS');
@@ -75,7 +79,7 @@ describeApp('a change of address', (start) => {
     const asked = 'Your email address is about to change';
     expect((await subjectsTo(app)).slice(1)).toEqual([asked]);
     expect(await subjectsTo(app, NEW)).toEqual(['Confirm your new email address']);
-    await confirm(app, await mailedToken(app, '/confirm-email', NEW));
+    await confirm(app, await mailedToken(app, '/confirm-email', NEW), accessToken);
     expect((await subjectsTo(app)).slice(1)).toEqual([asked, 'Your email address was changed']);
   });
 
@@ -132,8 +136,11 @@ describeApp('a change of address', (start) => {
     const first = await mailedToken(app, '/confirm-email', NEW);
     await request(app, eve.accessToken);
     const second = await mailedToken(app, '/confirm-email', NEW);
-    const codes = await Promise.all([first, second].map(async (token) => (await confirm(app, token)).code));
-    expect(codes.sort()).toEqual(['EMAIL_TAKEN', 'OK']);
+    const answers = await Promise.all([
+      confirm(app, first, ada.accessToken),
+      confirm(app, second, eve.accessToken),
+    ]);
+    expect(answers.map(({ code }) => code).sort()).toEqual(['EMAIL_TAKEN', 'OK']);
   });
 
   it('is off once the password changes, however the request and the change overlap (OTT-2)', async () => {
@@ -145,8 +152,9 @@ describeApp('a change of address', (start) => {
       `SELECT * FROM one_time_tokens WHERE purpose = 'confirm-email'`,
     );
     const input = { currentPassword: PASSWORD, newPassword: NEW_PASSWORD };
-    await app.send(CHANGE_PASSWORD, { input }, { token: accessToken });
-    expect((await confirm(app, token)).code).toBe('INVALID_TOKEN');
+    const { data } = await app.send(CHANGE_PASSWORD, { input }, { token: accessToken });
+    const now = data.changePassword.accessToken;
+    expect((await confirm(app, token, now)).code).toBe('INVALID_TOKEN');
 
     // As if the request had been written just after the change of password that it overlapped.
     const columns = Object.keys(row ?? {});
@@ -154,8 +162,45 @@ describeApp('a change of address', (start) => {
       `INSERT INTO one_time_tokens (${columns.join(', ')}) VALUES (${columns.map((name) => `:${name}`).join(', ')})`,
       row,
     );
-    expect((await confirm(app, token)).code).toBe('INVALID_TOKEN');
+    expect((await confirm(app, token, now)).code).toBe('INVALID_TOKEN');
     expect(await codeOfLogin(app, OLD, NEW_PASSWORD)).toBe('OK');
+  });
+
+  it('is confirmed with the password of the account where no session of it is at hand', async () => {
+    const app = await start(VERIFY);
+    const { accessToken } = await registerVerified(app);
+    await request(app, accessToken);
+    const token = await mailedToken(app, '/confirm-email', NEW);
+    const input = { token, password: PASSWORD };
+    expect((await app.send(CONFIRM_EMAIL_CHANGE, { input })).code).toBe('OK');
+    expect((await app.send(ME, {}, { token: accessToken })).data.me.email).toBe(NEW);
+  });
+
+  it('is not confirmed by the mailbox alone, by a stranger, or by a wrong password, which spend nothing', async () => {
+    const app = await start(VERIFY);
+    const mine = await registerVerified(app);
+    const eve = await registerVerified(app, 'eve@example.com');
+    await request(app, mine.accessToken);
+    const token = await mailedToken(app, '/confirm-email', NEW);
+
+    const alone = await app.send(CONFIRM_EMAIL_CHANGE, { input: { token } });
+    expect(alone.errors?.[0]?.extensions).toEqual({ code: 'UNAUTHENTICATED', reason: 'TOKEN_MISSING' });
+    expect((await confirm(app, token, eve.accessToken)).code).toBe('FORBIDDEN');
+    const input = { token, password: NEW_PASSWORD };
+    for (let i = 0; i < 5; i += 1)
+      expect((await app.send(CONFIRM_EMAIL_CHANGE, { input })).code).toBe('INVALID_CREDENTIALS');
+    expect((await app.send(CONFIRM_EMAIL_CHANGE, { input })).code).toBe('TOO_MANY_REQUESTS');
+
+    const other = await login(app);
+    await app.send(LOGOUT, {}, { token: other.accessToken });
+    const ended = await confirm(app, token, other.accessToken);
+    expect(ended.errors?.[0]?.extensions).toEqual({ code: 'UNAUTHENTICATED', reason: 'TOKEN_INVALID' });
+    app.clock.travel(11 * 60_000);
+    const old = await confirm(app, token, mine.accessToken);
+    expect(old.errors?.[0]?.extensions).toEqual({ code: 'UNAUTHENTICATED', reason: 'TOKEN_EXPIRED' });
+    const { accessToken } = await refreshed(app, mine.refreshToken);
+    expect((await app.send(ME, {}, { token: accessToken })).data.me.email).toBe(OLD);
+    expect((await confirm(app, token, accessToken)).code).toBe('OK');
   });
 
   it('ends the links that were mailed to the old address (OTT-2)', async () => {

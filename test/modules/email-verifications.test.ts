@@ -1,26 +1,42 @@
 import { expect, it } from '@jest/globals';
 import {
+  type Auth,
   CHANGE_PASSWORD,
+  CONFIRM_EMAIL_CHANGE,
   LOGIN,
+  LOGIN_WITH_CODE,
+  LOGIN_WITH_LINK,
   login,
   ME,
   REGISTER,
+  REQUEST_EMAIL_CHANGE,
+  REQUEST_MAGIC_LINK,
+  REQUEST_RESET,
   REQUEST_VERIFICATION,
+  RESET_PASSWORD,
+  refresh,
+  refreshed,
   register,
   VERIFY_EMAIL,
 } from '../support/documents.ts';
 import { eventsOf } from '../support/events.ts';
-import { lettersTo, mailedToken, subjectsTo } from '../support/letters.ts';
-import { describeApp, PASSWORD, type TestApp } from '../support/start-app.ts';
+import { lettersTo, mailedCode, mailedToken, subjectsTo } from '../support/letters.ts';
+import { type Answer, describeApp, PASSWORD, type Sender, type TestApp } from '../support/start-app.ts';
 
 const OTHER_PASSWORD = 'another horse altogether';
 const DAY_MS = 86_400_000;
 const VERIFY = { config: { registration: 'verify' } } as const;
 
-const registerAt = (app: TestApp, email = 'ada@example.com', password = PASSWORD) =>
+const registerAt = (app: TestApp, email = 'ada@example.com', password: string | null = PASSWORD) =>
   app.send(REGISTER, { input: { email, password } });
 
-const verify = (app: TestApp, token: string) => app.send(VERIFY_EMAIL, { input: { token } });
+/** With a password: a new account's, or the one that the account has. */
+const verify = (app: TestApp, token: string, password = PASSWORD) =>
+  app.send(VERIFY_EMAIL, { input: { token, password } });
+
+/** With nothing but what was mailed, and what the headers say. */
+const verifyByMailbox = (app: TestApp, token: string, sender?: Sender) =>
+  app.send(VERIFY_EMAIL, { input: { token } }, sender);
 
 const requestLink = (app: TestApp, email = 'ada@example.com') =>
   app.send(REQUEST_VERIFICATION, { input: { email } });
@@ -96,16 +112,44 @@ describeApp('register, where addresses are verified', (start) => {
     expect((await login(strict)).user).toMatchObject({ id: user.id, emailVerified: true });
   });
 
-  it('keeps the newest registration of an address: its password, and its link alone (OTT-2)', async () => {
+  it('keeps the newest registration of an address, and its link alone (OTT-2)', async () => {
     const app = await start(VERIFY);
-    await registerAt(app, 'ada@example.com', OTHER_PASSWORD);
+    await registerAt(app);
     const first = await mailedToken(app, '/verify-email');
-    await registerAt(app, 'ADA@example.com', PASSWORD);
+    await registerAt(app, 'ADA@example.com');
     const second = await mailedToken(app, '/verify-email');
     expect((await verify(app, first)).code).toBe('INVALID_TOKEN');
     expect((await verify(app, second)).code).toBe('OK');
+  });
+
+  it('gives the account the password of who follows the link, never that of who registered', async () => {
+    const app = await start(VERIFY);
+    await registerAt(app);
+    await registerAt(app, 'ada@example.com', OTHER_PASSWORD);
+    expect((await verify(app, await mailedToken(app, '/verify-email'))).code).toBe('OK');
     expect((await tryLogin(app, OTHER_PASSWORD)).code).toBe('INVALID_CREDENTIALS');
     expect((await tryLogin(app)).code).toBe('OK');
+  });
+
+  it('takes no password and keeps none: not from the input, and in no row', async () => {
+    const app = await start(VERIFY);
+    expect((await registerAt(app, 'ada@example.com', null)).code).toBe('OK');
+    expect((await registerAt(app, 'eve@example.com', 'short')).code).toBe('OK');
+    const rows = await app.database.all<{ payload: string }>('SELECT payload FROM one_time_tokens');
+    expect(rows.map(({ payload }) => JSON.parse(payload))).toEqual([{ name: null }, { name: null }]);
+  });
+
+  it('needs a password with the link, and spends the link for none and for a weak one neither', async () => {
+    const app = await start(VERIFY);
+    await registerAt(app);
+    const token = await mailedToken(app, '/verify-email');
+    const missing = await verifyByMailbox(app, token);
+    expect(missing.errors?.[0]?.extensions).toEqual({ code: 'BAD_USER_INPUT', field: 'input.password' });
+    const weak = await verify(app, token, 'short');
+    expect(weak.errors?.[0]?.extensions).toMatchObject({ code: 'WEAK_PASSWORD', reason: 'TOO_SHORT' });
+    const own = await verify(app, token, 'ada@example.com');
+    expect(own.errors?.[0]?.extensions).toMatchObject({ code: 'WEAK_PASSWORD' });
+    expect((await verify(app, token)).code).toBe('OK');
   });
 
   it('occupies no address: whoever proves it has it, once (LOG-9)', async () => {
@@ -120,14 +164,6 @@ describeApp('register, where addresses are verified', (start) => {
     await app.admin.createUser({ email: 'eve@example.com', password: PASSWORD });
     const late = await verify(app, await mailedToken(app, '/verify-email', 'eve@example.com'));
     expect(late.code).toBe('EMAIL_TAKEN');
-  });
-
-  it('refuses a weak password as ever, for every address alike', async () => {
-    const app = await start(VERIFY);
-    await registerVerified(app);
-    for (const email of ['ada@example.com', 'new@example.com'])
-      expect((await registerAt(app, email, 'short')).code).toBe('WEAK_PASSWORD');
-    expect(await app.mailed()).toHaveLength(1);
   });
 
   it('forgets a registration that nobody proves', async () => {
@@ -185,11 +221,134 @@ describeApp('verifyEmail', (start) => {
     const app = await start(VERIFY);
     await registerAt(app);
     const token = await mailedToken(app, '/verify-email');
-    const input = { token, deviceName: 'a\nb' };
+    const input = { token, password: PASSWORD, deviceName: 'a\nb' };
     const { errors } = await app.send(VERIFY_EMAIL, { input });
     expect(errors?.[0]?.extensions).toEqual({ code: 'BAD_USER_INPUT', field: 'input.deviceName' });
-    const named = await app.send(VERIFY_EMAIL, { input: { token, deviceName: ' phone ' } });
+    const named = await app.send(VERIFY_EMAIL, { input: { ...input, deviceName: ' phone ' } });
     expect(named.data.verifyEmail.session.deviceName).toBe('phone');
+  });
+});
+
+describeApp('the first proof of an address', (start) => {
+  /** An account that a stranger registered with the address of somebody else, and all that they made of it. */
+  async function registerStranger(app: TestApp) {
+    const auth = await register(app);
+    const input = { newEmail: 'stranger@example.com', password: PASSWORD };
+    await app.send(REQUEST_EMAIL_CHANGE, { input }, { token: auth.accessToken });
+    // The look-up of the session is fresh in the process's memory.
+    expect((await app.send(ME, {}, { token: auth.accessToken })).code).toBe('OK');
+    return auth;
+  }
+
+  async function expectNothingLeft(app: TestApp, stranger: Auth): Promise<void> {
+    expect((await app.send(ME, {}, { token: stranger.accessToken })).code).toBe('UNAUTHENTICATED');
+    expect((await refresh(app, stranger.refreshToken)).code).toBe('INVALID_REFRESH_TOKEN');
+    expect((await tryLogin(app)).code).toBe('INVALID_CREDENTIALS');
+    const confirmation = await mailedToken(app, '/confirm-email', 'stranger@example.com');
+    const input = { token: confirmation, password: PASSWORD };
+    expect((await app.send(CONFIRM_EMAIL_CHANGE, { input })).code).toBe('INVALID_TOKEN');
+  }
+
+  it('by the mailbox alone leaves a stranger who registered it nothing, and mails the way to a password', async () => {
+    const app = await start();
+    const stranger = await registerStranger(app);
+    await requestLink(app);
+    const answer = await verifyByMailbox(app, await mailedToken(app, '/verify-email'));
+    expect(answer.data).toEqual({ verifyEmail: null });
+    await expectNothingLeft(app, stranger);
+    expect(await eventsOf(app, 'user_updated')).toEqual([
+      expect.objectContaining({
+        details: JSON.stringify({ fields: ['emailVerified'], reason: 'first_proof', count: 1 }),
+      }),
+    ]);
+
+    const token = await mailedToken(app, '/reset-password');
+    await app.send(RESET_PASSWORD, { input: { token, newPassword: OTHER_PASSWORD } });
+    expect((await login(app, { password: OTHER_PASSWORD })).user.id).toBe(stranger.user.id);
+  });
+
+  it.each<[string, string, (app: TestApp, token: string) => Promise<Answer>]>([
+    [
+      'a reset of the password',
+      '/reset-password',
+      (app, token) => app.send(RESET_PASSWORD, { input: { token, newPassword: OTHER_PASSWORD } }),
+    ],
+    ['a magic link', '/magic-link', (app, token) => app.send(LOGIN_WITH_LINK, { input: { token } })],
+    [
+      'a mailed code',
+      '/magic-link',
+      async (app) =>
+        app.send(LOGIN_WITH_CODE, { input: { email: 'ada@example.com', code: await mailedCode(app) } }),
+    ],
+  ])('by %s leaves them nothing either', async (_way, path, use) => {
+    const app = await start({ config: { magicLinks: true } });
+    const stranger = await registerStranger(app);
+    const email = 'ada@example.com';
+    await app.send(path === '/magic-link' ? REQUEST_MAGIC_LINK : REQUEST_RESET, { input: { email } });
+    expect((await use(app, await mailedToken(app, path))).code).toBe('OK');
+    await expectNothingLeft(app, stranger);
+  });
+
+  it('keeps everything for the password of the account, or a live session of it', async () => {
+    for (const shown of [{ password: PASSWORD }, {}]) {
+      const app = await start();
+      const auth = await register(app);
+      const other = await login(app);
+      await requestLink(app);
+      const input = { token: await mailedToken(app, '/verify-email'), ...shown };
+      const sender = 'password' in shown ? {} : { token: auth.accessToken };
+      expect((await app.send(VERIFY_EMAIL, { input }, sender)).data).toEqual({ verifyEmail: null });
+      for (const { accessToken: token } of [auth, other])
+        expect((await app.send(ME, {}, { token })).data.me.emailVerified).toBe(true);
+      expect((await tryLogin(app)).code).toBe('OK');
+    }
+  });
+
+  it('spends nothing and takes nothing away for a wrong password, and counts it', async () => {
+    const app = await start();
+    const auth = await register(app);
+    await requestLink(app);
+    const token = await mailedToken(app, '/verify-email');
+    for (let i = 0; i < 5; i += 1)
+      expect((await verify(app, token, OTHER_PASSWORD)).code).toBe('INVALID_CREDENTIALS');
+    expect((await verify(app, token, OTHER_PASSWORD)).code).toBe('TOO_MANY_REQUESTS');
+    expect((await app.send(ME, {}, { token: auth.accessToken })).data.me.emailVerified).toBe(false);
+    expect((await verifyByMailbox(app, token, { token: auth.accessToken })).code).toBe('OK');
+  });
+
+  it('asks a client whose access token is merely old to refresh, before anything is taken away', async () => {
+    const app = await start();
+    const auth = await register(app);
+    await requestLink(app);
+    const token = await mailedToken(app, '/verify-email');
+    app.clock.travel(11 * 60_000);
+    const old = await verifyByMailbox(app, token, { token: auth.accessToken });
+    expect(old.errors?.[0]?.extensions).toEqual({ code: 'UNAUTHENTICATED', reason: 'TOKEN_EXPIRED' });
+    const { accessToken } = await refreshed(app, auth.refreshToken);
+    expect((await verifyByMailbox(app, token, { token: accessToken })).code).toBe('OK');
+    expect((await tryLogin(app)).code).toBe('OK');
+  });
+
+  it('takes the session of another account for none', async () => {
+    const app = await start();
+    const stranger = await registerStranger(app);
+    const other = await register(app, 'eve@example.com');
+    await requestLink(app);
+    const token = await mailedToken(app, '/verify-email');
+    expect((await verifyByMailbox(app, token, { token: other.accessToken })).code).toBe('OK');
+    await expectNothingLeft(app, stranger);
+    expect((await app.send(ME, {}, { token: other.accessToken })).code).toBe('OK');
+  });
+
+  it('is the only one that takes anything away', async () => {
+    const app = await start({ config: { magicLinks: true } });
+    await app.admin.createUser({ email: 'ada@example.com', password: PASSWORD });
+    const auth = await login(app);
+    await app.send(REQUEST_MAGIC_LINK, { input: { email: 'ada@example.com' } });
+    const token = await mailedToken(app, '/magic-link');
+    expect((await app.send(LOGIN_WITH_LINK, { input: { token } })).code).toBe('OK');
+    expect((await app.send(ME, {}, { token: auth.accessToken })).code).toBe('OK');
+    expect((await tryLogin(app)).code).toBe('OK');
   });
 });
 
@@ -197,7 +356,7 @@ describeApp('requestEmailVerification', (start) => {
   it('answers alike for every address and mails to whoever waits for it (OTT-3)', async () => {
     const app = await start({ config: { registration: 'verify', networkMails: 100 } });
     await registerVerified(app, 'known@example.com');
-    await registerAt(app, 'pending@example.com', OTHER_PASSWORD);
+    await registerAt(app, 'pending@example.com');
     const first = await mailedToken(app, '/verify-email', 'pending@example.com');
     const before = (await app.mailed()).length;
     const answers = [];
@@ -210,7 +369,8 @@ describeApp('requestEmailVerification', (start) => {
     expect((await app.mailed()).slice(before).map(({ to }) => to)).toEqual(['pending@example.com']);
 
     expect((await verify(app, first)).code).toBe('INVALID_TOKEN');
-    expect((await verify(app, second)).data.verifyEmail.user.email).toBe('pending@example.com');
+    const verified = await verify(app, second, OTHER_PASSWORD);
+    expect(verified.data.verifyEmail.user.email).toBe('pending@example.com');
     expect((await tryLogin(app, OTHER_PASSWORD, 'pending@example.com')).code).toBe('OK');
   });
 

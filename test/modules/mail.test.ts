@@ -204,7 +204,6 @@ describeApp('the sender', (start) => {
     const { mailer, arrived, go } = createSlowMailer();
     const app = await start({ mailer });
     await queue(app, NOTICE);
-    app.mail.wake();
     await arrived;
     // The mail server takes its time; nobody else does.
     expect((await app.send(ME)).code).toBe('UNAUTHENTICATED');
@@ -353,7 +352,6 @@ describeApp('the sender', (start) => {
     await queue(app, NOTICE);
     go();
     await Promise.all([closing, turn]);
-    app.mail.wake();
     await app.mail.turn();
     expect([tried.length, (await listed(app)).length]).toEqual([1, 1]);
   });

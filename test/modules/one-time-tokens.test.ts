@@ -54,11 +54,27 @@ async function createUser(app: TestApp, email: string) {
 
 const movedTo = (email: string) => `new-${email}`;
 
+/** The access token of the session that asked for each change of address. */
+const askers = new Map<string, string>();
+
+/** By that session, or where it has become old, with the password. */
+const confirm = (app: TestApp, token: string, sender?: Sender) =>
+  app.send(CONFIRM_EMAIL_CHANGE, input({ token, password: PASSWORD }), {
+    token: askers.get(token),
+    ...sender,
+  });
+
+/** With the password of the account, or for the new one. */
+const verify = (app: TestApp, token: string, sender?: Sender) =>
+  app.send(VERIFY_EMAIL, input({ token, password: PASSWORD }), sender);
+
 async function requestChange(app: TestApp, email: string): Promise<string> {
   const { accessToken } = await login(app, { email });
   const fields = { newEmail: movedTo(email), password: PASSWORD };
   await app.send(REQUEST_EMAIL_CHANGE, input(fields), { token: accessToken });
-  return mailedToken(app, '/confirm-email', movedTo(email));
+  const token = await mailedToken(app, '/confirm-email', movedTo(email));
+  askers.set(token, accessToken);
+  return token;
 }
 
 /** How a token of each purpose comes to be, for the account of an address, and what it is good for. */
@@ -69,7 +85,7 @@ const PURPOSES = {
       await app.send(REGISTER, input({ email: `pending-${email}`, password: PASSWORD }));
       return mailedToken(app, '/verify-email', `pending-${email}`);
     },
-    use: (app: TestApp, token: string, sender?: Sender) => app.send(VERIFY_EMAIL, input({ token }), sender),
+    use: verify,
   },
   'verify-email': {
     ttlMs: DAY_MS,
@@ -92,14 +108,13 @@ const PURPOSES = {
   'confirm-email': {
     ttlMs: DAY_MS,
     issue: requestChange,
-    use: (app: TestApp, token: string, sender?: Sender) =>
-      app.send(CONFIRM_EMAIL_CHANGE, input({ token }), sender),
+    use: confirm,
   },
   'undo-email-change': {
     ttlMs: 7 * DAY_MS,
     issue: async (app: TestApp, email: string) => {
       const confirmation = await requestChange(app, email);
-      const { code } = await app.send(CONFIRM_EMAIL_CHANGE, input({ token: confirmation }));
+      const { code } = await confirm(app, confirmation);
       if (code !== 'OK') throw new Error(`confirmEmailChange answered ${code}`);
       return mailedToken(app, '/undo-email-change', email);
     },
@@ -129,7 +144,7 @@ const DOORS: Record<
   string,
   { refusal: string; send: (app: TestApp, token: string, sender: Sender) => Promise<Answer> }
 > = {
-  verifyEmail: { refusal: 'INVALID_TOKEN', send: PURPOSES['verify-email'].use },
+  verifyEmail: { refusal: 'INVALID_TOKEN', send: verify },
   resetPassword: { refusal: 'INVALID_TOKEN', send: PURPOSES['reset-password'].use },
   confirmEmailChange: { refusal: 'INVALID_TOKEN', send: PURPOSES['confirm-email'].use },
   undoEmailChange: { refusal: 'INVALID_TOKEN', send: PURPOSES['undo-email-change'].use },

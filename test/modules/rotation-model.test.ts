@@ -8,7 +8,7 @@ import { migrate } from '../../src/database/migrate.ts';
 import { openDatabase } from '../../src/database/open.ts';
 import { NO_DEADLINE } from '../../src/deadline.ts';
 import { AuthError } from '../../src/errors.ts';
-import { insertUser } from '../../src/modules/users/store.ts';
+import { insertUser, type UserRecord } from '../../src/modules/users/store.ts';
 import { engines, type FreshDatabase, freshDatabase } from '../support/databases.ts';
 import { createFrozenClock, TEST_CONFIG } from '../support/start-app.ts';
 
@@ -453,6 +453,7 @@ describe.each(suites)(
   'the rotation of refresh tokens on %s',
   (_name, create, numRuns) => {
     const userId = randomUUID();
+    let owner: UserRecord | undefined;
     const limits = { interruptAfterTimeLimit: TIME_LIMIT_MS, markInterruptAsFailure: true };
     /** For what is said without the model, in stories of one kind. */
     const options = { ...limits, numRuns: numRuns / 2 };
@@ -466,7 +467,7 @@ describe.each(suites)(
       const { database } = fresh;
       await migrate(database);
       const user = { id: userId, email: 'ada@example.com', emailCanonical: 'ada@example.com', name: null };
-      await insertUser(database, { ...user, passwordHash: '', now: clock.now() });
+      owner = await insertUser(database, { ...user, passwordHash: '', now: clock.now() });
       const logger = pino({ level: 'silent' });
       for (const refreshRetryWindowSeconds of WINDOWS_SECONDS) {
         const config = { ...TEST_CONFIG, refreshRetryWindowSeconds };
@@ -482,11 +483,11 @@ describe.each(suites)(
     async function begin(windowSeconds: WindowSeconds): Promise<{ model: Story; real: Server }> {
       const { database } = fresh;
       const sessions = apps.get(windowSeconds)?.sessions;
-      if (sessions === undefined) throw new Error('no app has this window');
-      const login = { userId, amr: ['pwd'], client: CLIENT, deviceName: null };
-      const [opened, bystander] = await database.transaction(async (sql) => {
-        await sessions.deleteAllOf(sql, userId);
-        return [await sessions.open(sql, login), await sessions.open(sql, login)] as const;
+      if (sessions === undefined || owner === undefined) throw new Error('no app has this window');
+      const login = { owner, amr: ['pwd'], client: CLIENT, deviceName: null };
+      const [opened, bystander] = await database.transaction(async (tx) => {
+        await sessions.deleteAllOf(tx, userId);
+        return [await sessions.open(tx, login), await sessions.open(tx, login)] as const;
       });
       const real: Server = {
         database,

@@ -4,12 +4,15 @@ import type { Clock } from '../../clock.ts';
 import type { Database } from '../../database/database.ts';
 import { AuthError } from '../../errors.ts';
 import { parseLabel } from '../../label.ts';
-import { type EventName, recordEvent } from '../audit/store.ts';
+import { recordEvent } from '../audit/store.ts';
 import type { EmailVerifications } from '../email-verifications/service.ts';
+import type { Door } from '../login/door.ts';
+import type { Ownership } from '../login/ownership.ts';
+import { provenByPassword, provenByRegistration } from '../login/proof.ts';
 import type { Mail } from '../mail/service.ts';
 import type { OneTimeTokens } from '../one-time-tokens/service.ts';
 import type { Passwords } from '../passwords/service.ts';
-import type { Attempt, RateLimits } from '../rate-limits/service.ts';
+import type { RateLimits } from '../rate-limits/service.ts';
 import type { Grant, Sessions } from '../sessions/service.ts';
 import { canonicalEmail, type Users, type UserView, type Viewer } from '../users/service.ts';
 import {
@@ -19,7 +22,6 @@ import {
   insertUser,
   renameUser,
   retireUser,
-  type UserRecord,
 } from '../users/store.ts';
 
 export interface AccountOptions {
@@ -28,7 +30,9 @@ export interface AccountOptions {
   readonly rateLimits: RateLimits;
   readonly users: Pick<Users, 'view'>;
   readonly passwords: Passwords;
-  readonly sessions: Sessions;
+  readonly ownership: Pick<Ownership, 'requirePassword'>;
+  readonly door: Pick<Door, 'enter'>;
+  readonly sessions: Pick<Sessions, 'endAllOf' | 'deleteAllOf' | 'ownerChanged'>;
   readonly oneTimeTokens: OneTimeTokens;
   readonly emailVerifications: Pick<EmailVerifications, 'begin'>;
   readonly mail: Mail;
@@ -44,87 +48,57 @@ export function createAccount({
   rateLimits,
   users,
   passwords,
+  ownership,
+  door,
   sessions,
   oneTimeTokens,
   emailVerifications,
   mail,
   registration,
 }: AccountOptions) {
-  /**
-   * Lets the owner of a live session prove their password again.
-   *
-   * @throws AuthError `INVALID_CREDENTIALS`, `TOO_MANY_REQUESTS`
-   */
-  async function requirePassword(
-    user: UserRecord,
-    password: string,
-    client: Client,
-    failure: EventName = 'authn_password_change_fail',
-  ): Promise<Attempt> {
-    await passwords.assertRoom(client);
-    const attempt = await rateLimits.beforeProof({ userId: user.id, client });
-    const matches = await rateLimits.checking(attempt, () => passwords.verify(user, password, client));
-    if (matches) return attempt;
-    await recordEvent(database, {
-      name: failure,
-      outcome: 'fail',
-      at: clock.now(),
-      userId: user.id,
-      client,
-      details: { reason: 'wrong_password' },
-    });
-    throw new AuthError('INVALID_CREDENTIALS');
-  }
-
   return {
-    requirePassword,
-
     /**
-     * The first session; none where the address has to be verified first.
+     * The first session; none where the address has to be verified first. There the password is set by who proves the
+     * mailbox: a password that comes along now is not looked at, or a stranger could choose it.
      *
-     * @throws AuthError `REGISTRATION_CLOSED`, `WEAK_PASSWORD`, `TOO_MANY_REQUESTS`, `EMAIL_TAKEN`, `OVERLOADED`, `UNAVAILABLE`.
+     * @throws AuthError `REGISTRATION_CLOSED`, `BAD_USER_INPUT`, `WEAK_PASSWORD`, `TOO_MANY_REQUESTS`, `EMAIL_TAKEN`,
+     * `OVERLOADED`, `UNAVAILABLE`.
      */
     async register(
-      input: { email: string; password: string; name?: string | null | undefined },
+      input: { email: string; password?: string | null | undefined; name?: string | null | undefined },
       client: Client,
     ): Promise<Grant | undefined> {
       if (registration === 'closed') throw new AuthError('REGISTRATION_CLOSED');
       const name = parseLabel(input.name, 'input.name');
-      passwords.check(input.password, { email: input.email, name });
-      await passwords.assertRoom(client);
-      const attempt = await rateLimits.beforeRegistration(client);
-      if (registration === 'verify') await oneTimeTokens.beforeRequest(input.email, client);
-      const passwordHash = await rateLimits.checking(attempt, () => passwords.hash(input.password, client));
+      const { email, password } = input;
       if (registration === 'verify') {
-        await emailVerifications.begin({ email: input.email, name, passwordHash }, client);
+        await rateLimits.beforeRegistration(client);
+        await oneTimeTokens.beforeRequest(email, client);
+        await emailVerifications.begin({ email, name }, client);
         return undefined;
       }
 
-      const now = clock.now();
-      const emailCanonical = canonicalEmail(input.email);
-      const opened = await database.before(client.deadline).transaction(async (sql) => {
-        const user = await insertUser(sql, {
-          id: randomUUID(),
-          email: input.email,
+      if (password == null) throw new AuthError('BAD_USER_INPUT', { field: 'input.password' });
+      passwords.check(password, { email, name });
+      await passwords.assertRoom(client);
+      const attempt = await rateLimits.beforeRegistration(client);
+      const passwordHash = await rateLimits.checking(attempt, () => passwords.hash(password, client));
+      const emailCanonical = canonicalEmail(email);
+      const proof = provenByRegistration('password', async (tx) => {
+        const id = randomUUID();
+        const user = await insertUser(tx, {
+          id,
+          email,
           emailCanonical,
           name,
           passwordHash,
-          now,
+          now: clock.now(),
         });
-        if (user === undefined || (await oneTimeTokens.isReserved(sql, emailCanonical)))
+        if (user === undefined || (await oneTimeTokens.isReserved(tx, emailCanonical)))
           throw new AuthError('EMAIL_TAKEN');
-        const session = await sessions.open(sql, { userId: user.id, amr: ['pwd'], client, deviceName: null });
-        await recordEvent(sql, {
-          name: 'user_created',
-          outcome: 'success',
-          at: now,
-          userId: user.id,
-          sessionId: session.session.id,
-          client,
-        });
-        return session;
+        return { user };
       });
-      return sessions.grantOpened(opened);
+      return door.enter(proof, { as: 'registration', client, deviceName: null });
     },
 
     /** Ends every session and begins a new one, id and secret (ASVS 7.2.4): whoever stole the old ones is out. */
@@ -133,39 +107,33 @@ export function createAccount({
       input: { currentPassword: string; newPassword: string },
       client: Client,
     ): Promise<Grant> {
-      const user = await users.view(viewer);
-      passwords.check(input.newPassword, user);
-      const { deviceName } = await sessions.current(viewer);
-      const attempt = await requirePassword(user, input.currentPassword, client);
+      passwords.check(input.newPassword, await users.view(viewer));
+      const { user, attempt } = await ownership.requirePassword(viewer.userId, {
+        password: input.currentPassword,
+        client,
+        failure: 'authn_password_change_fail',
+      });
       const passwordHash = await rateLimits.checking(attempt, () =>
         passwords.hash(input.newPassword, client),
       );
 
-      const now = clock.now();
-      const { opened, endedIds } = await database.before(client.deadline).transaction(async (sql) => {
-        const { id, passwordVersion } = user;
-        const changed = await changePasswordHash(sql, { id, passwordVersion, passwordHash, now });
-        if (changed === undefined) throw new AuthError('INVALID_CREDENTIALS', { cause: 'changed meanwhile' });
-        await rateLimits.succeeded(sql, attempt);
-        await rateLimits.passwordWasSet(sql, canonicalEmail(user.email));
-        await oneTimeTokens.endAllOf(sql, id);
-        const endedIds = await sessions.endAllOf(sql, id, 'password');
-        const opened = await sessions.open(sql, { userId: id, amr: ['pwd'], client, deviceName });
-        await recordEvent(sql, {
-          name: 'authn_password_change',
-          outcome: 'success',
-          at: now,
-          userId: id,
-          sessionId: opened.session.id,
-          client,
-          details: { count: endedIds.length },
-        });
-        await mail.enqueue(sql, { to: changed.email, template: 'password-changed', userId: id });
-        return { opened, endedIds };
+      const proof = provenByPassword({
+        user,
+        attempt,
+        failure: 'authn_password_change_fail',
+        hold: async (tx) => {
+          const changed = await changePasswordHash(tx, { ...user, passwordHash, now: clock.now() });
+          if (changed === undefined) return undefined;
+          await rateLimits.passwordWasSet(tx, canonicalEmail(changed.email));
+          await oneTimeTokens.endAllOf(tx, changed.id);
+          const count = await sessions.endAllOf(tx, changed.id, 'password', viewer.sessionId);
+          sessions.ownerChanged(tx, changed.id);
+          await mail.enqueue(tx, { to: changed.email, template: 'password-changed', userId: changed.id });
+          // With the viewer's own session, which ends as well.
+          return { user: changed, details: { count: count + 1 } };
+        },
       });
-      mail.wake();
-      sessions.forget(endedIds);
-      return sessions.grantOpened(opened);
+      return door.enter(proof, { as: 'password', client, replaces: viewer.sessionId });
     },
 
     /**
@@ -174,28 +142,19 @@ export function createAccount({
      * @throws AuthError `INVALID_CREDENTIALS`, `TOO_MANY_REQUESTS`, `UNAUTHENTICATED`, `OVERLOADED`, `UNAVAILABLE`.
      */
     async reauthenticate(viewer: Viewer, input: { password: string }, client: Client): Promise<Grant> {
-      const user = await users.view(viewer);
-      const attempt = await requirePassword(user, input.password, client, 'authn_login_fail');
-
-      const amr = ['pwd'];
-      const opened = await database.before(client.deadline).transaction(async (sql) => {
-        const { id, passwordVersion } = user;
-        if ((await holdUser(sql, { id, passwordVersion })) === undefined)
-          throw new AuthError('INVALID_CREDENTIALS', { cause: 'changed meanwhile' });
-        await rateLimits.succeeded(sql, attempt);
-        const session = await sessions.replace(sql, viewer, { amr, client });
-        await recordEvent(sql, {
-          name: 'authn_login_success',
-          outcome: 'success',
-          at: clock.now(),
-          userId: user.id,
-          sessionId: session.session.id,
-          client,
-          details: { amr, replaced: viewer.sessionId },
-        });
-        return session;
+      const { password } = input;
+      const failure = 'authn_login_fail';
+      const { user, attempt } = await ownership.requirePassword(viewer.userId, { password, client, failure });
+      const proof = provenByPassword({
+        user,
+        attempt,
+        failure,
+        hold: async (tx) => {
+          const held = await holdUser(tx, user);
+          return held && { user: held };
+        },
       });
-      return sessions.grantOpened(opened);
+      return door.enter(proof, { as: 'reauthenticated', client, replaces: viewer.sessionId });
     },
 
     /** A name left out stays; null removes it. @throws AuthError `BAD_USER_INPUT`. */
@@ -207,10 +166,11 @@ export function createAccount({
       if (input.name === undefined) return users.view(viewer);
       const name = parseLabel(input.name, 'input.name');
       const now = clock.now();
-      const user = await database.before(client.deadline).transaction(async (sql) => {
-        const renamed = await renameUser(sql, { id: viewer.userId, name, now });
+      return database.before(client.deadline).transaction(async (tx) => {
+        const renamed = await renameUser(tx, { id: viewer.userId, name, now });
         if (renamed === undefined) throw new AuthError('UNAUTHENTICATED', { reason: 'TOKEN_INVALID' });
-        await recordEvent(sql, {
+        sessions.ownerChanged(tx, renamed.id);
+        await recordEvent(tx, {
           name: 'user_updated',
           outcome: 'success',
           at: now,
@@ -219,41 +179,39 @@ export function createAccount({
           client,
           details: { fields: ['name'] },
         });
-        return renamed;
+        return { ...renamed, currentSessionId: viewer.sessionId };
       });
-      sessions.ownerChanged(user.id);
-      return { ...user, currentSessionId: viewer.sessionId };
     },
 
-    /** @throws AuthError `INVALID_CREDENTIALS`, `OVERLOADED`, `UNAVAILABLE`. */
+    /** @throws AuthError `INVALID_CREDENTIALS`, `TOO_MANY_REQUESTS`, `OVERLOADED`, `UNAVAILABLE`. */
     async delete(viewer: Viewer, input: { password: string }, client: Client): Promise<{ id: string }> {
-      const user = await users.view(viewer);
-      const attempt = await requirePassword(user, input.password, client);
+      const { user, attempt } = await ownership.requirePassword(viewer.userId, {
+        password: input.password,
+        client,
+        failure: 'authn_password_change_fail',
+      });
 
       const now = clock.now();
-      const endedIds = await database.before(client.deadline).transaction(async (sql) => {
-        const { id, passwordVersion } = user;
-        if ((await retireUser(sql, { id, passwordVersion, now })) === 0) {
+      const { id } = user;
+      await database.before(client.deadline).transaction(async (tx) => {
+        if ((await retireUser(tx, { ...user, now })) === 0)
           throw new AuthError('INVALID_CREDENTIALS', { cause: 'changed meanwhile' });
-        }
-        await rateLimits.succeeded(sql, attempt);
-        const gone = await sessions.deleteAllOf(sql, id);
-        await oneTimeTokens.endAllOf(sql, id);
-        await oneTimeTokens.endUndosOf(sql, id);
-        await deleteUser(sql, id);
-        await recordEvent(sql, {
+        await rateLimits.succeeded(tx, attempt);
+        const count = await sessions.deleteAllOf(tx, id);
+        await oneTimeTokens.endAllOf(tx, id);
+        await oneTimeTokens.endUndosOf(tx, id);
+        await deleteUser(tx, id);
+        await recordEvent(tx, {
           name: 'user_deleted',
           outcome: 'success',
           at: now,
           userId: id,
           sessionId: viewer.sessionId,
           client,
-          details: { count: gone.length },
+          details: { count },
         });
-        return gone;
       });
-      sessions.forget(endedIds);
-      return { id: user.id };
+      return { id };
     },
   };
 }

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { Clock } from '../../clock.ts';
-import type { Database, Sql } from '../../database/database.ts';
+import type { Database, Sql, Transaction } from '../../database/database.ts';
 import { AuthError } from '../../errors.ts';
 import { parseLabel } from '../../label.ts';
 import { type EventName, recordEvent } from '../audit/store.ts';
@@ -12,9 +12,10 @@ import type { Sessions } from '../sessions/service.ts';
 import type { Tokens } from '../tokens/service.ts';
 import { canonicalEmail, everyUser } from '../users/service.ts';
 import {
+  disableUser,
+  enableUser,
   findUserByEmail,
   insertUser,
-  setDisabledAt,
   setPasswordHash,
   type UserRecord,
 } from '../users/store.ts';
@@ -54,16 +55,14 @@ export function createAdmin({
       name,
       reason,
       change,
-    }: { name: EventName; reason: 'password' | 'disabled'; change: (sql: Sql) => Promise<unknown> },
+    }: { name: EventName; reason: 'password' | 'disabled'; change: (tx: Transaction) => Promise<unknown> },
   ): Promise<void> {
-    const endedIds = await database.transaction(async (sql) => {
-      await change(sql);
-      await oneTimeTokens.endAllOf(sql, user.id);
-      const ids = await sessions.endAllOf(sql, user.id, reason);
-      await record(sql, user.id, name, { reason, count: ids.length });
-      return ids;
+    await database.transaction(async (tx) => {
+      await change(tx);
+      await oneTimeTokens.endAllOf(tx, user.id);
+      const count = await sessions.endAllOf(tx, user.id, reason);
+      await record(tx, user.id, name, { reason, count });
     });
-    sessions.forget(endedIds);
   }
 
   function record(
@@ -121,10 +120,10 @@ export function createAdmin({
       await changeAndEnd(user, {
         name: 'authn_password_change',
         reason: 'password',
-        change: async (sql) => {
-          await setPasswordHash(sql, { id: user.id, passwordHash, now: clock.now() });
-          await rateLimits.passwordWasSet(sql, canonicalEmail(user.email));
-          await mail.enqueue(sql, { to: user.email, template: 'password-changed', userId: user.id });
+        change: async (tx) => {
+          await setPasswordHash(tx, { id: user.id, passwordHash, now: clock.now() });
+          await rateLimits.passwordWasSet(tx, canonicalEmail(user.email));
+          await mail.enqueue(tx, { to: user.email, template: 'password-changed', userId: user.id });
         },
       });
     },
@@ -136,7 +135,7 @@ export function createAdmin({
       await changeAndEnd(user, {
         name: 'authz_admin',
         reason: 'disabled',
-        change: (sql) => setDisabledAt(sql, { id: user.id, disabledAt: now, now }),
+        change: (tx) => disableUser(tx, { id: user.id, now }),
       });
     },
 
@@ -144,7 +143,7 @@ export function createAdmin({
     async enable(email: string): Promise<void> {
       const user = await requireUser(email);
       await database.transaction(async (sql) => {
-        await setDisabledAt(sql, { id: user.id, disabledAt: null, now: clock.now() });
+        await enableUser(sql, { id: user.id, now: clock.now() });
         await record(sql, user.id, 'authz_admin', { reason: 'enabled' });
       });
     },

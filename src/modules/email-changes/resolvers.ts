@@ -8,8 +8,8 @@ export function emailChangesResolvers(changes: EmailChanges): Resolvers {
       requestEmailChange: async (_root, { input }, context) => ({
         expiresIn: await changes.request(requireViewer(context), input, context.client),
       }),
-      confirmEmailChange: async (_root, { input }, { client }) => ({
-        revokedSessions: await changes.confirm(input.token, client),
+      confirmEmailChange: async (_root, { input }, context) => ({
+        revokedSessions: await changes.confirm(input, context),
       }),
       undoEmailChange: async (_root, { input }, { client }) => ({
         revokedSessions: await changes.undo(input.token, client),

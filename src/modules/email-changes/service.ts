@@ -1,14 +1,14 @@
 import type { Client } from '../../client.ts';
 import type { Clock } from '../../clock.ts';
-import { type Database, isUniqueViolation, type Sql } from '../../database/database.ts';
+import { type Database, isUniqueViolation, type Transaction } from '../../database/database.ts';
 import { AuthError } from '../../errors.ts';
-import type { Account } from '../account/service.ts';
 import { recordEvent } from '../audit/store.ts';
+import type { Ownership, Shown } from '../login/ownership.ts';
 import type { Mail } from '../mail/service.ts';
 import type { NewToken, OneTimeTokens } from '../one-time-tokens/service.ts';
 import type { RateLimits } from '../rate-limits/service.ts';
 import type { Sessions } from '../sessions/service.ts';
-import { canonicalEmail, type Users, type Viewer } from '../users/service.ts';
+import { canonicalEmail, type Viewer } from '../users/service.ts';
 import { changeEmail, findUser, findUserByEmail, restoreEmail } from '../users/store.ts';
 
 export interface EmailChangesOptions {
@@ -16,9 +16,8 @@ export interface EmailChangesOptions {
   readonly clock: Clock;
   readonly rateLimits: Pick<RateLimits, 'succeeded'>;
   readonly oneTimeTokens: OneTimeTokens;
-  readonly users: Users;
-  readonly sessions: Sessions;
-  readonly account: Pick<Account, 'requirePassword'>;
+  readonly ownership: Ownership;
+  readonly sessions: Pick<Sessions, 'endAllOf' | 'ownerChanged'>;
   readonly mail: Mail;
 }
 
@@ -26,6 +25,8 @@ export interface EmailChangesOptions {
 interface Asked {
   readonly sessionId: string;
   readonly passwordVersion: number;
+  /** Missing from what the version before asked for; there the first one was every account's. */
+  readonly credentialVersion?: number;
 }
 
 export type EmailChanges = ReturnType<typeof createEmailChanges>;
@@ -39,48 +40,41 @@ export function createEmailChanges({
   clock,
   rateLimits,
   oneTimeTokens,
-  users,
+  ownership,
   sessions,
-  account,
   mail,
 }: EmailChangesOptions) {
   /** Changes an address; the unique index decides whose it is. How many sessions `work` ended. */
-  async function change(
-    { userId, client }: { userId: string; client: Client },
-    work: (sql: Sql) => Promise<string[]>,
-  ): Promise<number> {
+  async function change(client: Client, work: (tx: Transaction) => Promise<number>): Promise<number> {
     try {
-      const endedIds = await database.before(client.deadline).transaction(work);
-      mail.wake();
-      sessions.forget(endedIds);
-      sessions.ownerChanged(userId);
-      return endedIds.length;
+      return await database.before(client.deadline).transaction(work);
     } catch (error) {
       throw isUniqueViolation(error) ? new AuthError('EMAIL_TAKEN', { cause: error }) : error;
     }
   }
 
-  /** Ends links and sessions and records the change; the ids of the sessions. */
+  /** Ends links and sessions and records the change; how many sessions. */
   async function end(
-    sql: Sql,
+    tx: Transaction,
     {
       userId,
       exceptId,
       reason,
       client,
     }: { userId: string; exceptId: string; reason: string; client: Client },
-  ): Promise<string[]> {
-    await oneTimeTokens.endAllOf(sql, userId);
-    const endedIds = await sessions.endAllOf(sql, userId, 'email', exceptId);
-    await recordEvent(sql, {
+  ): Promise<number> {
+    await oneTimeTokens.endAllOf(tx, userId);
+    const count = await sessions.endAllOf(tx, userId, 'email', exceptId);
+    sessions.ownerChanged(tx, userId);
+    await recordEvent(tx, {
       name: 'user_updated',
       outcome: 'success',
       at: clock.now(),
       userId,
       client,
-      details: { fields: ['email'], reason, count: endedIds.length },
+      details: { fields: ['email'], reason, count },
     });
-    return endedIds;
+    return count;
   }
 
   return {
@@ -97,53 +91,64 @@ export function createEmailChanges({
       client: Client,
     ): Promise<number> {
       await oneTimeTokens.beforeRequest(input.newEmail, client);
-      const user = await users.view(viewer);
-      const attempt = await account.requirePassword(user, input.password, client);
-      const holder = await findUserByEmail(database, canonicalEmail(input.newEmail));
-      const { id, passwordVersion } = user;
+      const { user, attempt } = await ownership.requirePassword(viewer.userId, {
+        password: input.password,
+        client,
+        failure: 'authn_password_change_fail',
+      });
+      const holder = await findUserByEmail(database.before(client.deadline), canonicalEmail(input.newEmail));
+      const { id, passwordVersion, credentialVersion } = user;
       const { sessionId } = viewer;
       const token: NewToken = {
         purpose: 'confirm-email',
         recipient: oneTimeTokens.recipientOf({ id, email: input.newEmail }),
-        payload: JSON.stringify({ sessionId, passwordVersion } satisfies Asked),
+        payload: JSON.stringify({ sessionId, passwordVersion, credentialVersion } satisfies Asked),
         instead: holder === undefined || holder.id === id ? undefined : 'address-taken',
       };
-      return oneTimeTokens.send(token, client, async (sql) => {
-        await rateLimits.succeeded(sql, attempt);
-        await mail.enqueue(sql, { to: user.email, template: 'email-change-requested', userId: id });
+      return oneTimeTokens.send(token, client, async (tx) => {
+        await rateLimits.succeeded(tx, attempt);
+        await mail.enqueue(tx, { to: user.email, template: 'email-change-requested', userId: id });
       });
     },
 
     /**
-     * Makes the new address the account's, for whoever reads its mail. The session that asked goes on, because it gave
-     * the password; all others end (SES-4).
+     * Makes the new address the account's, for who reads its mail and has a live session of the account or its password:
+     * a stranger could have asked for a change to somebody else's address, and must not get them to take over an account
+     * that has a way back. The session that asked goes on, because it gave the password; all others end (SES-4).
      *
      * @returns how many sessions it ended.
-     * @throws AuthError `INVALID_TOKEN`, `EMAIL_TAKEN`, `TOO_MANY_REQUESTS`, `UNAVAILABLE`.
+     * @throws AuthError `INVALID_TOKEN`, `UNAUTHENTICATED`, `FORBIDDEN` (a session of another account),
+     * `INVALID_CREDENTIALS`, `EMAIL_TAKEN`, `TOO_MANY_REQUESTS`, `OVERLOADED`, `UNAVAILABLE`.
      */
-    async confirm(text: string, client: Client): Promise<number> {
-      const token = await oneTimeTokens.present(text, ['confirm-email'], client);
+    async confirm(
+      input: { token: string; password?: string | null | undefined },
+      { bearer, client }: Pick<Shown, 'bearer' | 'client'>,
+    ): Promise<number> {
+      const token = await oneTimeTokens.present(input.token, ['confirm-email'], client);
+      const attempt = await ownership.show(token.subject, { bearer, password: input.password, client });
+      if (attempt instanceof AuthError) throw attempt;
       const { subject: id, email, emailCanonical } = token;
-      const { sessionId, passwordVersion } = JSON.parse(token.payload) as Asked;
+      const { sessionId, passwordVersion, credentialVersion = 1 } = JSON.parse(token.payload) as Asked;
 
-      return change({ userId: id, client }, async (sql) => {
-        const before = await findUser(sql, id);
-        const now = clock.now();
-        const user = await changeEmail(sql, { id, passwordVersion, email, emailCanonical, now });
+      return change(client, async (tx) => {
+        const before = await findUser(tx, id);
+        const asked = { id, passwordVersion, credentialVersion };
+        const user = await changeEmail(tx, { ...asked, email, emailCanonical, now: clock.now() });
         if (before === undefined || user === undefined)
           throw new AuthError('INVALID_TOKEN', { cause: 'the account changed meanwhile' });
-        await oneTimeTokens.spend(sql, token);
-        const endedIds = await end(sql, { userId: id, exceptId: sessionId, reason: 'confirmed', client });
+        await oneTimeTokens.spend(tx, token);
+        await rateLimits.succeeded(tx, attempt);
+        const count = await end(tx, { userId: id, exceptId: sessionId, reason: 'confirmed', client });
         // An address that nobody proved may be a stranger's by a slip of the keyboard: no way in for them.
         if (before.emailVerifiedAt === null)
-          await mail.enqueue(sql, { to: before.email, template: 'email-changed', userId: id });
+          await mail.enqueue(tx, { to: before.email, template: 'email-changed', userId: id });
         else
           await oneTimeTokens.issue(
-            sql,
+            tx,
             { purpose: 'undo-email-change', recipient: oneTimeTokens.recipientOf(before) },
             client,
           );
-        return endedIds;
+        return count;
       });
     },
 
@@ -158,20 +163,20 @@ export function createEmailChanges({
       const token = await oneTimeTokens.present(text, ['undo-email-change'], client);
       const { subject: id, email, emailCanonical, createdAt } = token;
 
-      return change({ userId: id, client }, async (sql) => {
-        const before = await findUser(sql, id);
-        const user = await restoreEmail(sql, { id, email, emailCanonical, now: clock.now() });
+      return change(client, async (tx) => {
+        const before = await findUser(tx, id);
+        const user = await restoreEmail(tx, { id, email, emailCanonical, now: clock.now() });
         if (before === undefined || user === undefined)
           throw new AuthError('INVALID_TOKEN', { cause: 'the account is gone' });
-        await oneTimeTokens.spend(sql, token);
+        await oneTimeTokens.spend(tx, token);
         // What undoes later changes leads to addresses of whoever made this one.
-        await oneTimeTokens.endUndosOf(sql, id, createdAt);
-        const endedIds = await end(sql, { userId: id, exceptId: '', reason: 'undone', client });
+        await oneTimeTokens.endUndosOf(tx, id, createdAt);
+        const count = await end(tx, { userId: id, exceptId: '', reason: 'undone', client });
         for (const to of [before.email, user.email])
-          await mail.enqueue(sql, { to, template: 'email-change-undone', userId: id });
+          await mail.enqueue(tx, { to, template: 'email-change-undone', userId: id });
         const recipient = oneTimeTokens.recipientOf(user);
-        await oneTimeTokens.issue(sql, { purpose: 'reset-password', recipient }, client);
-        return endedIds;
+        await oneTimeTokens.issue(tx, { purpose: 'reset-password', recipient }, client);
+        return count;
       });
     },
   };

@@ -7,8 +7,8 @@ export function emailVerificationsResolvers(verifications: EmailVerifications): 
       requestEmailVerification: async (_root, { input }, { client }) => ({
         expiresIn: await verifications.request(input.email, client),
       }),
-      verifyEmail: (_root, { input }, { client, cookies }) =>
-        cookies.deliverIfAny(input.delivery, () => verifications.verify(input, client)),
+      verifyEmail: (_root, { input }, context) =>
+        context.cookies.deliverIfAny(input.delivery, () => verifications.verify(input, context)),
     },
   };
 }

@@ -3,26 +3,25 @@ import type { Clock } from '../../clock.ts';
 import type { Database } from '../../database/database.ts';
 import { AuthError } from '../../errors.ts';
 import { parseLabel } from '../../label.ts';
-import type { Login } from '../login/service.ts';
+import type { Door } from '../login/door.ts';
+import type { Mailbox } from '../login/mailbox.ts';
+import { provenByMail } from '../login/proof.ts';
 import type { OneTimeTokens } from '../one-time-tokens/service.ts';
 import type { OneTimeToken } from '../one-time-tokens/store.ts';
 import { type Attempt, type RateLimits, UNCOUNTED } from '../rate-limits/service.ts';
 import type { Grant } from '../sessions/service.ts';
 import { canonicalEmail } from '../users/service.ts';
-import { findUser, findUserByEmail, type UserRecord, verifyEmail } from '../users/store.ts';
+import { findUser, findUserByEmail, recordLogin, type UserRecord } from '../users/store.ts';
 
 export interface MagicLinksOptions {
   readonly database: Database;
   readonly clock: Clock;
   readonly rateLimits: RateLimits;
   readonly oneTimeTokens: OneTimeTokens;
-  readonly login: Login;
+  readonly mailbox: Mailbox;
+  readonly door: Door;
   readonly isOn: boolean;
 }
-
-/** RFC 8176 §2: a secret that works once, whether it was followed as a link or typed as a code. */
-const AMR = ['otp'];
-const REFUSAL = 'INVALID_TOKEN';
 
 export type MagicLinks = ReturnType<typeof createMagicLinks>;
 
@@ -32,7 +31,8 @@ export function createMagicLinks({
   clock,
   rateLimits,
   oneTimeTokens,
-  login,
+  mailbox,
+  door,
   isOn,
 }: MagicLinksOptions) {
   /** @throws AuthError `FEATURE_DISABLED` */
@@ -41,24 +41,21 @@ export function createMagicLinks({
   }
 
   /** The mail proves the address, too, which must still be the user's when the token is spent. */
-  function complete(
+  function enter(
     user: UserRecord,
     token: OneTimeToken,
-    proven: { client: Client; deviceName: string | null; attempt: Attempt },
+    { client, deviceName, attempt }: { client: Client; deviceName: string | null; attempt: Attempt },
   ): Promise<Grant> {
-    const { id } = user;
-    return login.complete(user, {
-      ...proven,
-      amr: AMR,
-      deviceId: undefined,
-      refusal: REFUSAL,
-      spend: async (sql) => {
-        const { emailCanonical } = token;
-        if ((await verifyEmail(sql, { id, emailCanonical, now: clock.now() })) === undefined)
-          throw new AuthError(REFUSAL, { cause: 'not their address any more' });
-        await oneTimeTokens.spend(sql, token);
+    const proof = provenByMail({
+      user,
+      attempt,
+      hold: async (tx) => {
+        const proven = await mailbox.prove(tx, token, { keepsAll: false });
+        const held = await recordLogin(tx, { ...proven.user, now: clock.now() });
+        return held && { user: held };
       },
     });
+    return door.enter(proof, { as: 'login', client, deviceName });
   }
 
   return {
@@ -76,9 +73,9 @@ export function createMagicLinks({
       requireOn();
       const deviceName = parseLabel(input.deviceName, 'input.deviceName');
       const token = await oneTimeTokens.present(input.token, ['magic-link'], client);
-      const user = await findUser(database, token.subject);
+      const user = await findUser(database.before(client.deadline), token.subject);
       if (user === undefined) throw new AuthError('INVALID_TOKEN', { cause: 'the account is gone' });
-      return complete(user, token, { client, deviceName, attempt: UNCOUNTED });
+      return enter(user, token, { client, deviceName, attempt: UNCOUNTED });
     },
 
     /** @throws AuthError `INVALID_TOKEN`, `FEATURE_DISABLED`, `TOO_MANY_REQUESTS`, `UNAVAILABLE`, `BAD_USER_INPUT`. */
@@ -89,15 +86,17 @@ export function createMagicLinks({
       requireOn();
       const deviceName = parseLabel(input.deviceName, 'input.deviceName');
       const emailCanonical = canonicalEmail(input.email);
-      const user = await findUserByEmail(database, emailCanonical);
+      const user = await findUserByEmail(database.before(client.deadline), emailCanonical);
       const attempt = await rateLimits.beforeCode({ emailCanonical, actor: { client, userId: user?.id } });
       const recipient = oneTimeTokens.recipientOf(user ?? input);
       const token = await rateLimits.checking(attempt, () =>
         oneTimeTokens.tryCode(recipient, input.code.replaceAll(/\s/g, '')),
       );
-      if (user === undefined || token === undefined)
-        return login.refuse(user, { reason: 'wrong_code', client, attempt, refusal: REFUSAL });
-      return complete(user, token, { client, deviceName, attempt });
+      if (user === undefined || token === undefined) {
+        const refusal = 'INVALID_TOKEN';
+        return door.refuse({ userId: user?.id, reason: 'wrong_code', client, attempt, refusal });
+      }
+      return enter(user, token, { client, deviceName, attempt });
     },
   };
 }

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { Clock } from '../../clock.ts';
 import { createKeyring } from '../../crypto/keyring.ts';
 import { createSealer } from '../../crypto/seal.ts';
-import type { Database, Sql } from '../../database/database.ts';
+import type { Database, Sql, Transaction } from '../../database/database.ts';
 import type { Logger } from '../../logger.ts';
 import { type Letter, MailError, type Mailer } from '../../mailer.ts';
 import { createSender, type Sender } from './sender.ts';
@@ -102,18 +102,19 @@ export function createMail({ database, clock, logger, secrets, templates, appUrl
     isOn: appUrl !== undefined,
 
     /**
-     * Queues a mail inside the transaction of its cause, so that there is never one without the other. Where no
-     * mail is sent it queues nothing.
+     * Queues a mail inside the transaction of its cause, so that there is never one without the other, and looks at the
+     * outbox soon after it is on disk. Where no mail is sent it queues nothing.
      *
      * @throws Error when the template needs a value that is not there.
      */
-    async enqueue(sql: Sql, message: Message): Promise<void> {
+    async enqueue(tx: Transaction, message: Message): Promise<void> {
       if (appUrl === undefined) return;
+      tx.afterCommit(() => sender?.wake());
       const { to, template, path, code, expiresAt, userId = null, isDecoy = false } = message;
       templates.assertComplete(template, valuesOf(message, expiresAt));
       const id = randomUUID();
       const now = clock.now();
-      await store.insertMail(sql, {
+      await store.insertMail(tx, {
         id,
         template,
         userId,
@@ -121,11 +122,6 @@ export function createMail({ database, clock, logger, secrets, templates, appUrl
         now,
         expiresAt: isDecoy ? now : (expiresAt ?? now + NOTICE_LIFETIME_MS),
       });
-    },
-
-    /** Lets this process look at the outbox soon. Called after the commit; nobody waits for it. */
-    wake(): void {
-      sender?.wake();
     },
 
     /** From now on this process sends when it is woken: a server does, commands leave it to the servers. */

@@ -3,7 +3,7 @@ import type { Client } from '../../client.ts';
 import type { Clock } from '../../clock.ts';
 import { constantTimeEqual, sha256 } from '../../crypto/digest.ts';
 import { createKeyring } from '../../crypto/keyring.ts';
-import type { Database, Sql } from '../../database/database.ts';
+import type { Database, Sql, Transaction } from '../../database/database.ts';
 import { AuthError } from '../../errors.ts';
 import { recordEvent } from '../audit/store.ts';
 import type { Mail, Message } from '../mail/service.ts';
@@ -97,10 +97,10 @@ export function createOneTimeTokens({ database, clock, secrets, mail, rateLimits
 
   /**
    * Makes a token in the place of the one before and queues its mail, inside the transaction of what it is made for.
-   * The same statements whether it is mailed or not; the caller wakes the mail after the commit.
+   * The same statements whether it is mailed or not.
    */
   async function issue(
-    sql: Sql,
+    tx: Transaction,
     { purpose, recipient, payload = '', instead }: NewToken,
     client: Client,
   ): Promise<void> {
@@ -113,7 +113,7 @@ export function createOneTimeTokens({ database, clock, secrets, mail, rateLimits
     // What somebody typed and nobody gets is not kept.
     const { email, emailCanonical } = instead === 'nothing' ? NOBODY : recipient;
 
-    await store.putToken(sql, {
+    await store.putToken(tx, {
       tokenHash: sha256(text),
       purpose,
       subject,
@@ -125,7 +125,7 @@ export function createOneTimeTokens({ database, clock, secrets, mail, rateLimits
       now,
       expiresAt,
     });
-    await recordEvent(sql, {
+    await recordEvent(tx, {
       name: 'authn_token_created',
       outcome: instead === undefined ? 'success' : 'fail',
       at: now,
@@ -134,7 +134,7 @@ export function createOneTimeTokens({ database, clock, secrets, mail, rateLimits
       details: { purpose, ...(instead !== undefined && { instead }) },
     });
     await mail.enqueue(
-      sql,
+      tx,
       instead === undefined || instead === 'nothing'
         ? {
             to: email,
@@ -150,12 +150,15 @@ export function createOneTimeTokens({ database, clock, secrets, mail, rateLimits
   }
 
   /** Mails a token, or does as much for nobody, along with `work`; how many seconds it works. */
-  async function send(token: NewToken, client: Client, work?: (sql: Sql) => Promise<void>): Promise<number> {
-    await database.before(client.deadline).transaction(async (sql) => {
-      await work?.(sql);
-      await issue(sql, token, client);
+  async function send(
+    token: NewToken,
+    client: Client,
+    work?: (tx: Transaction) => Promise<void>,
+  ): Promise<number> {
+    await database.before(client.deadline).transaction(async (tx) => {
+      await work?.(tx);
+      await issue(tx, token, client);
     });
-    mail.wake();
     return PURPOSES[token.purpose].ttlSeconds;
   }
 

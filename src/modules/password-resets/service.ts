@@ -3,6 +3,7 @@ import type { Clock } from '../../clock.ts';
 import type { Database } from '../../database/database.ts';
 import { AuthError } from '../../errors.ts';
 import { recordEvent } from '../audit/store.ts';
+import type { Mailbox } from '../login/mailbox.ts';
 import type { Mail } from '../mail/service.ts';
 import type { OneTimeTokens } from '../one-time-tokens/service.ts';
 import type { Passwords } from '../passwords/service.ts';
@@ -16,7 +17,8 @@ export interface PasswordResetsOptions {
   readonly rateLimits: Pick<RateLimits, 'passwordWasSet'>;
   readonly oneTimeTokens: OneTimeTokens;
   readonly passwords: Passwords;
-  readonly sessions: Sessions;
+  readonly mailbox: Mailbox;
+  readonly sessions: Pick<Sessions, 'endAllOf'>;
   readonly mail: Mail;
 }
 
@@ -29,6 +31,7 @@ export function createPasswordResets({
   rateLimits,
   oneTimeTokens,
   passwords,
+  mailbox,
   sessions,
   mail,
 }: PasswordResetsOptions) {
@@ -45,36 +48,34 @@ export function createPasswordResets({
      * @throws AuthError `INVALID_TOKEN`, `WEAK_PASSWORD`, `TOO_MANY_REQUESTS`, `OVERLOADED`, `UNAVAILABLE`.
      */
     async complete(input: { token: string; newPassword: string }, client: Client): Promise<number> {
+      const bound = database.before(client.deadline);
       await passwords.assertRoom(client);
       const token = await oneTimeTokens.present(input.token, ['reset-password'], client);
       const { subject: id, emailCanonical } = token;
-      const owner = await findUser(database, id);
+      const owner = await findUser(bound, id);
       if (owner === undefined) throw new AuthError('INVALID_TOKEN', { cause: 'the account is gone' });
       passwords.check(input.newPassword, owner);
       const passwordHash = await passwords.hash(input.newPassword, client);
 
       const now = clock.now();
-      const endedIds = await database.before(client.deadline).transaction(async (sql) => {
-        const user = await resetPasswordHash(sql, { id, emailCanonical, passwordHash, now });
+      return bound.transaction(async (tx) => {
+        const { claimed } = await mailbox.prove(tx, token, { keepsAll: false });
+        const user = await resetPasswordHash(tx, { id, emailCanonical, passwordHash, now });
         if (user === undefined) throw new AuthError('INVALID_TOKEN', { cause: 'moved or disabled' });
-        await oneTimeTokens.spend(sql, token);
-        await oneTimeTokens.endAllOf(sql, id);
-        await rateLimits.passwordWasSet(sql, emailCanonical);
-        const ids = await sessions.endAllOf(sql, id, 'password');
-        await recordEvent(sql, {
+        await oneTimeTokens.endAllOf(tx, id);
+        await rateLimits.passwordWasSet(tx, emailCanonical);
+        const count = (claimed?.endedSessions ?? 0) + (await sessions.endAllOf(tx, id, 'password'));
+        await recordEvent(tx, {
           name: 'authn_password_change',
           outcome: 'success',
           at: now,
           userId: id,
           client,
-          details: { by: 'mail', count: ids.length },
+          details: { by: 'mail', count },
         });
-        await mail.enqueue(sql, { to: user.email, template: 'password-changed', userId: id });
-        return ids;
+        await mail.enqueue(tx, { to: user.email, template: 'password-changed', userId: id });
+        return count;
       });
-      mail.wake();
-      sessions.forget(endedIds);
-      return endedIds.length;
     },
   };
 }

@@ -5,7 +5,7 @@ import { createWorkQueue, type Requester } from '../../crypto/work-queue.ts';
 import type { Database } from '../../database/database.ts';
 import { NO_DEADLINE } from '../../deadline.ts';
 import { AuthError } from '../../errors.ts';
-import { replacePasswordHash, type UserRecord } from '../users/store.ts';
+import { type Credential, replacePasswordHash } from '../users/store.ts';
 import { bitsToGuess } from './guessability.ts';
 
 /** NIST SP 800-63B-4 §3.1.1.2: long passwords are welcome; a limit only keeps hashing bounded. */
@@ -90,16 +90,20 @@ export function createPasswords({
      * Whether the password is the user's; costs the same when there is no user or they have no password. A hash from
      * elsewhere costs what it costs, until `upgrade` replaces it.
      */
-    async verify(user: UserRecord | undefined, password: string, client: Client): Promise<boolean> {
-      const phc = user?.passwordHash ?? (await decoy);
+    async verify(credential: Credential | undefined, password: string, client: Client): Promise<boolean> {
+      const stored = credential?.passwordHash ?? undefined;
+      const phc = stored ?? (await decoy);
       const keys = { firebaseSignerKey };
       const matches = await queue.run(requesterOf(client), () => verifyPassword(phc, password, keys));
-      return matches && user?.passwordHash !== undefined && user.passwordHash !== null;
+      return matches && stored !== undefined;
     },
 
     /** After a right password: replaces a hash of weaker parameters or from elsewhere. A login never fails for it (PW-2). */
-    async upgrade(user: UserRecord, password: string, client: Client): Promise<void> {
-      const asRead = user.passwordHash;
+    async upgrade(
+      { user, passwordHash: asRead }: Credential,
+      password: string,
+      client: Client,
+    ): Promise<void> {
       if (asRead === null || !isOutdated(asRead)) return;
       try {
         const passwordHash = await hash(password, client);

@@ -3,7 +3,7 @@ import { LRUCache } from 'lru-cache';
 import { type Client, networkOf } from '../../client.ts';
 import type { Clock } from '../../clock.ts';
 import { sha256 } from '../../crypto/digest.ts';
-import type { Database, Sql } from '../../database/database.ts';
+import type { Database, Sql, Transaction } from '../../database/database.ts';
 import { AuthError } from '../../errors.ts';
 import { recordEvent } from '../audit/store.ts';
 import type { RateLimits } from '../rate-limits/service.ts';
@@ -11,6 +11,7 @@ import type { AccessToken } from '../tokens/access-token.ts';
 import type { RefreshToken } from '../tokens/refresh-token.ts';
 import type { Tokens } from '../tokens/service.ts';
 import type { Users, UserView, Viewer } from '../users/service.ts';
+import type { UserRecord } from '../users/store.ts';
 import { judgeSpentToken } from './rotation.ts';
 import { createRotationQueue, type RotationQueue } from './rotation-queue.ts';
 import * as store from './store.ts';
@@ -59,15 +60,28 @@ export interface Grant {
   readonly session: store.SessionRecord;
 }
 
-/** A session that a transaction has opened; `grant` makes the tokens once it is on disk. */
-export interface OpenedSession {
-  readonly session: store.SessionRecord;
-  /** The device that logged in, when it is a known one. */
-  readonly deviceId: string | undefined;
-  readonly familySecret: Buffer;
-  /** Sessions that ended for it. */
-  readonly endedIds: readonly string[];
+/** What a session is opened with. */
+export interface NewSession {
+  /** As their row was written in the same transaction. */
+  readonly owner: UserRecord;
+  /** RFC 8176. */
+  readonly amr: readonly string[];
+  readonly client: Client;
+  readonly deviceName: string | null;
+  /** A device that is known from an earlier login. */
+  readonly deviceId?: string | undefined;
 }
+
+/** A session that a transaction has opened; `grantOpened` makes the tokens once it is on disk. */
+export interface OpenedSession extends Pick<NewSession, 'owner' | 'deviceId'> {
+  readonly session: store.SessionRecord;
+  readonly familySecret: Buffer;
+}
+
+/** What a session hands down to the one that takes its place. */
+type Inheritance = Pick<store.SessionRecord, 'clientId' | 'scope'>;
+
+const FIRST_PARTY: Inheritance = { clientId: 'first-party', scope: '' };
 
 /** The refresh token that a browser keeps for the page, and sends along by itself. */
 export interface KeptRefreshToken {
@@ -97,17 +111,21 @@ export function createSessions(options: SessionsOptions) {
   /** Ended by this process: never again alive here, whatever an earlier query still answers. */
   const ended = new LRUCache<string, true>({ max: 10_000 });
 
-  /** Tells this process at once; the others find out within `LIVENESS_TTL_MS`. */
-  function forget(sessionIds: readonly string[]): void {
-    for (const id of sessionIds) {
-      ended.set(id, true);
-      seenAlive.delete(id);
-    }
+  /** Once the transaction is on disk, tells this process; the others find out within `LIVENESS_TTL_MS`. */
+  function forget(tx: Transaction, sessions: readonly { readonly id: string }[]): void {
+    tx.afterCommit(() => {
+      for (const { id } of sessions) {
+        ended.set(id, true);
+        seenAlive.delete(id);
+      }
+    });
   }
 
-  /** A change of the owner's row, which this process shows at once and the others as soon as an end. */
-  function ownerChanged(userId: string): void {
-    for (const [id, { viewer }] of seenAlive) if (viewer.userId === userId) seenAlive.delete(id);
+  /** A change of the owner's row, which this process shows once it is on disk and the others as soon as an end. */
+  function ownerChanged(tx: Transaction, userId: string): void {
+    tx.afterCommit(() => {
+      for (const [id, { viewer }] of seenAlive) if (viewer.userId === userId) seenAlive.delete(id);
+    });
   }
 
   /**
@@ -145,53 +163,43 @@ export function createSessions(options: SessionsOptions) {
    *
    * @throws AuthError `REAUTHENTICATION_REQUIRED`; `UNAUTHENTICATED` when the session has ended meanwhile.
    */
-  async function requireFreshAuthentication(viewer: Viewer): Promise<void> {
-    const session = await store.findSession(database, viewer.sessionId);
+  async function requireFreshAuthentication(viewer: Viewer, client: Client): Promise<void> {
+    const session = await store.findSession(database.before(client.deadline), viewer.sessionId);
     if (session === undefined || session.revokedAt !== null) throw hasEnded();
     if (clock.now() - session.authenticatedAt > FRESH_MS) throw new AuthError('REAUTHENTICATION_REQUIRED');
   }
 
   /** Inside the transaction that proves the login: a session of its own id and secret (SES-1, RT-1). */
   async function open(
-    sql: Sql,
-    login: {
-      userId: string;
-      amr: readonly string[];
-      client: Client;
-      deviceName: string | null;
-      deviceId?: string | undefined;
-    },
+    tx: Transaction,
+    { owner, amr, client, deviceName, deviceId }: NewSession,
+    { clientId, scope }: Inheritance = FIRST_PARTY,
   ): Promise<OpenedSession> {
     const now = clock.now();
     const familySecret = randomBytes(32);
-    const session = await store.insertSession(sql, {
+    const session = await store.insertSession(tx, {
       id: randomUUID(),
-      userId: login.userId,
-      clientId: 'first-party',
-      scope: '',
-      amr: login.amr.join(' '),
+      userId: owner.id,
+      clientId,
+      scope,
+      amr: amr.join(' '),
       secretHash: sha256(familySecret),
       now,
       idleExpiresAt: now + Math.min(idleTtlSeconds, absoluteTtlSeconds) * 1_000,
       expiresAt: now + absoluteTtlSeconds * 1_000,
-      userAgent: login.client.userAgent ?? null,
-      ip: login.client.ip,
-      deviceName: login.deviceName,
+      userAgent: client.userAgent ?? null,
+      ip: client.ip,
+      deviceName,
     });
-    const excess = await store.endExcessSessions(sql, {
-      userId: login.userId,
-      newId: session.id,
-      keep: SESSIONS_PER_USER - 1,
-      now,
-    });
-    return { session, familySecret, deviceId: login.deviceId, endedIds: excess.map(({ id }) => id) };
+    const keep = SESSIONS_PER_USER - 1;
+    forget(tx, await store.endExcessSessions(tx, { userId: owner.id, newId: session.id, keep, now }));
+    return { session, familySecret, owner, deviceId };
   }
 
   /** The tokens of an opened session; called when its transaction is on disk. */
-  function grantOpened({ session, familySecret, deviceId, endedIds }: OpenedSession): Grant {
-    forget(endedIds);
+  function grantOpened({ session, familySecret, owner, deviceId }: OpenedSession): Grant {
     const nowSeconds = Math.floor(clock.now() / 1_000);
-    const deviceToken = tokens.deviceTokens.encode({ userId: session.userId, deviceId, nowSeconds });
+    const deviceToken = tokens.deviceTokens.encode({ userId: owner.id, deviceId, nowSeconds });
     return { ...grant(session, familySecret), deviceToken };
   }
 
@@ -312,10 +320,11 @@ export function createSessions(options: SessionsOptions) {
   /** Ends this session alone; the others of its owner are of other families (RT-3). */
   async function endReused(token: SpendableToken, client: Client): Promise<void> {
     const now = clock.now();
-    await database.transaction(async (sql) => {
-      const session = await store.endSession(sql, { id: token.sessionId, now, reason: 'reuse' });
+    await database.transaction(async (tx) => {
+      forget(tx, [{ id: token.sessionId }]);
+      const session = await store.endSession(tx, { id: token.sessionId, now, reason: 'reuse' });
       if (session === undefined) return;
-      await recordEvent(sql, {
+      await recordEvent(tx, {
         name: 'authn_token_reuse',
         outcome: 'fail',
         at: now,
@@ -325,7 +334,6 @@ export function createSessions(options: SessionsOptions) {
         details: { generation: token.generation },
       });
     });
-    forget([token.sessionId]);
   }
 
   function recordSkip(session: store.SessionRecord, client: Client): Promise<void> {
@@ -360,6 +368,7 @@ export function createSessions(options: SessionsOptions) {
     return count;
   }
 
+  /** The same for who may go on without. @throws AuthError `UNAVAILABLE`, as an outage refuses nobody. */
   async function viewerOrRefusal(bearer: AccessToken | AuthError): Promise<Viewer | AuthError> {
     try {
       return await authenticate(bearer);
@@ -376,7 +385,7 @@ export function createSessions(options: SessionsOptions) {
   ): Promise<number> {
     if (refreshToken == null || scope !== 'CURRENT') throw refusal;
     const token = decode(refreshToken);
-    const session = token && (await store.findSession(database, token.sessionId));
+    const session = token && (await store.findSession(database.before(client.deadline), token.sessionId));
     if (session === undefined || session.secretHash !== token?.secretHash) return 0;
     const owner = { userId: session.userId, sessionId: session.id };
     return endOne(owner, session.id, { client, reason: 'logout' });
@@ -401,29 +410,27 @@ export function createSessions(options: SessionsOptions) {
     { client, reason }: { client: Client; reason: 'logout' | 'revoked' },
   ): Promise<number> {
     const now = clock.now();
-    const didEnd = await database.before(client.deadline).transaction(async (sql) => {
-      if ((await store.endSession(sql, { id, now, reason })) === undefined) return false;
-      await recordRevocation(sql, viewer, { client, now, details: { reason, session: id, count: 1 } });
-      return true;
+    return database.before(client.deadline).transaction(async (tx) => {
+      forget(tx, [{ id }]);
+      if ((await store.endSession(tx, { id, now, reason })) === undefined) return 0;
+      await recordRevocation(tx, viewer, { client, now, details: { reason, session: id, count: 1 } });
+      return 1;
     });
-    forget([id]);
-    return didEnd ? 1 : 0;
   }
 
   async function endMany(viewer: Viewer, scope: 'OTHERS' | 'ALL', client: Client): Promise<number> {
     const now = clock.now();
     const exceptId = scope === 'ALL' ? '' : viewer.sessionId;
-    const rows = await database.before(client.deadline).transaction(async (sql) => {
-      const gone = await store.endSessionsOf(sql, { userId: viewer.userId, exceptId, now, reason: 'logout' });
-      await recordRevocation(sql, viewer, {
+    return database.before(client.deadline).transaction(async (tx) => {
+      const gone = await store.endSessionsOf(tx, { userId: viewer.userId, exceptId, now, reason: 'logout' });
+      forget(tx, gone);
+      await recordRevocation(tx, viewer, {
         client,
         now,
         details: { reason: 'logout', scope, count: gone.length },
       });
-      return gone;
+      return gone.length;
     });
-    forget(rows.map(({ id }) => id));
-    return rows.length;
   }
 
   function recordRevocation(
@@ -452,30 +459,29 @@ export function createSessions(options: SessionsOptions) {
 
   return {
     authenticate,
+    viewerOrRefusal,
     requireFreshAuthentication,
     open,
     grantOpened,
     refresh,
     logout,
-    forget,
     ownerChanged,
 
     /**
      * Inside the transaction that proves anew who the viewer is: ends their session and opens one of another id and
-     * secret in its place (ASVS 7.2.4).
+     * secret in its place (ASVS 7.2.4), for the same client and with no more scope.
      *
      * @throws AuthError `UNAUTHENTICATED` when it has ended meanwhile: what was logged out has no successor.
      */
     async replace(
-      sql: Sql,
-      viewer: Viewer,
-      login: { amr: readonly string[]; client: Client },
+      tx: Transaction,
+      sessionId: string,
+      { reason, ...successor }: Omit<NewSession, 'deviceName'> & { reason: 'reauthenticated' | 'password' },
     ): Promise<OpenedSession> {
-      const reason = 'reauthenticated';
-      const ended = await store.endSession(sql, { id: viewer.sessionId, now: clock.now(), reason });
-      if (ended === undefined) throw hasEnded();
-      const opened = await open(sql, { ...login, userId: ended.userId, deviceName: ended.deviceName });
-      return { ...opened, endedIds: [...opened.endedIds, ended.id] };
+      const ended = await store.endSession(tx, { id: sessionId, now: clock.now(), reason });
+      if (ended?.userId !== successor.owner.id) throw hasEnded();
+      forget(tx, [ended]);
+      return open(tx, { ...successor, deviceName: ended.deviceName }, ended);
     },
 
     /**
@@ -485,21 +491,22 @@ export function createSessions(options: SessionsOptions) {
      * @throws AuthError `NOT_FOUND`, `REAUTHENTICATION_REQUIRED`.
      */
     async revoke(viewer: Viewer, id: string, client: Client): Promise<number> {
-      const session = await store.findSession(database, id);
+      const session = await store.findSession(database.before(client.deadline), id);
       if (session?.userId !== viewer.userId) throw new AuthError('NOT_FOUND');
-      if (id !== viewer.sessionId) await requireFreshAuthentication(viewer);
+      if (id !== viewer.sessionId) await requireFreshAuthentication(viewer, client);
       return endOne(viewer, id, { client, reason: 'revoked' });
     },
 
-    /** Inside the transaction that changed the user's row; `forget` the ids once it is on disk (SES-4). */
+    /** Inside the transaction that changed the user's row first (SES-4). How many it ended. */
     async endAllOf(
-      sql: Sql,
+      tx: Transaction,
       userId: string,
       reason: 'password' | 'email' | 'disabled',
       exceptId = '',
-    ): Promise<string[]> {
-      const rows = await store.endSessionsOf(sql, { userId, exceptId, now: clock.now(), reason });
-      return rows.map(({ id }) => id);
+    ): Promise<number> {
+      const gone = await store.endSessionsOf(tx, { userId, exceptId, now: clock.now(), reason });
+      forget(tx, gone);
+      return gone.length;
     },
 
     /** Ends the sessions of everybody, in statements that are each short; how many. Processes notice by themselves. */
@@ -519,10 +526,11 @@ export function createSessions(options: SessionsOptions) {
       }
     },
 
-    /** Inside the transaction that deletes the user; `forget` the ids once it is on disk. */
-    async deleteAllOf(sql: Sql, userId: string): Promise<string[]> {
-      const rows = await store.deleteSessionsOf(sql, userId);
-      return rows.map(({ id }) => id);
+    /** Inside the transaction that deletes the user. How many it deleted. */
+    async deleteAllOf(tx: Transaction, userId: string): Promise<number> {
+      const gone = await store.deleteSessionsOf(tx, userId);
+      forget(tx, gone);
+      return gone.length;
     },
 
     /** The viewer's own session. */

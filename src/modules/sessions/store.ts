@@ -1,5 +1,5 @@
 import type { Sql } from '../../database/database.ts';
-import type { UserRecord } from '../users/store.ts';
+import { type UserRecord, userColumns } from '../users/store.ts';
 
 /** A row of `sessions`; moments are ms since 1970. */
 export interface SessionRecord {
@@ -163,9 +163,7 @@ export function findLiveSessionOwner(
   session: { id: string; now: number },
 ): Promise<UserRecord | undefined> {
   return sql.get(
-    `SELECT users.id, email, name, password_hash AS "passwordHash", password_version AS "passwordVersion",
-       disabled_at AS "disabledAt", email_verified_at AS "emailVerifiedAt", last_login_at AS "lastLoginAt",
-       users.created_at AS "createdAt", updated_at AS "updatedAt"
+    `SELECT ${userColumns('users.')}
      FROM sessions JOIN users ON users.id = sessions.user_id
      WHERE sessions.id = :id AND ${IS_LIVE}`,
     session,
@@ -183,10 +181,10 @@ export function listLiveSessions(sql: Sql, owner: { userId: string; now: number 
 export function endSession(
   sql: Sql,
   end: { id: string; now: number; reason: EndReason },
-): Promise<{ id: string; userId: string; deviceName: string | null } | undefined> {
+): Promise<SessionRecord | undefined> {
   return sql.get(
     `UPDATE sessions SET revoked_at = :now, revoked_reason = :reason WHERE id = :id AND ${IS_LIVE}
-     RETURNING id, user_id AS "userId", device_name AS "deviceName"`,
+     RETURNING ${COLUMNS}`,
     end,
   );
 }

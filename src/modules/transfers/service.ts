@@ -2,7 +2,7 @@ import type { Clock } from '../../clock.ts';
 import type { FirebaseParameters } from '../../crypto/foreign-hashes.ts';
 import type { Database, Sql } from '../../database/database.ts';
 import { recordEvent } from '../audit/store.ts';
-import { canonicalEmail, everyUser } from '../users/service.ts';
+import { canonicalEmail, everyCredential } from '../users/service.ts';
 import { findUser, insertForeignUser } from '../users/store.ts';
 import { createRowReader, type ForeignUser } from './row.ts';
 import { advanceImport, beginImport, type ImportRecord } from './store.ts';
@@ -124,7 +124,7 @@ export function createTransfers({ database, clock, firebase }: TransfersOptions)
         at: clock.now(),
         details: { by: 'operator', reason: 'export', passwordHashes: withPasswordHashes ? 'yes' : 'no' },
       });
-      for await (const user of everyUser(database)) {
+      for await (const { user, passwordHash } of everyCredential(database)) {
         yield {
           id: user.id,
           email: user.email,
@@ -132,7 +132,7 @@ export function createTransfers({ database, clock, firebase }: TransfersOptions)
           name: user.name,
           createdAt: new Date(user.createdAt).toISOString(),
           disabled: user.disabledAt !== null,
-          ...(withPasswordHashes && { passwordHash: user.passwordHash }),
+          ...(withPasswordHashes && { passwordHash }),
         };
       }
     },

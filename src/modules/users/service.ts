@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import type { Database, Sql } from '../../database/database.ts';
 import { AuthError } from '../../errors.ts';
-import { findUser, listUsers, type UserRecord } from './store.ts';
+import { type Credential, findUser, listCredentials, listUsers, type UserRecord } from './store.ts';
 
 /** HTML's definition of an address, at most 254 characters (RFC 5321 §4.5.3.1.3), without the spaces around it. */
 export const Email = z.string().trim().max(254).regex(z.regexes.html5Email);
@@ -46,12 +46,30 @@ export function canonicalEmail(email: string): string {
 }
 
 /** Every user, by id, read a page at a time. */
-export async function* everyUser(sql: Sql): AsyncGenerator<UserRecord> {
+export function everyUser(sql: Sql): AsyncGenerator<UserRecord> {
+  return everyRow(
+    (afterId) => listUsers(sql, { afterId, limit: PAGE }),
+    ({ id }) => id,
+  );
+}
+
+/** Every user with the hash of their password, by id, read a page at a time: for the operator's export alone. */
+export function everyCredential(sql: Sql): AsyncGenerator<Credential> {
+  return everyRow(
+    (afterId) => listCredentials(sql, { afterId, limit: PAGE }),
+    ({ user }) => user.id,
+  );
+}
+
+async function* everyRow<Row>(
+  readPage: (afterId: string) => Promise<readonly Row[]>,
+  idOf: (row: Row) => string,
+): AsyncGenerator<Row> {
   for (let afterId = ''; ; ) {
-    const page = await listUsers(sql, { afterId, limit: PAGE });
+    const page = await readPage(afterId);
     yield* page;
     const last = page.at(-1);
     if (last === undefined || page.length < PAGE) return;
-    afterId = last.id;
+    afterId = idOf(last);
   }
 }

@@ -1,14 +1,18 @@
 import type { Sql } from '../../database/database.ts';
 
-/** A row of `users`; moments are ms since 1970. */
+/** A row of `users`, without the hash of its password; moments are ms since 1970. */
 export interface UserRecord {
   readonly id: string;
   /** As it was typed; `email_canonical` is what addresses are compared by. */
   readonly email: string;
   readonly name: string | null;
-  readonly passwordHash: string | null;
-  /** Counts changes of the password: whoever verified an older one writes nothing. */
+  /** Counts changes of the password; the proof of a known device names it. */
   readonly passwordVersion: number;
+  /**
+   * Counts changes of everything that proves who the owner is, of the password too: what was proven against an older
+   * version opens and writes nothing.
+   */
+  readonly credentialVersion: number;
   readonly disabledAt: number | null;
   /** When the owner proved that the address is theirs. */
   readonly emailVerifiedAt: number | null;
@@ -17,9 +21,34 @@ export interface UserRecord {
   readonly updatedAt: number;
 }
 
-const COLUMNS = `id, email, name, password_hash AS "passwordHash", password_version AS "passwordVersion",
-  disabled_at AS "disabledAt", email_verified_at AS "emailVerifiedAt", last_login_at AS "lastLoginAt",
-  created_at AS "createdAt", updated_at AS "updatedAt"`;
+/** What a password is compared with. The hash goes to the function that compares it, and is in no view and no cache. */
+export interface Credential {
+  readonly user: UserRecord;
+  readonly passwordHash: string | null;
+}
+
+/** The row that something was proven of, as it was then. */
+export type AsRead = Pick<UserRecord, 'id' | 'passwordVersion' | 'credentialVersion'>;
+
+/** The columns of a `UserRecord`. @param table whose they are, with a dot, where a statement has several. */
+export function userColumns(table: '' | 'users.' = ''): string {
+  return `${table}id, ${table}email, ${table}name, ${table}password_version AS "passwordVersion",
+    ${table}credential_version AS "credentialVersion", ${table}disabled_at AS "disabledAt",
+    ${table}email_verified_at AS "emailVerifiedAt", ${table}last_login_at AS "lastLoginAt",
+    ${table}created_at AS "createdAt", ${table}updated_at AS "updatedAt"`;
+}
+
+const COLUMNS = userColumns();
+const CREDENTIAL_COLUMNS = `${COLUMNS}, password_hash AS "passwordHash"`;
+
+/**
+ * Still the row that was read, of an account that may be used. Names password_version as well: the version before this
+ * one counts a change of the password there alone.
+ */
+const IS_AS_READ = `id = :id AND credential_version = :credentialVersion AND password_version = :passwordVersion
+  AND disabled_at IS NULL`;
+
+const NEXT_PASSWORD = 'password_version = password_version + 1, credential_version = credential_version + 1';
 
 export function findUser(sql: Sql, id: string): Promise<UserRecord | undefined> {
   return sql.get(`SELECT ${COLUMNS} FROM users WHERE id = :id`, { id });
@@ -27,6 +56,35 @@ export function findUser(sql: Sql, id: string): Promise<UserRecord | undefined> 
 
 export function findUserByEmail(sql: Sql, emailCanonical: string): Promise<UserRecord | undefined> {
   return sql.get(`SELECT ${COLUMNS} FROM users WHERE email_canonical = :emailCanonical`, { emailCanonical });
+}
+
+/** Who has the address, and what their password is compared with. */
+export async function findCredentialByEmail(
+  sql: Sql,
+  emailCanonical: string,
+): Promise<Credential | undefined> {
+  return credentialOf(
+    await sql.get(`SELECT ${CREDENTIAL_COLUMNS} FROM users WHERE email_canonical = :emailCanonical`, {
+      emailCanonical,
+    }),
+  );
+}
+
+/** What a user's password is compared with. */
+export async function findCredential(sql: Sql, id: string): Promise<Credential | undefined> {
+  return credentialOf(await sql.get(`SELECT ${CREDENTIAL_COLUMNS} FROM users WHERE id = :id`, { id }));
+}
+
+/** A page of all accounts with their hashes, for the operator's export. */
+export async function listCredentials(
+  sql: Sql,
+  page: { afterId: string; limit: number },
+): Promise<Credential[]> {
+  const rows = await sql.all<CredentialRow>(
+    `SELECT ${CREDENTIAL_COLUMNS} FROM users WHERE id > :afterId ORDER BY id LIMIT :limit`,
+    page,
+  );
+  return rows.flatMap((row) => credentialOf(row) ?? []);
 }
 
 export function listUsers(sql: Sql, page: { afterId: string; limit: number }): Promise<UserRecord[]> {
@@ -80,29 +138,19 @@ export async function insertForeignUser(
   return count === 1;
 }
 
-/** No row when the password changed or the account was disabled since the password was verified. */
-export function recordLogin(
-  sql: Sql,
-  login: { id: string; passwordVersion: number; now: number },
-): Promise<UserRecord | undefined> {
-  return sql.get(
-    `UPDATE users SET last_login_at = :now
-     WHERE id = :id AND password_version = :passwordVersion AND disabled_at IS NULL
-     RETURNING ${COLUMNS}`,
-    login,
-  );
+/** No row when what proves the owner changed, or the account was disabled, since the user was read. */
+export function recordLogin(sql: Sql, login: AsRead & { now: number }): Promise<UserRecord | undefined> {
+  return sql.get(`UPDATE users SET last_login_at = :now WHERE ${IS_AS_READ} RETURNING ${COLUMNS}`, {
+    ...asRead(login),
+    now: login.now,
+  });
 }
 
-/** Locks the row of a user who has proven their password; no row when it changed or the account was disabled since. */
-export function holdUser(
-  sql: Sql,
-  user: { id: string; passwordVersion: number },
-): Promise<UserRecord | undefined> {
+/** Locks the row of a user who has proven who they are; no row when that changed or the account was disabled since. */
+export function holdUser(sql: Sql, user: AsRead): Promise<UserRecord | undefined> {
   return sql.get(
-    `UPDATE users SET password_version = password_version
-     WHERE id = :id AND password_version = :passwordVersion AND disabled_at IS NULL
-     RETURNING ${COLUMNS}`,
-    user,
+    `UPDATE users SET password_version = password_version WHERE ${IS_AS_READ} RETURNING ${COLUMNS}`,
+    asRead(user),
   );
 }
 
@@ -120,13 +168,13 @@ export function replacePasswordHash(
 /** No row when another change came first. */
 export function changePasswordHash(
   sql: Sql,
-  change: { id: string; passwordVersion: number; passwordHash: string; now: number },
+  change: AsRead & { passwordHash: string; now: number },
 ): Promise<UserRecord | undefined> {
   return sql.get(
-    `UPDATE users SET password_hash = :passwordHash, password_version = password_version + 1, updated_at = :now
-     WHERE id = :id AND password_version = :passwordVersion AND disabled_at IS NULL
+    `UPDATE users SET password_hash = :passwordHash, ${NEXT_PASSWORD}, updated_at = :now
+     WHERE ${IS_AS_READ}
      RETURNING ${COLUMNS}`,
-    change,
+    { ...asRead(change), passwordHash: change.passwordHash, now: change.now },
   );
 }
 
@@ -136,20 +184,18 @@ export function setPasswordHash(
   change: { id: string; passwordHash: string; now: number },
 ): Promise<number> {
   return sql.run(
-    `UPDATE users SET password_hash = :passwordHash, password_version = password_version + 1, updated_at = :now
-     WHERE id = :id`,
+    `UPDATE users SET password_hash = :passwordHash, ${NEXT_PASSWORD}, updated_at = :now WHERE id = :id`,
     change,
   );
 }
 
-/** Whose mail proved the address sets a password. No row when it is the user's address no more, or they are disabled. */
+/** Sets a password without the one before. No row when it is the user's address no more, or they are disabled. */
 export function resetPasswordHash(
   sql: Sql,
   reset: { id: string; emailCanonical: string; passwordHash: string; now: number },
 ): Promise<UserRecord | undefined> {
   return sql.get(
-    `UPDATE users SET password_hash = :passwordHash, password_version = password_version + 1,
-       email_verified_at = COALESCE(email_verified_at, :now), updated_at = :now
+    `UPDATE users SET password_hash = :passwordHash, ${NEXT_PASSWORD}, updated_at = :now
      WHERE id = :id AND email_canonical = :emailCanonical AND disabled_at IS NULL
      RETURNING ${COLUMNS}`,
     reset,
@@ -169,16 +215,33 @@ export function verifyEmail(
   );
 }
 
-/** To an address that its owner has proven. No row when the password changed since they asked, or they are disabled. */
-export function changeEmail(
+/**
+ * The first proof of an address, by its mailbox alone: the password goes, because a stranger may have set it. No row
+ * when the address was proven before, is the user's no more, or they are disabled.
+ */
+export function claimAddress(
   sql: Sql,
-  change: { id: string; passwordVersion: number; email: string; emailCanonical: string; now: number },
+  proof: { id: string; emailCanonical: string; now: number },
 ): Promise<UserRecord | undefined> {
   return sql.get(
-    `UPDATE users SET email = :email, email_canonical = :emailCanonical, email_verified_at = :now, updated_at = :now
-     WHERE id = :id AND password_version = :passwordVersion AND disabled_at IS NULL
+    `UPDATE users SET email_verified_at = :now, password_hash = NULL, ${NEXT_PASSWORD}, updated_at = :now
+     WHERE id = :id AND email_canonical = :emailCanonical AND email_verified_at IS NULL AND disabled_at IS NULL
      RETURNING ${COLUMNS}`,
-    change,
+    proof,
+  );
+}
+
+/** To an address that its owner has proven. No row when what proves the owner changed since they asked. */
+export function changeEmail(
+  sql: Sql,
+  change: AsRead & { email: string; emailCanonical: string; now: number },
+): Promise<UserRecord | undefined> {
+  const { email, emailCanonical, now } = change;
+  return sql.get(
+    `UPDATE users SET email = :email, email_canonical = :emailCanonical, email_verified_at = :now, updated_at = :now
+     WHERE ${IS_AS_READ}
+     RETURNING ${COLUMNS}`,
+    { ...asRead(change), email, emailCanonical, now },
   );
 }
 
@@ -189,18 +252,23 @@ export function restoreEmail(
 ): Promise<UserRecord | undefined> {
   return sql.get(
     `UPDATE users SET email = :email, email_canonical = :emailCanonical, email_verified_at = :now,
-       password_hash = NULL, password_version = password_version + 1, updated_at = :now
+       password_hash = NULL, ${NEXT_PASSWORD}, updated_at = :now
      WHERE id = :id
      RETURNING ${COLUMNS}`,
     change,
   );
 }
 
-export function setDisabledAt(
-  sql: Sql,
-  change: { id: string; disabledAt: number | null; now: number },
-): Promise<number> {
-  return sql.run('UPDATE users SET disabled_at = :disabledAt, updated_at = :now WHERE id = :id', change);
+export function disableUser(sql: Sql, change: { id: string; now: number }): Promise<number> {
+  return sql.run(
+    `UPDATE users SET disabled_at = :now, credential_version = credential_version + 1, updated_at = :now
+     WHERE id = :id`,
+    change,
+  );
+}
+
+export function enableUser(sql: Sql, change: { id: string; now: number }): Promise<number> {
+  return sql.run('UPDATE users SET disabled_at = NULL, updated_at = :now WHERE id = :id', change);
 }
 
 export function renameUser(
@@ -214,17 +282,27 @@ export function renameUser(
 }
 
 /** Takes the row out of every login's reach, before its sessions go and then the row itself. */
-export function retireUser(
-  sql: Sql,
-  user: { id: string; passwordVersion: number; now: number },
-): Promise<number> {
-  return sql.run(
-    `UPDATE users SET disabled_at = :now, password_version = password_version + 1
-     WHERE id = :id AND password_version = :passwordVersion`,
-    user,
-  );
+export function retireUser(sql: Sql, user: AsRead & { now: number }): Promise<number> {
+  return sql.run(`UPDATE users SET disabled_at = :now, ${NEXT_PASSWORD} WHERE ${IS_AS_READ}`, {
+    ...asRead(user),
+    now: user.now,
+  });
 }
 
 export function deleteUser(sql: Sql, id: string): Promise<number> {
   return sql.run('DELETE FROM users WHERE id = :id', { id });
+}
+
+type CredentialRow = UserRecord & Pick<Credential, 'passwordHash'>;
+
+/** Takes the hash out of the row, so that the user can be shown and kept. */
+function credentialOf(row: CredentialRow | undefined): Credential | undefined {
+  if (row === undefined) return undefined;
+  const { passwordHash, ...user } = row;
+  return { user, passwordHash };
+}
+
+/** The parameters of `IS_AS_READ`. */
+function asRead({ id, passwordVersion, credentialVersion }: AsRead): AsRead {
+  return { id, passwordVersion, credentialVersion };
 }

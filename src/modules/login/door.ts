@@ -1,0 +1,142 @@
+import type { Client } from '../../client.ts';
+import type { Clock } from '../../clock.ts';
+import type { Database, Transaction } from '../../database/database.ts';
+import { AuthError, type ErrorCode } from '../../errors.ts';
+import { countFailedLogins, type EventName, recordEvent } from '../audit/store.ts';
+import type { Mail } from '../mail/service.ts';
+import type { Attempt, RateLimits } from '../rate-limits/service.ts';
+import type { Grant, OpenedSession, Sessions } from '../sessions/service.ts';
+import type { UserRecord } from '../users/store.ts';
+import type { Held, Proof } from './proof.ts';
+
+export interface DoorOptions {
+  readonly database: Database;
+  readonly clock: Clock;
+  readonly rateLimits: Pick<RateLimits, 'succeeded'>;
+  readonly sessions: Pick<Sessions, 'open' | 'replace' | 'grantOpened'>;
+  readonly mail: Pick<Mail, 'enqueue'>;
+}
+
+/** How a session begins: what the audit trail calls it, and which session it takes the place of, if any. */
+export type Entry = { readonly client: Client } & (
+  | {
+      readonly as: 'login' | 'registration';
+      readonly deviceName: string | null;
+      /** A device that is known from an earlier login. */
+      readonly deviceId?: string | undefined;
+    }
+  | {
+      readonly as: 'reauthenticated' | 'password';
+      /** The session of the viewer, which ends. */
+      readonly replaces: string;
+    }
+);
+
+/** What the audit trail calls the beginning of a session. */
+const EVENTS = {
+  login: 'authn_login_success',
+  reauthenticated: 'authn_login_success',
+  password: 'authn_password_change',
+  registration: 'user_created',
+} as const satisfies Record<Entry['as'], EventName>;
+
+export interface Refused {
+  readonly userId: string | undefined;
+  /** For the audit trail. */
+  readonly reason: string;
+  readonly client: Client;
+  readonly attempt: Attempt;
+  readonly failure?: EventName | undefined;
+  /** What a wrong password is, unless given. */
+  readonly refusal?: ErrorCode | undefined;
+}
+
+export type Door = ReturnType<typeof createDoor>;
+
+/**
+ * The one door into a session. Every way of logging in, and whatever else opens a session, brings a proof here; what
+ * holds for all of them is decided here: what the throttles count, what the audit trail says, what the owner is told,
+ * and what the session says of how it was opened.
+ */
+export function createDoor({ database, clock, rateLimits, sessions, mail }: DoorOptions) {
+  /** One answer, one write and one hash for every cause, so that nobody learns which accounts exist (LOG-1, LOG-2). */
+  async function refuse({
+    userId,
+    reason,
+    client,
+    attempt,
+    failure = 'authn_login_fail',
+    refusal = 'INVALID_CREDENTIALS',
+  }: Refused): Promise<never> {
+    const event = { outcome: 'fail', at: clock.now(), userId, client, details: { reason } } as const;
+    // Past the deadline, too: what was found to be wrong is recorded.
+    await recordEvent(database, { ...event, name: failure });
+    if (attempt.isLast) await recordEvent(database, { ...event, name: 'authn_login_lock' });
+    throw new AuthError(refusal);
+  }
+
+  /**
+   * Opens a session for who has proven who they are. The user's row is written first and only as it was read, so a
+   * login that overlaps a change of password leaves no session of the old one.
+   *
+   * @throws AuthError what the proof is refused with, when it proves nothing any more; `UNAUTHENTICATED` when the
+   * session that it would replace has ended; `UNAVAILABLE`.
+   */
+  async function enter(proof: Proof, entry: Entry): Promise<Grant> {
+    const opened = await database.before(entry.client.deadline).transaction(async (tx) => {
+      const held = await proof.hold(tx);
+      if (held === undefined) return undefined;
+      await rateLimits.succeeded(tx, proof.attempt);
+      const session = await openSession(tx, held.user, proof, entry);
+      await record(tx, held, session, proof, entry);
+      return session;
+    });
+    if (opened !== undefined) return sessions.grantOpened(opened);
+    const { user, attempt, failure, refusal } = proof;
+    const reason = 'changed_meanwhile';
+    return refuse({ userId: user?.id, reason, client: entry.client, attempt, failure, refusal });
+  }
+
+  function openSession(
+    tx: Transaction,
+    owner: UserRecord,
+    { amr }: Proof,
+    entry: Entry,
+  ): Promise<OpenedSession> {
+    const { client } = entry;
+    if ('replaces' in entry)
+      return sessions.replace(tx, entry.replaces, { owner, amr, client, reason: entry.as });
+    const { deviceName, deviceId } = entry;
+    return sessions.open(tx, { owner, amr, client, deviceName, deviceId });
+  }
+
+  async function record(
+    tx: Transaction,
+    { user, details }: Held,
+    { session }: OpenedSession,
+    { amr, user: asRead }: Proof,
+    entry: Entry,
+  ): Promise<void> {
+    const since = asRead?.lastLoginAt ?? 0;
+    const failures = entry.as === 'login' ? await countFailedLogins(tx, { userId: user.id, since }) : 0;
+    await recordEvent(tx, {
+      name: failures > 0 ? 'authn_login_successafterfail' : EVENTS[entry.as],
+      outcome: 'success',
+      at: session.createdAt,
+      userId: user.id,
+      sessionId: session.id,
+      client: entry.client,
+      details: {
+        amr,
+        ...details,
+        ...('replaces' in entry && { replaced: entry.replaces }),
+        ...(failures > 0 && { failures }),
+      },
+    });
+    // A guess that was right in the end is told apart from the owner by the owner alone (ASVS 6.3.5).
+    if (failures > 0)
+      await mail.enqueue(tx, { to: user.email, template: 'login-after-failures', userId: user.id });
+  }
+
+  return { enter, refuse };
+}
