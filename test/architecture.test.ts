@@ -32,7 +32,7 @@ const ORDER = [
 ];
 
 /** Leaves that anyone may import: they know nothing of the domain but its words. */
-const LEAVES = ['errors', 'client', 'clock', 'deadline', 'html', 'label', 'logger', 'mailer'];
+const LEAVES = ['errors', 'client', 'clock', 'deadline', 'html', 'id', 'label', 'logger', 'mailer'];
 
 interface Import {
   readonly from: string;

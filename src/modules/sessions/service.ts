@@ -5,6 +5,7 @@ import type { Clock } from '../../clock.ts';
 import { sha256 } from '../../crypto/digest.ts';
 import type { Database, Sql, Transaction } from '../../database/database.ts';
 import { AuthError } from '../../errors.ts';
+import { isId } from '../../id.ts';
 import { recordEvent } from '../audit/store.ts';
 import type { RateLimits } from '../rate-limits/service.ts';
 import type { AccessToken } from '../tokens/access-token.ts';
@@ -491,7 +492,8 @@ export function createSessions(options: SessionsOptions) {
      * @throws AuthError `NOT_FOUND`, `REAUTHENTICATION_REQUIRED`.
      */
     async revoke(viewer: Viewer, id: string, client: Client): Promise<number> {
-      const session = await store.findSession(database.before(client.deadline), id);
+      const bound = database.before(client.deadline);
+      const session = isId(id) ? await store.findSession(bound, id) : undefined;
       if (session?.userId !== viewer.userId) throw new AuthError('NOT_FOUND');
       if (id !== viewer.sessionId) await requireFreshAuthentication(viewer, client);
       return endOne(viewer, id, { client, reason: 'revoked' });
