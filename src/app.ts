@@ -10,6 +10,7 @@ import { guardRootFields } from './graphql/guard.ts';
 import { refuseLateFields } from './graphql/late-fields.ts';
 import { scalars } from './graphql/scalars.ts';
 import { readTypeDefs } from './graphql/type-defs.ts';
+import { refuseMalformedText } from './graphql/well-formed.ts';
 import type { Readiness } from './http/health.ts';
 import { observeRequests } from './http/request-metrics.ts';
 import { createServer } from './http/server.ts';
@@ -195,6 +196,7 @@ export async function createApp({ config, database, clock, logger, metrics, mail
   });
   guardRootFields(schema, sessions.authenticate);
   refuseLateFields(schema);
+  refuseMalformedText(schema);
 
   await tokens.start();
   const chores = [

@@ -3,6 +3,8 @@ import { Writable } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
 import type { Command } from 'commander';
 
+const NOT_UTF8 = 'The password is not UTF-8 text.';
+
 /**
  * The password for an account: asked for twice without echo, or all of standard input up to its last line break.
  * Never an argument, which everybody on the machine could read.
@@ -13,6 +15,8 @@ export async function readPassword(command: Command, isOnStdin = false): Promise
     command.error('error: there is no terminal to ask for the password on: use --password-stdin');
 
   const password = await ask('Password: ');
+  // What the decoder of the terminal puts in the place of bytes that are no UTF-8.
+  if (password.includes('\ufffd')) throw new Error(NOT_UTF8);
   if (password !== (await ask('Again: '))) throw new Error('The two passwords differ.');
   return password;
 }
@@ -22,7 +26,7 @@ function decode(bytes: Buffer): string {
   try {
     return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes).replace(/\r?\n$/, '');
   } catch {
-    throw new Error('The password is not UTF-8 text.');
+    throw new Error(NOT_UTF8);
   }
 }
 

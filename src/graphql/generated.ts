@@ -100,7 +100,7 @@ export type DeleteMePayload = {
  * do not parse or validate, and bodies that are not GraphQL requests, answer a 4xx with one.
  */
 export type ErrorCode =
-  /** The HTTP request is not a GraphQL request: its method, content type, size or JSON is wrong. */
+  /** The HTTP request is not a GraphQL request: its method, content type, encoding, size or JSON is wrong. */
   | 'BAD_REQUEST'
   /** An argument has a wrong value. `extensions.field` is its path, as in `input.email`. */
   | 'BAD_USER_INPUT'

@@ -60,7 +60,13 @@ export function createEarlyRefusals(headers: Readonly<Record<string, string>>) {
   };
 }
 
-function refuse(request: FastifyRequest, reply: FastifyReply, status: number, code: ErrorCode): FastifyReply {
+/** Answers in the shape of every refusal outside of the REST door. */
+export function refuse(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  status: number,
+  code: ErrorCode,
+): FastifyReply {
   request.outcome = { code };
   return reply.code(status).type(JSON_TYPE).send(refusalBody(code));
 }

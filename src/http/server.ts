@@ -1,3 +1,4 @@
+import { isUtf8 } from 'node:buffer';
 import { randomUUID } from 'node:crypto';
 import { ApolloServer, HeaderMap } from '@apollo/server';
 import {
@@ -8,7 +9,7 @@ import {
   ApolloServerPluginUsageReportingDisabled,
 } from '@apollo/server/plugin/disabled';
 import fastifyCors from '@fastify/cors';
-import { type FastifyInstance, type FastifyReply, type FastifyRequest, fastify } from 'fastify';
+import { errorCodes, type FastifyInstance, type FastifyReply, type FastifyRequest, fastify } from 'fastify';
 import type { GraphQLSchema } from 'graphql';
 import type { Logger } from 'pino';
 import type { Client } from '../client.ts';
@@ -26,10 +27,11 @@ import { installDraining } from './draining.ts';
 import { constantHeaders } from './headers.ts';
 import { installHealth, type Readiness } from './health.ts';
 import { installJwks, type KeySet } from './jwks.ts';
-import { createEarlyRefusals, installRefusals } from './refusals.ts';
+import { createEarlyRefusals, installRefusals, refuse } from './refusals.ts';
 import { sandboxPlugin, sandboxPolicy } from './sandbox.ts';
 import { createTokenCookies, noCookies } from './token-cookies.ts';
 import { installTokenEndpoint, type TokenEndpointOptions } from './token-endpoint.ts';
+import { isUtf8Encoded, isUtf8Type } from './utf-8.ts';
 
 const BODY_LIMIT_BYTES = 64 * 1024;
 const HEADER_LIMIT_BYTES = 16 * 1024;
@@ -196,7 +198,19 @@ function createFastify(
   });
   app.server.maxConnections = MAX_CONNECTIONS;
   app.removeContentTypeParser('text/plain');
+  readJsonStrictly(app);
   return app;
+}
+
+/** Fastify's own parser behind a door that lets UTF-8 alone in. */
+function readJsonStrictly(app: FastifyInstance): void {
+  const parseJson = app.getDefaultJsonParser('error', 'error');
+  app.addContentTypeParser<Buffer>('application/json', { parseAs: 'buffer' }, (request, bytes, done) => {
+    if (!isUtf8Type(request.headers['content-type'] ?? ''))
+      done(new errorCodes.FST_ERR_CTP_INVALID_MEDIA_TYPE());
+    else if (!isUtf8(bytes)) done(new errorCodes.FST_ERR_CTP_INVALID_JSON_BODY());
+    else parseJson(request, bytes.toString(), done);
+  });
 }
 
 function graphqlHandler(
@@ -208,10 +222,13 @@ function graphqlHandler(
   }: Pick<ServerOptions, 'clock' | 'createContext'> & { cookiesOf: ReturnType<typeof createTokenCookies> },
 ) {
   return async (request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> => {
+    const search = searchOf(request.url);
+    if (request.method === 'GET' && !isUtf8Encoded(Buffer.from(search)))
+      return refuse(request, reply, 400, 'BAD_REQUEST');
     const traced: TracedRequest = {
       method: request.method,
       headers: headerMapOf(request),
-      search: searchOf(request.url),
+      search,
       body: request.body,
     };
     const { status, headers, body } = await apollo.executeHTTPGraphQLRequest({

@@ -6,6 +6,7 @@ import type { Funnel } from '../graphql/format-error.ts';
 import { parseEmailAddress } from '../graphql/scalars.ts';
 import { authorizationOf, clientOf } from './client.ts';
 import { clientFaultStatus } from './refusals.ts';
+import { isUtf8Encoded, isUtf8Type } from './utf-8.ts';
 
 /** What the endpoint needs of an issued pair of tokens. */
 interface IssuedTokens {
@@ -40,6 +41,8 @@ const MALFORMED: OAuthRefusal = {
   description: 'Malformed request',
   code: 'BAD_REQUEST',
 };
+const NOT_UTF8: OAuthRefusal = { ...MALFORMED, description: 'The form is not UTF-8' };
+const OTHER_CHARSET: OAuthRefusal = { ...MALFORMED, status: 415, description: 'The charset must be UTF-8' };
 const FOREIGN_ORIGIN: OAuthRefusal = {
   status: 403,
   error: 'invalid_request',
@@ -112,12 +115,10 @@ export function installTokenEndpoint(app: FastifyInstance, options: TokenEndpoin
 
   app.register(async (door) => {
     door.removeAllContentTypeParsers();
-    door.addContentTypeParser(
+    door.addContentTypeParser<Buffer>(
       'application/x-www-form-urlencoded',
-      { parseAs: 'string' },
-      (_request, body, done) => {
-        done(null, new URLSearchParams(String(body)));
-      },
+      { parseAs: 'buffer' },
+      (request, bytes, done) => done(null, readForm(request.headers['content-type'] ?? '', bytes)),
     );
     door.addHook('onRequest', (request, reply, done) => {
       const { origin } = request.headers;
@@ -142,12 +143,19 @@ export function installTokenEndpoint(app: FastifyInstance, options: TokenEndpoin
   });
 }
 
+/** RFC 6749 Appendix B: the names and values of a form are UTF-8. */
+function readForm(contentType: string, bytes: Buffer): URLSearchParams | OAuthRefusal {
+  if (!isUtf8Type(contentType)) return OTHER_CHARSET;
+  return isUtf8Encoded(bytes) ? new URLSearchParams(bytes.toString()) : NOT_UTF8;
+}
+
 async function answer(
   request: FastifyRequest,
   reply: FastifyReply,
   work: (form: URLSearchParams) => Promise<IssuedTokens | OAuthRefusal>,
 ): Promise<FastifyReply> {
-  const form = request.body instanceof URLSearchParams ? request.body : new URLSearchParams();
+  const form = (request.body as URLSearchParams | OAuthRefusal | undefined) ?? new URLSearchParams();
+  if ('error' in form) return refuse(request, reply, form);
   // RFC 6749 §3.2: parameters must not be included more than once.
   if (new Set(form.keys()).size !== form.size) return refuse(request, reply, MALFORMED);
   const outcome = await work(form);
