@@ -17,6 +17,7 @@ import type { Clock } from '../clock.ts';
 import type { Config } from '../config.ts';
 import type { Context } from '../context.ts';
 import { createErrorFormat, createFunnel, type Funnel } from '../graphql/format-error.ts';
+import { KnownOperationTypesRule } from '../graphql/known-operation-types.ts';
 import { documentLimits, MAX_ERRORS, MAX_TOKENS } from '../graphql/limits/document-limits.ts';
 import { operationsPlugin } from '../graphql/operations.ts';
 import { outcomeOf, type TracedRequest } from '../graphql/outcome.ts';
@@ -158,7 +159,7 @@ function createApollo({ config, logger, schema }: ServerOptions, funnel: Funnel)
     allowBatchedHttpRequests: false,
     persistedQueries: false,
     parseOptions: { maxTokens: MAX_TOKENS },
-    validationRules: [...documentLimits],
+    validationRules: [...documentLimits, KnownOperationTypesRule],
     validationOptions: { maxErrors: MAX_ERRORS },
     stopOnTerminationSignals: false,
     plugins: [
