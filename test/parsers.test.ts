@@ -1,8 +1,9 @@
 import { generateKeyPairSync, randomBytes, sign } from 'node:crypto';
+import { isIP } from 'node:net';
 import { isDeepStrictEqual } from 'node:util';
 import { afterAll, describe, expect, it, jest } from '@jest/globals';
 import fc from 'fast-check';
-import { type FastifyRequest, fastify } from 'fastify';
+import { fastify } from 'fastify';
 import ipaddr from 'ipaddr.js';
 import { pino } from 'pino';
 import { networkOf } from '../src/client.ts';
@@ -12,7 +13,7 @@ import { NO_DEADLINE } from '../src/deadline.ts';
 import { AuthError } from '../src/errors.ts';
 import { createFunnel } from '../src/graphql/format-error.ts';
 import { parseEmailAddress } from '../src/graphql/scalars.ts';
-import { clientOf } from '../src/http/client.ts';
+import { createForwardedFor, readEntry } from '../src/http/forwarded-for.ts';
 import { installTokenEndpoint } from '../src/http/token-endpoint.ts';
 import { parseLabel } from '../src/label.ts';
 import {
@@ -31,7 +32,6 @@ const RUNS = { numRuns: 10_000 };
 // Some seconds for the slowest on a machine that has nothing else to do.
 jest.setTimeout(120_000);
 
-const clock = { now: () => 0 };
 const anyText = () => fc.string({ unit: 'binary', maxLength: 300 });
 const client = {
   ip: '192.0.2.1',
@@ -389,7 +389,7 @@ describe('the form of /token', () => {
   let calls: unknown[] = [];
   const app = fastify();
   installTokenEndpoint(app, {
-    clock,
+    clientOf: () => client,
     login: {
       async withPassword({ email, password }) {
         calls.push([email, password]);
@@ -508,14 +508,50 @@ describe('a network address', () => {
     );
   });
 
-  it('that a proxy names is taken if it is one; else the peer is asked for (LOG-4)', () => {
+  it('in an entry of X-Forwarded-For is an address in its canonical text or nothing (LOG-4)', () => {
     fc.assert(
-      fc.property(fc.oneof(address, odd, anyText()), address, (ip, remoteAddress) => {
-        const request = { ip, id: 'one', headers: {}, raw: { socket: { remoteAddress } } };
-        const seen = clientOf(request as unknown as FastifyRequest, clock).ip;
-        expect(seen).toBe(ipaddr.process(ipaddr.isValid(ip) ? ip : remoteAddress).toString());
+      fc.property(fc.oneof(address, odd, anyText()), (text) => {
+        const read = readEntry(text);
+        if (read === undefined) return isIP(text) === 0;
+        return isIP(read) !== 0 && read === canonical(read) && readEntry(read) === read;
       }),
       RUNS,
     );
   });
+
+  it('in an entry of X-Forwarded-For is the same with a port, brackets, quotes or a zone (LOG-4)', () => {
+    const plain = fc.oneof(
+      fc.ipV4().map((text) => ({ text, spellings: [text, `${text}:443`] })),
+      fc.ipV6().map((text) => ({
+        text,
+        spellings: [text, `[${text}]`, `[${text}]:443`, `[${text}%eth0]`, `${text}%eth0`],
+      })),
+    );
+    const space = fc.stringMatching(/^[ \t]{0,3}$/);
+    fc.assert(
+      fc.property(plain, space, space, ({ text, spellings }, before, after) =>
+        spellings.every((spelling) =>
+          [spelling, `"${spelling}"`].every((entry) => readEntry(before + entry + after) === canonical(text)),
+        ),
+      ),
+      RUNS,
+    );
+  });
+
+  it('that a client writes into X-Forwarded-For never counts before the one that a proxy appends (LOG-4)', () => {
+    const { clientIn } = createForwardedFor(['10.0.0.0/8']);
+    const hop = fc.constantFrom('10.1.2.3', ' 10.1.2.3:80', '"10.9.9.9"', '', ' ');
+    const outside = fc.oneof(fc.ipV4(), fc.ipV6()).filter((text) => !canonical(text).startsWith('10.'));
+    fc.assert(
+      fc.property(anyText(), outside, fc.array(hop, { maxLength: 3 }), (prefix, appended, hops) => {
+        const list = [prefix, appended, ...hops].join(',');
+        return clientIn(list) === canonical(appended);
+      }),
+      RUNS,
+    );
+  });
+
+  function canonical(text: string): string {
+    return ipaddr.process(text).toString();
+  }
 });

@@ -23,11 +23,18 @@ export function addDoctor(program: Command): void {
 
       print('');
       for (const warning of config.warnings) print(`warning: ${warning}`);
+      for (const note of proxyNotes(config)) print(`note: ${note}`);
       const problems = await examine(config);
       for (const problem of problems) print(`problem: ${problem}`);
       if (problems.length > 0) process.exitCode = 1;
       else print('Nothing is wrong.');
     });
+}
+
+/** What the operator has to see to, because no setting shows whether a proxy does its part. */
+function* proxyNotes({ trustProxy }: Config): Generator<string> {
+  if (trustProxy.length > 0)
+    yield `A request from ${trustProxy.join(' or ')} comes from the last address in its X-Forwarded-For that is none of these. Ports, brackets and quotes are read. Anything else, as "unknown", or no such header makes the proxy itself the client, and then all of its clients share one limit; the log warns of the first header that cannot be read.`;
 }
 
 /** What is wrong with the database and the keys in it. Makes nothing but the first key, as every start does. */

@@ -22,7 +22,7 @@ import { documentLimits, MAX_ERRORS, MAX_TOKENS } from '../graphql/limits/docume
 import { operationsPlugin } from '../graphql/operations.ts';
 import { outcomeOf, type TracedRequest } from '../graphql/outcome.ts';
 import { installAccessLog } from './access-log.ts';
-import { authorizationOf, clientOf } from './client.ts';
+import { authorizationOf, type ClientOf, createClientOf } from './client.ts';
 import { installDevMail, type ShownLetter } from './dev-mail.ts';
 import { installDraining } from './draining.ts';
 import { constantHeaders } from './headers.ts';
@@ -96,12 +96,13 @@ export async function createServer(options: ServerOptions): Promise<FastifyInsta
 
   const ownOrigins = new Set([new URL(config.issuer).origin, ...config.corsOrigins]);
   await installCors(app, config, ownOrigins);
+  const clientOf = createClientOf({ clock: options.clock, logger, trustProxy: config.trustProxy });
   app.route({
     // All of them, so that the refusal of a wrong one is GraphQL's 405.
     method: app.supportedMethods,
     url: '/graphql',
     handler: graphqlHandler(apollo, {
-      clock: options.clock,
+      clientOf,
       createContext: options.createContext,
       cookiesOf: config.cookies
         ? createTokenCookies({
@@ -116,8 +117,8 @@ export async function createServer(options: ServerOptions): Promise<FastifyInsta
   installHealth(app, options.clock, options.readiness);
   if (options.devMail !== undefined) installDevMail(app, options.devMail);
   if (config.tokenEndpoint) {
-    const { login, sessions, clock } = options;
-    installTokenEndpoint(app, { login, sessions, clock, funnel, allowedOrigins: ownOrigins });
+    const { login, sessions } = options;
+    installTokenEndpoint(app, { login, sessions, clientOf, funnel, allowedOrigins: ownOrigins });
   }
   return app;
 }
@@ -190,7 +191,6 @@ function createFastify(
       connectionsCheckingInterval: TIMEOUT_CHECK_MS,
       maxHeaderSize: HEADER_LIMIT_BYTES,
     },
-    trustProxy: isBehindProxy ? [...trustProxy] : false,
     genReqId: () => randomUUID(),
     // While draining, whatever still comes in on an open socket is served, and told to close it.
     return503OnClosing: false,
@@ -217,10 +217,13 @@ function readJsonStrictly(app: FastifyInstance): void {
 function graphqlHandler(
   apollo: ApolloServer<Context>,
   {
-    clock,
+    clientOf,
     createContext,
     cookiesOf,
-  }: Pick<ServerOptions, 'clock' | 'createContext'> & { cookiesOf: ReturnType<typeof createTokenCookies> },
+  }: Pick<ServerOptions, 'createContext'> & {
+    clientOf: ClientOf;
+    cookiesOf: ReturnType<typeof createTokenCookies>;
+  },
 ) {
   return async (request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> => {
     const search = searchOf(request.url);
@@ -235,7 +238,7 @@ function graphqlHandler(
     const { status, headers, body } = await apollo.executeHTTPGraphQLRequest({
       httpGraphQLRequest: traced,
       context: async () => ({
-        ...createContext({ authorization: authorizationOf(request), client: clientOf(request, clock) }),
+        ...createContext({ authorization: authorizationOf(request), client: clientOf(request) }),
         cookies: cookiesOf(request, reply),
       }),
     });

@@ -1,10 +1,9 @@
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { Client } from '../client.ts';
-import type { Clock } from '../clock.ts';
 import type { ErrorCode } from '../errors.ts';
 import type { Funnel } from '../graphql/format-error.ts';
 import { parseEmailAddress } from '../graphql/scalars.ts';
-import { authorizationOf, clientOf } from './client.ts';
+import { authorizationOf, type ClientOf } from './client.ts';
 import { clientFaultStatus } from './refusals.ts';
 import { isUtf8Encoded, isUtf8Type } from './utf-8.ts';
 
@@ -20,7 +19,7 @@ export interface TokenEndpointOptions {
     withPassword(credentials: { email: string; password: string }, client: Client): Promise<IssuedTokens>;
   };
   readonly sessions: { refresh(refreshToken: string, client: Client): Promise<IssuedTokens> };
-  readonly clock: Clock;
+  readonly clientOf: ClientOf;
   readonly funnel: Funnel;
   /** Origins whose pages may call it; a request without an Origin header comes from no page. */
   readonly allowedOrigins: ReadonlySet<string>;
@@ -83,7 +82,7 @@ const REFUSALS: { readonly [Code in ErrorCode]?: Omit<OAuthRefusal, 'code'> } = 
  * speak OAuth 2.0 or plain curl. The same services and throttles as GraphQL; no cookies.
  */
 export function installTokenEndpoint(app: FastifyInstance, options: TokenEndpointOptions): void {
-  const { login, sessions, clock, funnel, allowedOrigins } = options;
+  const { login, sessions, clientOf, funnel, allowedOrigins } = options;
 
   async function grant(form: URLSearchParams, client: Client): Promise<IssuedTokens | OAuthRefusal> {
     const grantType = form.get('grant_type') || 'password';
@@ -110,7 +109,7 @@ export function installTokenEndpoint(app: FastifyInstance, options: TokenEndpoin
     // RFC 6750 §2: one way per request.
     if (bearer && field) return MALFORMED;
     const refreshToken = bearer || field;
-    return refreshToken ? sessions.refresh(refreshToken, clientOf(request, clock)) : NO_TOKEN;
+    return refreshToken ? sessions.refresh(refreshToken, clientOf(request)) : NO_TOKEN;
   }
 
   app.register(async (door) => {
@@ -136,9 +135,7 @@ export function installTokenEndpoint(app: FastifyInstance, options: TokenEndpoin
       return refuse(request, reply, refusal);
     });
 
-    door.post('/token', (request, reply) =>
-      answer(request, reply, (form) => grant(form, clientOf(request, clock))),
-    );
+    door.post('/token', (request, reply) => answer(request, reply, (form) => grant(form, clientOf(request))));
     door.post('/token/refresh', (request, reply) => answer(request, reply, (form) => refresh(form, request)));
   });
 }

@@ -1,0 +1,38 @@
+import { afterEach, beforeEach, expect, it, jest } from '@jest/globals';
+import { Command } from 'commander';
+import { addDoctor } from '../src/cli/doctor.ts';
+import { cleanEnvironment } from './support/server-process.ts';
+
+const environment = process.env;
+beforeEach(() => {
+  process.env = { ...cleanEnvironment(), DATABASE_URL: 'file::memory:' };
+});
+afterEach(() => {
+  process.env = environment;
+});
+
+/** The lines that `latchkey doctor` prints under these settings. */
+async function doctor(settings: Record<string, string>): Promise<string[]> {
+  Object.assign(process.env, settings);
+  const lines: string[] = [];
+  const write = jest
+    .spyOn(process.stdout, 'write')
+    .mockImplementation((text) => lines.push(String(text)) > 0);
+  try {
+    const program = new Command();
+    addDoctor(program);
+    await program.parseAsync(['doctor'], { from: 'user' });
+  } finally {
+    write.mockRestore();
+  }
+  return lines.join('').split('\n');
+}
+
+it('doctor explains what a trusted proxy must write (LOG-4)', async () => {
+  const lines = await doctor({ LATCHKEY_TRUST_PROXY: '10.0.0.0/8,::1' });
+  const notes = lines.filter((line) => line.startsWith('note: '));
+  expect(notes).toHaveLength(1);
+  expect(notes[0]).toMatch(/10\.0\.0\.0\/8 or ::1.*X-Forwarded-For.*Ports, brackets and quotes.*"unknown"/);
+  expect(lines).toContain('Nothing is wrong.');
+  expect((await doctor({ LATCHKEY_TRUST_PROXY: '' })).join()).not.toContain('X-Forwarded-For');
+});
