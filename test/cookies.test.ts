@@ -1,4 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
+import type { Database, Params } from '../src/database/database.ts';
+import { unavailable } from '../src/database/driver.ts';
 import {
   CHANGE_PASSWORD,
   LOGIN,
@@ -10,7 +12,7 @@ import {
   REGISTER,
   register,
 } from './support/documents.ts';
-import { type Answer, describeApp, PASSWORD, type TestApp } from './support/start-app.ts';
+import { type Answer, describeApp, PASSWORD, startApp, type TestApp } from './support/start-app.ts';
 
 const PAGE = 'https://app.example.com';
 const CONFIG = { cookies: true, corsOrigins: [PAGE] };
@@ -48,6 +50,77 @@ function createBrowser(app: TestApp, origin: string | undefined = PAGE) {
 function setCookies({ headers }: Answer): string[] {
   return ([headers['set-cookie']].flat() as (string | undefined)[]).filter((text) => text !== undefined);
 }
+
+describeApp('a cookie that another session takes over', (start) => {
+  const liveSessions = (app: TestApp) => app.database.all('SELECT id FROM sessions WHERE revoked_at IS NULL');
+
+  it('ends the session that the browser could not reach any more, and no other (ASVS 7.2.4)', async () => {
+    const app = await start({ config: CONFIG });
+    const elsewhere = await register(app);
+    const browser = createBrowser(app);
+    const answers: Answer[] = [];
+    for (let i = 0; i < 4; i += 1)
+      answers.push(await browser.send(LOGIN, { input: { ...CREDENTIALS, delivery: 'COOKIE' } }));
+    expect(answers.map(({ code }) => code)).toEqual(['OK', 'OK', 'OK', 'OK']);
+    expect(await liveSessions(app)).toHaveLength(2);
+    const tokens = answers.map(({ data }) => data.login.accessToken);
+    const codes = [];
+    for (const token of tokens) codes.push((await app.send(ME, {}, { token })).code);
+    expect(codes).toEqual([...Array(3).fill('UNAUTHENTICATED'), 'OK']);
+    expect((await app.send(ME, {}, { token: elsewhere.accessToken })).code).toBe('OK');
+    expect((await browser.send(REFRESH)).code).toBe('OK');
+    expect(await liveSessions(app)).toHaveLength(2);
+  });
+
+  it('ends it for another account, for a registration and for a token that moves into the cookie', async () => {
+    const app = await start({ config: CONFIG });
+    const browser = createBrowser(app);
+    const input = { ...CREDENTIALS, delivery: 'COOKIE' };
+    const { data } = await browser.send(REGISTER, { input });
+    await browser.send(REGISTER, { input: { ...input, email: 'eve@example.com' } });
+    expect((await app.send(ME, {}, { token: data.register.auth.accessToken })).code).toBe('UNAUTHENTICATED');
+    const { refreshToken } = await login(app);
+    await browser.send(REFRESH, { input: { refreshToken, delivery: 'COOKIE' } });
+    expect(await liveSessions(app)).toHaveLength(1);
+  });
+
+  it('ends nothing by a cookie that proves nothing, or for an answer in the body', async () => {
+    const app = await start({ config: CONFIG });
+    const { refreshToken } = await register(app);
+    const browser = createBrowser(app);
+    browser.jar.set(
+      REFRESH_COOKIE,
+      refreshToken.replace(/.$/, (last) => (last === 'A' ? 'B' : 'A')),
+    );
+    await browser.send(LOGIN, { input: { ...CREDENTIALS, delivery: 'COOKIE' } });
+    await browser.send(LOGIN, { input: { ...CREDENTIALS, delivery: 'BODY' } });
+    expect(await liveSessions(app)).toHaveLength(3);
+  });
+
+  it('logs in all the same while the old session cannot be ended', async () => {
+    const plain = await start({ config: CONFIG });
+    await register(plain);
+    const browser = createBrowser(plain);
+    await browser.send(LOGIN, { input: { ...CREDENTIALS, delivery: 'COOKIE' } });
+    const database = {
+      ...plain.database,
+      before: () => database,
+      get: (text: string, params: Params = {}) =>
+        text.includes('FROM sessions WHERE id')
+          ? Promise.reject(unavailable(new Error('away')))
+          : plain.database.get(text, params),
+    } as Database;
+    const app = await startApp({ engine: plain.database.dialect, database, config: CONFIG });
+    try {
+      const second = createBrowser(app);
+      for (const [name, value] of browser.jar) second.jar.set(name, value);
+      const answer = await second.send(LOGIN, { input: { ...CREDENTIALS, delivery: 'COOKIE' } });
+      expect(answer.code).toBe('OK');
+    } finally {
+      await app.stop();
+    }
+  });
+});
 
 describeApp('cookie mode', (start) => {
   async function startWithBrowser() {

@@ -30,7 +30,7 @@ import { installHealth, type Readiness } from './health.ts';
 import { installJwks, type KeySet } from './jwks.ts';
 import { createEarlyRefusals, installRefusals, refuse } from './refusals.ts';
 import { sandboxPlugin, sandboxPolicy } from './sandbox.ts';
-import { createTokenCookies, noCookies } from './token-cookies.ts';
+import { createTokenCookies, noCookies, type TokenCookiesOptions } from './token-cookies.ts';
 import { installTokenEndpoint, type TokenEndpointOptions } from './token-endpoint.ts';
 import { isUtf8Encoded, isUtf8Type } from './utf-8.ts';
 
@@ -66,7 +66,7 @@ export interface ServerOptions {
     client: Client;
   }) => Omit<Context, 'cookies'>;
   readonly login: TokenEndpointOptions['login'];
-  readonly sessions: TokenEndpointOptions['sessions'];
+  readonly sessions: TokenEndpointOptions['sessions'] & TokenCookiesOptions['sessions'];
   readonly tokens: KeySet;
   readonly readiness: () => Promise<Readiness>;
   /** In development without a mail server. */
@@ -107,6 +107,7 @@ export async function createServer(options: ServerOptions): Promise<FastifyInsta
       cookiesOf: config.cookies
         ? createTokenCookies({
             clock: options.clock,
+            sessions: options.sessions,
             origins: ownOrigins,
             allowOwnPage: config.mode === 'development',
           })
@@ -237,10 +238,13 @@ function graphqlHandler(
     };
     const { status, headers, body } = await apollo.executeHTTPGraphQLRequest({
       httpGraphQLRequest: traced,
-      context: async () => ({
-        ...createContext({ authorization: authorizationOf(request), client: clientOf(request) }),
-        cookies: cookiesOf(request, reply),
-      }),
+      context: async () => {
+        const client = clientOf(request);
+        return {
+          ...createContext({ authorization: authorizationOf(request), client }),
+          cookies: cookiesOf(request, reply, client),
+        };
+      },
     });
     if (body.kind !== 'complete') throw new Error('No schema of ours answers in parts.');
 

@@ -1,9 +1,10 @@
 import { parseCookie, stringifySetCookie } from 'cookie';
 import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { Client } from '../client.ts';
 import type { Clock } from '../clock.ts';
 import type { Delivered, TokenCookies } from '../context.ts';
 import { AuthError } from '../errors.ts';
-import type { Grant } from '../modules/sessions/service.ts';
+import type { Grant, Sessions } from '../modules/sessions/service.ts';
 import { isLoopback } from './loopback.ts';
 
 /*
@@ -25,14 +26,15 @@ const DEVICE_MAX_AGE_SECONDS = 180 * 24 * 60 * 60;
 
 export interface TokenCookiesOptions {
   readonly clock: Clock;
+  readonly sessions: Pick<Sessions, 'endReplaced'>;
   readonly origins: ReadonlySet<string>;
   /** In development: the Sandbox, by whatever name and port this machine is asked for it. */
   readonly allowOwnPage: boolean;
 }
 
 /** The cookies of one request and its answer, for pages of `origins`. */
-export function createTokenCookies({ clock, origins, allowOwnPage }: TokenCookiesOptions) {
-  return ({ headers }: FastifyRequest, reply: FastifyReply): TokenCookies => {
+export function createTokenCookies({ clock, sessions, origins, allowOwnPage }: TokenCookiesOptions) {
+  return ({ headers }: FastifyRequest, reply: FastifyReply, client: Client): TokenCookies => {
     const isAllowed =
       headers.origin !== undefined &&
       (origins.has(headers.origin) || (allowOwnPage && isOwnPage(headers.origin, headers.host)));
@@ -52,7 +54,9 @@ export function createTokenCookies({ clock, origins, allowOwnPage }: TokenCookie
       reply.removeHeader('set-cookie').header('set-cookie', [...answered.values()]);
     }
 
-    function hand({ refreshToken, deviceToken, ...grant }: Grant): Delivered {
+    async function hand({ refreshToken, deviceToken, ...grant }: Grant): Promise<Delivered> {
+      const kept = read(REFRESH);
+      if (kept !== undefined) await sessions.endReplaced(kept, { by: grant.session, client });
       set(REFRESH, refreshToken, Math.floor((grant.refreshExpiresAt - clock.now()) / 1_000));
       if (deviceToken !== null) set(DEVICE, deviceToken, DEVICE_MAX_AGE_SECONDS);
       return { ...grant, refreshToken: null, deviceToken: null };

@@ -34,8 +34,9 @@ export interface HttpServer {
   ): ReturnType<HttpServer['inject']>;
 }
 
-type Overrides = Omit<Partial<ServerOptions>, 'config'> & {
+type Overrides = Omit<Partial<ServerOptions>, 'config' | 'sessions'> & {
   config?: Partial<Config>;
+  sessions?: Partial<ServerOptions['sessions']>;
   resolvers?: Record<string, Record<string, unknown>>;
 };
 
@@ -53,6 +54,7 @@ export function testSchema(resolvers: Record<string, Record<string, unknown>> = 
 export async function startHttpServer({
   config = {},
   resolvers,
+  sessions,
   ...options
 }: Overrides = {}): Promise<HttpServer> {
   const lines: Record<string, unknown>[] = [];
@@ -73,7 +75,7 @@ export async function startHttpServer({
     schema: testSchema(resolvers),
     createContext: ({ authorization, client }) => ({ bearer: bearerOf(authorization), client }),
     login: { withPassword: async () => TOKENS },
-    sessions: { refresh: async () => TOKENS },
+    sessions: { refresh: async () => TOKENS, endReplaced: async () => {}, ...sessions },
     tokens: { jwks: () => ({ keys: [{ kty: 'EC', kid: 'one' }] }) },
     readiness: async () => ({ database: true, keys: true, migrations: true }),
     ...options,

@@ -392,6 +392,27 @@ export function createSessions(options: SessionsOptions) {
     return endOne(owner, session.id, { client, reason: 'logout' });
   }
 
+  /**
+   * Ends the session of a refresh token that a browser kept, because another session's takes its place there: the
+   * browser could never reach it again (ASVS 7.2.4). Proves itself by the token; of the same session nothing ends. While
+   * the database does not answer, the old session stays until it expires: the new one is open already, and is handed out.
+   */
+  async function endReplaced(
+    kept: string,
+    { by, client }: { by: Pick<store.SessionRecord, 'id'>; client: Client },
+  ): Promise<void> {
+    const token = decode(kept);
+    if (token === undefined || token.sessionId === by.id) return;
+    try {
+      const session = await store.findSession(database.before(client.deadline), token.sessionId);
+      if (session === undefined || session.secretHash !== token.secretHash) return;
+      const owner = { userId: session.userId, sessionId: session.id };
+      await endOne(owner, session.id, { client, reason: 'replaced' });
+    } catch (error) {
+      if (!(error instanceof AuthError) || error.code !== 'UNAVAILABLE') throw error;
+    }
+  }
+
   async function endProven(
     viewer: Viewer,
     { scope, refreshToken }: LogoutRequest,
@@ -408,7 +429,7 @@ export function createSessions(options: SessionsOptions) {
   async function endOne(
     viewer: Viewer,
     id: string,
-    { client, reason }: { client: Client; reason: 'logout' | 'revoked' },
+    { client, reason }: { client: Client; reason: 'logout' | 'revoked' | 'replaced' },
   ): Promise<number> {
     const now = clock.now();
     return database.before(client.deadline).transaction(async (tx) => {
@@ -466,6 +487,7 @@ export function createSessions(options: SessionsOptions) {
     grantOpened,
     refresh,
     logout,
+    endReplaced,
     ownerChanged,
 
     /**

@@ -39,6 +39,7 @@ export type EndReason =
   | 'disabled'
   | 'limit'
   | 'reauthenticated'
+  | 'replaced'
   | 'restore';
 
 const COLUMNS = `id, user_id AS "userId", client_id AS "clientId", scope, amr, secret_hash AS "secretHash",
