@@ -65,10 +65,10 @@ export type App = Awaited<ReturnType<typeof createApp>>;
 export async function createApp({ config, database, clock, logger, metrics, mailer }: AppOptions) {
   const { templates, problems } = loadTemplates(config.templates);
   if (problems.length > 0) throw new ConfigError(problems.map((problem) => `LATCHKEY_TEMPLATES: ${problem}`));
-  const mail = createMail({ ...config, database, clock, logger, templates });
   const showsMail = config.mode === 'development' && config.smtp === undefined;
   const devMailbox = showsMail ? createDevMailbox({ clock, logger }) : undefined;
   const rateLimits = createRateLimits({ ...config, database, clock });
+  const mail = createMail({ ...config, database, clock, logger, templates, rateLimits });
   const tokens = createTokens({ ...config, database, clock });
   const oneTimeTokens = createOneTimeTokens({ ...config, database, clock, mail, rateLimits });
   const users = createUsers({ database });

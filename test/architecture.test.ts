@@ -13,9 +13,9 @@ const SRC = fileURLToPath(new URL('../src/', import.meta.url));
 /** From the lowest module to the highest: each may know those before it. */
 const ORDER = [
   'audit',
+  'rate-limits',
   'mail',
   'users',
-  'rate-limits',
   'tokens',
   'one-time-tokens',
   'passwords',

@@ -8,8 +8,22 @@ import type { Database } from '../../src/database/database.ts';
 import { type Letter, MailError, type Mailer } from '../../src/mailer.ts';
 import type { MailSummary, Message } from '../../src/modules/mail/service.ts';
 import type { MailTemplate } from '../../src/modules/mail/templates.ts';
-import { DELETE_ME, ME, register } from '../support/documents.ts';
-import { createFrozenClock, describeApp, START, startApp, type TestApp } from '../support/start-app.ts';
+import {
+  CHANGE_PASSWORD,
+  DELETE_ME,
+  login,
+  ME,
+  REQUEST_EMAIL_CHANGE,
+  register,
+} from '../support/documents.ts';
+import {
+  createFrozenClock,
+  describeApp,
+  PASSWORD,
+  START,
+  startApp,
+  type TestApp,
+} from '../support/start-app.ts';
 
 const SECOND_MS = 1_000;
 const MINUTE_MS = 60_000;
@@ -196,6 +210,54 @@ describeApp('a queued mail', (start, engine) => {
     await Promise.all([first.mail.turn(), second.mail.turn()]);
     const sent = [...(await first.mailed()), ...(await second.mailed())].map(({ to }) => to);
     expect(sent.sort()).toEqual(recipients.sort());
+  });
+});
+
+describeApp('a notice', (start) => {
+  /** Changes the password so many times, and back again. */
+  async function changePasswords(app: TestApp, accessToken: string, times: number): Promise<void> {
+    let token = accessToken;
+    let [currentPassword, newPassword] = [PASSWORD, 'another horse altogether'];
+    for (let i = 0; i < times; i += 1) {
+      const input = { currentPassword, newPassword };
+      const { data, code } = await app.send(CHANGE_PASSWORD, { input }, { token, ip: `203.0.113.${i}` });
+      expect(code).toBe('OK');
+      token = data.changePassword.accessToken;
+      [currentPassword, newPassword] = [newPassword, currentPassword];
+    }
+  }
+
+  it('goes to no address that was never verified, which may be a stranger', async () => {
+    const app = await start();
+    const { accessToken } = await register(app);
+    await changePasswords(app, accessToken, 3);
+    const input = { newEmail: 'new@example.com', password: 'another horse altogether' };
+    await app.send(REQUEST_EMAIL_CHANGE, { input }, { token: accessToken });
+    expect((await app.mailed()).filter(({ to }) => to === 'ada@example.com')).toEqual([]);
+  });
+
+  it('goes to a verified address a few times in an hour, whatever happens to its account', async () => {
+    const app = await start();
+    await app.admin.createUser({ email: 'ada@example.com', password: PASSWORD });
+    await changePasswords(app, (await login(app)).accessToken, 12);
+    expect(await app.mailed()).toHaveLength(10);
+    app.clock.travel(60 * MINUTE_MS);
+    await changePasswords(app, (await login(app)).accessToken, 1);
+    expect(await app.mailed()).toHaveLength(11);
+    const events = await app.database.all(`SELECT id FROM audit_events WHERE name = 'authn_password_change'`);
+    expect(events).toHaveLength(13);
+  });
+
+  it('waits until every link is sent', async () => {
+    const { tried, mailer } = createTestMailer(() => {});
+    const app = await start({ mailer });
+    await queue(app, NOTICE, NOTICE, NOTICE, RESET, NOTICE, RESET);
+    await app.mail.turn();
+    const subjects = tried.map(({ subject }) => subject);
+    expect(subjects).toEqual([
+      ...Array(2).fill('Reset your password'),
+      ...Array(4).fill('Your password was changed'),
+    ]);
   });
 });
 

@@ -35,7 +35,7 @@ export interface AccountOptions {
   readonly sessions: Pick<Sessions, 'endAllOf' | 'deleteAllOf' | 'ownerChanged'>;
   readonly oneTimeTokens: OneTimeTokens;
   readonly emailVerifications: Pick<EmailVerifications, 'begin'>;
-  readonly mail: Mail;
+  readonly mail: Pick<Mail, 'notify'>;
   readonly registration: 'open' | 'verify' | 'closed';
 }
 
@@ -128,7 +128,7 @@ export function createAccount({
           await oneTimeTokens.endAllOf(tx, changed.id);
           const count = await sessions.endAllOf(tx, changed.id, 'password', viewer.sessionId);
           sessions.ownerChanged(tx, changed.id);
-          await mail.enqueue(tx, { to: changed.email, template: 'password-changed', userId: changed.id });
+          await mail.notify(tx, changed, 'password-changed');
           // With the viewer's own session, which ends as well.
           return { user: changed, details: { count: count + 1 } };
         },

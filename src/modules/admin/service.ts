@@ -28,7 +28,7 @@ export interface AdminOptions {
   readonly sessions: Sessions;
   readonly tokens: Pick<Tokens, 'rotateKeys'>;
   readonly oneTimeTokens: Pick<OneTimeTokens, 'endAllOf' | 'endAll'>;
-  readonly mail: Pick<Mail, 'enqueue' | 'forget'>;
+  readonly mail: Pick<Mail, 'notify' | 'forget'>;
 }
 
 /** What the operator does from the command line, to other people's accounts above all. */
@@ -123,7 +123,7 @@ export function createAdmin({
         change: async (tx) => {
           await setPasswordHash(tx, { id: user.id, passwordHash, now: clock.now() });
           await rateLimits.passwordWasSet(tx, canonicalEmail(user.email));
-          await mail.enqueue(tx, { to: user.email, template: 'password-changed', userId: user.id });
+          await mail.notify(tx, user, 'password-changed');
         },
       });
     },

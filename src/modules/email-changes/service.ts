@@ -18,7 +18,7 @@ export interface EmailChangesOptions {
   readonly oneTimeTokens: OneTimeTokens;
   readonly ownership: Ownership;
   readonly sessions: Pick<Sessions, 'endAllOf' | 'ownerChanged'>;
-  readonly mail: Mail;
+  readonly mail: Pick<Mail, 'notify'>;
 }
 
 /** Who asked for a change, as they were then; as JSON, the payload of its token. */
@@ -107,7 +107,7 @@ export function createEmailChanges({
       };
       return oneTimeTokens.send(token, client, async (tx) => {
         await rateLimits.succeeded(tx, attempt);
-        await mail.enqueue(tx, { to: user.email, template: 'email-change-requested', userId: id });
+        await mail.notify(tx, user, 'email-change-requested');
       });
     },
 
@@ -139,10 +139,8 @@ export function createEmailChanges({
         await oneTimeTokens.spend(tx, token);
         await rateLimits.succeeded(tx, attempt);
         const count = await end(tx, { userId: id, exceptId: sessionId, reason: 'confirmed', client });
-        // An address that nobody proved may be a stranger's by a slip of the keyboard: no way in for them.
-        if (before.emailVerifiedAt === null)
-          await mail.enqueue(tx, { to: before.email, template: 'email-changed', userId: id });
-        else
+        // An address that was never proven may be a stranger's, by a slip of the keyboard: no way in for them.
+        if (before.emailVerifiedAt !== null)
           await oneTimeTokens.issue(
             tx,
             { purpose: 'undo-email-change', recipient: oneTimeTokens.recipientOf(before) },
@@ -172,8 +170,7 @@ export function createEmailChanges({
         // What undoes later changes leads to addresses of whoever made this one.
         await oneTimeTokens.endUndosOf(tx, id, createdAt);
         const count = await end(tx, { userId: id, exceptId: '', reason: 'undone', client });
-        for (const to of [before.email, user.email])
-          await mail.enqueue(tx, { to, template: 'email-change-undone', userId: id });
+        for (const owner of [before, user]) await mail.notify(tx, owner, 'email-change-undone');
         const recipient = oneTimeTokens.recipientOf(user);
         await oneTimeTokens.issue(tx, { purpose: 'reset-password', recipient }, client);
         return count;

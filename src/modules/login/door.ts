@@ -14,7 +14,7 @@ export interface DoorOptions {
   readonly clock: Clock;
   readonly rateLimits: Pick<RateLimits, 'succeeded'>;
   readonly sessions: Pick<Sessions, 'open' | 'replace' | 'grantOpened'>;
-  readonly mail: Pick<Mail, 'enqueue'>;
+  readonly mail: Pick<Mail, 'notify'>;
 }
 
 /** How a session begins: what the audit trail calls it, and which session it takes the place of, if any. */
@@ -134,8 +134,7 @@ export function createDoor({ database, clock, rateLimits, sessions, mail }: Door
       },
     });
     // A guess that was right in the end is told apart from the owner by the owner alone (ASVS 6.3.5).
-    if (failures > 0)
-      await mail.enqueue(tx, { to: user.email, template: 'login-after-failures', userId: user.id });
+    if (failures > 0) await mail.notify(tx, user, 'login-after-failures');
   }
 
   return { enter, refuse };

@@ -3,7 +3,7 @@ import type { Clock } from '../../clock.ts';
 import type { Database } from '../../database/database.ts';
 import type { Logger } from '../../logger.ts';
 import { type Letter, MailError, type Mailer } from '../../mailer.ts';
-import { type ClaimedMail, claimMail, deleteMail, MOST_DELIVERIES, settleTry } from './store.ts';
+import { type ClaimedMail, claimMail, deleteMail, MOST_DELIVERIES, RANKS, settleTry } from './store.ts';
 
 /*
  * Mail goes out of the table in three steps: claim, send, delete. What happens in between decides the next try:
@@ -72,11 +72,21 @@ export function createSender({ database, clock, logger, mailer, compose }: Sende
       if (underWay.size >= CONCURRENCY) await Promise.race(underWay);
       const now = clock.now();
       if (isOver || now < pausedUntil) return;
-      const mail = await claimMail(database, { now, claimedUntil: now + CLAIM_MS });
+      const mail = await claimNext({ now, claimedUntil: now + CLAIM_MS });
       if (mail === undefined) return;
       const delivery = deliver(mail).finally(() => underWay.delete(delivery));
       underWay.add(delivery);
     }
+  }
+
+  /** The next link, and when there is none, the next notice. */
+  async function claimNext(claim: { now: number; claimedUntil: number }): Promise<ClaimedMail | undefined> {
+    for (const rank of RANKS) {
+      if (isOver) break;
+      const mail = await claimMail(database, { rank, ...claim });
+      if (mail !== undefined) return mail;
+    }
+    return undefined;
   }
 
   async function deliver(mail: ClaimedMail): Promise<void> {

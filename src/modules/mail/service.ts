@@ -5,6 +5,7 @@ import { createSealer } from '../../crypto/seal.ts';
 import type { Database, Sql, Transaction } from '../../database/database.ts';
 import type { Logger } from '../../logger.ts';
 import { type Letter, MailError, type Mailer } from '../../mailer.ts';
+import type { RateLimits } from '../rate-limits/service.ts';
 import { createSender, type Sender } from './sender.ts';
 import * as store from './store.ts';
 import type { MailTemplate, Templates, Values } from './templates.ts';
@@ -24,6 +25,7 @@ export interface MailOptions {
   readonly logger: Logger;
   readonly secrets: readonly Buffer[];
   readonly templates: Templates;
+  readonly rateLimits: Pick<RateLimits, 'mayNotify'>;
   /** What links begin with. Where there is none, no mail is sent. */
   readonly appUrl?: string | undefined;
 }
@@ -57,7 +59,7 @@ export type Mail = ReturnType<typeof createMail>;
  * Mail that neither leaks nor gets lost: written down with its cause, sent after the answer, tried again while the
  * mail server is away (CR-8). Whom it is to and the tokens in it are sealed until it is sent, and then gone.
  */
-export function createMail({ database, clock, logger, secrets, templates, appUrl }: MailOptions) {
+export function createMail({ database, clock, logger, secrets, templates, rateLimits, appUrl }: MailOptions) {
   const sealer = createSealer(createKeyring(secrets, 'mail'));
   let sender: Sender | undefined;
 
@@ -97,31 +99,48 @@ export function createMail({ database, clock, logger, secrets, templates, appUrl
     }
   }
 
+  /**
+   * Queues a mail inside the transaction of its cause, so that there is never one without the other, and looks at the
+   * outbox soon after it is on disk. Where no mail is sent it queues nothing.
+   *
+   * @throws Error when the template needs a value that is not there.
+   */
+  async function enqueue(tx: Transaction, message: Message): Promise<void> {
+    if (appUrl === undefined) return;
+    tx.afterCommit(() => sender?.wake());
+    const { to, template, path, code, expiresAt, userId = null, isDecoy = false } = message;
+    templates.assertComplete(template, valuesOf(message, expiresAt));
+    const id = randomUUID();
+    const now = clock.now();
+    await store.insertMail(tx, {
+      id,
+      template,
+      userId,
+      sealedContent: sealer.seal(Buffer.from(JSON.stringify({ to, path, code } satisfies Content)), id),
+      rank: path === undefined ? 1 : 0,
+      now,
+      expiresAt: isDecoy ? now : (expiresAt ?? now + NOTICE_LIFETIME_MS),
+    });
+  }
+
   return {
     /** Whether mail is sent at all. */
     isOn: appUrl !== undefined,
 
+    enqueue,
+
     /**
-     * Queues a mail inside the transaction of its cause, so that there is never one without the other, and looks at the
-     * outbox soon after it is on disk. Where no mail is sent it queues nothing.
-     *
-     * @throws Error when the template needs a value that is not there.
+     * Tells the owner of an account what happened to it. An address that was never verified may be a stranger's, and
+     * gets no notice; a verified one gets a few in an hour, however often something happens. The audit trail has it all.
      */
-    async enqueue(tx: Transaction, message: Message): Promise<void> {
-      if (appUrl === undefined) return;
-      tx.afterCommit(() => sender?.wake());
-      const { to, template, path, code, expiresAt, userId = null, isDecoy = false } = message;
-      templates.assertComplete(template, valuesOf(message, expiresAt));
-      const id = randomUUID();
-      const now = clock.now();
-      await store.insertMail(tx, {
-        id,
-        template,
-        userId,
-        sealedContent: sealer.seal(Buffer.from(JSON.stringify({ to, path, code } satisfies Content)), id),
-        now,
-        expiresAt: isDecoy ? now : (expiresAt ?? now + NOTICE_LIFETIME_MS),
-      });
+    async notify(
+      tx: Transaction,
+      owner: { readonly id: string; readonly email: string; readonly emailVerifiedAt: number | null },
+      template: MailTemplate,
+    ): Promise<void> {
+      if (appUrl === undefined || owner.emailVerifiedAt === null) return;
+      if (await rateLimits.mayNotify(tx, owner.email.toLowerCase()))
+        await enqueue(tx, { to: owner.email, template, userId: owner.id });
     },
 
     /** From now on this process sends when it is woken: a server does, commands leave it to the servers. */

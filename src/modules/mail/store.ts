@@ -10,6 +10,7 @@ import type { Sql } from '../../database/database.ts';
  *   unsettled_tries  how many of those may have delivered it: it is under way, its process died, or the mail server
  *                    took it in and never answered. At two of them nobody claims it again
  *   next_try_at      nobody claims it before: back-off, or the end of the claim that is on
+ *   rank             0 for a link or a code, which is sent before the notices of rank 1
  *   failed_at        since when it is a dead letter
  *   failure          why the last try failed, in words of this program and codes of the mail server's
  */
@@ -17,7 +18,11 @@ import type { Sql } from '../../database/database.ts';
 /** How often a mail may be delivered, should every answer be lost. */
 export const MOST_DELIVERIES = 2;
 
-const IS_DUE = `failed_at IS NULL AND next_try_at <= :now AND expires_at > :now
+/** The ranks, the one that is sent first before the other. */
+export const RANKS = [0, 1] as const;
+export type Rank = (typeof RANKS)[number];
+
+const IS_DUE = `rank = :rank AND failed_at IS NULL AND next_try_at <= :now AND expires_at > :now
   AND unsettled_tries < ${MOST_DELIVERIES}`;
 
 export interface ClaimedMail {
@@ -39,24 +44,25 @@ export function insertMail(
     template: string;
     userId: string | null;
     sealedContent: string;
+    rank: Rank;
     now: number;
     expiresAt: number;
   },
 ): Promise<number> {
   return sql.run(
-    `INSERT INTO mails (id, template, user_id, sealed_content, created_at, expires_at, next_try_at)
-     VALUES (:id, :template, :userId, :sealedContent, :now, :expiresAt, :now)`,
+    `INSERT INTO mails (id, template, user_id, sealed_content, rank, created_at, expires_at, next_try_at)
+     VALUES (:id, :template, :userId, :sealedContent, :rank, :now, :expiresAt, :now)`,
     mail,
   );
 }
 
 /**
- * Claims the mail whose turn it is until `claimedUntil`, in one statement. Of two processes that want the same one,
+ * Claims the mail of a rank whose turn it is until `claimedUntil`, in one statement. Of two processes that want the same one,
  * PostgreSQL lets the second wait and then look at the row again: it is not due any more, and the second gets none.
  */
 export function claimMail(
   sql: Sql,
-  claim: { now: number; claimedUntil: number },
+  claim: { rank: Rank; now: number; claimedUntil: number },
 ): Promise<ClaimedMail | undefined> {
   return sql.get(
     `UPDATE mails SET tries = tries + 1, unsettled_tries = unsettled_tries + 1, next_try_at = :claimedUntil

@@ -19,7 +19,7 @@ export interface PasswordResetsOptions {
   readonly passwords: Passwords;
   readonly mailbox: Mailbox;
   readonly sessions: Pick<Sessions, 'endAllOf'>;
-  readonly mail: Mail;
+  readonly mail: Pick<Mail, 'notify'>;
 }
 
 export type PasswordResets = ReturnType<typeof createPasswordResets>;
@@ -73,7 +73,7 @@ export function createPasswordResets({
           client,
           details: { by: 'mail', count },
         });
-        await mail.enqueue(tx, { to: user.email, template: 'password-changed', userId: id });
+        await mail.notify(tx, user, 'password-changed');
         return count;
       });
     },

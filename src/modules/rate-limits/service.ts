@@ -24,6 +24,8 @@ const NETWORK_WINDOW_MS = 5 * MINUTE_MS;
 const HOUR_MS = 60 * MINUTE_MS;
 /** One-time tokens of one network that are good for nothing, in five minutes. */
 const TOKEN_FAILURES = 30;
+/** Notices to one address in an hour. */
+const NOTICES = 10;
 const PRUNE_BATCH = 500;
 
 export interface RateLimitsOptions {
@@ -307,6 +309,13 @@ export function createRateLimits(options: RateLimitsOptions) {
         ],
         actor,
       );
+    },
+
+    /** Whether an address may have one more notice of what happened to its account; counted in that transaction. */
+    async mayNotify(sql: Sql, address: string): Promise<boolean> {
+      if (!throttles) return true;
+      const limit = limitOf('address-notices', [address], NOTICES, HOUR_MS);
+      return (await countAttempt(sql, { counts: [limit], now: clock.now() })).length > 0;
     },
 
     /**
