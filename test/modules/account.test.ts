@@ -251,6 +251,31 @@ describeApp('updateMe', (start) => {
     expect(await eventsOf(app, 'user_updated')).toHaveLength(2);
   });
 
+  it('writes nothing for the name that the account has already', async () => {
+    const app = await start();
+    const { accessToken: token } = await register(app);
+    for (const name of ['Ada', 'Ada', null, null]) {
+      app.clock.travel(1_000);
+      await app.send(UPDATE_ME, { input: { name } }, { token });
+    }
+    const { me } = (await app.send(ME, {}, { token })).data;
+    expect([me.name, me.updatedAt]).toEqual([null, '2027-01-01T00:00:03.000Z']);
+    expect(await eventsOf(app, 'user_updated')).toHaveLength(2);
+  });
+
+  it('is let through 60 times in five minutes, because each change is an event', async () => {
+    const app = await start();
+    const { accessToken: token } = await register(app);
+    const other = await register(app, 'eve@example.com');
+    for (let i = 0; i < 60; i += 1)
+      expect((await app.send(UPDATE_ME, { input: { name: `Ada ${i}` } }, { token })).code).toBe('OK');
+    const { errors } = await app.send(UPDATE_ME, { input: { name: 'Ada' } }, { token });
+    expect(errors?.[0]?.extensions).toEqual({ code: 'TOO_MANY_REQUESTS', retryAfter: expect.any(Number) });
+    expect(await eventsOf(app, 'user_updated')).toHaveLength(60);
+    const { accessToken } = other;
+    expect((await app.send(UPDATE_ME, { input: { name: 'Eve' } }, { token: accessToken })).code).toBe('OK');
+  });
+
   it('refuses a name of 101 characters', async () => {
     const app = await start();
     const { accessToken } = await register(app);

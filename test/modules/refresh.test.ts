@@ -152,6 +152,14 @@ describeApp('refreshToken', (start, engine) => {
     expect(await eventsOf(app, 'authn_token_retry')).toHaveLength(2);
   });
 
+  it('writes a few events a minute for retries from elsewhere, however many there are', async () => {
+    const app = await start();
+    const { refreshToken } = await register(app);
+    await refreshed(app, refreshToken);
+    for (let i = 0; i < 30; i += 1) await refreshed(app, refreshToken, { userAgent: `curl/${i}` });
+    expect(await eventsOf(app, 'authn_token_retry')).toHaveLength(10);
+  });
+
   it('moves forward with the token of a write that was lost, and records it (RT-5)', async () => {
     const app = await start();
     let current = await register(app);

@@ -211,6 +211,16 @@ describeApp('sessions', (start, engine) => {
     expect((await refresh(app, second.refreshToken)).code).toBe('OK');
   });
 
+  it('that end are recorded, and a logout that ends none is not', async () => {
+    const app = await start();
+    const { accessToken: token } = await register(app);
+    await login(app);
+    for (let i = 0; i < 3; i += 1) await app.send(LOGOUT, { input: { scope: 'OTHERS' } }, { token });
+    expect(await eventsOf(app, 'authn_token_revoked')).toHaveLength(1);
+    await app.send(LOGOUT, { input: { scope: 'ALL' } }, { token });
+    expect(await eventsOf(app, 'authn_token_revoked')).toHaveLength(2);
+  });
+
   it('need a bearer token for the wider scopes of logout', async () => {
     const app = await start();
     const { refreshToken } = await register(app);

@@ -157,7 +157,7 @@ export function createAccount({
       return door.enter(proof, { as: 'reauthenticated', client, replaces: viewer.sessionId });
     },
 
-    /** A name left out stays; null removes it. @throws AuthError `BAD_USER_INPUT`. */
+    /** A name left out stays; null removes it. @throws AuthError `BAD_USER_INPUT`, `TOO_MANY_REQUESTS`. */
     async update(
       viewer: Viewer,
       input: { name?: string | null | undefined },
@@ -165,10 +165,11 @@ export function createAccount({
     ): Promise<UserView> {
       if (input.name === undefined) return users.view(viewer);
       const name = parseLabel(input.name, 'input.name');
+      await rateLimits.beforeChange(viewer.userId, client);
       const now = clock.now();
-      return database.before(client.deadline).transaction(async (tx) => {
+      const view = await database.before(client.deadline).transaction(async (tx) => {
         const renamed = await renameUser(tx, { id: viewer.userId, name, now });
-        if (renamed === undefined) throw new AuthError('UNAUTHENTICATED', { reason: 'TOKEN_INVALID' });
+        if (renamed === undefined) return undefined;
         sessions.ownerChanged(tx, renamed.id);
         await recordEvent(tx, {
           name: 'user_updated',
@@ -181,6 +182,7 @@ export function createAccount({
         });
         return { ...renamed, currentSessionId: viewer.sessionId };
       });
+      return view ?? users.view(viewer);
     },
 
     /** @throws AuthError `INVALID_CREDENTIALS`, `TOO_MANY_REQUESTS`, `OVERLOADED`, `UNAVAILABLE`. */

@@ -24,6 +24,8 @@ const NETWORK_WINDOW_MS = 5 * MINUTE_MS;
 const HOUR_MS = 60 * MINUTE_MS;
 /** One-time tokens of one network that are good for nothing, in five minutes. */
 const TOKEN_FAILURES = 30;
+/** Changes of what an account says of its owner, in five minutes. */
+const CHANGES = 60;
 /** Notices to one address in an hour. */
 const NOTICES = 10;
 const PRUNE_BATCH = 500;
@@ -90,6 +92,7 @@ export function createRateLimits(options: RateLimitsOptions) {
   const { key: secret } = createKeyring(options.secrets, 'throttles').current;
   const refreshes = createFailures('refreshes', options.refreshFailures);
   const oneTimeTokens = createFailures('one-time-tokens', TOKEN_FAILURES);
+  const changes = createFailures('account-changes', CHANGES);
 
   /** Known and unknown accounts have the same kind of key, so they answer and cost the same (LOG-1). */
   function keyOf(kind: string, ...parts: readonly string[]): string {
@@ -309,6 +312,16 @@ export function createRateLimits(options: RateLimitsOptions) {
         ],
         actor,
       );
+    },
+
+    /**
+     * Lets somebody change what their account says of them: each change is an event of the audit trail.
+     *
+     * @throws AuthError `TOO_MANY_REQUESTS` with `retryAfter`.
+     */
+    async beforeChange(userId: string, client: Client): Promise<void> {
+      await changes.assertFew(userId, client);
+      changes.add(userId);
     },
 
     /** Whether an address may have one more notice of what happened to its account; counted in that transaction. */

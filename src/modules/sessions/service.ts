@@ -23,6 +23,8 @@ const SESSIONS_PER_USER = 50;
 const FRESH_MS = 10 * 60_000;
 /** How long a process trusts that a session lives (AT-9). */
 const LIVENESS_TTL_MS = 1_000;
+/** Events of retries from elsewhere, of one session in a minute. */
+const MOST_REPORTED_RETRIES = 10;
 /** Ended sessions are kept a while: a clock that was wrong for an hour must not lose live ones (CR-7). */
 const KEEP_ENDED_MS = 7 * 24 * 60 * 60_000;
 const PRUNE_BATCH = 500;
@@ -109,6 +111,8 @@ export function createSessions(options: SessionsOptions) {
   const rotations = createRotationQueue(database);
   /** When a session was last seen alive, and its owner as that read found them. */
   const seenAlive = new LRUCache<string, { readonly at: number; readonly viewer: Viewer }>({ max: 10_000 });
+  /** How many retries from elsewhere were recorded of a session in a minute: each call of a client could be one. */
+  const reportedRetries = new LRUCache<string, number>({ max: 10_000, ttl: 60_000, noUpdateTTL: true });
   /** Ended by this process: never again alive here, whatever an earlier query still answers. */
   const ended = new LRUCache<string, true>({ max: 10_000 });
 
@@ -295,7 +299,7 @@ export function createSessions(options: SessionsOptions) {
     return new AuthError('INVALID_REFRESH_TOKEN', { cause });
   }
 
-  /** From elsewhere than the rotation it repeats, a retry may be a thief's: the trail says so. */
+  /** From elsewhere than the rotation it repeats, a retry may be a thief's: the trail says so, a few times a minute. */
   async function grantRetry(
     session: store.SessionRecord,
     token: SpendableToken,
@@ -304,7 +308,9 @@ export function createSessions(options: SessionsOptions) {
     const isElsewhere =
       networkOf(session.ip ?? '') !== networkOf(client.ip) ||
       session.userAgent !== (client.userAgent ?? null);
-    if (isElsewhere) {
+    const reported = reportedRetries.get(session.id) ?? 0;
+    if (isElsewhere && reported < MOST_REPORTED_RETRIES) {
+      reportedRetries.set(session.id, reported + 1);
       await recordEvent(database, {
         name: 'authn_token_retry',
         outcome: 'success',
@@ -446,11 +452,9 @@ export function createSessions(options: SessionsOptions) {
     return database.before(client.deadline).transaction(async (tx) => {
       const gone = await store.endSessionsOf(tx, { userId: viewer.userId, exceptId, now, reason: 'logout' });
       forget(tx, gone);
-      await recordRevocation(tx, viewer, {
-        client,
-        now,
-        details: { reason: 'logout', scope, count: gone.length },
-      });
+      const details = { reason: 'logout', scope, count: gone.length };
+      // Where nothing ended there is no event: a client could write one with each call.
+      if (gone.length > 0) await recordRevocation(tx, viewer, { client, now, details });
       return gone.length;
     });
   }

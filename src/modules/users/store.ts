@@ -271,12 +271,15 @@ export function enableUser(sql: Sql, change: { id: string; now: number }): Promi
   return sql.run('UPDATE users SET disabled_at = NULL, updated_at = :now WHERE id = :id', change);
 }
 
+/** No row when it is their name already. */
 export function renameUser(
   sql: Sql,
   change: { id: string; name: string | null; now: number },
 ): Promise<UserRecord | undefined> {
   return sql.get(
-    `UPDATE users SET name = :name, updated_at = :now WHERE id = :id RETURNING ${COLUMNS}`,
+    `UPDATE users SET name = :name, updated_at = :now
+     WHERE id = :id AND name IS DISTINCT FROM :name
+     RETURNING ${COLUMNS}`,
     change,
   );
 }
