@@ -213,6 +213,23 @@ describeApp('a queued mail', (start, engine) => {
   });
 });
 
+describeApp('a mail that a wrong clock put off', (start) => {
+  it('is due again at the next housekeeping, and one that waits its turn is not (CR-7)', async () => {
+    const { tried, mailer } = failing('deferred');
+    const app = await start({ mailer });
+    app.clock.travel(40 * DAY_MS);
+    await queue(app, { ...RESET, expiresAt: START + 80 * DAY_MS });
+    await app.mail.turn();
+    app.clock.travel(-40 * DAY_MS);
+    await queue(app, NOTICE);
+    await app.mail.turn();
+    expect(tried.map(({ subject }) => subject)).toEqual(['Reset your password', 'Your password was changed']);
+    await app.mail.prune();
+    await app.mail.turn();
+    expect(tried.map(({ subject }) => subject).slice(2)).toEqual(['Reset your password']);
+  });
+});
+
 describeApp('a notice', (start) => {
   /** Changes the password so many times, and back again. */
   async function changePasswords(app: TestApp, accessToken: string, times: number): Promise<void> {

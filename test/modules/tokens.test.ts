@@ -310,6 +310,20 @@ describeApp('signing keys', (start, engine) => {
     expect(await eventsOf(app, 'sensitive_delete')).toHaveLength(1);
   });
 
+  it('are not put off by one that a wrong clock made, to sign in weeks (CR-7)', async () => {
+    const app = await start();
+    app.clock.travel(40 * DAY_MS);
+    await app.tokens.rotateKeys();
+    app.clock.travel(-40 * DAY_MS);
+    await app.tokens.maintainKeys();
+    await app.tokens.maintainKeys();
+    const signsAt = (await app.tokens.listKeys()).map(({ activatesAt }) => activatesAt - app.clock.now());
+    expect(signsAt).toEqual([0, 40 * DAY_MS + 10 * MINUTE_MS, 10 * MINUTE_MS]);
+    app.clock.travel(10 * MINUTE_MS);
+    const statuses = (await app.tokens.listKeys()).map(({ status }) => status);
+    expect(statuses).toEqual(['verifying', 'verifying', 'signing']);
+  });
+
   it('rotate by themselves every 30 days, once for all processes (KEY-2)', async () => {
     const app = await start();
     const other = await startApp({

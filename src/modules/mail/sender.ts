@@ -24,7 +24,8 @@ const CONCURRENCY = 4;
 /** How long a mail server that does not answer is left alone, so that an outage costs few mails a try. */
 const PAUSE_MS = 5_000;
 const FIRST_DELAY_MS = 10_000;
-const LONGEST_DELAY_MS = 60 * 60_000;
+/** Longer than any claim. */
+export const LONGEST_DELAY_MS = 60 * 60_000;
 /** The last one about seven hours after the first. */
 const MOST_TRIES = 16;
 const POLL_MS = 10_000;

@@ -6,7 +6,7 @@ import type { Database, Sql, Transaction } from '../../database/database.ts';
 import type { Logger } from '../../logger.ts';
 import { type Letter, MailError, type Mailer } from '../../mailer.ts';
 import type { RateLimits } from '../rate-limits/service.ts';
-import { createSender, type Sender } from './sender.ts';
+import { createSender, LONGEST_DELAY_MS, type Sender } from './sender.ts';
 import * as store from './store.ts';
 import type { MailTemplate, Templates, Values } from './templates.ts';
 
@@ -200,6 +200,8 @@ export function createMail({ database, clock, logger, secrets, templates, rateLi
       const now = clock.now();
       const batch = { now, limit: BATCH };
       while ((await store.deleteDecoys(database, BATCH)) === BATCH);
+      const latest = now + LONGEST_DELAY_MS;
+      while ((await store.hastenMails(database, { ...batch, latest })) === BATCH);
       while ((await store.eraseExpired(database, { ...batch, failure: 'EXPIRED' })) === BATCH);
       while ((await store.buryUnsettled(database, { ...batch, failure: 'UNSETTLED' })) === BATCH);
       const old = { failedBefore: now - KEEP_FAILED_MS, limit: BATCH };

@@ -102,6 +102,18 @@ export function settleTry(
   );
 }
 
+/** One bounded batch of mails that wait longer than any may: a clock that was wrong wrote that. They are due at once. */
+export function hastenMails(
+  sql: Sql,
+  batch: { now: number; latest: number; limit: number },
+): Promise<number> {
+  return sql.run(
+    `UPDATE mails SET next_try_at = :now WHERE id IN (
+       SELECT id FROM mails WHERE failed_at IS NULL AND next_try_at > :latest LIMIT :limit)`,
+    batch,
+  );
+}
+
 /** One bounded batch of mails that nobody may claim any more, and did not settle. */
 export function buryUnsettled(sql: Sql, batch: { now: number; failure: string; limit: number }) {
   return sql.run(

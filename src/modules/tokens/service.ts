@@ -143,8 +143,7 @@ export function createTokens({
       const newest = rows.at(-1);
       if (newest === undefined || !keysLoaded()) return;
       const now = clock.now();
-      if (now - newest.createdAt >= signingKeys.ROTATE_EVERY_MS)
-        await addKey(now + signingKeys.PUBLISH_AHEAD_MS);
+      if (signingKeys.isSuccessorDue(newest, now)) await addKey(now + signingKeys.PUBLISH_AHEAD_MS);
       const needed = signingKeys.oldestNeeded(rows, now);
       if (rows.some((row) => row.sequence < needed)) await removeKeysBefore(needed);
     },

@@ -16,7 +16,7 @@ const JWKS_MAX_AGE_SECONDS = 300;
 /** Published this long before first use: over twice what a cache keeps it, and many reloads of each process. */
 export const PUBLISH_AHEAD_MS = 2 * JWKS_MAX_AGE_SECONDS * 1_000;
 /** The schedule of rotation. */
-export const ROTATE_EVERY_MS = 30 * 24 * 60 * 60_000;
+const ROTATE_EVERY_MS = 30 * 24 * 60 * 60_000;
 /** Kept this long after its successor activated: the longest token, clock skew, caches and slow reloads. */
 const KEEP_AFTER_MS =
   (MAX_LIFETIME_SECONDS + CLOCK_TOLERANCE_SECONDS + JWKS_MAX_AGE_SECONDS) * 1_000 + 2 * RELOAD_INTERVAL_MS;
@@ -49,6 +49,11 @@ export function openSigningKey(sealer: Sealer, row: SigningKeyRow): SigningKey |
   if (opened === undefined) return undefined;
   const privateKey = createPrivateKey({ key: opened, format: 'der', type: 'pkcs8' });
   return { kid: row.kid, algorithm: 'ES256', privateKey, publicKey: createPublicKey(privateKey) };
+}
+
+/** Whether the newest key is old, or signs later than one made now would: a clock that was wrong made that one. */
+export function isSuccessorDue({ createdAt, activatesAt }: SigningKeyRow, now: number): boolean {
+  return now - createdAt >= ROTATE_EVERY_MS || activatesAt > now + PUBLISH_AHEAD_MS;
 }
 
 /** The newest key that may sign at this time; by a clock that is behind, the only one there is. */
