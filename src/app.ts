@@ -48,6 +48,9 @@ import { createTransfers } from './modules/transfers/service.ts';
 import { usersResolvers } from './modules/users/resolvers.ts';
 import { createUsers } from './modules/users/service.ts';
 
+/** Shorter than a request's: probes wait a few seconds. */
+const READINESS_MS = 2_000;
+
 export interface AppOptions {
   readonly config: Config;
   /** Migrated. */
@@ -217,7 +220,7 @@ export async function createApp({ config, database, clock, logger, metrics, mail
   }
 
   async function readiness(): Promise<Readiness> {
-    const pending = await pendingMigrations(database).catch(() => undefined);
+    const pending = await pendingMigrations(database.within(READINESS_MS)).catch(() => undefined);
     return { database: pending !== undefined, keys: tokens.keysLoaded(), migrations: pending?.length === 0 };
   }
 

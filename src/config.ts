@@ -373,6 +373,8 @@ const SETTING_KEYS = Object.keys(SETTINGS) as Key[];
 /** What sending mail takes. */
 const SENDING_KEYS = ['smtp', 'mailFrom', 'appUrl'] as const;
 const IN_MEMORY = 'file::memory:';
+/** What a refresh waits for the database at most: two seconds for a connection, six for the answer, and a margin. */
+const ANSWER_LIMIT_SECONDS = 10;
 /** Where nobody has set `UV_THREADPOOL_SIZE`, as the command does. */
 const LIBUV_THREADS = 4;
 
@@ -444,11 +446,14 @@ function* contradictions(given: Given, values: Partial<Values>): Generator<strin
   }
 }
 
-function* cautions({ mode, host, databaseUrl }: Values): Generator<string> {
+function* cautions({ mode, host, databaseUrl, refreshRetryWindowSeconds }: Values): Generator<string> {
   if (mode === 'development' && !isLoopback(host))
     yield 'DEVELOPMENT MODE, and others can reach this server: it is open to introspection and its secret is made for one machine. Set NODE_ENV=production.';
   if (mode === 'production' && databaseUrl === IN_MEMORY)
     yield 'The database is in memory: every account and session ends with this process.';
+  // Without a window at all the operator chose so.
+  if (refreshRetryWindowSeconds > 0 && refreshRetryWindowSeconds < ANSWER_LIMIT_SECONDS)
+    yield `LATCHKEY_REFRESH_RETRY_WINDOW is shorter than a request may wait for the database, ${ANSWER_LIMIT_SECONDS}s: a refresh whose answer is lost can sign its client out.`;
 }
 
 /**

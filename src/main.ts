@@ -1,6 +1,7 @@
 import cluster from 'node:cluster';
 import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
+import { setTimeout as pause } from 'node:timers/promises';
 import { createApp } from './app.ts';
 import { createClock } from './clock.ts';
 import { type Config, ConfigError, loadConfig } from './config.ts';
@@ -13,8 +14,10 @@ import { createMetricsServer, type MetricsSource } from './http/metrics-server.t
 import { createLogger, type Logger } from './logger.ts';
 import { reportListening, startWorkers } from './workers.ts';
 
-/** The server lets requests finish for 10 seconds; what is not over a while after that never ends. */
-const LONGEST_DRAIN_MS = 15_000;
+/** For what no request waits for any more: a lease to give back, mail that is being sent. */
+const CHORES_MS = 4_000;
+/** Requests have 10 seconds, then the chores theirs, and the database two: what is not over by then never ends. */
+const LONGEST_DRAIN_MS = 17_000;
 
 let logger: Logger | undefined;
 try {
@@ -87,7 +90,7 @@ async function startServer({ config, database, logger }: Parts): Promise<Running
     url,
     async close() {
       await server.close();
-      await app.close();
+      await Promise.race([app.close(), pause(CHORES_MS, undefined, { ref: false })]);
       time.stop();
       await database.close();
     },

@@ -373,6 +373,14 @@ describe('the mode', () => {
     }
   });
 
+  it('a retry window that a lost answer of the database outlasts is warned of (RT-4)', () => {
+    const warnings = (window: string) =>
+      loadConfig({ ...PRODUCTION, LATCHKEY_REFRESH_RETRY_WINDOW: window }).warnings;
+    for (const window of ['1s', '9s'])
+      expect(warnings(window)).toEqual([expect.stringContaining('LATCHKEY_REFRESH_RETRY_WINDOW')]);
+    for (const window of ['0s', '10s', '30s']) expect(warnings(window)).toEqual([]);
+  });
+
   it('production warns of a database in memory', () => {
     expect(loadConfig({ ...PRODUCTION, DATABASE_URL: 'file::memory:' }).warnings).toHaveLength(1);
   });

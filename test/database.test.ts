@@ -14,6 +14,7 @@ import { databaseTimeMs } from '../src/database/postgres.ts';
 import { openSqlite } from '../src/database/sqlite.ts';
 import { engines, type FreshDatabase, freshDatabase } from './support/databases.ts';
 import { gate } from './support/gate.ts';
+import { type SilentProxy, startSilentProxy } from './support/silent-proxy.ts';
 
 const INSERT = 'INSERT INTO items (id, amount) VALUES (:id, :amount)';
 const AMOUNT = 'SELECT amount FROM items WHERE id = :id';
@@ -633,6 +634,37 @@ describe('on SQLite', () => {
     await impatient.close();
   });
 
+  it('those who wait for a lock give up each at their own time', async () => {
+    const other = new Sqlite(path);
+    other.exec('BEGIN IMMEDIATE');
+    const patient = database.run(INSERT, { id: 'a', amount: 1 });
+    await expect(database.within(50).run(INSERT, { id: 'b', amount: 1 })).rejects.toMatchObject(UNAVAILABLE);
+    other.exec('COMMIT');
+    other.close();
+    expect(await patient).toBe(1);
+    expect(await ids(database)).toEqual(['a']);
+  });
+
+  it('a lock does not keep it from being closed, and what waits for it is UNAVAILABLE', async () => {
+    const other = new Sqlite(path);
+    other.exec('BEGIN IMMEDIATE');
+    const waiting = database.within(60_000).run(INSERT, { id: 'a', amount: 1 });
+    await Promise.all([expect(waiting).rejects.toMatchObject(UNAVAILABLE), database.close()]);
+    other.close();
+  });
+
+  it('a migration waits for another process longer than a request does (CR-4)', async () => {
+    const impatient = await openSqlite(path, { busyTimeoutMs: 50 });
+    const other = new Sqlite(path);
+    other.exec('BEGIN IMMEDIATE');
+    const migrated = migrate(impatient);
+    await expect(impatient.run(INSERT, { id: 'a', amount: 1 })).rejects.toMatchObject(UNAVAILABLE);
+    other.exec('COMMIT');
+    other.close();
+    expect(await migrated).toContain('0001_initial');
+    await impatient.close();
+  });
+
   describe('a full disk', () => {
     const limit = async (pages: number) => {
       await database.transaction((sql) => sql.get(`PRAGMA max_page_count = ${pages}`));
@@ -822,6 +854,76 @@ describe('on SQLite', () => {
     open();
     await holding;
     expect(await small.get('SELECT 1 AS one')).toEqual({ one: 1 });
+  });
+
+  describe('whose answers are lost', () => {
+    let proxy: SilentProxy;
+    let behind: Database;
+    beforeEach(async () => {
+      proxy = await startSilentProxy(fresh.url);
+      behind = await openDatabase(proxy.url);
+    });
+    afterEach(async () => {
+      await behind.close();
+      await proxy.close();
+    });
+
+    it('is UNAVAILABLE in time, and the connection of a late answer is never used again', async () => {
+      const pid = await backend(behind);
+      proxy.silenceNext('INSERT INTO items');
+      await expect(behind.within(100).run(INSERT, { id: 'a', amount: 1 })).rejects.toMatchObject(UNAVAILABLE);
+      expect(await ids(database)).toEqual(['a']);
+      expect(await backend(behind)).not.toBe(pid);
+    });
+
+    it('is UNAVAILABLE when that of a COMMIT is lost, which was done', async () => {
+      proxy.silenceNext('COMMIT');
+      const lost = behind.within(100).transaction((sql) => sql.run(INSERT, { id: 'a', amount: 1 }));
+      await expect(lost).rejects.toMatchObject(UNAVAILABLE);
+      expect(await ids(database)).toEqual(['a']);
+    });
+
+    it('leaves nothing of a transaction that was broken off', async () => {
+      proxy.silenceNext('UPDATE items');
+      const lost = behind.within(100).transaction(async (sql) => {
+        await sql.run(INSERT, { id: 'a', amount: 1 });
+        await sql.run('UPDATE items SET amount = 2');
+      });
+      await expect(lost).rejects.toMatchObject(UNAVAILABLE);
+      expect(await ids(behind)).toEqual([]);
+    });
+
+    it('gives the whole pool back', async () => {
+      proxy.silenceAll();
+      const lost = Array.from({ length: 10 }, () => behind.within(100).get('SELECT 1 AS one'));
+      for (const { reason } of (await Promise.allSettled(lost)) as PromiseRejectedResult[])
+        expect(reason).toMatchObject(UNAVAILABLE);
+      proxy.allowNew();
+      const found = Array.from({ length: 10 }, () => behind.get('SELECT 1 AS one'));
+      expect(await Promise.all(found)).toEqual(Array(10).fill({ one: 1 }));
+    });
+
+    it('is closed all the same, with a statement under way and without', async () => {
+      await backend(behind);
+      proxy.silenceAll();
+      const lost = behind.within(60_000).get('SELECT 1 AS one');
+      await Promise.all([expect(lost).rejects.toMatchObject(UNAVAILABLE), behind.close()]);
+
+      proxy.allowNew();
+      const idle = await openDatabase(proxy.url);
+      await backend(idle);
+      proxy.silenceAll();
+      await idle.close();
+    });
+  });
+
+  it('a longer limit is PostgreSQL’s, too, and of that statement or transaction alone', async () => {
+    const one = await fresh.open({ poolSize: 1 });
+    const limit = async (sql: Sql) => await sql.get('SHOW statement_timeout');
+    expect(await limit(one.within(60_000))).toEqual({ statement_timeout: '1min' });
+    expect(await one.within(60_000).transaction(limit)).toEqual({ statement_timeout: '1min' });
+    expect(await limit(one)).toEqual({ statement_timeout: '5s' });
+    expect(await limit(one.within(100))).toEqual({ statement_timeout: '5s' });
   });
 
   it('a row that is locked too long is UNAVAILABLE', async () => {

@@ -7,13 +7,16 @@ import { openDatabase } from '../database/open.ts';
 import { followDatabaseTime } from '../database/wall-clock.ts';
 import { createLogger } from '../logger.ts';
 
+/** What a command asks for may take longer than a request's, but says so some time. */
+const STATEMENT_MS = 60_000;
+
 /** Runs `work` on the modules of a server that does not listen, its database brought up to date as `serve` does. */
 export async function withApp(work: (app: App) => Promise<void>): Promise<void> {
   const config = loadConfig(process.env);
   const database = await openDatabase(config.databaseUrl);
   try {
     await migrate(database);
-    await withAppOn({ config, database }, work);
+    await withAppOn({ config, database: database.within(STATEMENT_MS) }, work);
   } finally {
     await database.close();
   }

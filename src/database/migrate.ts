@@ -7,6 +7,9 @@ const MIGRATIONS = new URL('../../src/database/migrations/', import.meta.url);
 /** Any number, the same in every version: who migrates holds the lock of this number. */
 const ADVISORY_LOCK = 7_105_481;
 
+/** An index of a large table takes a while to make, and so does waiting for another process that makes it. */
+const STATEMENT_MS = 60 * 60_000;
+
 interface Migration {
   readonly name: string;
   readonly statements: readonly string[];
@@ -19,7 +22,8 @@ interface Migration {
  * so the version before keeps working during a deployment (CR-4).
  */
 export async function migrate(database: Database): Promise<string[]> {
-  await database.transaction(async (sql) => {
+  const patient = database.within(STATEMENT_MS);
+  await patient.transaction(async (sql) => {
     await lock(sql, database.dialect);
     await sql.run(
       'CREATE TABLE IF NOT EXISTS schema_migrations (name TEXT PRIMARY KEY, applied_at BIGINT NOT NULL)',
@@ -28,7 +32,7 @@ export async function migrate(database: Database): Promise<string[]> {
 
   const applied: string[] = [];
   for (const migration of await readMigrations(database.dialect)) {
-    const isApplied = await database.transaction(async (sql) => {
+    const isApplied = await patient.transaction(async (sql) => {
       await lock(sql, database.dialect);
       return apply(sql, migration);
     });
@@ -47,12 +51,11 @@ export async function pendingMigrations(database: Database): Promise<string[]> {
 
 /**
  * Lets one process at a time migrate, for the length of a transaction. On SQLite the transaction is that lock. On
- * PostgreSQL the limits made for requests would end the wait for the other process, and a migration of a large
- * table; but a table that is in use is waited for briefly, because every request behind the wait waits too.
+ * PostgreSQL the limit made for requests would end the wait for the other process; but a table that is in use is
+ * waited for briefly, because every request behind the wait waits too.
  */
 async function lock(sql: Sql, dialect: Database['dialect']): Promise<void> {
   if (dialect === 'sqlite') return;
-  await sql.run('SET LOCAL statement_timeout TO 0');
   await sql.run('SET LOCAL lock_timeout TO 0');
   await sql.get('SELECT pg_advisory_xact_lock(:lock)', { lock: ADVISORY_LOCK });
   await sql.run("SET LOCAL lock_timeout TO '2s'");

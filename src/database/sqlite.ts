@@ -5,7 +5,7 @@ import Sqlite from 'better-sqlite3';
 import { LRUCache } from 'lru-cache';
 import { assertInTime, type Deadline, NO_DEADLINE } from '../deadline.ts';
 import { AuthError } from '../errors.ts';
-import type { Database, Params, Sql, Transaction } from './database.ts';
+import { CLOSE_MS, type Database, type Params, type Sql, type Transaction } from './database.ts';
 import { createSql, createTransactionGuard, type Done, finish, requireValue, unavailable } from './driver.ts';
 
 /*
@@ -42,6 +42,8 @@ import { createSql, createTransactionGuard, type Done, finish, requireValue, una
  * be refused its write after another process wrote.
  */
 
+/** How long a statement waits for the writes of other processes. */
+const BUSY_TIMEOUT_MS = 5_000;
 /** A locked database blocks the event loop for this long; above it, tries are spread out. */
 const BLOCKING_TIMEOUT_MS = 10;
 const RETRY_EVERY_MS = 40;
@@ -53,11 +55,17 @@ const BUSY = /^SQLITE_(BUSY|LOCKED|PROTOCOL)(_|$)/;
 const UNAVAILABLE = /^SQLITE_(BUSY|LOCKED|PROTOCOL|FULL|IOERR|READONLY|CANTOPEN|NOTADB|CORRUPT)(_|$)/;
 
 export interface SqliteOptions {
-  /** How long, about, a statement waits for the writes of other processes. */
   readonly busyTimeoutMs?: number;
 }
 
+interface Limits {
+  readonly deadline: Deadline;
+  readonly busyTimeoutMs: number;
+}
+
 interface Job {
+  /** When it is told that the database is busy, in ms of the monotonic clock. */
+  readonly givesUpAt: number;
   readonly perform: () => unknown;
   readonly resolve: (result: never) => void;
   readonly reject: (error: unknown) => void;
@@ -71,25 +79,30 @@ interface Job {
  */
 export async function openSqlite(
   path: string,
-  { busyTimeoutMs = 5_000 }: SqliteOptions = {},
+  { busyTimeoutMs = BUSY_TIMEOUT_MS }: SqliteOptions = {},
 ): Promise<Database> {
   if (path !== ':memory:') createPrivateFile(path);
-  const tries = Math.ceil(busyTimeoutMs / (BLOCKING_TIMEOUT_MS + RETRY_EVERY_MS));
-  const writer = await patiently(() => connect(path, { readonly: false }));
-  const reader = path === ':memory:' ? undefined : await patiently(() => connect(path, { readonly: true }));
-
   const guard = createTransactionGuard();
-  let queue: Job[] = [];
+  const queue: Job[] = [];
   let draining: Promise<void> | undefined;
   let closing: Promise<void> | undefined;
+  /** When nothing waits any longer, in ms of the monotonic clock. */
+  let overAt = Number.POSITIVE_INFINITY;
 
-  function enqueue<Result>(deadline: Deadline, work: () => Result | Promise<Result>): Promise<Result> {
+  const writer = await patiently(busyTimeoutMs, () => connect(path, { readonly: false }));
+  const reader =
+    path === ':memory:' ? undefined : await patiently(busyTimeoutMs, () => connect(path, { readonly: true }));
+
+  function enqueue<Result>(
+    { deadline, busyTimeoutMs }: Limits,
+    work: () => Result | Promise<Result>,
+  ): Promise<Result> {
     function perform() {
       assertInTime(deadline);
       return work();
     }
     return new Promise((resolve, reject) => {
-      queue.push({ perform, resolve, reject });
+      queue.push({ givesUpAt: performance.now() + busyTimeoutMs, perform, resolve, reject });
       draining ??= drain();
     });
   }
@@ -114,24 +127,35 @@ export async function openSqlite(
     const batch: Job[] = [];
     const answers: (() => void)[] = [];
     try {
-      await patiently(() => writer.control('BEGIN IMMEDIATE'));
+      await begin();
       // Taken after the wait, so that what arrived meanwhile shares the commit.
-      batch.push(...takeQueue());
+      batch.push(...queue.splice(0));
       for (const job of batch) answers.push(await perform(job));
       writer.control('COMMIT');
     } catch (error) {
       if (writer.inTransaction()) writer.control('ROLLBACK');
-      // Without a batch it is BEGIN that failed, for everybody who waits.
-      for (const job of batch.length > 0 ? batch : takeQueue()) job.reject(unavailable(error));
+      for (const job of batch) job.reject(unavailable(error));
       return;
     }
     for (const answer of answers) answer();
   }
 
-  function takeQueue(): Job[] {
-    const jobs = queue;
-    queue = [];
-    return jobs;
+  /** BEGIN IMMEDIATE, tried as long as a job has patience left; each is told of its end by itself. */
+  async function begin(): Promise<void> {
+    for (;;) {
+      try {
+        writer.control('BEGIN IMMEDIATE');
+        return;
+      } catch (error) {
+        const canWait = isBusy(error);
+        for (const job of queue.splice(0)) {
+          if (canWait && !isLate(job.givesUpAt)) queue.push(job);
+          else job.reject(unavailable(error));
+        }
+        if (queue.length === 0) throw error;
+      }
+      await pause(RETRY_EVERY_MS);
+    }
   }
 
   /**
@@ -175,24 +199,34 @@ export async function openSqlite(
 
   function assertUsable(): void {
     guard.assertOutside();
+    assertOpen();
+  }
+
+  function assertOpen(): void {
     if (closing) throw unavailable(new Error('The database is closed.'));
   }
 
   /** Tries again, off the event loop, while another process holds the lock. */
-  async function patiently<Result>(operation: () => Result): Promise<Result> {
-    for (let left = tries; ; left -= 1) {
+  async function patiently<Result>(ms: number, operation: () => Result): Promise<Result> {
+    const givesUpAt = performance.now() + ms;
+    for (;;) {
       try {
         return operation();
       } catch (error) {
-        if (left <= 0 || !isBusy(error)) throw error;
+        if (!isBusy(error) || isLate(givesUpAt)) throw error;
       }
       await pause(RETRY_EVERY_MS);
     }
   }
 
+  function isLate(givesUpAt: number): boolean {
+    return performance.now() >= Math.min(givesUpAt, overAt);
+  }
+
   async function close(): Promise<void> {
     guard.assertOutside();
     closing ??= (async () => {
+      overAt = performance.now() + CLOSE_MS;
       await draining;
       reader?.close();
       writer.close();
@@ -200,30 +234,32 @@ export async function openSqlite(
     return closing;
   }
 
-  function before(deadline: Deadline): Database {
+  function limitedBy(limits: Limits): Database {
     return {
       dialect: 'sqlite',
 
       ...createSql(async (kind, text, params) => {
         assertUsable();
-        if (!reader?.isReadOnly(text)) return enqueue(deadline, () => writer.execute(kind, text, params));
-        return patiently(() => {
-          assertInTime(deadline);
+        if (!reader?.isReadOnly(text)) return enqueue(limits, () => writer.execute(kind, text, params));
+        return patiently(limits.busyTimeoutMs, () => {
+          assertOpen();
+          assertInTime(limits.deadline);
           return reader.execute(kind, text, params);
         });
       }),
 
       async transaction(work) {
         assertUsable();
-        return finish(await enqueue(deadline, () => performTransaction(work)));
+        return finish(await enqueue(limits, () => performTransaction(work)));
       },
 
-      before,
+      before: (deadline) => limitedBy({ ...limits, deadline }),
+      within: (statementMs) => limitedBy({ ...limits, busyTimeoutMs: statementMs }),
       close,
     };
   }
 
-  return before(NO_DEADLINE);
+  return limitedBy({ deadline: NO_DEADLINE, busyTimeoutMs });
 }
 
 function createPrivateFile(path: string): void {

@@ -23,5 +23,6 @@ export function timeDatabase(
     run: (text, params) => timed('run', () => database.run(text, params)),
     transaction: (work) => timed('transaction', () => database.transaction(work)),
     before: (deadline) => timeDatabase(database.before(deadline), observe),
+    within: (statementMs) => timeDatabase(database.within(statementMs), observe),
   };
 }

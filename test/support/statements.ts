@@ -32,6 +32,7 @@ export function noteStatements(inner: Database, nameOf = (text: string): string 
       }
     },
     before: () => database,
+    within: () => database,
     close: inner.close,
   };
   return { database, statements };
