@@ -238,7 +238,7 @@ export async function createApp({ config, database, clock, logger, metrics, mail
     readiness,
 
     /** The HTTP side; listens once it is told to, and then sends mail, too. */
-    async createServer(): Promise<FastifyInstance> {
+    async createServer({ maxConnections }: { maxConnections?: number } = {}): Promise<FastifyInstance> {
       const usedMailer = mailer ?? (await chooseMailer());
       if (usedMailer !== undefined) mail.start(usedMailer);
       const server = await createServer({
@@ -250,6 +250,7 @@ export async function createApp({ config, database, clock, logger, metrics, mail
         sessions,
         tokens,
         readiness,
+        maxConnections,
         devMail: devMailbox?.letters,
         createContext: (request) => createContext(tokens, request),
       });

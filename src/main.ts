@@ -10,18 +10,23 @@ import type { Database } from './database/database.ts';
 import { migrate } from './database/migrate.ts';
 import { durabilityWarnings, openDatabase } from './database/open.ts';
 import { followDatabaseTime } from './database/wall-clock.ts';
+import { MAX_CONNECTIONS } from './http/connection-limit.ts';
 import { createMetricsServer, type MetricsSource } from './http/metrics-server.ts';
 import { createLogger, type Logger } from './logger.ts';
-import { reportListening, startWorkers } from './workers.ts';
+import { openFilesLimit, roomForConnections } from './open-files.ts';
+import { reportListening, reportTaken, toldToStop } from './worker.ts';
+import { startWorkers } from './workers.ts';
 
 /** For what no request waits for any more: a lease to give back, mail that is being sent. */
 const CHORES_MS = 4_000;
-/** Requests have 10 seconds, then the chores theirs, and the database two: what is not over by then never ends. */
-const LONGEST_DRAIN_MS = 17_000;
+/** Workers hear of it within three seconds; requests have 10, the chores theirs, the database two: more never ends. */
+const LONGEST_DRAIN_MS = 20_000;
 
 let logger: Logger | undefined;
 try {
-  const stopped = stopSignal();
+  const openFiles = openFilesLimit(process.report);
+  const signalled = stopSignal();
+  const stopped = cluster.isPrimary ? signalled : toldToStop(signalled);
   const config = loadConfig(process.env);
   logger = await createLogger({
     level: config.logLevel,
@@ -34,7 +39,7 @@ try {
   // A worker finds all of it done.
   if (cluster.isPrimary) await prepare({ config, database, logger });
   const start = cluster.isPrimary && config.workers > 1 ? startCluster : startServer;
-  const server = await start({ config, database, logger });
+  const server = await start({ config, database, logger, openFiles });
   if (cluster.isPrimary) announce(server.url, { config, logger });
   else reportListening(server.url);
 
@@ -51,6 +56,8 @@ interface Parts {
   readonly config: Config;
   readonly database: Database;
   readonly logger: Logger;
+  /** How many files a process may open at a time. */
+  readonly openFiles: number | undefined;
 }
 
 interface RunningServer {
@@ -61,14 +68,14 @@ interface RunningServer {
 }
 
 /** What is done once for a database, before anybody serves from it. */
-async function prepare({ config, database, logger }: Parts): Promise<void> {
+async function prepare({ config, database, logger }: Omit<Parts, 'openFiles'>): Promise<void> {
   for (const warning of config.warnings) logger.warn(warning);
   for (const name of await migrate(database)) logger.info(`Migrated the database: ${name}`);
   for (const warning of await durabilityWarnings(database)) logger.warn(warning);
 }
 
 /** The server itself: in this process when there is one, in each worker otherwise. */
-async function startServer({ config, database, logger }: Parts): Promise<RunningServer> {
+async function startServer({ config, database, logger, openFiles }: Parts): Promise<RunningServer> {
   // Loaded on demand, so that they cost nothing where nobody asks for them.
   const metrics = config.metrics ? (await import('./metrics.ts')).createMetrics() : undefined;
   await lowerPoolPriority(config.poolThreads).catch((error: unknown) =>
@@ -82,8 +89,12 @@ async function startServer({ config, database, logger }: Parts): Promise<Running
     logger,
     metrics,
   });
-  const server = await app.createServer();
+  const room = roomForConnections(openFiles);
+  if (room < MAX_CONNECTIONS)
+    logger.warn(`The limit of open files (ulimit -n) leaves room for ${room} connections at a time`);
+  const server = await app.createServer({ maxConnections: Math.min(room, MAX_CONNECTIONS) });
   if (metrics !== undefined && cluster.isPrimary) await serveMetrics(metrics, { config, logger });
+  if (cluster.isWorker) reportTaken(server.server);
   const url = await server.listen({ host: config.host, port: config.port });
 
   return {
@@ -110,7 +121,7 @@ async function startCluster({ config, database, logger }: Parts): Promise<Runnin
 /** Until the process ends: the last seconds of a server that drains are worth a look. */
 async function serveMetrics(
   source: MetricsSource,
-  { config, logger }: Omit<Parts, 'database'>,
+  { config, logger }: Pick<Parts, 'config' | 'logger'>,
 ): Promise<void> {
   const server = createMetricsServer(source, logger).listen(config.metricsPort, config.host);
   await once(server, 'listening');
@@ -118,7 +129,7 @@ async function serveMetrics(
   logger.info(`Metrics: http://${family === 'IPv6' ? `[${address}]` : address}:${port}/metrics`);
 }
 
-function announce(url: string, { config, logger }: Omit<Parts, 'database'>): void {
+function announce(url: string, { config, logger }: Pick<Parts, 'config' | 'logger'>): void {
   if (config.mode === 'development') logger.info(`Sandbox: ${url}/graphql`);
   logger.info(`GraphQL endpoint: ${url}/graphql`);
   logger.info(`JWKS: ${url}/.well-known/jwks.json`);

@@ -1,38 +1,35 @@
-import type { ChildProcess } from 'node:child_process';
-import cluster from 'node:cluster';
 import { once } from 'node:events';
+import { get } from 'node:http';
 import { createServer } from 'node:net';
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Logger } from './logger.ts';
+import { type Ending, type RunningWorker, startWorker } from './worker.ts';
 
 /*
  * One primary process listens and hands the connections on; the workers, which are this same program started again,
  * serve them. The primary does nothing else, so little could end it; when it ends all the same, so do the workers.
+ *
+ * They stop in this order, whichever of them gets the signal: the primary hands over who has connected, then tells the
+ * workers, which drain. A worker that stopped by itself would send back what is on its way to it, and the others may
+ * have stopped by then.
  */
 
-/** Sooner than this after it listened, or before, a worker dies of something that may end the next one too. */
-const STEADY_AFTER_MS = 2_000;
 /** The wait before the next one, doubled each time: not for long, so that they are back soon after a database is. */
 const FIRST_WAIT_MS = 100;
 const LONGEST_WAIT_MS = 4_000;
 
-/** A connection, as node:cluster sends it. */
-interface Handle {
-  close(): void;
-}
+/** A signal to the whole group reaches a worker first, sometimes. */
+const OWN_SIGNAL_MS = 500;
 
-interface Ending {
-  /** The exit code, or the signal that killed it. */
-  readonly how: string | number;
-  readonly didListen: boolean;
-  readonly wasSteady: boolean;
-}
-
-type RunningWorker = ReturnType<typeof startWorker>;
+/** For connections that wait to be handed over when all is to stop. */
+const HAND_OVER_MS = 3_000;
+/** An answer that takes longer says that the processes are busy, and others have connected meanwhile. */
+const QUICK_MS = 100;
 
 /**
- * Starts `count` workers on one port and keeps them at that number: one that ends is replaced, at once or, when it
- * had only just started, after a while. The first one starts alone: what keeps it from listening would keep all.
+ * Starts `count` workers on one port and keeps them at that number: one that ends, or takes no connections any more, is
+ * replaced, at once or, when it had only just started, after a while. The first one starts alone: what keeps it from
+ * listening would keep all.
  *
  * @param port 0 stands for any free one, the same for all of them, for good.
  * @returns where they listen, once all of them do; `close` drains them (CR-3).
@@ -57,30 +54,45 @@ export async function startWorkers({
     const worker = startWorker(workerPort);
     running.add(worker);
     worker.ended.then(() => running.delete(worker));
+    worker.wantsToStop.then(async () => {
+      await pause(OWN_SIGNAL_MS);
+      if (!stopping.signal.aborted) worker.stop();
+    });
     return worker;
   }
 
   /** Sees to it that there is one worker in this one's place, until all are told to stop. */
-  async function replaceWhenEnded(first: RunningWorker): Promise<void> {
-    let worker = first;
-    for (let quickDeaths = 0; ; worker = start()) {
-      const { how, wasSteady } = await worker.ended;
+  async function keepReplacing(first: RunningWorker): Promise<void> {
+    let quickDeaths = 0;
+    for (let worker = first; ; ) {
+      const end = await Promise.race([worker.ended, worker.stuck]);
       if (stopping.signal.aborted) return;
 
-      logger.warn(`A worker ended with ${how}: another one takes its place`);
-      quickDeaths = wasSteady ? 0 : quickDeaths + 1;
-      const wait = wasSteady ? 0 : Math.min(FIRST_WAIT_MS * 2 ** (quickDeaths - 1), LONGEST_WAIT_MS);
+      logger.warn(whatBecameOf(end));
+      quickDeaths = end === 'stuck' || end.wasSteady ? 0 : quickDeaths + 1;
+      const wait = quickDeaths === 0 ? 0 : Math.min(FIRST_WAIT_MS * 2 ** (quickDeaths - 1), LONGEST_WAIT_MS);
       await pause(wait, undefined, { signal: stopping.signal }).catch(() => {});
       if (stopping.signal.aborted) return;
+
+      const next = start();
+      if (end === 'stuck') worker.retire(next.listening);
+      worker = next;
     }
   }
 
   const first = start();
   const url = await first.listening;
-  if (url === undefined) throw new Error('A worker ended before it listened: see what it said last');
+  if (url === undefined) {
+    const { didStart, how } = await first.ended;
+    throw new Error(
+      didStart
+        ? 'A worker ended before it listened: see what it said last'
+        : `A worker could not be started: ${how}`,
+    );
+  }
 
   const others = Array.from({ length: count - 1 }, start);
-  for (const worker of [first, ...others]) replaceWhenEnded(worker);
+  for (const worker of [first, ...others]) keepReplacing(worker);
   await Promise.all(others.map(({ listening }) => listening));
 
   return {
@@ -89,74 +101,47 @@ export async function startWorkers({
     /** @throws Error when one of them did not end as it should. */
     async close(): Promise<void> {
       stopping.abort();
-      const last = [...running];
-      for (const worker of last) worker.stop();
+      await handOverAll(url);
+      const last = [...running].filter((worker) => !worker.isRetired());
+      for (const worker of running) worker.stop();
       const ends = await Promise.all(last.map(({ ended }) => ended));
-      // One that could not listen to signals yet had nothing to drain.
+      // Of those that were given up before, one may have stopped for good.
+      for (const worker of running) worker.kill();
+      // One that did not listen yet had nothing to drain.
       const bad = ends.find(({ how, didListen }) => didListen && how !== 0);
       if (bad !== undefined) throw new Error(`A worker ended with ${bad.how}`);
     },
   };
 }
 
-/** In a worker: tells the primary process where it listens. */
-export function reportListening(url: string): void {
-  cluster.worker?.send({ url });
-}
-
-function startWorker(port: number) {
-  const worker = cluster.fork({ PORT: port });
-  const { process: child } = worker;
-  closeUntaken(child);
-  worker.on('error', (error) => {
-    // Something was sent to one that just died: its end is heard of all the same. One that never began has none.
-    if (child.pid === undefined) throw error;
-  });
-  let listeningSince = Number.POSITIVE_INFINITY;
-
-  const ended = new Promise<Ending>((resolve) => {
-    worker.once('exit', (code, signal) =>
-      resolve({
-        how: signal ?? code,
-        didListen: Number.isFinite(listeningSince),
-        wasSteady: performance.now() - listeningSince >= STEADY_AFTER_MS,
-      }),
-    );
-  });
-  /** Resolves to the URL, or to nothing when it ends before it listens. */
-  const listening = new Promise<string | undefined>((resolve) => {
-    worker.on('message', ({ url }: { readonly url?: string }) => {
-      // Other messages are of the metrics.
-      if (url === undefined) return;
-      listeningSince = performance.now();
-      resolve(url);
-    });
-    ended.then(() => resolve(undefined));
-  });
-
-  return {
-    listening,
-    ended,
-    /** It drains, and drops this signal when it has had one already. */
-    stop: () => worker.kill('SIGTERM'),
-  };
+function whatBecameOf(end: Ending | 'stuck'): string {
+  if (end === 'stuck') return 'A worker takes no connections any more: another one takes its place';
+  if (!end.didStart) return `A worker could not be started: ${end.how}. It is tried again`;
+  return `A worker ended with ${end.how}: another one takes its place`;
 }
 
 /**
- * The primary process keeps its copy of a connection until the worker says that it took it. From one that dies before
- * no word comes, and the client would wait for an answer as long as it has patience: now it is reset, and asks again.
+ * Resolves when every connection that was made before is at a worker: the queues of the socket and of node:cluster are
+ * first in, first out, so those before a connection of our own are gone when that is answered. Never rejects: what is
+ * told to stop stops, whatever becomes of this.
  */
-function closeUntaken(child: ChildProcess): void {
-  // One at a time, as node:cluster waits for the word. Closing what was taken, and closed, does nothing.
-  let handedOver: Handle | undefined;
-  child.send = new Proxy(child.send, {
-    apply(send, self, args: [message: unknown, handle?: Handle]) {
-      handedOver = args[1] ?? handedOver;
-      return Reflect.apply(send, self, args);
-    },
+async function handOverAll(url: string): Promise<void> {
+  const startedAt = performance.now();
+  for (let isBusy = true; isBusy; ) {
+    const askedAt = performance.now();
+    await asksItself(url);
+    isBusy = performance.now() - askedAt > QUICK_MS && askedAt - startedAt < HAND_OVER_MS;
+  }
+}
+
+function asksItself(url: string): Promise<void> {
+  return new Promise((resolve) => {
+    const asked = get(`${url}/livez`, { agent: false, signal: AbortSignal.timeout(HAND_OVER_MS) });
+    asked.on('response', (answer) => answer.on('error', () => {}).resume());
+    // As when no descriptor is left.
+    asked.on('error', () => resolve());
+    asked.on('close', resolve);
   });
-  // When its exit and its last word have been heard, in whatever order. With a word that is owed, no `disconnect` comes.
-  child.once('close', () => handedOver?.close());
 }
 
 /** Workers that all died would get another port for 0 than those before them, so it is chosen here, once. */

@@ -63,6 +63,20 @@ async function ask(url: string, query: string, variables = {}, token = ''): Prom
   return (await response.json()) as Reply;
 }
 
+/** The workers that answered something, two at least, but for those of old: their last lines may come late. */
+function workersOf(
+  { url, lines }: Awaited<ReturnType<typeof start>>,
+  old: ReadonlySet<number> = new Set(),
+): Promise<ReadonlySet<number>> {
+  return until(async () => {
+    await ask(url, '{ __typename }').catch(() => {});
+    const requests = lines.filter((text) => text.includes('"msg":"request"'));
+    const pids = new Set(requests.map((text) => (JSON.parse(text) as { pid: number }).pid));
+    for (const pid of old) pids.delete(pid);
+    return pids.size >= 2 ? pids : undefined;
+  });
+}
+
 async function until<Result>(look: () => Promise<Result | undefined> | Result | undefined): Promise<Result> {
   for (;;) {
     const found = await look();
@@ -85,23 +99,10 @@ describe.each(engines)('several workers on %s', (engine) => {
         LATCHKEY_METRICS_PORT: '0',
       });
       const { url, lines } = server;
-      /** The workers that answered something, but for those of old: their last lines may come late. */
-      const workersBut = (old: ReadonlySet<number>) => {
-        const requests = lines.filter((text) => text.includes('"msg":"request"'));
-        const pids = requests.map((text) => (JSON.parse(text) as { pid: number }).pid);
-        return new Set(pids.filter((pid) => !old.has(pid)));
-      };
-      const twoAnswer = (old: ReadonlySet<number>) =>
-        until(async () => {
-          await ask(url, '{ __typename }').catch(() => {});
-          const pids = workersBut(old);
-          return pids.size >= 2 ? pids : undefined;
-        });
-
       await ask(url, REGISTER, { input });
       const { data } = await ask(url, LOGIN, { input });
       const token = data?.login?.accessToken;
-      const first = await twoAnswer(new Set());
+      const first = await workersOf(server);
       expect(first.has(server.pid)).toBe(false);
       for (let count = 0; count < 4; count += 1)
         expect(await ask(url, ME, {}, token)).toMatchObject({ data: { me: { email: input.email } } });
@@ -117,7 +118,7 @@ describe.each(engines)('several workers on %s', (engine) => {
 
       // Both at once: the port stays the same, and what was acknowledged is there.
       for (const pid of first) process.kill(pid, 'SIGKILL');
-      expect((await twoAnswer(first)).size).toBe(2);
+      expect((await workersOf(server, first)).size).toBe(2);
       expect(lines.filter((line) => line.includes('A worker ended with SIGKILL'))).toHaveLength(2);
       expect(await ask(url, ME, {}, token)).toMatchObject({ data: { me: { email: input.email } } });
 
@@ -164,13 +165,7 @@ describe('workers that die', () => {
     'leave nobody waiting whom they were handed and had not taken yet',
     async () => {
       const server = await start(temporaryFolder(), { LATCHKEY_WORKERS: '2' });
-      const pids = new Set<number>();
-      await until(async () => {
-        await ask(server.url, '{ __typename }');
-        for (const line of server.lines)
-          if (line.includes('"msg":"request"')) pids.add((JSON.parse(line) as { pid: number }).pid);
-        return pids.size === 2 ? pids : undefined;
-      });
+      const pids = await workersOf(server);
 
       // Frozen ones take nothing; the primary process hands each of them a connection all the same.
       for (const pid of pids) process.kill(pid, 'SIGSTOP');
@@ -185,6 +180,39 @@ describe('workers that die', () => {
       }
       for (const pid of pids) process.kill(pid, 'SIGKILL');
       expect(await Promise.all(closed)).toHaveLength(CONNECTIONS);
+    },
+    PATIENCE_MS,
+  );
+});
+
+describe('a worker of two', () => {
+  it(
+    'that gets a signal of its own drains, and is replaced',
+    async () => {
+      const server = await start(temporaryFolder(), { LATCHKEY_WORKERS: '2' });
+      const [first = Number.NaN] = await workersOf(server);
+      process.kill(first, 'SIGTERM');
+      await server.printed('A worker ended with 0');
+      const others = await workersOf(server, new Set([first]));
+      expect(others.size).toBe(2);
+      expect(await server.stop()).toBe(0);
+    },
+    PATIENCE_MS,
+  );
+
+  it(
+    'that stopped for good is replaced, and does not keep the others from ending',
+    async () => {
+      const server = await start(temporaryFolder(), { LATCHKEY_WORKERS: '2' });
+      const [frozen = Number.NaN] = await workersOf(server);
+      process.kill(frozen, 'SIGSTOP');
+      // One of them is handed to it.
+      const asked = [1, 2].map(() => ask(server.url, '{ __typename }').catch(() => undefined));
+      await server.printed('A worker takes no connections any more');
+      const others = await workersOf(server, new Set([frozen]));
+      expect(others.size).toBe(2);
+      expect(await server.stop()).toBe(0);
+      await Promise.all(asked);
     },
     PATIENCE_MS,
   );

@@ -7,4 +7,10 @@ const { availableParallelism } = process.getBuiltinModule('node:os');
 
 // Each core hashes one password. Two at least, as a slow name server may take one of two, but would take all of one.
 process.env.UV_THREADPOOL_SIZE ||= String(Math.max(2, availableParallelism()));
-import('./program.ts');
+import('./program.ts').catch((error: NodeJS.ErrnoException) => {
+  if (error.code !== 'EMFILE') throw error;
+  process.stderr.write(
+    'latchkey: Too few files may be open at a time: set the limit (ulimit -n) to 128 or more.\n',
+  );
+  process.exitCode = 1;
+});

@@ -1,6 +1,9 @@
 import { createServer, type Server } from 'node:http';
 import type { Logger } from '../logger.ts';
 
+/** They have no share in the limit of the public port. */
+const MAX_CONNECTIONS = 8;
+
 /** Where the numbers come from. */
 export interface MetricsSource {
   readonly contentType: string;
@@ -9,7 +12,7 @@ export interface MetricsSource {
 
 /** Serves `/metrics` to Prometheus, and nothing else, on a port of its own: the public one never shows them. */
 export function createMetricsServer({ contentType, read }: MetricsSource, logger: Logger): Server {
-  return createServer(async (request, response) => {
+  const server = createServer(async (request, response) => {
     if (request.url !== '/metrics') return response.writeHead(404).end();
     if (request.method !== 'GET') return response.writeHead(405, { allow: 'GET' }).end();
     try {
@@ -21,4 +24,6 @@ export function createMetricsServer({ contentType, read }: MetricsSource, logger
       return response.writeHead(503).end();
     }
   });
+  server.maxConnections = MAX_CONNECTIONS;
+  return server;
 }

@@ -23,6 +23,7 @@ import { operationsPlugin } from '../graphql/operations.ts';
 import { outcomeOf, type TracedRequest } from '../graphql/outcome.ts';
 import { installAccessLog } from './access-log.ts';
 import { authorizationOf, type ClientOf, createClientOf } from './client.ts';
+import { limitConnections, MAX_CONNECTIONS } from './connection-limit.ts';
 import { installDevMail, type ShownLetter } from './dev-mail.ts';
 import { installDraining } from './draining.ts';
 import { constantHeaders } from './headers.ts';
@@ -42,7 +43,6 @@ const TIMEOUT_CHECK_MS = 1_000;
 const KEEP_ALIVE_MS = 5_000;
 /** Longer than proxies keep theirs, so that it is never this end that closes a socket about to be reused. */
 const KEEP_ALIVE_BEHIND_PROXY_MS = 65_000;
-const MAX_CONNECTIONS = 10_000;
 const MAX_REQUESTS_PER_SOCKET = 1_000;
 /** One of them is on every GET that a page of another site cannot send by itself (WEB-2). */
 const PREFLIGHT_HEADERS = ['x-apollo-operation-name', 'apollo-require-preflight'];
@@ -69,6 +69,8 @@ export interface ServerOptions {
   readonly sessions: TokenEndpointOptions['sessions'] & TokenCookiesOptions['sessions'];
   readonly tokens: KeySet;
   readonly readiness: () => Promise<Readiness>;
+  /** Connections at a time; 10,000 unless given. */
+  readonly maxConnections?: number | undefined;
   /** In development without a mail server. */
   readonly devMail?: (() => readonly ShownLetter[]) | undefined;
 }
@@ -92,6 +94,7 @@ export async function createServer(options: ServerOptions): Promise<FastifyInsta
   });
   installAccessLog(app, logger);
   installRefusals(app, funnel);
+  limitConnections(app.server, { most: options.maxConnections ?? MAX_CONNECTIONS, logger });
   installDraining(app, () => apollo.stop());
 
   const ownOrigins = new Set([new URL(config.issuer).origin, ...config.corsOrigins]);
@@ -198,7 +201,6 @@ function createFastify(
     clientErrorHandler: refuseUnparsable,
     frameworkErrors: (_error, _request, reply) => refuseUnroutable(reply.raw),
   });
-  app.server.maxConnections = MAX_CONNECTIONS;
   app.removeContentTypeParser('text/plain');
   readJsonStrictly(app);
   return app;

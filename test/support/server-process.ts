@@ -24,12 +24,13 @@ export async function startServerProcess(
   });
   const closed = once(child, 'close') as Promise<[number | null, NodeJS.Signals | null]>;
   const lines: string[] = [];
+  const output = createInterface(child.stdout);
   let errors = '';
   child.stderr.on('data', (text: Buffer) => {
     errors += text;
   });
   const url = new Promise<string>((resolve, reject) => {
-    createInterface(child.stdout).on('line', (line) => {
+    output.on('line', (line) => {
       lines.push(line);
       // The last line of the start: whoever reads `lines` finds the others there.
       const [, origin] = /JWKS: (http:.+)\/\.well-known\//.exec(line) ?? [];
@@ -39,12 +40,18 @@ export async function startServerProcess(
     closed.then(([code]) => reject(new Error(`It ended with ${code}: ${errors}${lines.join('\n')}`)), reject);
   });
 
+  /** Resolves when it has printed so many lines that hold `text`. */
+  async function printed(text: string, times = 1): Promise<void> {
+    while (lines.filter((line) => line.includes(text)).length < times) await once(output, 'line');
+  }
+
   return {
     /** The GraphQL endpoint. */
     url: await url,
     pid: child.pid ?? Number.NaN,
     /** What it printed. */
     lines,
+    printed,
     /** Asks the whole group to end, as Ctrl-C in a terminal does; its exit code. */
     async stop(): Promise<number | null> {
       if (child.exitCode === null && child.pid !== undefined) process.kill(-child.pid, 'SIGTERM');
