@@ -1,12 +1,11 @@
-import { once } from 'node:events';
-import { get } from 'node:http';
+import type { Server } from 'node:http';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { FastifyInstance } from 'fastify';
 
 /** For what is under way when the server is told to stop. */
 const DRAIN_MS = 10_000;
-/** Each connection takes a turn of an event loop, and a busy one turns slowly. */
-const ACCEPT_MS = 2_000;
+/** As many connections as may wait in the queue of the socket that listens (Node's default for `listen`). */
+const LONGEST_QUEUE = 511;
 /** How long a socket may be idle before it is closed. */
 const IDLE_MS = 50;
 
@@ -18,29 +17,45 @@ export function installDraining(app: FastifyInstance, stop: () => Promise<void>)
   let deadline: NodeJS.Timeout | undefined;
   let idle: NodeJS.Timeout | undefined;
   app.addHook('preClose', async () => {
-    deadline = setTimeout(() => app.server.closeAllConnections(), DRAIN_MS);
-    if (app.server.listening) await acceptedSoFar(app.listeningOrigin);
+    const over = new AbortController();
+    deadline = setTimeout(() => {
+      over.abort();
+      app.server.closeAllConnections();
+    }, DRAIN_MS);
+    if (app.server.listening) await queueIsEmpty(app.server, over.signal);
     // Those whose answer was under way when the server stopped listening.
-    idle = setInterval(() => app.server.closeIdleConnections(), IDLE_MS);
+    idle = setInterval(closeIdle, IDLE_MS);
   });
   app.addHook('onClose', async () => {
     clearTimeout(deadline);
     clearInterval(idle);
     await stop();
   });
+
+  /** What came while the event loop was busy is read first: its connection is idle no more. */
+  async function closeIdle(): Promise<void> {
+    await nextTurn();
+    app.server.closeIdleConnections();
+  }
 }
 
 /**
- * Resolves when every connection that was made before has arrived here, or at another worker. A socket that is closed
- * resets those that wait in its queue. The queue is first in, first out, so once a connection of our own is answered
- * none of those before it is left in there.
+ * Resolves when every connection that was made before has arrived: a socket that is closed resets those that wait in
+ * its queue. Each turn of the event loop accepts one of them, so after a turn without any the queue is empty. The first
+ * turn may have looked already. In a worker, what the primary process handed over arrives in the same turns. However
+ * slowly they go by, it waits, and it asks nobody for help.
  */
-async function acceptedSoFar(origin: string): Promise<void> {
-  const asked = get(`${origin}/livez`, { agent: false, signal: AbortSignal.timeout(ACCEPT_MS) });
-  asked.on('response', (answer) => answer.resume());
-  // Without an answer the queue is closed as it is.
-  asked.on('error', () => {});
-  await once(asked, 'close');
-  // One that the primary process handed to this worker, but that the worker has not read yet, is read in this turn.
-  await nextTurn();
+async function queueIsEmpty(server: Server, over: AbortSignal): Promise<void> {
+  let arrivals = 0;
+  const count = () => {
+    arrivals += 1;
+  };
+  server.on('connection', count);
+  let quietTurns = 0;
+  for (let turns = 0; turns < LONGEST_QUEUE && quietTurns < 2 && !over.aborted; turns += 1) {
+    const before = arrivals;
+    await nextTurn();
+    quietTurns = arrivals === before ? quietTurns + 1 : 0;
+  }
+  server.off('connection', count);
 }
