@@ -156,7 +156,7 @@ const ANSWERS: [route: string, what: string, request: InjectOptions, status: num
     { method: 'POST', headers: FORM_TYPE, payload: 'username=a@b.example&password=p' },
     200,
   ],
-  ['/token', 'a refusal', { method: 'POST', headers: FORM_TYPE, payload: 'username=a&password=p' }, 401],
+  ['/token', 'a refusal', { method: 'POST', headers: FORM_TYPE, payload: 'username=a&password=p' }, 400],
   ['/token', 'a wrong form', { method: 'POST', headers: FORM_TYPE, payload: '' }, 400],
   [
     '/token',

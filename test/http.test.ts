@@ -292,6 +292,29 @@ describe('CORS', () => {
     }
   });
 
+  it('lets allowed pages read when to try again, at every door', async () => {
+    const refuse = () => Promise.reject(new AuthError('TOO_MANY_REQUESTS', { retryAfter: 7 }));
+    const { inject } = await start({
+      config: PRODUCTION.config,
+      login: { withPassword: refuse },
+      sessions: { refresh: refuse },
+    });
+    const origin = 'https://app.example.com';
+    for (const url of ['/token', '/token/refresh']) {
+      const { headers } = await inject({
+        method: 'POST',
+        url,
+        headers: { origin, 'content-type': 'application/x-www-form-urlencoded' },
+        payload: url === '/token' ? 'username=a@b.example&password=p' : 'refresh_token=lkr_1',
+      });
+      expect(headers).toMatchObject({
+        'retry-after': '7',
+        'access-control-allow-origin': origin,
+        'access-control-expose-headers': 'Retry-After',
+      });
+    }
+  });
+
   it('allows nobody by default (WEB-3)', async () => {
     const { inject } = await start({ config: { ...PRODUCTION.config, corsOrigins: [] } });
     const answer = await inject(preflight('https://app.example.com'));
@@ -463,19 +486,23 @@ describe('the token endpoint', () => {
     [
       'a username that is no address',
       form(`username=${SECRET}&password=${SECRET}`),
-      [401, 'invalid_grant', 'Invalid credentials'],
+      [400, 'invalid_grant', 'Invalid credentials'],
     ],
-    ['nothing', form(''), [400, 'invalid_request', 'Malformed request']],
-    ['no password', form('username=ada@example.com'), [400, 'invalid_request', 'Malformed request']],
+    ['nothing', form(''), [400, 'invalid_request', 'The form needs username and password']],
+    [
+      'no password',
+      form('username=ada@example.com'),
+      [400, 'invalid_request', 'The form needs username and password'],
+    ],
     [
       'an empty password',
       form('username=ada@example.com&password='),
-      [400, 'invalid_request', 'Malformed request'],
+      [400, 'invalid_request', 'The form needs username and password'],
     ],
     [
       'a repeated parameter',
       form(`username=a@b.c&password=p&password=${SECRET}`),
-      [400, 'invalid_request', 'Malformed request'],
+      [400, 'invalid_request', 'A parameter is there twice'],
     ],
     [
       'an unknown grant',
@@ -485,22 +512,22 @@ describe('the token endpoint', () => {
     [
       'a refresh without a token',
       form('grant_type=refresh_token'),
-      [400, 'invalid_request', 'Malformed request'],
+      [400, 'invalid_request', 'The form needs refresh_token'],
     ],
     [
       'JSON',
       { method: 'POST', url: '/token', headers: JSON_TYPE, payload: `{"password":"${SECRET}"}` },
-      [400, 'invalid_request', 'Malformed request'],
+      [400, 'invalid_request', 'Send a form, of content type application/x-www-form-urlencoded'],
     ],
     [
       'an oversize form',
       form(`username=a@b.c&password=${SECRET.repeat(4_000)}`),
-      [413, 'invalid_request', 'Malformed request'],
+      [413, 'invalid_request', 'The form is too large'],
     ],
     [
       'credentials in the URL',
       { method: 'POST', url: `/token?username=a@b.c&password=${SECRET}` },
-      [400, 'invalid_request', 'Malformed request'],
+      [400, 'invalid_request', 'The form needs username and password'],
     ],
     [
       'a foreign page',
@@ -519,10 +546,31 @@ describe('the token endpoint', () => {
       [401, 'invalid_request', 'Not authenticated'],
     ],
     [
-      'a token in both places',
+      'a refresh token in both places',
       form('refresh_token=lkr_1', { authorization: 'Bearer lkr_1' }, REFRESH),
-      [400, 'invalid_request', 'Malformed request'],
+      [400, 'invalid_request', 'Send one refresh token, as bearer or in the form'],
     ],
+    [
+      'two refresh tokens',
+      form(`refresh_token=lkr_${SECRET}`, { authorization: 'bearer lkr_2' }, REFRESH),
+      [400, 'invalid_request', 'Send one refresh token, as bearer or in the form'],
+    ],
+    ...[
+      ['an empty JSON object, as of axios', JSON_TYPE['content-type'], '{}'],
+      ['JSON with the token', JSON_TYPE['content-type'], `{"refresh_token":"${SECRET}"}`],
+      ['an upload', 'multipart/form-data; boundary=x', `--x--${SECRET}`],
+      ['text', 'text/plain', `refresh_token=${SECRET}`],
+      ['a content type that is none', 'form', `refresh_token=${SECRET}`],
+    ].map(([name = '', type = '', payload = '']): [string, InjectOptions, [number, string, string]] => [
+      `${name}, with a bearer`,
+      {
+        method: 'POST',
+        url: REFRESH,
+        headers: { 'content-type': type, authorization: 'Bearer lkr_1' },
+        payload,
+      },
+      [400, 'invalid_request', 'Send a form, of content type application/x-www-form-urlencoded'],
+    ]),
   ])('refuses %s', async (_name, request, [status, error, description]) => {
     const fail = () => Promise.reject(new Error('must not be asked'));
     const { inject } = await start({ login: { withPassword: fail }, sessions: { refresh: fail } });
@@ -534,10 +582,10 @@ describe('the token endpoint', () => {
   });
 
   it.each<[unknown, [number, string, string, string | undefined]]>([
-    [new AuthError('INVALID_CREDENTIALS'), [401, 'invalid_grant', 'Invalid credentials', undefined]],
+    [new AuthError('INVALID_CREDENTIALS'), [400, 'invalid_grant', 'Invalid credentials', undefined]],
     [
       new AuthError('INVALID_REFRESH_TOKEN', { cause: 'reuse' }),
-      [401, 'invalid_grant', 'Invalid token', undefined],
+      [400, 'invalid_grant', 'Invalid token', undefined],
     ],
     [
       new AuthError('OVERLOADED', { retryAfter: 3 }),
@@ -561,9 +609,50 @@ describe('the token endpoint', () => {
       expect(answer.status).toBe(status);
       expect(answer.json()).toEqual({ error, error_description: description, detail: description });
       expect(answer.headers['retry-after']).toBe(retryAfter);
-      expect(answer.headers['www-authenticate']).toBe(status === 401 ? 'Bearer' : undefined);
+      // RFC 6749 §5.2: an answer with a challenge is one whose body OAuth libraries do not read.
+      expect(answer.headers).not.toHaveProperty('www-authenticate');
     }
   });
+
+  it.each([
+    ['a password', 'username=a@b.example&password=p&scope=openid+profile', { scope: '' }],
+    ['a refresh token', 'grant_type=refresh_token&refresh_token=lkr_1&scope=openid', { scope: '' }],
+    ['a password without a scope', 'username=a@b.example&password=p', {}],
+    ['a password and an empty scope', 'username=a@b.example&password=p&scope=+', {}],
+  ])(
+    'says which scope it granted where one was asked for (RFC 6749 §5.1): %s',
+    async (_name, body, scope) => {
+      const { inject } = await start();
+      expect((await inject(form(body))).json()).toEqual({ ...granted, ...scope });
+      const refreshed = await inject(
+        form(body.replace(/^username.*p(?=&|$)/, 'refresh_token=lkr_1'), {}, REFRESH),
+      );
+      expect(refreshed.json()).toEqual({ ...granted, ...scope });
+    },
+  );
+
+  it.each([
+    'Bearer eyJhbGciOiJFUzI1NiJ9.e30.c2ln',
+    'bearer stale',
+    'Basic YTpi',
+    'Bearer',
+    'Bearer a, Bearer lkr_2',
+  ])(
+    'takes the refresh token of the form, whatever else an interceptor attaches: %s',
+    async (authorization) => {
+      const taken: string[] = [];
+      const { inject } = await start({
+        sessions: {
+          async refresh(token) {
+            taken.push(token);
+            return TOKENS;
+          },
+        },
+      });
+      expect((await inject(form('refresh_token=lkr_1', { authorization }, REFRESH))).json()).toEqual(granted);
+      expect(taken).toEqual(['lkr_1']);
+    },
+  );
 
   it('is not there when it is switched off', async () => {
     const { inject } = await start({ config: { tokenEndpoint: false } });

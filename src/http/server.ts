@@ -135,7 +135,13 @@ async function installCors(
 ): Promise<void> {
   const origin = [...corsOrigins, ...(mode === 'development' ? [STUDIO] : [])];
   if (origin.length === 0) return;
-  const common = { origin, methods: 'GET,POST', strictPreflight: false, maxAge: 600 };
+  const common = {
+    origin,
+    methods: 'GET,POST',
+    exposedHeaders: 'Retry-After',
+    strictPreflight: false,
+    maxAge: 600,
+  };
   const withCredentials = { ...common, credentials: true };
   await app.register(fastifyCors, {
     delegator({ headers, routeOptions }, done) {

@@ -34,18 +34,24 @@ interface OAuthRefusal {
   readonly code: ErrorCode;
 }
 
-const MALFORMED: OAuthRefusal = {
-  status: 400,
+/** RFC 6749 §5.2 allows no quotes and backslashes in a description. */
+const invalidRequest = (description: string, status = 400): OAuthRefusal => ({
+  status,
   error: 'invalid_request',
-  description: 'Malformed request',
+  description,
   code: 'BAD_REQUEST',
-};
-const NOT_UTF8: OAuthRefusal = { ...MALFORMED, description: 'The form is not UTF-8' };
-const OTHER_CHARSET: OAuthRefusal = { ...MALFORMED, status: 415, description: 'The charset must be UTF-8' };
+});
+const MALFORMED = invalidRequest('Malformed request');
+const NO_FORM = invalidRequest('Send a form, of content type application/x-www-form-urlencoded');
+const NOT_UTF8 = invalidRequest('The form is not UTF-8');
+const OTHER_CHARSET = invalidRequest('The charset must be UTF-8', 415);
+const TOO_LARGE = invalidRequest('The form is too large', 413);
+const REPEATED = invalidRequest('A parameter is there twice');
+const NO_PASSWORD = invalidRequest('The form needs username and password');
+const NO_REFRESH_TOKEN = invalidRequest('The form needs refresh_token');
+const TWO_TOKENS = invalidRequest('Send one refresh token, as bearer or in the form');
 const FOREIGN_ORIGIN: OAuthRefusal = {
-  status: 403,
-  error: 'invalid_request',
-  description: 'Origin not allowed',
+  ...invalidRequest('Origin not allowed', 403),
   code: 'FORBIDDEN',
 };
 const UNSUPPORTED_GRANT: OAuthRefusal = {
@@ -55,27 +61,32 @@ const UNSUPPORTED_GRANT: OAuthRefusal = {
   code: 'BAD_REQUEST',
 };
 const NO_TOKEN: OAuthRefusal = {
-  status: 401,
-  error: 'invalid_request',
-  description: 'Not authenticated',
+  ...invalidRequest('Not authenticated', 401),
   code: 'UNAUTHENTICATED',
 };
+/** 400 as RFC 6749 §5.2 has it: OAuth libraries do not read the body of an answer with a challenge. */
 const WRONG_CREDENTIALS: OAuthRefusal = {
-  status: 401,
+  status: 400,
   error: 'invalid_grant',
   description: 'Invalid credentials',
   code: 'INVALID_CREDENTIALS',
 };
 
+/** How Fastify's refusal of a body reads, by its status. */
+const BODY_REFUSALS: Readonly<Record<number, OAuthRefusal>> = { 413: TOO_LARGE, 415: NO_FORM };
+
 /** How a refusal of the services reads in OAuth; what is missing here is a wrong parameter. */
 const REFUSALS: { readonly [Code in ErrorCode]?: Omit<OAuthRefusal, 'code'> } = {
   INVALID_CREDENTIALS: WRONG_CREDENTIALS,
-  INVALID_REFRESH_TOKEN: { status: 401, error: 'invalid_grant', description: 'Invalid token' },
+  INVALID_REFRESH_TOKEN: { status: 400, error: 'invalid_grant', description: 'Invalid token' },
   TOO_MANY_REQUESTS: { status: 429, error: 'temporarily_unavailable', description: 'Too many attempts' },
   OVERLOADED: { status: 503, error: 'temporarily_unavailable', description: 'Try again later' },
   UNAVAILABLE: { status: 503, error: 'temporarily_unavailable', description: 'Try again later' },
   INTERNAL_SERVER_ERROR: { status: 500, error: 'server_error', description: 'Something went wrong' },
 };
+
+/** The prefix tells refresh tokens from access tokens. */
+const IS_REFRESH_TOKEN = /^lkr_/;
 
 /**
  * The REST door: `POST /token` (RFC 6749 §4.3 and §6) and `POST /token/refresh`, for first-party clients that
@@ -88,13 +99,13 @@ export function installTokenEndpoint(app: FastifyInstance, options: TokenEndpoin
     const grantType = form.get('grant_type') || 'password';
     if (grantType === 'refresh_token') {
       const refreshToken = form.get('refresh_token');
-      return refreshToken ? sessions.refresh(refreshToken, client) : MALFORMED;
+      return refreshToken ? sessions.refresh(refreshToken, client) : NO_REFRESH_TOKEN;
     }
     if (grantType !== 'password') return UNSUPPORTED_GRANT;
 
     const username = form.get('username');
     const password = form.get('password');
-    if (!username || !password) return MALFORMED;
+    if (!username || !password) return NO_PASSWORD;
     // A username that is no address belongs to no account, so it gets the answer of every wrong one.
     const email = parseEmailAddress(username);
     return email === undefined ? WRONG_CREDENTIALS : login.withPassword({ email, password }, client);
@@ -106,9 +117,9 @@ export function installTokenEndpoint(app: FastifyInstance, options: TokenEndpoin
   ): Promise<IssuedTokens | OAuthRefusal> {
     const [, bearer] = /^Bearer +(\S+)$/i.exec(authorizationOf(request) ?? '') ?? [];
     const field = form.get('refresh_token');
-    // RFC 6750 §2: one way per request.
-    if (bearer && field) return MALFORMED;
-    const refreshToken = bearer || field;
+    // RFC 6750 §2: one way per request. Clients that attach their access token to every request send it here, too.
+    if (field && bearer && IS_REFRESH_TOKEN.test(bearer)) return TWO_TOKENS;
+    const refreshToken = field || bearer;
     return refreshToken ? sessions.refresh(refreshToken, clientOf(request)) : NO_TOKEN;
   }
 
@@ -126,8 +137,7 @@ export function installTokenEndpoint(app: FastifyInstance, options: TokenEndpoin
     });
     door.setErrorHandler<FastifyError>((error, request, reply) => {
       const status = clientFaultStatus(error);
-      if (status !== undefined)
-        return refuse(request, reply, { ...MALFORMED, status: status === 413 ? 413 : 400 });
+      if (status !== undefined) return refuse(request, reply, BODY_REFUSALS[status] ?? MALFORMED);
       const { extensions } = funnel(error, request.id);
       const refusal = { ...(REFUSALS[extensions.code] ?? MALFORMED), code: extensions.code };
       if (refusal.status === 503 || refusal.status === 429)
@@ -154,7 +164,7 @@ async function answer(
   const form = (request.body as URLSearchParams | OAuthRefusal | undefined) ?? new URLSearchParams();
   if ('error' in form) return refuse(request, reply, form);
   // RFC 6749 §3.2: parameters must not be included more than once.
-  if (new Set(form.keys()).size !== form.size) return refuse(request, reply, MALFORMED);
+  if (new Set(form.keys()).size !== form.size) return refuse(request, reply, REPEATED);
   const outcome = await work(form);
   if ('error' in outcome) return refuse(request, reply, outcome);
   return reply.send({
@@ -162,6 +172,8 @@ async function answer(
     token_type: 'bearer',
     expires_in: outcome.expiresInSeconds,
     refresh_token: outcome.refreshToken,
+    // RFC 6749 §5.1: whoever asked for a scope is told what was granted, which is none.
+    ...(form.get('scope')?.trim() && { scope: '' }),
   });
 }
 
