@@ -102,7 +102,7 @@ const ANSWERS: [route: string, what: string, request: InjectOptions, status: num
     { url: '/graphql?query={__typename}', headers: { 'apollo-require-preflight': '1' } },
     200,
   ],
-  ['/graphql', 'HEAD', { method: 'HEAD' }, 400],
+  ['/graphql', 'HEAD', { method: 'HEAD' }, 405],
   [
     '/graphql',
     'a refused field',
@@ -134,7 +134,7 @@ const ANSWERS: [route: string, what: string, request: InjectOptions, status: num
   ],
   ['/graphql', 'text', { method: 'POST', headers: { 'content-type': 'text/plain' }, payload: QUERY }, 415],
   ['/graphql', 'a visit without a preflight', { headers: { accept: 'text/html' } }, 400],
-  ['/graphql', 'a wrong method', { method: 'DELETE', headers: JSON_TYPE }, 400],
+  ['/graphql', 'a wrong method', { method: 'DELETE', headers: JSON_TYPE }, 405],
   [
     '/graphql',
     'a preflight',

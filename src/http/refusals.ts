@@ -3,6 +3,7 @@ import type { Socket } from 'node:net';
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { ERRORS, type ErrorCode } from '../errors.ts';
 import type { Funnel } from '../graphql/format-error.ts';
+import { isCompressed } from './incoming-text.ts';
 
 /** What Node's HTTP parser refuses before there is a request. */
 const PARSER_STATUS: Readonly<Record<string, number>> = {
@@ -21,6 +22,8 @@ function refusalBody(code: ErrorCode): string {
 export function installRefusals(app: FastifyInstance, funnel: Funnel): void {
   app.setErrorHandler<FastifyError>((error, request, reply) => {
     const status = clientFaultStatus(error);
+    // RFC 9110 §15.5.16: tells what is wrong with the coding from what is wrong with the type.
+    if (status === 415 && isCompressed(request)) reply.header('accept-encoding', 'identity');
     if (status !== undefined) return refuse(request, reply, status, 'BAD_REQUEST');
     const { message, extensions } = funnel(error, request.id);
     request.outcome = { code: extensions.code };

@@ -1,6 +1,5 @@
-import { isUtf8 } from 'node:buffer';
 import { randomUUID } from 'node:crypto';
-import { ApolloServer, HeaderMap } from '@apollo/server';
+import { ApolloServer } from '@apollo/server';
 import {
   ApolloServerPluginCacheControlDisabled,
   ApolloServerPluginInlineTraceDisabled,
@@ -9,10 +8,9 @@ import {
   ApolloServerPluginUsageReportingDisabled,
 } from '@apollo/server/plugin/disabled';
 import fastifyCors from '@fastify/cors';
-import { errorCodes, type FastifyInstance, type FastifyReply, type FastifyRequest, fastify } from 'fastify';
+import { type FastifyInstance, fastify } from 'fastify';
 import type { GraphQLSchema } from 'graphql';
 import type { Logger } from 'pino';
-import type { Client } from '../client.ts';
 import type { Clock } from '../clock.ts';
 import type { Config } from '../config.ts';
 import type { Context } from '../context.ts';
@@ -20,20 +18,19 @@ import { createErrorFormat, createFunnel, type Funnel } from '../graphql/format-
 import { KnownOperationTypesRule } from '../graphql/known-operation-types.ts';
 import { documentLimits, MAX_ERRORS, MAX_TOKENS } from '../graphql/limits/document-limits.ts';
 import { operationsPlugin } from '../graphql/operations.ts';
-import { outcomeOf, type TracedRequest } from '../graphql/outcome.ts';
 import { installAccessLog } from './access-log.ts';
-import { authorizationOf, type ClientOf, createClientOf } from './client.ts';
+import { createClientOf } from './client.ts';
 import { limitConnections, MAX_CONNECTIONS } from './connection-limit.ts';
 import { installDevMail, type ShownLetter } from './dev-mail.ts';
 import { installDraining } from './draining.ts';
+import { type GraphqlOptions, installGraphql, PREFLIGHT_HEADERS } from './graphql-endpoint.ts';
 import { constantHeaders } from './headers.ts';
 import { installHealth, type Readiness } from './health.ts';
 import { installJwks, type KeySet } from './jwks.ts';
-import { createEarlyRefusals, installRefusals, refuse } from './refusals.ts';
-import { sandboxPlugin, sandboxPolicy } from './sandbox.ts';
+import { createEarlyRefusals, installRefusals } from './refusals.ts';
+import { sandboxPlugin } from './sandbox.ts';
 import { createTokenCookies, noCookies, type TokenCookiesOptions } from './token-cookies.ts';
 import { installTokenEndpoint, type TokenEndpointOptions } from './token-endpoint.ts';
-import { isUtf8Encoded, isUtf8Type } from './utf-8.ts';
 
 const BODY_LIMIT_BYTES = 64 * 1024;
 const HEADER_LIMIT_BYTES = 16 * 1024;
@@ -44,10 +41,6 @@ const KEEP_ALIVE_MS = 5_000;
 /** Longer than proxies keep theirs, so that it is never this end that closes a socket about to be reused. */
 const KEEP_ALIVE_BEHIND_PROXY_MS = 65_000;
 const MAX_REQUESTS_PER_SOCKET = 1_000;
-/** One of them is on every GET that a page of another site cannot send by itself (WEB-2). */
-const PREFLIGHT_HEADERS = ['x-apollo-operation-name', 'apollo-require-preflight'];
-/** The others would be copied for nobody. */
-const APOLLO_READS = ['accept', 'content-type', ...PREFLIGHT_HEADERS];
 /** Where Apollo's hosted Sandbox sends its requests from. */
 const STUDIO = 'https://studio.apollographql.com';
 
@@ -60,11 +53,7 @@ export interface ServerOptions {
   readonly clock: Clock;
   /** Executable and guarded. */
   readonly schema: GraphQLSchema;
-  /** Must not throw (AT-8). The cookies are added here. */
-  readonly createContext: (request: {
-    authorization: string | undefined;
-    client: Client;
-  }) => Omit<Context, 'cookies'>;
+  readonly createContext: GraphqlOptions['createContext'];
   readonly login: TokenEndpointOptions['login'];
   readonly sessions: TokenEndpointOptions['sessions'] & TokenCookiesOptions['sessions'];
   readonly tokens: KeySet;
@@ -100,22 +89,17 @@ export async function createServer(options: ServerOptions): Promise<FastifyInsta
   const ownOrigins = new Set([new URL(config.issuer).origin, ...config.corsOrigins]);
   await installCors(app, config, ownOrigins);
   const clientOf = createClientOf({ clock: options.clock, logger, trustProxy: config.trustProxy });
-  app.route({
-    // All of them, so that the refusal of a wrong one is GraphQL's 405.
-    method: app.supportedMethods,
-    url: '/graphql',
-    handler: graphqlHandler(apollo, {
-      clientOf,
-      createContext: options.createContext,
-      cookiesOf: config.cookies
-        ? createTokenCookies({
-            clock: options.clock,
-            sessions: options.sessions,
-            origins: ownOrigins,
-            allowOwnPage: config.mode === 'development',
-          })
-        : () => noCookies,
-    }),
+  installGraphql(app, apollo, {
+    clientOf,
+    createContext: options.createContext,
+    cookiesOf: config.cookies
+      ? createTokenCookies({
+          clock: options.clock,
+          sessions: options.sessions,
+          origins: ownOrigins,
+          allowOwnPage: config.mode === 'development',
+        })
+      : () => noCookies,
   });
   installJwks(app, options.tokens);
   installHealth(app, options.clock, options.readiness);
@@ -202,82 +186,12 @@ function createFastify(
       maxHeaderSize: HEADER_LIMIT_BYTES,
     },
     genReqId: () => randomUUID(),
+    routerOptions: { ignoreTrailingSlash: true },
     // While draining, whatever still comes in on an open socket is served, and told to close it.
     return503OnClosing: false,
     clientErrorHandler: refuseUnparsable,
     frameworkErrors: (_error, _request, reply) => refuseUnroutable(reply.raw),
   });
   app.removeContentTypeParser('text/plain');
-  readJsonStrictly(app);
   return app;
-}
-
-/** Fastify's own parser behind a door that lets UTF-8 alone in. */
-function readJsonStrictly(app: FastifyInstance): void {
-  const parseJson = app.getDefaultJsonParser('error', 'error');
-  app.addContentTypeParser<Buffer>('application/json', { parseAs: 'buffer' }, (request, bytes, done) => {
-    if (!isUtf8Type(request.headers['content-type'] ?? ''))
-      done(new errorCodes.FST_ERR_CTP_INVALID_MEDIA_TYPE());
-    else if (!isUtf8(bytes)) done(new errorCodes.FST_ERR_CTP_INVALID_JSON_BODY());
-    else parseJson(request, bytes.toString(), done);
-  });
-}
-
-function graphqlHandler(
-  apollo: ApolloServer<Context>,
-  {
-    clientOf,
-    createContext,
-    cookiesOf,
-  }: Pick<ServerOptions, 'createContext'> & {
-    clientOf: ClientOf;
-    cookiesOf: ReturnType<typeof createTokenCookies>;
-  },
-) {
-  return async (request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> => {
-    const search = searchOf(request.url);
-    if (request.method === 'GET' && !isUtf8Encoded(Buffer.from(search)))
-      return refuse(request, reply, 400, 'BAD_REQUEST');
-    const traced: TracedRequest = {
-      method: request.method,
-      headers: headerMapOf(request),
-      search,
-      body: request.body,
-    };
-    const { status, headers, body } = await apollo.executeHTTPGraphQLRequest({
-      httpGraphQLRequest: traced,
-      context: async () => {
-        const client = clientOf(request);
-        return {
-          ...createContext({ authorization: authorizationOf(request), client }),
-          cookies: cookiesOf(request, reply, client),
-        };
-      },
-    });
-    if (body.kind !== 'complete') throw new Error('No schema of ours answers in parts.');
-
-    request.outcome = outcomeOf(traced);
-    for (const [name, value] of headers) {
-      // Apollo lets some refusals be cached, whatever else holds here.
-      if (name !== 'cache-control') reply.header(name, value);
-    }
-    if (headers.get('content-type') === 'text/html') {
-      reply.type('text/html; charset=utf-8').header('content-security-policy', sandboxPolicy(body.string));
-    }
-    return reply.code(status ?? 200).send(body.string);
-  };
-}
-
-function headerMapOf({ headers }: FastifyRequest): HeaderMap {
-  const map = new HeaderMap();
-  for (const name of APOLLO_READS) {
-    const value = headers[name];
-    if (value !== undefined) map.set(name, Array.isArray(value) ? value.join(', ') : value);
-  }
-  return map;
-}
-
-function searchOf(url: string): string {
-  const start = url.indexOf('?');
-  return start === -1 ? '' : url.slice(start);
 }

@@ -4,8 +4,8 @@ import type { ErrorCode } from '../errors.ts';
 import type { Funnel } from '../graphql/format-error.ts';
 import { parseEmailAddress } from '../graphql/scalars.ts';
 import { authorizationOf, type ClientOf } from './client.ts';
+import { isCompressed, isUtf8Encoded, isUtf8Type } from './incoming-text.ts';
 import { clientFaultStatus } from './refusals.ts';
-import { isUtf8Encoded, isUtf8Type } from './utf-8.ts';
 
 /** What the endpoint needs of an issued pair of tokens. */
 interface IssuedTokens {
@@ -45,6 +45,7 @@ const MALFORMED = invalidRequest('Malformed request');
 const NO_FORM = invalidRequest('Send a form, of content type application/x-www-form-urlencoded');
 const NOT_UTF8 = invalidRequest('The form is not UTF-8');
 const OTHER_CHARSET = invalidRequest('The charset must be UTF-8', 415);
+const COMPRESSED = invalidRequest('The form must not be compressed', 415);
 const TOO_LARGE = invalidRequest('The form is too large', 413);
 const REPEATED = invalidRequest('A parameter is there twice');
 const NO_PASSWORD = invalidRequest('The form needs username and password');
@@ -128,7 +129,7 @@ export function installTokenEndpoint(app: FastifyInstance, options: TokenEndpoin
     door.addContentTypeParser<Buffer>(
       'application/x-www-form-urlencoded',
       { parseAs: 'buffer' },
-      (request, bytes, done) => done(null, readForm(request.headers['content-type'] ?? '', bytes)),
+      (request, bytes, done) => done(null, readForm(request, bytes)),
     );
     door.addHook('onRequest', (request, reply, done) => {
       const { origin } = request.headers;
@@ -151,8 +152,9 @@ export function installTokenEndpoint(app: FastifyInstance, options: TokenEndpoin
 }
 
 /** RFC 6749 Appendix B: the names and values of a form are UTF-8. */
-function readForm(contentType: string, bytes: Buffer): URLSearchParams | OAuthRefusal {
-  if (!isUtf8Type(contentType)) return OTHER_CHARSET;
+function readForm(request: FastifyRequest, bytes: Buffer): URLSearchParams | OAuthRefusal {
+  if (isCompressed(request)) return COMPRESSED;
+  if (!isUtf8Type(request.headers['content-type'] ?? '')) return OTHER_CHARSET;
   return isUtf8Encoded(bytes) ? new URLSearchParams(bytes.toString()) : NOT_UTF8;
 }
 
@@ -185,5 +187,6 @@ function refuse(
   request.outcome = { code };
   // RFC 6750 §3: the challenge of the scheme that would have worked.
   if (status === 401) reply.header('www-authenticate', 'Bearer');
+  if (status === 415 && isCompressed(request)) reply.header('accept-encoding', 'identity');
   return reply.code(status).send({ error, error_description: description, detail: description });
 }

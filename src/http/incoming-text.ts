@@ -1,9 +1,15 @@
 import { isUtf8 } from 'node:buffer';
+import type { FastifyRequest } from 'fastify';
 
 /*
  * What comes in is UTF-8 or is refused (RFC 8259 §8.1, RFC 3629 §3). A decoder that puts U+FFFD in the place of bytes
  * which it cannot read makes one password out of many.
  */
+
+/** Whether a body is compressed, which nothing here undoes: a small one could become any length. */
+export function isCompressed({ headers }: FastifyRequest): boolean {
+  return !/^\s*(identity\s*)?$/i.test(headers['content-encoding'] ?? '');
+}
 
 /** RFC 9110 §5.6.6: `; name=value`, where the value may be in quotes. */
 const PARAMETER = /;\s*([^\s=;"]+)\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s;"]*))/g;
