@@ -22,8 +22,9 @@ export const ERRORS = {
   GRAPHQL_PARSE_FAILED: 'The document does not parse.',
   GRAPHQL_VALIDATION_FAILED: 'The document does not fit the schema.',
   OPERATION_RESOLUTION_FAILURE: 'The operation name is missing or names no operation of the document.',
-  PERSISTED_QUERY_NOT_SUPPORTED: 'Persisted queries are not supported.',
-  PERSISTED_QUERY_NOT_FOUND: 'Persisted queries are not supported.',
+  // The words of Apollo's protocol: clients send the document after them and after no others.
+  PERSISTED_QUERY_NOT_SUPPORTED: 'PersistedQueryNotSupported',
+  PERSISTED_QUERY_NOT_FOUND: 'PersistedQueryNotFound',
   BAD_REQUEST: 'The request is not a valid GraphQL request.',
   INTERNAL_SERVER_ERROR: 'Something went wrong.',
 } as const;
