@@ -324,14 +324,37 @@ describe('bad input', () => {
     ],
   ];
 
-  it.each(cases)('is refused without a value of it: %s (GQL-5, AUD-2)', async (_name, body, expected) => {
+  it.each(cases)('is refused without a value of it: %s (GQL-5, AUD-2)', async (name, body, expected) => {
     for (const mode of ['development', 'production'] as const) {
       const { query } = await start({ config: { mode } });
       const answer = await query(body);
       const [error] = answer.json().errors;
-      expect({ status: answer.status, ...error.extensions }).toEqual(expected);
+      const isHidden = mode === 'production' && name.startsWith('a missing field');
+      const field = isHidden ? { field: 'input' } : {};
+      expect({ status: answer.status, ...error.extensions }).toEqual({ ...expected, ...field });
       expect(answer.body).not.toMatch(/Hunter2|stack|node_modules|evil/);
     }
+  });
+
+  it.each<[string, Parameters<HttpServer['query']>[0]]>([
+    ['in a variable', { query: LOGIN, variables: { input: { password } } }],
+    ['in the document', { query: `mutation { login(input: { password: "${SECRET}" }) { accessToken } }` }],
+    ['in an empty object', { query: LOGIN, variables: { input: {} } }],
+    [
+      'of a variable deep in the document',
+      {
+        query: 'mutation($i: RevokeSessionInput!) { revokeSession(input: $i) { revokedSessions } }',
+        variables: { i: {} },
+      },
+    ],
+  ])('names a field that is missing only where the schema may be seen: %s (GQL-4)', async (_where, body) => {
+    const fieldsOf = async (introspection: boolean) => {
+      const { query } = await start({ config: { introspection } });
+      const { errors } = (await query(body)).json();
+      return errors.map((error: { extensions: { field: string } }) => error.extensions.field);
+    };
+    expect((await fieldsOf(true))[0]).toMatch(/^input\.(email|id)$/);
+    expect(new Set(await fieldsOf(false))).toEqual(new Set(['input']));
   });
 
   it('is told apart variable by variable', async () => {

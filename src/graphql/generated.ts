@@ -102,7 +102,7 @@ export type DeleteMePayload = {
 export type ErrorCode =
   /** The HTTP request is not a GraphQL request: its method, content type, encoding, size or JSON is wrong. */
   | 'BAD_REQUEST'
-  /** An argument has a wrong value. `extensions.field` is its path, as in `input.email`. */
+  /** An argument has a wrong value. `extensions.field` is its path, as in `input.email`; where the schema may not be asked for, of what the client sent. */
   | 'BAD_USER_INPUT'
   /** An account with this email address exists. */
   | 'EMAIL_TAKEN'

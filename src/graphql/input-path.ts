@@ -39,17 +39,18 @@ export function pathOfNode(document: DocumentNode, isWanted: (node: ASTNode) => 
   return found;
 }
 
+/** Completes the path of an object with what a message of graphql-js says of it. */
+export type NameFault = (path: string, message: string) => string;
+
 /**
  * The paths of everything that is wrong with the variables of an operation, in the order in which graphql-js
  * reports it. Its messages quote the whole value, password included, so the path is all that is taken over.
  */
 export function pathsOfVariableFaults(
-  schema: GraphQLSchema,
-  document: DocumentNode,
-  { variableDefinitions = [] }: OperationDefinitionNode,
-  variables: Readonly<Record<string, unknown>>,
+  { schema, document, operation, variables }: VariablesOfOperation,
+  nameFault: NameFault,
 ): string[] {
-  return variableDefinitions.flatMap((definition) => {
+  return (operation.variableDefinitions ?? []).flatMap((definition) => {
     const name = definition.variable.name.value;
     const type = typeFromAST(schema, definition.type);
     if (!isInputType(type)) return [];
@@ -62,10 +63,17 @@ export function pathsOfVariableFaults(
 
     const paths: string[] = [];
     coerceInputValue(variables[name], type, (path, _value, { message }) => {
-      paths.push(withMissingField([base, ...path].join('.'), message));
+      paths.push(nameFault([base, ...path].join('.'), message));
     });
     return paths;
   });
+}
+
+interface VariablesOfOperation {
+  readonly schema: GraphQLSchema;
+  readonly document: DocumentNode;
+  readonly operation: OperationDefinitionNode;
+  readonly variables: Readonly<Record<string, unknown>>;
 }
 
 /** The path of the field that `message` misses in the object at `path`; else `path` itself. */
