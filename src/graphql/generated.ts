@@ -167,7 +167,7 @@ export type ErrorCode =
 export type LoginInput = {
   /** How the tokens come back. With `COOKIE`, a `deviceToken` that is not given is taken from its cookie. */
   readonly delivery?: TokenDelivery;
-  /** What to call this device in the list of sessions, at most 100 characters. */
+  /** What to call this device in the list of sessions, at most 100 characters, one of them visible. */
   readonly deviceName?: InputMaybe<Scalars['String']['input']>;
   /**
    * The `deviceToken` of an earlier login to this account from this device, if it has one. While strangers guess at
@@ -186,7 +186,7 @@ export type LoginWithEmailCodeInput = {
   readonly code: Scalars['String']['input'];
   /** How the tokens come back. */
   readonly delivery?: TokenDelivery;
-  /** What to call this device in the list of sessions, at most 100 characters. */
+  /** What to call this device in the list of sessions, at most 100 characters, one of them visible. */
   readonly deviceName?: InputMaybe<Scalars['String']['input']>;
   /** The address that the code was sent to. */
   readonly email: Scalars['EmailAddress']['input'];
@@ -196,7 +196,7 @@ export type LoginWithEmailCodeInput = {
 export type LoginWithMagicLinkInput = {
   /** How the tokens come back. */
   readonly delivery?: TokenDelivery;
-  /** What to call this device in the list of sessions, at most 100 characters. */
+  /** What to call this device in the list of sessions, at most 100 characters, one of them visible. */
   readonly deviceName?: InputMaybe<Scalars['String']['input']>;
   /** The token from the link, `lko_…`. */
   readonly token: Scalars['String']['input'];
@@ -360,7 +360,7 @@ export type Mutation = {
    * Errors: `INVALID_TOKEN`, `EMAIL_TAKEN` (somebody else proved the address since), `TOO_MANY_REQUESTS`, `UNAVAILABLE`.
    */
   readonly undoEmailChange: UndoEmailChangePayload;
-  /** Changes what the account says of its owner. Errors: `UNAUTHENTICATED`, `BAD_USER_INPUT`. */
+  /** Changes what the account says of its owner. Errors: `UNAUTHENTICATED`, `TOO_MANY_REQUESTS`, `BAD_USER_INPUT`, `UNAVAILABLE`. */
   readonly updateMe: User;
   /**
    * Proves an address with the token of the link `/verify-email#token=…`.
@@ -529,7 +529,7 @@ export type RegisterInput = {
   readonly delivery?: TokenDelivery;
   /** The address to log in with. One account each, whatever the case of its letters. */
   readonly email: Scalars['EmailAddress']['input'];
-  /** What to call the account's owner, at most 100 characters. */
+  /** What to call the account's owner, at most 100 characters, one of them visible. */
   readonly name?: InputMaybe<Scalars['String']['input']>;
   /**
    * At least 15 characters unless configured otherwise, at most 128; any characters, no composition rules. Needed unless the
@@ -653,7 +653,7 @@ export type UndoEmailChangePayload = {
 
 /** What `updateMe` takes; a field that is left out stays as it is. */
 export type UpdateMeInput = {
-  /** What to call the viewer, at most 100 characters; null removes it. */
+  /** What to call the viewer, at most 100 characters, one of them visible; null removes it. */
   readonly name?: InputMaybe<Scalars['String']['input']>;
 };
 
@@ -683,7 +683,7 @@ export type User = {
 export type VerifyEmailInput = {
   /** How the tokens come back. */
   readonly delivery?: TokenDelivery;
-  /** What to call this device in the list of sessions, at most 100 characters. */
+  /** What to call this device in the list of sessions, at most 100 characters, one of them visible. */
   readonly deviceName?: InputMaybe<Scalars['String']['input']>;
   /**
    * For a new account, the password to log in with: at least 15 characters unless configured otherwise, at most 128. For an

@@ -28,7 +28,7 @@ const PROBLEMS = {
   id: 'id is no UUID',
   email: 'email is missing or no address',
   emailVerified: 'emailVerified is neither true nor false',
-  name: 'name has more than 100 characters, or some that nobody can see',
+  name: 'name has more than 100 characters, none that can be seen, or some that change how others are shown',
   createdAt: 'createdAt is no moment of the past in ISO 8601 or in milliseconds since 1970',
   disabled: 'disabled is neither true nor false',
   passwordHash: 'passwordHash is in no form that is known here',
