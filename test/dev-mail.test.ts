@@ -68,6 +68,8 @@ describe('/dev/mail', () => {
   it.each<[string, InjectOptions]>([
     ['a machine elsewhere', { remoteAddress: '192.0.2.1' }],
     ['a proxy on this machine', { headers: { 'x-forwarded-for': '192.0.2.1' } }],
+    ['a proxy on this machine by RFC 7239', { headers: { forwarded: 'for=192.0.2.1' } }],
+    ['a proxy on this machine by another name', { headers: { 'x-real-ip': '192.0.2.1' } }],
     ['a website whose name leads here', { headers: { host: 'evil.example:4000' } }],
     ['a page of an allowed origin', { headers: { origin: 'https://studio.apollographql.com' } }],
   ])('is not there for %s', async (_, request) => {

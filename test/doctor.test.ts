@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { afterEach, beforeEach, expect, it, jest } from '@jest/globals';
 import { Command } from 'commander';
 import { addDoctor } from '../src/cli/doctor.ts';
@@ -35,4 +36,20 @@ it('doctor explains what a trusted proxy must write (LOG-4)', async () => {
   expect(notes[0]).toMatch(/10\.0\.0\.0\/8 or ::1.*X-Forwarded-For.*Ports, brackets and quotes.*"unknown"/);
   expect(lines).toContain('Nothing is wrong.');
   expect((await doctor({ LATCHKEY_TRUST_PROXY: '' })).join()).not.toContain('X-Forwarded-For');
+});
+
+it('doctor asks for the proxy that production has in front, unless it is named', async () => {
+  const production = {
+    NODE_ENV: 'production',
+    LATCHKEY_ISSUER: 'https://id.example.com',
+    LATCHKEY_SECRET: randomBytes(32).toString('hex'),
+  };
+  const questions = async (settings: Record<string, string>) =>
+    (await doctor(settings)).filter((line) => /^note: Is there a proxy/.test(line));
+  expect(await questions(production)).toEqual([expect.stringContaining('LATCHKEY_TRUST_PROXY must name')]);
+  expect(await questions({ ...production, LATCHKEY_TRUST_PROXY: '10.0.0.0/8' })).toEqual([]);
+});
+
+it('doctor asks for no proxy in development', async () => {
+  expect((await doctor({})).filter((line) => line.startsWith('note: '))).toEqual([]);
 });

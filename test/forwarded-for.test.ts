@@ -196,11 +196,43 @@ describe('the address of a request', () => {
 
   it('is the peer when that is no trusted proxy, whatever it writes', async () => {
     const { ask, seen, warnings } = await start(['10.0.0.0/8']);
-    await ask({ 'x-forwarded-for': '203.0.113.9' }, '198.51.100.7');
-    await ask({ 'x-forwarded-for': '10.0.0.1' }, '::ffff:198.51.100.7');
-    await ask({ 'x-forwarded-for': 'unknown' }, '2001:db8::9');
-    expect(seen).toEqual(['198.51.100.7', '198.51.100.7', '2001:db8::9']);
+    await ask({ 'x-forwarded-for': '203.0.113.9' }, '1.2.3.4');
+    await ask({ 'x-forwarded-for': '10.0.0.1' }, '::ffff:1.2.3.4');
+    await ask({ 'x-forwarded-for': 'unknown', forwarded: 'for=1.1.1.1', 'x-real-ip': '1.1.1.1' }, '2a00::9');
+    expect(seen).toEqual(['1.2.3.4', '1.2.3.4', '2a00::9']);
     expect(warnings()).toEqual([]);
+  });
+
+  it.each(['x-forwarded-for', 'forwarded', 'x-real-ip'])(
+    'is the peer where no proxy is named, and the log warns once of %s, without its value',
+    async (header) => {
+      const { ask, seen, warnings } = await start([]);
+      await ask({});
+      expect(warnings()).toEqual([]);
+      for (const peer of ['172.18.0.2', '1.2.3.4']) await ask({ [header]: '203.0.113.9' }, peer);
+      expect(seen).toEqual(['127.0.0.1', '172.18.0.2', '1.2.3.4']);
+      expect(warnings()).toEqual([
+        expect.objectContaining({ msg: expect.stringContaining('LATCHKEY_TRUST_PROXY'), peer: '172.18.0.2' }),
+      ]);
+      expect(JSON.stringify(warnings())).not.toContain('203.0');
+    },
+  );
+
+  it('is the peer where another proxy is named, and the log warns once when the peer may be a proxy, too', async () => {
+    const { ask, seen, warnings } = await start(['10.0.0.0/8']);
+    for (const peer of ['1.2.3.4', '::ffff:192.168.1.2', 'fd00::1', 'fe80::1%eth0'])
+      await ask({ 'x-forwarded-for': '203.0.113.9' }, peer);
+    expect(seen).toEqual(['1.2.3.4', '192.168.1.2', 'fd00::1', 'fe80::1%eth0']);
+    expect(warnings()).toEqual([expect.objectContaining({ peer: '::ffff:192.168.1.2' })]);
+  });
+
+  it('is the proxy when that names the client in a header that is not read, and the log says so', async () => {
+    const { ask, seen, warnings } = await start(['10.0.0.0/8']);
+    await ask({ forwarded: 'for=203.0.113.9' }, '10.0.0.1');
+    await ask({ 'x-real-ip': '203.0.113.9' }, '10.0.0.1');
+    await ask({ 'x-real-ip': '203.0.113.9', 'x-forwarded-for': '203.0.113.9' }, '10.0.0.1');
+    expect(seen).toEqual(['10.0.0.1', '10.0.0.1', '203.0.113.9']);
+    expect(warnings()).toHaveLength(1);
   });
 
   it('is the proxy when that writes what cannot be read, and the log says so once, without what it wrote', async () => {
@@ -210,7 +242,7 @@ describe('the address of a request', () => {
     await ask({ 'x-forwarded-for': '203.0.113.9' }, '10.0.0.1');
     expect(seen).toEqual(['10.0.0.1', '10.0.0.1', '10.0.0.1', '203.0.113.9']);
     expect(warnings()).toEqual([
-      expect.objectContaining({ msg: expect.stringContaining('X-Forwarded-For'), proxy: '::ffff:10.0.0.1' }),
+      expect.objectContaining({ msg: expect.stringContaining('X-Forwarded-For'), peer: '::ffff:10.0.0.1' }),
     ]);
     expect(JSON.stringify(warnings())).not.toMatch(/planted|203\.0/);
   });

@@ -31,10 +31,12 @@ export function addDoctor(program: Command): void {
     });
 }
 
-/** What the operator has to see to, because no setting shows whether a proxy does its part. */
-function* proxyNotes({ trustProxy }: Config): Generator<string> {
+/** What the operator has to see to, because no setting shows whether there is a proxy and whether it does its part. */
+function* proxyNotes({ mode, trustProxy }: Config): Generator<string> {
   if (trustProxy.length > 0)
     yield `A request from ${trustProxy.join(' or ')} comes from the last address in its X-Forwarded-For that is none of these. Ports, brackets and quotes are read. Anything else, as "unknown", or no such header makes the proxy itself the client, and then all of its clients share one limit; the log warns of the first header that cannot be read.`;
+  else if (mode === 'production')
+    yield 'Is there a proxy in front of this server, for TLS or to balance the load? Then LATCHKEY_TRUST_PROXY must name its address: without it the proxy itself is the client, and all of its clients share one limit.';
 }
 
 /** What is wrong with the database and the keys in it. Makes nothing but the first key, as every start does. */

@@ -4,13 +4,18 @@ import type { Logger } from 'pino';
 import type { Client } from '../client.ts';
 import type { Clock } from '../clock.ts';
 import { deadlineIn } from '../deadline.ts';
-import { createForwardedFor } from './forwarded-for.ts';
+import { createForwardedFor, isForwarded, isPrivate } from './forwarded-for.ts';
 
 const LONGEST_USER_AGENT = 256;
 /** An operation begins nothing more after this (GQL-6). */
 const OPERATION_LIMIT_MS = 10_000;
 /** HTTP lets a tab through, and bytes from 0x80, a character each for Node; some terminals obey 0x9b as they do an escape (AUD-3). */
 const CONTROL = /\p{Cc}/gu;
+
+const UNNAMED_PROXY =
+  'Requests come through a proxy that LATCHKEY_TRUST_PROXY does not name, so the proxy counts as the client and all of its clients share one limit: `latchkey doctor` says what to do';
+const UNREADABLE_LIST =
+  'X-Forwarded-For of a trusted proxy cannot be read, so the proxy counts as the client and all of its clients share one limit: `latchkey doctor` says what it must be';
 
 export interface ClientOptions {
   readonly clock: Clock;
@@ -24,25 +29,26 @@ export type ClientOf = ReturnType<typeof createClientOf>;
 /** Who sent a request, as the audit trail, the list of sessions and the throttles know them. The time runs from now. */
 export function createClientOf({ clock, logger, trustProxy }: ClientOptions) {
   const { isTrusted, clientIn } = createForwardedFor(trustProxy);
-  let hasWarned = false;
+  const warned = new Set<string>();
 
   /** What a trusted proxy wrote, if that can be read; else the peer's own address (LOG-4). */
-  function addressOf({ headers, raw }: FastifyRequest): string {
-    const peer = raw.socket.remoteAddress ?? '';
-    const list = headers['x-forwarded-for'];
-    if (list === undefined || !isTrusted(peer)) return canonicalPeer(peer);
-    const client = clientIn(String(list));
-    if (client === undefined) warnOnce(peer);
+  function addressOf(request: FastifyRequest): string {
+    const peer = request.raw.socket.remoteAddress ?? '';
+    if (!isForwarded(request)) return canonicalPeer(peer);
+    if (!isTrusted(peer)) {
+      // Where proxies are named, anybody else on the internet may send the header, and means nothing by it.
+      if (trustProxy.length === 0 || isPrivate(peer)) warnOnce(peer, UNNAMED_PROXY);
+      return canonicalPeer(peer);
+    }
+    const client = clientIn(String(request.headers['x-forwarded-for'] ?? ''));
+    if (client === undefined) warnOnce(peer, UNREADABLE_LIST);
     return client ?? canonicalPeer(peer);
   }
 
-  function warnOnce(proxy: string): void {
-    if (hasWarned) return;
-    hasWarned = true;
-    logger.warn(
-      { proxy },
-      'X-Forwarded-For of a trusted proxy cannot be read, so the proxy counts as the client: `latchkey doctor` says what it must be',
-    );
+  function warnOnce(peer: string, message: string): void {
+    if (warned.has(message)) return;
+    warned.add(message);
+    logger.warn({ peer }, message);
   }
 
   return (request: FastifyRequest): Client => ({

@@ -1,5 +1,6 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { escapeHtml } from '../html.ts';
+import { isForwarded } from './forwarded-for.ts';
 import { isLoopback } from './loopback.ts';
 
 /** A mail that development does not send. */
@@ -37,8 +38,9 @@ export function installDevMail(app: FastifyInstance, letters: () => readonly Sho
  * Whether somebody sits at this machine. A name that leads here is not enough, or any website could have one and
  * read the page (DNS rebinding); a page of an allowed origin sends `Origin`, a proxy tells whom it speaks for.
  */
-function isFromThisMachine({ headers, raw }: FastifyRequest): boolean {
-  if (headers.origin !== undefined || headers['x-forwarded-for'] !== undefined) return false;
+function isFromThisMachine(request: FastifyRequest): boolean {
+  const { headers, raw } = request;
+  if (headers.origin !== undefined || isForwarded(request)) return false;
   const host = `http://${headers.host}`;
   return (
     URL.canParse(host) && isLoopback(new URL(host).hostname) && isLoopback(raw.socket.remoteAddress ?? '')

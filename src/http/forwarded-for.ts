@@ -1,4 +1,5 @@
 import { BlockList, isIP } from 'node:net';
+import type { FastifyRequest } from 'fastify';
 import ipaddr from 'ipaddr.js';
 
 /*
@@ -7,6 +8,14 @@ import ipaddr from 'ipaddr.js';
  * the first other entry is the client (LOG-4). Where that is no address, nothing before it counts: a client could have
  * written it.
  */
+
+/** How proxies name the client. The first is read; the others say that there is a proxy. */
+const FORWARDING_HEADERS = ['x-forwarded-for', 'forwarded', 'x-real-ip'] as const;
+
+/** Whether a request says that it comes through a proxy, which anybody can say. */
+export function isForwarded({ headers }: FastifyRequest): boolean {
+  return FORWARDING_HEADERS.some((name) => headers[name] !== undefined);
+}
 
 /** Reads X-Forwarded-For as proxies of these addresses and CIDR blocks leave it. */
 export function createForwardedFor(trustedNetworks: readonly string[]) {
@@ -37,6 +46,12 @@ export function createForwardedFor(trustedNetworks: readonly string[]) {
       return client;
     },
   };
+}
+
+/** Whether an address is of a network that the internet does not lead to, where the operator's proxies are. */
+export function isPrivate(address: string): boolean {
+  const bare = withoutZone(address);
+  return isIP(bare) !== 0 && ipaddr.process(bare).range() !== 'unicast';
 }
 
 /** The address in an entry, in its canonical text. Proxies add ports, and brackets, quotes and zones to IPv6 ones. */
