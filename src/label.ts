@@ -1,3 +1,4 @@
+import { isLongerThan } from './code-points.ts';
 import { AuthError } from './errors.ts';
 
 /** Characters a person may see in a name. */
@@ -19,7 +20,7 @@ const VISIBLE = /[^\p{Cc}\p{Cf}\p{M}\p{Z}\p{Default_Ignorable_Code_Point}\u2800]
 export function parseLabel(text: string | null | undefined, field: string): string | null {
   const label = text?.trim() ?? '';
   if (label === '') return null;
-  if ([...label].length > LONGEST || REFUSED.test(label) || !VISIBLE.test(label) || !label.isWellFormed()) {
+  if (isLongerThan(label, LONGEST) || REFUSED.test(label) || !VISIBLE.test(label) || !label.isWellFormed()) {
     throw new AuthError('BAD_USER_INPUT', { field });
   }
   return label;

@@ -32,7 +32,18 @@ const ORDER = [
 ];
 
 /** Leaves that anyone may import: they know nothing of the domain but its words. */
-const LEAVES = ['errors', 'client', 'clock', 'deadline', 'html', 'id', 'label', 'logger', 'mailer'];
+const LEAVES = [
+  'errors',
+  'client',
+  'clock',
+  'code-points',
+  'deadline',
+  'html',
+  'id',
+  'label',
+  'logger',
+  'mailer',
+];
 
 interface Import {
   readonly from: string;

@@ -1,4 +1,5 @@
 import { hash } from '@node-rs/argon2';
+import { isLongerThan } from '../code-points.ts';
 import { isCostlier, readArgon2 } from './argon2.ts';
 import { readBcrypt } from './bcrypt.ts';
 import { readPbkdf2 } from './pbkdf2.ts';
@@ -11,12 +12,24 @@ const PARAMETERS = { memoryCost: 19_456, timeCost: 2, parallelism: 1, outputLen:
 /** All that is ever verified: what this server makes, and what accounts bring along from elsewhere. */
 const SCHEMES = [readArgon2, readBcrypt, readScrypt, readFirebaseScrypt, readPbkdf2];
 
+/** In bytes of UTF-8. What Django, passlib, WordPress and Firebase take at most: no hash from elsewhere is of more. */
+const LONGEST_PASSWORD = 4_096;
+
+/**
+ * In code points. A new password has 128 at most, and another spelling of one of them, four: to normalise a text takes
+ * time that grows with the square of its marks, on the event loop, so a longer one stays as it is.
+ */
+const LONGEST_NORMALIZED = 512;
+
 /** A PHC string of the password under the current parameters. */
 export function hashPassword(password: string): Promise<string> {
   return hash(normalize(password), PARAMETERS);
 }
 
-/** Whether `password` made the hash; false, too, for a text that is none or asks for too much work. */
+/**
+ * Whether `password` made the hash; false, too, for a text that is none or asks for too much work. A password that is
+ * too long is wrong at the same cost, and is not looked at.
+ */
 export async function verifyPassword(
   stored: string,
   password: string,
@@ -24,6 +37,10 @@ export async function verifyPassword(
 ): Promise<boolean> {
   const storedHash = readPasswordHash(stored);
   if (storedHash === undefined || storedHash.isTooCostly) return false;
+  if (Buffer.byteLength(password) > LONGEST_PASSWORD) {
+    await storedHash.verify('', keys);
+    return false;
+  }
   return storedHash.verify(isOfOurKind(stored) ? normalize(password) : password, keys);
 }
 
@@ -51,5 +68,5 @@ function isOfOurKind(stored: string): boolean {
  * another scheme are from elsewhere, where passwords were taken as they came.
  */
 function normalize(password: string): string {
-  return password.normalize('NFC');
+  return isLongerThan(password, LONGEST_NORMALIZED) ? password : password.normalize('NFC');
 }

@@ -176,7 +176,7 @@ export type LoginInput = {
   readonly deviceToken?: InputMaybe<Scalars['String']['input']>;
   /** The address of the account; case and surrounding spaces do not matter. */
   readonly email: Scalars['EmailAddress']['input'];
-  /** The password, compared whole, in Unicode normalization form C (RFC 8265). */
+  /** The password, compared whole, in Unicode normalization form C (RFC 8265). One of more than 4,096 bytes is wrong. */
   readonly password: Scalars['String']['input'];
 };
 

@@ -1,9 +1,26 @@
-import { describe, expect, it } from '@jest/globals';
+import { afterEach, describe, expect, it, jest } from '@jest/globals';
+import { hash as argon2 } from '@node-rs/argon2';
 import fc from 'fast-check';
 import type { Config } from '../../src/config.ts';
 import { hashPassword } from '../../src/crypto/password-hash.ts';
 import { bitsToGuess } from '../../src/modules/passwords/guessability.ts';
-import { CHANGE_PASSWORD, LOGIN, REGISTER, register } from '../support/documents.ts';
+import {
+  CHANGE_PASSWORD,
+  CONFIRM_EMAIL_CHANGE,
+  DELETE_ME,
+  LOGIN,
+  login,
+  REAUTHENTICATE,
+  REGISTER,
+  REQUEST_EMAIL_CHANGE,
+  REQUEST_RESET,
+  REQUEST_VERIFICATION,
+  RESET_PASSWORD,
+  register,
+  VERIFY_EMAIL,
+} from '../support/documents.ts';
+import { eventsOf } from '../support/events.ts';
+import { mailedToken } from '../support/letters.ts';
 import { describeApp, PASSWORD } from '../support/start-app.ts';
 
 const OWNER = { email: 'a.a.k.lovelace@analytical-engine.example', name: 'Ada Lovelace, Countess' };
@@ -184,6 +201,129 @@ describeApp('a password that was hashed elsewhere', (start) => {
       const { attempt } = await startWith(hash);
       expect(await attempt('U*U')).toBe('INVALID_CREDENTIALS');
     }
+  });
+});
+
+/** Texts that take long to normalise: the time grows with the square of a run of marks. */
+const SLOW = [
+  ['marks of two orders', '\u0315\u0300'.repeat(8_000)],
+  ['signs that decompose into marks', '\u0f73'.repeat(16_000)],
+] as const;
+
+/** Every text that is normalised meanwhile, by its length. */
+function watchNormalize() {
+  const { normalize } = String.prototype;
+  const lengths: number[] = [];
+  jest.spyOn(String.prototype, 'normalize').mockImplementation(function (this: string, form?: string) {
+    lengths.push(String(this).length);
+    return Reflect.apply(normalize, this, [form]);
+  });
+  return lengths;
+}
+
+describeApp('a password that is longer than any stored one', (start) => {
+  afterEach(() => {
+    jest.restoreAllMocks();
+  });
+
+  it.each(SLOW)('is wrong wherever one is asked for, and is not normalised: %s', async (_, password) => {
+    const app = await start({ config: { networkFailures: 100, accountFailures: 100 } });
+    const auth = await register(app);
+    const sender = { token: auth.accessToken };
+    await app.send(REQUEST_RESET, { input: { email: 'ada@example.com' } });
+    await app.send(REQUEST_VERIFICATION, { input: { email: 'ada@example.com' } });
+    await app.send(
+      REQUEST_EMAIL_CHANGE,
+      { input: { newEmail: 'lovelace@example.com', password: PASSWORD } },
+      sender,
+    );
+    const verification = await mailedToken(app, '/verify-email');
+    const confirmation = await mailedToken(app, '/confirm-email', 'lovelace@example.com');
+    const reset = await mailedToken(app, '/reset-password');
+    const lengths = watchNormalize();
+
+    const strangers: [string, object][] = [
+      [LOGIN, { email: 'ada@example.com', password }],
+      [LOGIN, { email: 'unknown@example.com', password }],
+      [VERIFY_EMAIL, { token: verification, password }],
+      [CONFIRM_EMAIL_CHANGE, { token: confirmation, password }],
+    ];
+    const owners: [string, object][] = [
+      [CHANGE_PASSWORD, { currentPassword: password, newPassword: 'velvet otter parliament' }],
+      [REAUTHENTICATE, { password }],
+      [DELETE_ME, { password }],
+      [REQUEST_EMAIL_CHANGE, { newEmail: 'countess@example.com', password }],
+    ];
+    const answers: string[] = [];
+    for (const [document, input] of strangers) answers.push((await app.send(document, { input })).code);
+    for (const [document, input] of owners) answers.push((await app.send(document, { input }, sender)).code);
+    expect(answers).toEqual(Array(8).fill('INVALID_CREDENTIALS'));
+    const form = new URLSearchParams({ username: 'ada@example.com', password: password.slice(0, 7_000) });
+    const answer = await app.server.inject({
+      method: 'POST',
+      url: '/token',
+      headers: { 'content-type': 'application/x-www-form-urlencoded' },
+      payload: form.toString(),
+    });
+    expect(answer.json()).toMatchObject({ error: 'invalid_grant' });
+
+    const news: [string, object][] = [
+      [REGISTER, { email: 'grace@example.com', password }],
+      [RESET_PASSWORD, { token: reset, newPassword: password }],
+    ];
+    for (const [document, input] of news) {
+      const { errors } = await app.send(document, { input });
+      expect(errors?.[0]?.extensions).toMatchObject({ code: 'WEAK_PASSWORD', reason: 'TOO_LONG' });
+    }
+    const change = { currentPassword: PASSWORD, newPassword: password };
+    const refused = await app.send(CHANGE_PASSWORD, { input: change }, sender);
+    expect(refused.errors?.[0]?.extensions).toMatchObject({ code: 'WEAK_PASSWORD', reason: 'TOO_LONG' });
+    await expect(app.admin.setPassword('ada@example.com', password)).rejects.toMatchObject({
+      extensions: { reason: 'TOO_LONG' },
+    });
+    expect(Math.max(...lengths)).toBeLessThanOrEqual(1_024);
+  });
+
+  it('counts as a failure like any other (LOG-1, LOG-3)', async () => {
+    const app = await start();
+    await register(app);
+    const attempt = async (password: string) =>
+      app.send(LOGIN, { input: { email: 'ada@example.com', password } });
+    const wrong = await attempt('wrong horse battery staple');
+    const long = await attempt('x'.repeat(60_000));
+    expect(long.body).toBe(wrong.body);
+    const { lane } =
+      (await app.database.get<{ lane: number }>('SELECT max(count) AS lane FROM throttles')) ?? {};
+    expect(Number(lane)).toBe(2);
+    expect((await eventsOf(app, 'authn_login_fail')).map(({ details }) => JSON.parse(details))).toEqual(
+      Array(2).fill({ reason: 'wrong_password' }),
+    );
+  });
+
+  it('is one of over 4,096 bytes where the hash is from elsewhere, which is never cut', async () => {
+    const app = await start();
+    await register(app);
+    const password = 'é'.repeat(2_048);
+    const hash = await argon2(password, { memoryCost: 256, timeCost: 1, parallelism: 1 });
+    await app.database.run('UPDATE users SET password_hash = :hash', { hash });
+    const attempt = async (text: string) =>
+      (await app.send(LOGIN, { input: { email: 'ada@example.com', password: text } })).code;
+    expect(await attempt(`${password}x`)).toBe('INVALID_CREDENTIALS');
+    expect(await attempt(password.slice(1))).toBe('INVALID_CREDENTIALS');
+    expect(await attempt(password)).toBe('OK');
+    // Now under a hash of this server's own.
+    expect(await attempt(password)).toBe('OK');
+    expect(await attempt(`${password}x`)).toBe('INVALID_CREDENTIALS');
+  });
+
+  it('is never another spelling of a stored one, whatever its length (PW-5)', async () => {
+    const app = await start();
+    const password = String.fromCodePoint(...Array.from({ length: 128 }, (_, i) => 0x1f80 + ((5 * i) % 48)));
+    await register(app);
+    await app.admin.setPassword('ada@example.com', password);
+    const spelt = password.normalize('NFD');
+    expect([...spelt].length).toBeGreaterThan(3 * 128);
+    expect((await login(app, { password: spelt })).user.email).toBe('ada@example.com');
   });
 });
 

@@ -11,6 +11,8 @@ import type { Ask, Pair } from './main.ts';
 
 const PASSWORD = 'correct horse battery staple';
 const WRONG = 'wrong horse battery staple';
+/** As long as what is normalised, and as slow as that can be. */
+const SLOW = '\u0f73'.repeat(512);
 
 /** As in production, but for limits that nobody could measure against. */
 const ENVIRONMENT = {
@@ -129,6 +131,11 @@ export async function startPairs(
         name: 'login: wrong password, unknown',
         one: about('known', login, { password: WRONG }),
         other: about('nobody', login, { password: WRONG }),
+      },
+      {
+        name: 'login: slow password, unknown',
+        one: about('known', login, { password: SLOW }),
+        other: about('nobody', login, { password: SLOW }),
       },
       {
         name: 'login: unverified, unknown',

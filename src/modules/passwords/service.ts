@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { type Client, networkOf } from '../../client.ts';
+import { isLongerThan } from '../../code-points.ts';
 import { hashPassword, isOutdated, verifyPassword } from '../../crypto/password-hash.ts';
 import { createWorkQueue, type Requester } from '../../crypto/work-queue.ts';
 import type { Database } from '../../database/database.ts';
@@ -74,10 +75,10 @@ export function createPasswords({
      * @throws AuthError `WEAK_PASSWORD` with the reason and `minLength`.
      */
     check(password: string, owner: Owner): void {
-      const { length } = [...password];
-      if (length > PASSWORD_MAX_LENGTH)
+      if (isLongerThan(password, PASSWORD_MAX_LENGTH))
         throw new AuthError('WEAK_PASSWORD', { reason: 'TOO_LONG', minLength });
-      if (length < minLength) throw new AuthError('WEAK_PASSWORD', { reason: 'TOO_SHORT', minLength });
+      if (!isLongerThan(password, minLength - 1))
+        throw new AuthError('WEAK_PASSWORD', { reason: 'TOO_SHORT', minLength });
       // Lone surrogates all become one character in UTF-8: two passwords would have one hash.
       if (!password.isWellFormed()) throw new AuthError('WEAK_PASSWORD', { reason: 'MALFORMED', minLength });
       if (bitsToGuess(password) < LEAST_BITS)
