@@ -1,5 +1,5 @@
 import { makeExecutableSchema } from '@graphql-tools/schema';
-import { afterEach, describe, expect, it } from '@jest/globals';
+import { afterEach, describe, expect, it, jest } from '@jest/globals';
 import { buildSchema, getIntrospectionQuery, parse, type ValidationContext, validate } from 'graphql';
 import { ERRORS } from '../src/errors.ts';
 import { createFold, sum } from '../src/graphql/limits/fold.ts';
@@ -134,6 +134,26 @@ describe('a document', () => {
         query: `{ ...F0 } ${times(20 + n, (i) => `fragment F${i} on Query { ${i < 19 + n ? `...F${i + 1}` : '__typename'} }`)}`,
       }),
     ],
+    ['20 fields of one name', (n) => ({ query: `{ node { ${times(20 + n, () => 'leaf')} } }` })],
+    [
+      '20 fields of one name in several places',
+      (n) => ({
+        query: `{ node { node { leaf ...F } ... { leaf } ${times(10, () => 'leaf')} } ... on Query { ...G } }
+          fragment F on Node { ${times(7 + n, () => 'leaf')} } fragment G on Query { node { leaf } }`,
+      }),
+    ],
+    [
+      '20 fields of one alias and name',
+      (n) => ({
+        query: `{ node { a: leaf ...F } } fragment F on Node { ${times(19 + n, () => 'leaf')} node { a: leaf leaf } }`,
+      }),
+    ],
+    ['100 fields __typename', (n) => ({ query: `{ node { ${times(100 + n, () => '__typename')} } }` })],
+    [
+      '20 fields of one name with arguments',
+      (n) => ({ query: `{ node { ${times(20 + n, () => 'leaf(where: { ids: [1] })')} } }` }),
+    ],
+    ['16,384 characters', (n) => ({ query: `{ __typename #${'x'.repeat(16_368 + n)}\n}` })],
     ['100 items in a list', (n) => ({ query: `{ node { leaf(ids: [[${times(100 + n, () => '1')}]]) } }` })],
     [
       '100 items in a list of lists',
@@ -150,6 +170,13 @@ describe('a document', () => {
       (n) => ({
         query: 'query ($where: Where) { node { leaf(where: $where) } }',
         variables: { where: { ids: Array(100 + n).fill(1) } },
+      }),
+    ],
+    [
+      '1,000 values in its variables',
+      (n) => ({
+        query: '{ __typename }',
+        variables: { v: [...Array(9).fill(Array(100).fill('x')), [...Array(89 + n).fill({})]] },
       }),
     ],
   ];
@@ -193,8 +220,11 @@ describe('a document', () => {
 
   it('has a body of 64 KiB at most (GQL-2)', async () => {
     const { query } = await start();
-    const bare = JSON.stringify({ query: '{__typename}' });
-    const padded = (bytes: number) => ({ query: `{__typename}${' '.repeat(bytes - bare.length)}` });
+    const bare = JSON.stringify({ query: '{__typename}', variables: { v: '' } });
+    const padded = (bytes: number) => ({
+      query: '{__typename}',
+      variables: { v: 'x'.repeat(bytes - bare.length) },
+    });
     expect((await query(padded(65_536))).status).toBe(200);
     const refused = await query(padded(65_537));
     expect(refused.status).toBe(413);
@@ -251,15 +281,55 @@ describe('a document', () => {
     }
   });
 
-  it('may nest brackets in its variables deeper than any stack', async () => {
+  it('spreads 20 fragments at most, whether they are defined or not (GQL-2)', async () => {
+    await expectRefused({ query: `{ ${times(21, (i) => `...F${i}`)} }` });
+    const { query } = await start();
+    const answer = await query({ query: `{ ${times(20, (i) => `...F${i}`)} }` });
+    expect(answer.json().errors[0].extensions.code).toBe('GRAPHQL_VALIDATION_FAILED');
+  });
+
+  /** A request whose body is this text. */
+  async function sendJson(payload: string) {
     const { inject } = await start();
-    const answer = await inject({
-      method: 'POST',
-      url: '/graphql',
-      headers: { 'content-type': 'application/json' },
-      payload: `{"query":"{__typename}","variables":{"v":${'['.repeat(30_000)}${']'.repeat(30_000)}}}`,
-    });
-    expect(answer.json()).toEqual({ data: { __typename: 'Query' } });
+    const headers = { 'content-type': 'application/json' };
+    return inject({ method: 'POST', url: '/graphql', headers, payload });
+  }
+
+  it('may nest brackets in its variables as deep as it has values', async () => {
+    const nested = (depth: number) =>
+      sendJson(`{"query":"{__typename}","variables":{"v":${'['.repeat(depth)}${']'.repeat(depth)}}}`);
+    expect((await nested(1_000)).json()).toEqual({ data: { __typename: 'Query' } });
+    expect((await nested(1_001)).json().errors[0].extensions.code).toBe('OPERATION_LIMIT_EXCEEDED');
+    // Deeper than any stack.
+    expect((await nested(30_000)).status).toBe(413);
+  });
+
+  it('has a body of 2,000 values at most, wherever they are, and what strings hold is not counted (GQL-2)', async () => {
+    const parse = jest.spyOn(JSON, 'parse');
+    const withItems = (count: number) => `{"query":"{__typename}","more":[${'{},'.repeat(count)}0]}`;
+    expect((await sendJson(withItems(998))).status).toBe(200);
+    const refused = await sendJson(withItems(999));
+    expect(refused.status).toBe(413);
+    const read = parse.mock.calls.map(([text]) => text);
+    parse.mockRestore();
+    expect(read).toContain(withItems(998));
+    expect(read).not.toContain(withItems(999));
+    expect(refused.json().errors[0].extensions.code).toBe('BAD_REQUEST');
+    const text = JSON.stringify('[,{\\"'.repeat(1_000));
+    expect((await sendJson(`{"query":"{__typename}","more":${text}}`)).status).toBe(200);
+  });
+
+  it('is not accepted or described in a header of more than 1,024 characters', async () => {
+    const { inject } = await start();
+    const send = (headers: Record<string, string>) =>
+      inject({ method: 'POST', url: '/graphql', headers, payload: '{"query":"{__typename}"}' });
+    const type = (length: number) => `application/json;${' '.repeat(length - 18)}x`;
+    expect((await send({ 'content-type': type(1_024) })).status).toBe(200);
+    expect((await send({ 'content-type': type(1_025) })).status).toBe(400);
+    const accept = `text/plain${',text/plain'.repeat(100)}`;
+    const json = { 'content-type': 'application/json' };
+    expect((await send({ ...json, accept: accept.slice(0, 1_000) })).status).toBe(406);
+    expect((await send({ ...json, accept })).status).toBe(200);
   });
 
   it('may be the whole introspection query, wherever introspection is on (GQL-4)', async () => {

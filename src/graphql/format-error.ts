@@ -7,7 +7,7 @@ import { type ASTNode, GraphQLError, isValueNode, Kind } from 'graphql';
 import type { Logger } from 'pino';
 import type { Context } from '../context.ts';
 import { AuthError, ERRORS, type ErrorCode } from '../errors.ts';
-import { type NameFault, pathOfNode, pathsOfVariableFaults, withMissingField } from './input-path.ts';
+import { pathOfNode, pathsOfVariableFaults, withMissingField } from './input-path.ts';
 import { MAX_ERRORS } from './limits/document-limits.ts';
 
 /** All that a client is told of a refusal or a fault. */
@@ -91,12 +91,11 @@ export function createErrorFormat({ funnel, introspection }: { funnel: Funnel; i
   stringifyResult: NonNullable<ApolloServerOptions<Context>['stringifyResult']>;
 } {
   const notes = new WeakMap<object, Note>();
-  // A field that the client did not send is a part of the schema, which it may not see (GQL-4).
-  const nameFault: NameFault = introspection ? withMissingField : (path) => path;
   const listener = {
     async didEncounterErrors(request: GraphQLRequestContextDidEncounterErrors<Context>) {
       const { requestId } = request.contextValue.client;
-      const fields = fieldsAtFault(request, nameFault);
+      // A field that the client did not send is a part of the schema, which it may not see (GQL-4).
+      const fields = fieldsAtFault(request, { namesMissing: introspection });
       request.errors.forEach((error, index) => {
         notes.set(error, { requestId, field: fields[index] });
       });
@@ -160,19 +159,23 @@ function libraryCode({ extensions }: GraphQLError, note: Note | undefined): Erro
 /** For each error of the request, the path of the input that it is about, if it is about one. */
 function fieldsAtFault(
   { errors, schema, document, operation, request }: GraphQLRequestContextDidEncounterErrors<Context>,
-  nameFault: NameFault,
+  { namesMissing }: { namesMissing: boolean },
 ): (string | undefined)[] {
   if (document === undefined) return [];
   if (operation && errors[0]?.nodes?.[0]?.kind === Kind.VARIABLE_DEFINITION) {
     const variables = request.variables ?? {};
-    const paths = pathsOfVariableFaults({ schema, document, operation, variables }, nameFault);
+    const paths: string[] = [];
+    for (const path of pathsOfVariableFaults({ schema, document, operation, variables }, { namesMissing })) {
+      // No more of them are told.
+      if (paths.push(path) === MAX_ERRORS) break;
+    }
     // Past its limit graphql-js ends the list with an error that has no place.
     return errors.map((_error, index) => paths[index] ?? paths.at(-1));
   }
   return errors.map(({ nodes, message }) => {
     const node = nodes?.find(isInput);
     const path = node && pathOfNode(document, (candidate) => candidate === node);
-    return path && nameFault(path, message);
+    return path && namesMissing ? withMissingField(path, message) : path;
   });
 }
 

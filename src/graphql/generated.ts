@@ -129,8 +129,8 @@ export type ErrorCode =
   | 'NOT_FOUND'
   /**
    * The document is larger than one request may be: it checks more than one credential, or goes past 1,000 tokens,
-   * 10 root fields, 10 aliases, 5 directives or 20 fragments, 8 levels of fields, or 100 items in a list. Nothing of
-   * it was run.
+   * 16 Ki characters, 10 root fields, 10 aliases, 5 directives, 20 fragments, 20 fields of one name (100 of
+   * `__typename`), 8 levels of fields, 100 items in a list or 1,000 values in its variables. Nothing of it was run.
    */
   | 'OPERATION_LIMIT_EXCEEDED'
   /** `operationName` is missing or names no operation of the document. */

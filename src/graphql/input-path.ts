@@ -1,11 +1,17 @@
 import {
   type ASTNode,
   BREAK,
-  coerceInputValue,
   type DocumentNode,
+  type GraphQLEnumType,
+  type GraphQLInputType,
+  type GraphQLScalarType,
   type GraphQLSchema,
+  isEnumType,
+  isInputObjectType,
   isInputType,
+  isListType,
   isNonNullType,
+  isRequiredInputField,
   Kind,
   type OperationDefinitionNode,
   typeFromAST,
@@ -39,34 +45,26 @@ export function pathOfNode(document: DocumentNode, isWanted: (node: ASTNode) => 
   return found;
 }
 
-/** Completes the path of an object with what a message of graphql-js says of it. */
-export type NameFault = (path: string, message: string) => string;
-
 /**
- * The paths of everything that is wrong with the variables of an operation, in the order in which graphql-js
- * reports it. Its messages quote the whole value, password included, so the path is all that is taken over.
+ * The paths of what is wrong with the variables of an operation, in the order in which graphql-js reports it. Its
+ * messages quote the whole value, password included, so the path is all that is taken over.
+ *
+ * @param namesMissing whether a field that was not sent is named, or the object that it is missing from.
  */
-export function pathsOfVariableFaults(
+export function* pathsOfVariableFaults(
   { schema, document, operation, variables }: VariablesOfOperation,
-  nameFault: NameFault,
-): string[] {
-  return (operation.variableDefinitions ?? []).flatMap((definition) => {
-    const name = definition.variable.name.value;
-    const type = typeFromAST(schema, definition.type);
-    if (!isInputType(type)) return [];
-
-    const base =
-      pathOfNode(document, (node) => node.kind === Kind.VARIABLE && node.name.value === name) ?? name;
+  { namesMissing }: { namesMissing: boolean },
+): Generator<string> {
+  for (const { variable, type: typeNode, defaultValue } of operation.variableDefinitions ?? []) {
+    const name = variable.name.value;
+    const type = typeFromAST(schema, typeNode);
+    if (!isInputType(type)) continue;
     const isProvided = Object.hasOwn(variables, name);
-    if (!isProvided && definition.defaultValue !== undefined) return [];
-    if (variables[name] == null) return isNonNullType(type) ? [base] : [];
-
-    const paths: string[] = [];
-    coerceInputValue(variables[name], type, (path, _value, { message }) => {
-      paths.push(nameFault([base, ...path].join('.'), message));
-    });
-    return paths;
-  });
+    if (!isProvided && defaultValue !== undefined) continue;
+    const isUse = (node: ASTNode) => node.kind === Kind.VARIABLE && node.name.value === name;
+    for (const steps of faultsOf(variables[name], type, namesMissing))
+      yield [pathOfNode(document, isUse) ?? name, ...steps].join('.');
+  }
 }
 
 interface VariablesOfOperation {
@@ -74,6 +72,55 @@ interface VariablesOfOperation {
   readonly document: DocumentNode;
   readonly operation: OperationDefinitionNode;
   readonly variables: Readonly<Record<string, unknown>>;
+}
+
+/**
+ * Where a value does not fit its type, as `coerceInputValue` of graphql-js finds it, which also looks for names that
+ * are similar to each wrong one, and prints every value.
+ */
+function* faultsOf(
+  value: unknown,
+  type: GraphQLInputType,
+  namesMissing: boolean,
+): Generator<readonly (string | number)[]> {
+  if (value == null) {
+    if (isNonNullType(type)) yield [];
+  } else if (isNonNullType(type)) yield* faultsOf(value, type.ofType, namesMissing);
+  else if (isListType(type)) {
+    if (!Array.isArray(value)) yield* faultsOf(value, type.ofType, namesMissing);
+    else
+      for (const [index, item] of value.entries())
+        yield* below(index, faultsOf(item, type.ofType, namesMissing));
+  } else if (!isInputObjectType(type)) {
+    if (!isLeafValue(value, type)) yield [];
+  } else if (typeof value !== 'object' || Array.isArray(value)) yield [];
+  else {
+    const members = value as Readonly<Record<string, unknown>>;
+    const fields = type.getFields();
+    for (const field of Object.values(fields)) {
+      const member = members[field.name];
+      if (member !== undefined) yield* below(field.name, faultsOf(member, field.type, namesMissing));
+      else if (isRequiredInputField(field)) yield namesMissing ? [field.name] : [];
+    }
+    // A name that the type does not declare is somebody's own, and in no path.
+    for (const name of Object.keys(members)) if (fields[name] === undefined) yield [];
+  }
+}
+
+function* below(
+  step: string | number,
+  faults: Generator<readonly (string | number)[]>,
+): Generator<readonly (string | number)[]> {
+  for (const steps of faults) yield [step, ...steps];
+}
+
+function isLeafValue(value: unknown, type: GraphQLScalarType | GraphQLEnumType): boolean {
+  if (isEnumType(type)) return typeof value === 'string' && type.getValue(value) !== undefined;
+  try {
+    return type.parseValue(value) !== undefined;
+  } catch {
+    return false;
+  }
 }
 
 /** The path of the field that `message` misses in the object at `path`; else `path` itself. */

@@ -3,9 +3,11 @@ import { type ApolloServer, HeaderMap } from '@apollo/server';
 import { errorCodes, type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
 import type { Client } from '../client.ts';
 import type { Context } from '../context.ts';
+import { MAX_LENGTH } from '../graphql/limits/document-limits.ts';
 import { outcomeOf, type TracedRequest } from '../graphql/outcome.ts';
 import { authorizationOf, type ClientOf } from './client.ts';
 import { isCompressed, isUtf8Encoded, isUtf8Type } from './incoming-text.ts';
+import { hasMoreValues } from './json-values.ts';
 import { refuse } from './refusals.ts';
 import { sandboxPolicy } from './sandbox.ts';
 import type { createTokenCookies } from './token-cookies.ts';
@@ -14,6 +16,10 @@ import type { createTokenCookies } from './token-cookies.ts';
 export const PREFLIGHT_HEADERS = ['x-apollo-operation-name', 'apollo-require-preflight', 'authorization'];
 /** The others would be copied for nobody. */
 const APOLLO_READS = ['accept', 'content-type', 'x-apollo-operation-name', 'apollo-require-preflight'];
+/** What Apollo reads a longer one with takes time that grows with the square of its length: it counts as not sent. */
+const LONGEST_READ = 1_024;
+/** Twice what the variables of a document may have. */
+const JSON_LIMIT_VALUES = 2_000;
 /** Browsers send other schemes by themselves; before a page sends this one they ask in a preflight. */
 const BEARER = /^Bearer\b/i;
 
@@ -48,6 +54,7 @@ export function installGraphql(
   async function answer(request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
     if (request.method === 'GET' && !isUtf8Encoded(Buffer.from(request.url)))
       return refuse(request, reply, 400, 'BAD_REQUEST');
+    if (hasLongDocument(request.body)) return refuse(request, reply, 400, 'OPERATION_LIMIT_EXCEEDED');
     const traced: TracedRequest = {
       method: request.method,
       headers: headerMapOf(request),
@@ -78,13 +85,20 @@ export function installGraphql(
   }
 }
 
-/** Fastify's own parser behind a door that lets UTF-8 alone in. */
+/** In a URL there is no room for one. */
+function hasLongDocument(body: unknown): boolean {
+  const { query } = (body ?? {}) as { readonly query?: unknown };
+  return typeof query === 'string' && query.length > MAX_LENGTH;
+}
+
+/** Fastify's own parser behind a door that lets UTF-8 alone in, and no more values than are read at once. */
 function readJsonStrictly(app: FastifyInstance): void {
   const parseJson = app.getDefaultJsonParser('error', 'error');
   app.addContentTypeParser<Buffer>('application/json', { parseAs: 'buffer' }, (request, bytes, done) => {
     if (isCompressed(request) || !isUtf8Type(request.headers['content-type'] ?? ''))
       done(new errorCodes.FST_ERR_CTP_INVALID_MEDIA_TYPE());
     else if (!isUtf8(bytes)) done(new errorCodes.FST_ERR_CTP_INVALID_JSON_BODY());
+    else if (hasMoreValues(bytes, JSON_LIMIT_VALUES)) done(new errorCodes.FST_ERR_CTP_BODY_TOO_LARGE());
     else parseJson(request, bytes.toString(), done);
   });
 }
@@ -93,7 +107,9 @@ function headerMapOf({ headers }: FastifyRequest): HeaderMap {
   const map = new HeaderMap();
   for (const name of APOLLO_READS) {
     const value = headers[name];
-    if (value !== undefined) map.set(name, Array.isArray(value) ? value.join(', ') : value);
+    if (value === undefined) continue;
+    const text = Array.isArray(value) ? value.join(', ') : value;
+    if (text.length <= LONGEST_READ) map.set(name, text);
   }
   if (headers.authorization !== undefined && BEARER.test(headers.authorization))
     map.set('authorization', 'Bearer');

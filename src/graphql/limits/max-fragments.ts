@@ -1,14 +1,25 @@
-import { type ASTVisitor, Kind, type ValidationContext } from 'graphql';
+import { type ASTVisitor, BREAK, Kind, type ValidationContext, visit } from 'graphql';
 import { refuse } from './refuse.ts';
 
 const MAX_FRAGMENTS = 20;
 
-/** A document defines at most twenty fragments (GQL-2). */
+/**
+ * A document defines at most twenty fragments (GQL-2). Nor does it spread more, defined or not: graphql-js compares
+ * all that one selection spreads with each other.
+ */
 export function MaxFragmentsRule(context: ValidationContext): ASTVisitor {
   return {
-    Document({ definitions }) {
-      const fragments = definitions.filter(({ kind }) => kind === Kind.FRAGMENT_DEFINITION);
-      return fragments.length > MAX_FRAGMENTS ? refuse(context, 'fragments') : undefined;
+    Document(document) {
+      const definitions = document.definitions.filter(({ kind }) => kind === Kind.FRAGMENT_DEFINITION);
+      const spreads = new Set<string>();
+      visit(document, {
+        FragmentSpread({ name }) {
+          spreads.add(name.value);
+          return spreads.size > MAX_FRAGMENTS ? BREAK : undefined;
+        },
+      });
+      const isPast = definitions.length > MAX_FRAGMENTS || spreads.size > MAX_FRAGMENTS;
+      return isPast ? refuse(context, 'fragments') : undefined;
     },
   };
 }
