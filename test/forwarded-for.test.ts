@@ -139,6 +139,13 @@ describe('createForwardedFor', () => {
     expect(clientIn(list)).toBe(client);
   });
 
+  it('follows 50 proxies, and takes the next one for the client', () => {
+    const behind = (proxies: number) => `203.0.113.9${', 10.1.1.1'.repeat(proxies)}`;
+    expect(clientIn(behind(49))).toBe('203.0.113.9');
+    expect(clientIn(behind(50))).toBe('10.1.1.1');
+    expect(clientIn(`203.0.113.9${', , 10.1.1.1'.repeat(49)}`)).toBe('203.0.113.9');
+  });
+
   it('reads a header of the greatest length, whatever it repeats', () => {
     for (const list of [
       ','.repeat(16_384),
