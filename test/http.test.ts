@@ -803,10 +803,35 @@ describe('over a socket', () => {
       requestTimeout: 10_000,
       keepAliveTimeout: 5_000,
       maxRequestsPerSocket: 1_000,
-      maxConnections: 10_000,
     });
     const behindProxy = await start({ config: { trustProxy: ['10.0.0.0/8'] } });
     expect(behindProxy.app.server.keepAliveTimeout).toBe(65_000);
+  });
+
+  it('closes a connection beyond as many as may be, and takes one again when another one has gone (DOS-3)', async () => {
+    const { app } = await start({ maxConnections: 2 });
+    await app.listen({ host: '127.0.0.1', port: 0 });
+    const open = () => {
+      const socket = connect((app.server.address() as AddressInfo).port, '127.0.0.1');
+      socket.on('error', () => {});
+      return socket;
+    };
+    const livez = 'GET /livez HTTP/1.1\r\nHost: x\r\n\r\n';
+    const answered = (socket: ReturnType<typeof open>) =>
+      new Promise<boolean>((resolve) => {
+        socket.once('data', () => resolve(true));
+        socket.once('close', () => resolve(false));
+        socket.write(livez);
+      });
+    const sockets = [open(), open()];
+    expect(await Promise.all(sockets.map(answered))).toEqual([true, true]);
+    expect(await answered(open())).toBe(false);
+    const gone = new Promise((resolve) => sockets[0]?.once('close', resolve));
+    sockets[0]?.end();
+    await gone;
+    const last = open();
+    expect(await answered(last)).toBe(true);
+    for (const socket of [...sockets, last]) socket.destroy();
   });
 
   it.each([
