@@ -20,7 +20,8 @@ const FIREBASE_HASH = {
   hash: 'lSrfV15cpx95/sZS2W9c9Kp6i/LVgQNDNC/qzrCnh1SAyZvqmZqAjTdn3aoItz+VHjoZilo78198JAdRuid5lQ==',
   salt: '42xEC+ixf3L2lw==',
 };
-const KEYS = { firebaseSignerKey: FIREBASE.signerKey };
+const FOREIGN = { isForeign: true };
+const KEYS = { ...FOREIGN, firebaseSignerKey: FIREBASE.signerKey };
 
 /** Made by the systems themselves: who made it, the password, what they wrote, and how it is stored. */
 const TEXTS = [
@@ -175,8 +176,8 @@ describe('a hash from elsewhere', () => {
   it.each(TEXTS)('is verified as it was made: %s (PW-2)', async (_, password, given, form) => {
     const stored = fromText(given);
     expect(stored).toMatch(form);
-    expect(await verifyPassword(stored, password)).toBe(true);
-    expect(await verifyPassword(stored, `x${password}`)).toBe(false);
+    expect(await verifyPassword(stored, password, FOREIGN)).toBe(true);
+    expect(await verifyPassword(stored, `x${password}`, FOREIGN)).toBe(false);
     // What is stored is what an export writes, and an import takes.
     expect(fromText(stored)).toBe(stored);
   });
@@ -184,8 +185,8 @@ describe('a hash from elsewhere', () => {
   it.each(KEYCLOAK)('is verified as it was made: Keycloak, %s (PW-2)', async (_, password, given, form) => {
     const stored = fromKeycloak(given) ?? '';
     expect(stored).toMatch(form);
-    expect(await verifyPassword(stored, password)).toBe(true);
-    expect(await verifyPassword(stored, `x${password}`)).toBe(false);
+    expect(await verifyPassword(stored, password, FOREIGN)).toBe(true);
+    expect(await verifyPassword(stored, `x${password}`, FOREIGN)).toBe(false);
   });
 
   it('is verified as it was made: Firebase, with the key of the project and no other (PW-2)', async () => {
@@ -193,32 +194,54 @@ describe('a hash from elsewhere', () => {
     expect(stored).toMatch(/^\$firebase-scrypt\$ln=14,r=8\$42xEC\+ixf3L2lwc\$lSrf/);
     expect(await verifyPassword(stored, 'user1password', KEYS)).toBe(true);
     expect(await verifyPassword(stored, 'user2password', KEYS)).toBe(false);
-    expect(await verifyPassword(stored, 'user1password')).toBe(false);
-    const other = { firebaseSignerKey: Buffer.alloc(64, 1) };
+    expect(await verifyPassword(stored, 'user1password', FOREIGN)).toBe(false);
+    const other = { ...FOREIGN, firebaseSignerKey: Buffer.alloc(64, 1) };
     expect(await verifyPassword(stored, 'user1password', other)).toBe(false);
   });
 
   it('is to be replaced, and what this server makes is not (PW-2)', async () => {
-    for (const [, , given] of TEXTS) expect(isOutdated(fromText(given))).toBe(!given.includes('m=102400'));
-    expect(isOutdated(fromFirebase(FIREBASE_HASH, FIREBASE) ?? '')).toBe(true);
-    expect(isOutdated(await hashPassword(ENGLISH))).toBe(false);
+    for (const [, , given] of TEXTS) expect(isOutdated(fromText(given), FOREIGN)).toBe(true);
+    expect(isOutdated(fromFirebase(FIREBASE_HASH, FIREBASE) ?? '', FOREIGN)).toBe(true);
+    expect(isOutdated(await hashPassword(ENGLISH), { isForeign: false })).toBe(false);
+    // Made by a version of this server that knows stronger parameters.
+    expect(isOutdated(`$argon2id$v=19$m=65536,t=3,p=1$${SALT}$${TAG}`, { isForeign: false })).toBe(false);
   });
 
-  it('is compared with the password as it came; one of ours with its one normal form (PW-5)', async () => {
+  it('is compared with the password as it came and normalised; one of ours with its one normal form (PW-5)', async () => {
     const composed = ENGLISH.normalize('NFC');
     const decomposed = ENGLISH.normalize('NFD');
-    const bcrypt = '$2b$05$.Jpyg5jE3dosZAK2PhHTBOgyJacEcHQMLkvunuCP0Yl2CtSB211iW';
-    expect(await verifyPassword(bcrypt, composed)).toBe(true);
-    expect(await verifyPassword(bcrypt, decomposed)).toBe(false);
     const ours = await hashPassword(decomposed);
-    expect(await verifyPassword(ours, composed)).toBe(true);
-    expect(await verifyPassword(ours, decomposed)).toBe(true);
+    for (const [stored, origin, matching] of [
+      ['$2b$05$.Jpyg5jE3dosZAK2PhHTBOgyJacEcHQMLkvunuCP0Yl2CtSB211iW', FOREIGN, [composed, decomposed]],
+      [await hash(decomposed), FOREIGN, [decomposed]],
+      [await hash(decomposed), { isForeign: false }, []],
+      [ours, { isForeign: false }, [composed, decomposed]],
+      // One of ours that was exported and imported.
+      [ours, FOREIGN, [composed, decomposed]],
+    ] as const) {
+      const matches = [composed, decomposed].map((text) => verifyPassword(stored, text, origin));
+      expect(await Promise.all(matches)).toEqual(
+        [composed, decomposed].map((text) => matching.some((one) => one === text)),
+      );
+    }
+  });
+
+  it.each([
+    ['bcrypt, with bits of its salt that hold nothing', 'U*U', TEXTS[6][2].replace('.E5YPO', '/E5YPO')],
+    ['bcrypt, with bits of its tag that hold nothing', 'U*U', TEXTS[6][2].replace(/W$/, 'X')],
+    ['argon2, with bits of its salt that hold nothing', ENGLISH, TEXTS[0][2].replace('EFN/Q', 'EFN/R')],
+    ['argon2, with bits of its tag that hold nothing', ENGLISH, TEXTS[0][2].replace(/A$/, 'B')],
+    ['argon2, with zeros before a number', ENGLISH, TEXTS[0][2].replace('m=256', 'm=0256')],
+  ])('is verified however its maker spelt the same bytes: %s', async (_, password, given) => {
+    const stored = fromText(given);
+    expect(await verifyPassword(stored, password, FOREIGN)).toBe(true);
+    expect(await verifyPassword(stored, `x${password}`, FOREIGN)).toBe(false);
   });
 
   it('is never verified when it costs too much, whatever the password (PW-3)', async () => {
     const hashOf = (timeCost: number) => hash(ENGLISH, { memoryCost: 8, timeCost, parallelism: 1 });
-    expect(await verifyPassword(await hashOf(10), ENGLISH)).toBe(true);
-    expect(await verifyPassword(await hashOf(11), ENGLISH)).toBe(false);
+    expect(await verifyPassword(await hashOf(10), ENGLISH, FOREIGN)).toBe(true);
+    expect(await verifyPassword(await hashOf(11), ENGLISH, FOREIGN)).toBe(false);
   });
 
   it.each<[string, string, string]>([
@@ -288,6 +311,7 @@ describe('a hash from elsewhere', () => {
     ['scrypt without a block', `$scrypt$ln=14,r=0,p=1$${SALT}$${TAG}`],
     ['PBKDF2 without iterations', `$pbkdf2-sha256$i=0$${SALT}$${TAG}`],
     ['PBKDF2 with MD5', `$pbkdf2-md5$i=1000$${SALT}$${TAG}`],
+    ['a salt that no base64 is as long as', `$argon2id$v=19$m=19456,t=2,p=1$${SALT}AAA$${TAG}`],
     ['more than 512 characters', `$pbkdf2-sha256$i=1000$${'A'.repeat(512)}$${TAG}`],
   ])('is none of the stored forms: %s', async (_, text) => {
     expect(readPasswordHash(fromText(text))).toBeUndefined();
@@ -326,7 +350,9 @@ describe('a hash from elsewhere', () => {
   it('of Keycloak may have its parts as JSON, too, and lacks nothing unnoticed', async () => {
     const secretData = { value: KEYCLOAK[1][2].secretData.slice(10, 54), salt: 'P5rtFkGtPfoaryJ6PizUJw==' };
     const credentialData = { hashIterations: 27_500, algorithm: 'pbkdf2-sha256' };
-    expect(await verifyPassword(fromKeycloak({ secretData, credentialData }) ?? '', 'password')).toBe(true);
+    expect(
+      await verifyPassword(fromKeycloak({ secretData, credentialData }) ?? '', 'password', FOREIGN),
+    ).toBe(true);
     const incomplete = { hashIterations: 5, algorithm: 'argon2' };
     const stored = fromKeycloak({ secretData, credentialData: incomplete }) ?? '';
     expect(readPasswordHash(stored)).toBeUndefined();

@@ -4,8 +4,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, afterEach, describe, expect, it } from '@jest/globals';
+import { hash as argon2 } from '@node-rs/argon2';
+import bcrypt from 'bcrypt';
 import { createProgress } from '../src/cli/progress.ts';
 import { openUsersFile } from '../src/cli/users-file.ts';
+import { migrate } from '../src/database/migrate.ts';
 import { openDatabase } from '../src/database/open.ts';
 import type { RefusedLine, Row } from '../src/modules/transfers/service.ts';
 import { LOGIN, ME, register } from './support/documents.ts';
@@ -327,6 +330,78 @@ describeApp('an import', (start) => {
     expect((await attempt(app, 'ada@example.com')).code).toBe('OK');
     expect((await attempt(app, 'ada@example.com', 'U*U')).code).toBe('INVALID_CREDENTIALS');
     expect((await attempt(app, 'grace@example.com', 'U*U')).data.login.user.name).toBeNull();
+  });
+});
+
+/** As two keyboards type it: one character for the letter with its dots, or two. */
+const COMPOSED = 'correct horse b\u00e4ttery';
+const DECOMPOSED = 'correct horse ba\u0308ttery';
+/** This server's own parameters, and stronger ones. */
+const OURS = { memoryCost: 19_456, timeCost: 2, parallelism: 1 };
+const STRONG = { memoryCost: 32_768, timeCost: 3, parallelism: 2 };
+
+describeApp('a hash that was imported', (start) => {
+  it.each([
+    ['argon2id', (password: string) => argon2(password, OURS)],
+    ['a stronger argon2id', (password: string) => argon2(password, STRONG)],
+    ['bcrypt', (password: string) => bcrypt.hash(password, 5)],
+  ])(
+    'of %s is compared with the password as it comes and in its normal form, then replaced (PW-2, PW-5)',
+    async (_, make) => {
+      const app = await start();
+      const rows = [
+        { email: 'composed@example.com', passwordHash: await make(COMPOSED) },
+        { email: 'decomposed@example.com', passwordHash: await make(DECOMPOSED) },
+      ];
+      await importFile(app, fileOf(ndjson(rows)));
+
+      const codes = [];
+      for (const [email, password] of [
+        ['decomposed@example.com', `x${DECOMPOSED}`],
+        ['decomposed@example.com', DECOMPOSED],
+        ['composed@example.com', DECOMPOSED],
+      ] as const)
+        codes.push((await attempt(app, email, password)).code);
+      expect(codes).toEqual(['INVALID_CREDENTIALS', 'OK', 'OK']);
+
+      for (const { passwordHash } of await exported(app))
+        expect(passwordHash).toMatch(/^\$argon2id\$v=19\$m=19456,t=2,p=1\$/);
+      // From now on it is a password of this server: every spelling of it is the same.
+      expect((await attempt(app, 'decomposed@example.com', COMPOSED)).code).toBe('OK');
+      const replaced = await exported(app);
+      expect((await attempt(app, 'composed@example.com', COMPOSED)).code).toBe('OK');
+      expect(await exported(app)).toEqual(replaced);
+    },
+  );
+
+  it('is a password of this server once it was set here', async () => {
+    const app = await start();
+    await importFile(app, fileOf(ndjson([{ email: 'ada@example.com', passwordHash: BCRYPT }])));
+    await app.admin.setPassword('ada@example.com', PASSWORD);
+    const before = await exported(app);
+    expect((await attempt(app, 'ada@example.com')).code).toBe('OK');
+    expect(await exported(app)).toEqual(before);
+  });
+
+  it('is known for one by a version that did not import it', async () => {
+    const app = await start();
+    const rows = await Promise.all(
+      [OURS, STRONG].map(async (cost, n) => ({
+        email: `user${n}@example.com`,
+        passwordHash: await argon2(DECOMPOSED, cost),
+      })),
+    );
+    await importFile(app, fileOf(ndjson(rows)));
+    const own = await register(app, 'own@example.com');
+    // What the version before leaves behind.
+    await app.database.run('UPDATE users SET password_is_foreign = 0');
+    await app.database.run("DELETE FROM schema_migrations WHERE name = '0013_imported_passwords'");
+    expect(await migrate(app.database)).toEqual(['0013_imported_passwords']);
+
+    for (const { email } of rows) expect((await attempt(app, email, DECOMPOSED)).code).toBe('OK');
+    const before = await exported(app);
+    expect((await attempt(app, own.user.email)).code).toBe('OK');
+    expect(await exported(app)).toEqual(before);
   });
 });
 

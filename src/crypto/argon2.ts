@@ -1,5 +1,5 @@
 import { verify } from '@node-rs/argon2';
-import { parsePhc } from './phc.ts';
+import { formatPhc, parsePhc } from './phc.ts';
 import type { StoredHash } from './stored-hash.ts';
 
 /** PW-3. Memory in KiB. */
@@ -24,7 +24,8 @@ export function readArgon2(text: string): (StoredHash & { readonly cost: Argon2C
   return {
     cost,
     isTooCostly: isCostlier(cost, CEILING),
-    verify: (password) => verify(text, password),
+    // The library throws for every spelling but the canonical one.
+    verify: (password) => verify(formatPhc(phc), password),
   };
 }
 

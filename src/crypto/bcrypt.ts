@@ -12,7 +12,22 @@ export function readBcrypt(text: string): StoredHash | undefined {
     async verify(password) {
       // Loaded by those who have such hashes.
       const { default: bcrypt } = await import('bcrypt');
-      return bcrypt.compare(password, text);
+      return bcrypt.compare(password, canonical(text));
     },
   };
+}
+
+const ALPHABET = './ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789';
+/** Where the salt and the hash end, and how many bits of their last characters hold nothing. */
+const LAST_OF_SALT = { at: 28, spareBits: 4 };
+const LAST_OF_HASH = { at: 59, spareBits: 2 };
+
+/** Some makers leave bits set that hold nothing; the library compares texts, and clears those bits in its own. */
+function canonical(text: string): string {
+  const characters = [...text];
+  for (const { at, spareBits } of [LAST_OF_SALT, LAST_OF_HASH]) {
+    const value = ALPHABET.indexOf(characters[at] ?? '');
+    characters[at] = ALPHABET[(value >> spareBits) << spareBits] ?? '';
+  }
+  return characters.join('');
 }

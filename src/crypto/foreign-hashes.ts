@@ -83,7 +83,8 @@ export function fromKeycloak(credential: unknown): string | undefined {
 
   const { type, version, memory, parallelism } = parameters ?? {};
   return formatPhc({
-    id: `argon2${type}$v=${version === '1.0' ? 16 : 19}`,
+    id: `argon2${type}`,
+    version: version === '1.0' ? 16 : 19,
     parameters: { m: Number(memory), t: hashIterations, p: Number(parallelism) },
     salt,
     hash,

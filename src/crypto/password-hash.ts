@@ -26,6 +26,12 @@ export function hashPassword(password: string): Promise<string> {
   return hash(normalize(password), PARAMETERS);
 }
 
+/** What the text of a stored hash does not tell: a hash of ours and one from elsewhere can look alike. */
+export interface HashOrigin {
+  /** Whether another system made the hash. */
+  readonly isForeign: boolean;
+}
+
 /**
  * Whether `password` made the hash; false, too, for a text that is none or asks for too much work. A password that is
  * too long is wrong at the same cost, and is not looked at.
@@ -33,7 +39,7 @@ export function hashPassword(password: string): Promise<string> {
 export async function verifyPassword(
   stored: string,
   password: string,
-  keys: HashKeys = {},
+  { isForeign, ...keys }: HashOrigin & HashKeys,
 ): Promise<boolean> {
   const storedHash = readPasswordHash(stored);
   if (storedHash === undefined || storedHash.isTooCostly) return false;
@@ -41,7 +47,9 @@ export async function verifyPassword(
     await storedHash.verify('', keys);
     return false;
   }
-  return storedHash.verify(isOfOurKind(stored) ? normalize(password) : password, keys);
+  for (const spelling of spellingsOf(password, isForeign || !isOfOurKind(stored)))
+    if (await storedHash.verify(spelling, keys)) return true;
+  return false;
 }
 
 /** What a text says that is the hash of a password in one of the forms that are stored. */
@@ -53,8 +61,9 @@ export function readPasswordHash(text: string): StoredHash | undefined {
   return undefined;
 }
 
-/** Whether the hash is of another scheme than a new one, or weaker than a new one would be. */
-export function isOutdated(stored: string): boolean {
+/** Whether the hash is from elsewhere, however strong it is, or weaker than a new one would be. */
+export function isOutdated(stored: string, { isForeign }: HashOrigin): boolean {
+  if (isForeign) return true;
   const cost = isOfOurKind(stored) ? readArgon2(stored)?.cost : undefined;
   return cost === undefined || isCostlier(PARAMETERS, cost);
 }
@@ -63,10 +72,13 @@ function isOfOurKind(stored: string): boolean {
   return stored.startsWith('$argon2id$v=19$');
 }
 
-/**
- * RFC 8265 §4.2.2: one byte string for what looks the same on every keyboard. Nothing else is changed. Hashes of
- * another scheme are from elsewhere, where passwords were taken as they came.
- */
+/** Other systems hash a password as it comes, or normalise it as this one does. Each spelling costs a hash. */
+function spellingsOf(password: string, isForeign: boolean): readonly string[] {
+  const normal = normalize(password);
+  return isForeign && normal !== password ? [password, normal] : [normal];
+}
+
+/** RFC 8265 §4.2.2: one byte string for what looks the same on every keyboard. Nothing else is changed. */
 function normalize(password: string): string {
   return isLongerThan(password, LONGEST_NORMALIZED) ? password : password.normalize('NFC');
 }

@@ -94,18 +94,15 @@ export function createPasswords({
     async verify(credential: Credential | undefined, password: string, client: Client): Promise<boolean> {
       const stored = credential?.passwordHash ?? undefined;
       const phc = stored ?? (await decoy);
-      const keys = { firebaseSignerKey };
-      const matches = await queue.run(requesterOf(client), () => verifyPassword(phc, password, keys));
+      const origin = { isForeign: credential?.isForeign ?? false, firebaseSignerKey };
+      const matches = await queue.run(requesterOf(client), () => verifyPassword(phc, password, origin));
       return matches && stored !== undefined;
     },
 
     /** After a right password: replaces a hash of weaker parameters or from elsewhere. A login never fails for it (PW-2). */
-    async upgrade(
-      { user, passwordHash: asRead }: Credential,
-      password: string,
-      client: Client,
-    ): Promise<void> {
-      if (asRead === null || !isOutdated(asRead)) return;
+    async upgrade(credential: Credential, password: string, client: Client): Promise<void> {
+      const { user, passwordHash: asRead } = credential;
+      if (asRead === null || !isOutdated(asRead, credential)) return;
       try {
         const passwordHash = await hash(password, client);
         await replacePasswordHash(database, { id: user.id, asRead, passwordHash });

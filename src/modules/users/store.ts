@@ -25,6 +25,8 @@ export interface UserRecord {
 export interface Credential {
   readonly user: UserRecord;
   readonly passwordHash: string | null;
+  /** Whether another system made the hash, and nothing has replaced it since. */
+  readonly isForeign: boolean;
 }
 
 /** The row that something was proven of, as it was then. */
@@ -39,7 +41,7 @@ export function userColumns(table: '' | 'users.' = ''): string {
 }
 
 const COLUMNS = userColumns();
-const CREDENTIAL_COLUMNS = `${COLUMNS}, password_hash AS "passwordHash"`;
+const CREDENTIAL_COLUMNS = `${COLUMNS}, password_hash AS "passwordHash", password_is_foreign AS "isForeign"`;
 
 /**
  * Still the row that was read, of an account that may be used. Names password_version as well: the version before this
@@ -48,7 +50,9 @@ const CREDENTIAL_COLUMNS = `${COLUMNS}, password_hash AS "passwordHash"`;
 const IS_AS_READ = `id = :id AND credential_version = :credentialVersion AND password_version = :passwordVersion
   AND disabled_at IS NULL`;
 
-const NEXT_PASSWORD = 'password_version = password_version + 1, credential_version = credential_version + 1';
+/** Goes with each change of `password_hash`, but a rehash of the same password. */
+const NEXT_PASSWORD = `password_is_foreign = 0, password_version = password_version + 1,
+  credential_version = credential_version + 1`;
 
 export function findUser(sql: Sql, id: string): Promise<UserRecord | undefined> {
   return sql.get(`SELECT ${COLUMNS} FROM users WHERE id = :id`, { id });
@@ -129,9 +133,9 @@ export async function insertForeignUser(
   },
 ): Promise<boolean> {
   const count = await sql.run(
-    `INSERT INTO users (id, email, email_canonical, name, password_hash, email_verified_at, disabled_at,
-       created_at, updated_at)
-     VALUES (:id, :email, :emailCanonical, :name, :passwordHash, :emailVerifiedAt, :disabledAt, :createdAt, :now)
+    `INSERT INTO users (id, email, email_canonical, name, password_hash, password_is_foreign, email_verified_at,
+       disabled_at, created_at, updated_at)
+     VALUES (:id, :email, :emailCanonical, :name, :passwordHash, 1, :emailVerifiedAt, :disabledAt, :createdAt, :now)
      ON CONFLICT DO NOTHING`,
     user,
   );
@@ -160,7 +164,8 @@ export function replacePasswordHash(
   rehash: { id: string; asRead: string; passwordHash: string },
 ): Promise<number> {
   return sql.run(
-    'UPDATE users SET password_hash = :passwordHash WHERE id = :id AND password_hash = :asRead',
+    `UPDATE users SET password_hash = :passwordHash, password_is_foreign = 0
+     WHERE id = :id AND password_hash = :asRead`,
     rehash,
   );
 }
@@ -296,13 +301,13 @@ export function deleteUser(sql: Sql, id: string): Promise<number> {
   return sql.run('DELETE FROM users WHERE id = :id', { id });
 }
 
-type CredentialRow = UserRecord & Pick<Credential, 'passwordHash'>;
+type CredentialRow = UserRecord & Pick<Credential, 'passwordHash'> & { readonly isForeign: 0 | 1 };
 
 /** Takes the hash out of the row, so that the user can be shown and kept. */
 function credentialOf(row: CredentialRow | undefined): Credential | undefined {
   if (row === undefined) return undefined;
-  const { passwordHash, ...user } = row;
-  return { user, passwordHash };
+  const { passwordHash, isForeign, ...user } = row;
+  return { user, passwordHash, isForeign: isForeign === 1 };
 }
 
 /** The parameters of `IS_AS_READ`. */
