@@ -1,19 +1,20 @@
-import { type ChildProcess, spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, afterEach, describe, expect, it } from '@jest/globals';
+import { afterAll, describe, expect, it } from '@jest/globals';
 import { pino } from 'pino';
 import { createApp } from '../src/app.ts';
 import { createClock } from '../src/clock.ts';
 import { loadConfig } from '../src/config.ts';
 import { openDatabase } from '../src/database/open.ts';
+import { type CommandOptions, type Ended, useCommands } from './support/command.ts';
 import { useBuild } from './support/setup.ts';
 import { startSmtpServer } from './support/smtp-server.ts';
 
 const build = useBuild();
+const commands = useCommands(build);
 const EMAIL = 'ada@example.com';
 const PASSWORD = 'correct horse battery staple';
 /** Starting a process is slow where cores are few; nothing here is about how slow. */
@@ -21,10 +22,6 @@ const PATIENCE_MS = 120_000;
 
 /** Every process starts in here, so the embedded database and the secret land in its `data/`. */
 const folder = mkdtempSync(join(tmpdir(), 'latchkey-cli-'));
-const running = new Set<ChildProcess>();
-afterEach(() => {
-  for (const child of running) child.kill('SIGKILL');
-});
 afterAll(() => rmSync(folder, { recursive: true }));
 
 describe('latchkey', () => {
@@ -278,63 +275,13 @@ async function queueMail(url: string): Promise<void> {
   await database.close();
 }
 
-interface RunOptions {
-  readonly cwd?: string;
-  readonly environment?: Record<string, string>;
-  /** All of its standard input. */
-  readonly input?: string;
-}
-
-interface Ended {
-  readonly exitCode: number | null;
-  readonly stdout: string;
-  readonly stderr: string;
-}
-
-function run(args: string[], options?: RunOptions): Promise<Ended> {
-  return start(args, options).ended;
+function run(args: string[], options: Partial<CommandOptions> = {}): Promise<Ended> {
+  return commands.run(args, { cwd: folder, ...options });
 }
 
 /** A server on any free port, once it listens. */
 async function serve(cwd: string, environment: Record<string, string> = {}) {
-  const server = start(['serve'], { cwd, environment: { PORT: '0', ...environment } });
+  const server = commands.start(['serve'], { cwd, environment: { PORT: '0', ...environment } });
   const [, url = ''] = await server.printed(/JWKS: (http:[^"]+)\/\.well-known/);
   return { ...server, url };
-}
-
-function start(args: string[], { cwd = folder, environment = {}, input = '' }: RunOptions = {}) {
-  const child = spawn(process.execPath, [build.cli, ...args], {
-    cwd,
-    env: { PATH: process.env.PATH, ...environment },
-  });
-  running.add(child);
-  child.stdin.end(input);
-
-  const output = { stdout: '', stderr: '' };
-  for (const name of ['stdout', 'stderr'] as const) {
-    child[name].setEncoding('utf8').on('data', (text: string) => {
-      output[name] += text;
-    });
-  }
-  const ended = new Promise<Ended>((resolve) => {
-    child.on('close', (exitCode) => {
-      running.delete(child);
-      resolve({ exitCode, ...output });
-    });
-  });
-
-  /** Resolves when its output matches; rejects when it ends without. */
-  function printed(pattern: RegExp): Promise<RegExpExecArray> {
-    return new Promise((resolve, reject) => {
-      const look = () => {
-        const match = pattern.exec(output.stdout);
-        if (match !== null) resolve(match);
-      };
-      child.stdout.on('data', look);
-      look();
-      ended.then(({ stdout, stderr }) => reject(new Error(`It ended: ${stdout}${stderr}`)));
-    });
-  }
-
-  return { child, ended, printed };
 }

@@ -60,7 +60,9 @@ async function importFile(
   const refused: RefusedLine[] = [];
   const { digest, rows } = await openUsersFile(path);
   const file = { digest, rows: choose(rows) };
-  const result = await app.transfers.importUsers(file, { onBatch: (_, lines) => refused.push(...lines) });
+  const result = await app.transfers.importUsers(file, {
+    onBatch: (_, lines) => void refused.push(...lines),
+  });
   return { ...result, refused };
 }
 

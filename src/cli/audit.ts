@@ -1,5 +1,6 @@
 import { type Command, InvalidArgumentError } from 'commander';
 import type { Finding, Head } from '../modules/audit/service.ts';
+import { print } from './output.ts';
 import { withApp } from './with-app.ts';
 
 /** `latchkey audit …`: the trail of what happened to accounts, sessions and keys. */
@@ -19,13 +20,13 @@ export function addAudit(program: Command): void {
     .action(({ head: expectedHead }: { head?: Head }) =>
       withApp(async ({ audit: { verify } }) => {
         const { findings, batchCount, eventCount, unchainedCount, head } = await verify(expectedHead);
-        for (const finding of findings) print(describeFinding(finding));
+        for (const finding of findings) await print(describeFinding(finding));
         if (findings.length > 0) process.exitCode = 1;
-        else print('Intact.');
-        print(
+        else await print('Intact.');
+        await print(
           `${eventCount} events in ${batchCount} batches; ${unchainedCount} newer events, not chained yet.`,
         );
-        print(`Head: ${head.sequence}:${head.digest}`);
+        await print(`Head: ${head.sequence}:${head.digest}`);
       }),
     );
 }
@@ -52,8 +53,4 @@ function parseHead(text: string): Head {
   const [, sequence, digest] = /^(\d{1,15}):([\w-]*)$/.exec(text) ?? [];
   if (sequence === undefined || digest === undefined) throw new InvalidArgumentError('It is no head.');
   return { sequence: Number(sequence), digest };
-}
-
-function print(line: string): void {
-  process.stdout.write(`${line}\n`);
 }

@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import { loadConfig } from '../config.ts';
 import { isPostgres, sqliteFile } from '../config-values.ts';
+import { confirm } from './output.ts';
 import { createProgress } from './progress.ts';
 
 /** `latchkey backup`: a copy of the embedded database, made while servers use it. */
@@ -21,6 +22,6 @@ export function addBackup(program: Command): void {
       const progress = createProgress('Copying');
       const bytes = await backupSqlite({ source, target: file, onProgress: progress.show });
       progress.clear();
-      process.stdout.write(`Copied ${bytes} bytes; the copy is intact.\n`);
+      await confirm(`Copied ${bytes} bytes; the copy is intact.`);
     });
 }

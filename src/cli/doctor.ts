@@ -6,6 +6,7 @@ import type { Database } from '../database/database.ts';
 import { pendingMigrations } from '../database/migrate.ts';
 import { durabilityWarnings, openDatabase } from '../database/open.ts';
 import { describeError } from './describe-error.ts';
+import { print } from './output.ts';
 import { withAppOn } from './with-app.ts';
 
 /** `latchkey doctor`: the effective configuration, and what is wrong with it and with what it leads to. */
@@ -19,15 +20,16 @@ export function addDoctor(program: Command): void {
       const config = loadConfig(process.env);
       const settings = describeConfig(config);
       const width = Math.max(...settings.map(({ name }) => name.length));
-      for (const { name, value } of settings) print(`${name.padEnd(width)}  ${value === '' ? '-' : value}`);
+      for (const { name, value } of settings)
+        await print(`${name.padEnd(width)}  ${value === '' ? '-' : value}`);
 
-      print('');
-      for (const warning of config.warnings) print(`warning: ${warning}`);
-      for (const note of proxyNotes(config)) print(`note: ${note}`);
+      await print('');
+      for (const warning of config.warnings) await print(`warning: ${warning}`);
+      for (const note of proxyNotes(config)) await print(`note: ${note}`);
       const problems = await examine(config);
-      for (const problem of problems) print(`problem: ${problem}`);
+      for (const problem of problems) await print(`problem: ${problem}`);
       if (problems.length > 0) process.exitCode = 1;
-      else print('Nothing is wrong.');
+      else await print('Nothing is wrong.');
     });
 }
 
@@ -73,8 +75,4 @@ async function examineDatabase(config: Config, database: Database): Promise<stri
     );
   });
   return problems;
-}
-
-function print(line: string): void {
-  process.stdout.write(`${line}\n`);
 }

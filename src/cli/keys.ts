@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import { confirm, print } from './output.ts';
 import { withApp } from './with-app.ts';
 
 /** `latchkey keys …`: the keys that sign access tokens. */
@@ -12,7 +13,7 @@ export function addKeys(program: Command): void {
       withApp(async ({ tokens }) => {
         for (const key of await tokens.listKeys()) {
           const moments = [key.createdAt, key.activatesAt].map((at) => new Date(at).toISOString());
-          process.stdout.write(`${[key.kid, key.algorithm, key.status, ...moments].join('\t')}\n`);
+          await print([key.kid, key.algorithm, key.status, ...moments].join('\t'));
         }
       }),
     );
@@ -27,7 +28,7 @@ export function addKeys(program: Command): void {
     .action(({ emergency = false }: { emergency?: boolean }) =>
       withApp(async ({ tokens }) => {
         await tokens.rotateKeys({ emergency });
-        process.stdout.write(emergency ? 'Replaced all keys.\n' : 'Added a key.\n');
+        await confirm(emergency ? 'Replaced all keys.' : 'Added a key.');
       }),
     );
 
@@ -38,8 +39,8 @@ export function addKeys(program: Command): void {
     )
     .action(() =>
       withApp(async ({ audit, mail, tokens }) => {
-        process.stdout.write(`Resealed ${await tokens.reseal()} keys and ${await mail.reseal()} mails.\n`);
-        process.stdout.write(`Proved ${await audit.reseal()} batches of the audit trail.\n`);
+        await confirm(`Resealed ${await tokens.reseal()} keys and ${await mail.reseal()} mails.`);
+        await confirm(`Proved ${await audit.reseal()} batches of the audit trail.`);
       }),
     );
 }

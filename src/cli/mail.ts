@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import { confirm, isRead, print } from './output.ts';
 import { withApp } from './with-app.ts';
 
 /** `latchkey mail …`: what is still to be sent. */
@@ -13,10 +14,11 @@ export function addMail(program: Command): void {
     .action(() =>
       withApp(async ({ mail: { list } }) => {
         for await (const { id, failedAt, template, to, createdAt, tries, failure } of list()) {
+          if (!isRead()) return;
           const status = failedAt === null ? 'waiting' : 'dead';
           const queuedAt = new Date(createdAt).toISOString();
           const columns = [id, status, template, to ?? '-', queuedAt, tries, failure ?? '-'];
-          process.stdout.write(`${columns.join('\t')}\n`);
+          await print(columns.join('\t'));
         }
       }),
     );
@@ -30,7 +32,7 @@ export function addMail(program: Command): void {
         const count = await retry(id);
         if (count === 0 && id !== undefined)
           throw new Error('There is no such dead letter, or what it says is out of date.');
-        process.stdout.write(`Queued ${count} mails again; a server sends them within ten seconds.\n`);
+        await confirm(`Queued ${count} mails again; a server sends them within ten seconds.`);
       }),
     );
 }

@@ -2,6 +2,7 @@ import type { Command } from 'commander';
 import { loadConfig } from '../config.ts';
 import { migrate } from '../database/migrate.ts';
 import { openDatabase } from '../database/open.ts';
+import { confirm } from './output.ts';
 
 /** `latchkey migrate`: what `serve` does before it listens, as a step of its own. */
 export function addMigrate(program: Command): void {
@@ -12,8 +13,8 @@ export function addMigrate(program: Command): void {
       const database = await openDatabase(loadConfig(process.env).databaseUrl);
       try {
         const applied = await migrate(database);
-        process.stdout.write(
-          applied.length === 0 ? 'Up to date.\n' : applied.map((name) => `Applied ${name}\n`).join(''),
+        await confirm(
+          applied.length === 0 ? 'Up to date.' : applied.map((name) => `Applied ${name}`).join('\n'),
         );
       } finally {
         await database.close();

@@ -6,6 +6,7 @@ import { addDoctor } from './doctor.ts';
 import { addKeys } from './keys.ts';
 import { addMail } from './mail.ts';
 import { addMigrate } from './migrate.ts';
+import { commanderOutput, complain, finishPrinting } from './output.ts';
 import { addRestoreDone } from './restore-done.ts';
 import { addServe } from './serve.ts';
 import { addUsers } from './users.ts';
@@ -15,6 +16,7 @@ const WRONG_USE = 2;
 
 const program = new Command('latchkey')
   .description('GraphQL authentication server. Configured by environment variables: see `latchkey doctor`.')
+  .configureOutput(commanderOutput)
   .exitOverride();
 addServe(program);
 addMigrate(program);
@@ -26,15 +28,28 @@ addBackup(program);
 addRestoreDone(program);
 addDoctor(program);
 
+// The server says for itself why it ends.
+program.hook('preAction', (_program, command) => {
+  if (command.name() !== 'serve') process.once('uncaughtException', endWith);
+});
+process.once('beforeExit', () => endWith(new Error('The command waits for something that never comes.')));
+
 try {
   await program.parseAsync();
+  await end(process.exitCode);
 } catch (error) {
-  process.exitCode = exitCodeOf(error);
+  await endWith(error);
 }
 
-function exitCodeOf(error: unknown): number {
+async function endWith(error: unknown): Promise<void> {
   // Commander has said it already; asking for help is no mistake.
-  if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : WRONG_USE;
-  process.stderr.write(`latchkey: ${describeError(error)}\n`);
-  return FAILED;
+  if (error instanceof CommanderError) return end(error.exitCode === 0 ? 0 : WRONG_USE);
+  await complain(describeError(error));
+  return end(FAILED);
+}
+
+/** Ends the process by itself: a connection that is left open must not keep a command that is over. */
+async function end(exitCode: typeof process.exitCode): Promise<void> {
+  const isPrinted = await finishPrinting();
+  process.exit(isPrinted ? exitCode : FAILED);
 }

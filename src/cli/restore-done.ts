@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import { confirm } from './output.ts';
 import { withApp } from './with-app.ts';
 
 /** `latchkey restore-done`: the last step of a restore, before the servers start. */
@@ -10,7 +11,7 @@ export function addRestoreDone(program: Command): void {
     )
     .action(() =>
       withApp(async ({ admin }) => {
-        process.stdout.write(`Ended ${await admin.finishRestore()} sessions and replaced all keys.\n`);
+        await confirm(`Ended ${await admin.finishRestore()} sessions and replaced all keys.`);
       }),
     );
 }

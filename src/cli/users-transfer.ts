@@ -1,7 +1,7 @@
-import { createWriteStream, existsSync } from 'node:fs';
-import { Readable } from 'node:stream';
-import { pipeline } from 'node:stream/promises';
+import { existsSync } from 'node:fs';
+import { open, rm, writeFile } from 'node:fs/promises';
 import { type Command, InvalidArgumentError } from 'commander';
+import { confirm, isRead, print } from './output.ts';
 import { createProgress } from './progress.ts';
 import { isUsersFile, openUsersFile } from './users-file.ts';
 import { withApp } from './with-app.ts';
@@ -19,16 +19,19 @@ export function addUsersTransfer(users: Command): void {
         const file = await openUsersFile(path);
         const progress = createProgress('Importing');
         const { earlier, total } = await transfers.importUsers(file, {
-          onBatch(line, refused) {
+          async onBatch(line, refused) {
             progress.clear();
-            for (const { line: number, problem } of refused) print(`line ${number}: ${problem}`);
+            for (const { line: number, problem } of refused) await print(`line ${number}: ${problem}`);
             progress.show(line / file.lastLine);
           },
         });
         progress.clear();
-        if (earlier.line > 0) print(`Went on after line ${earlier.line}, where it stopped the last time.`);
+        if (earlier.line > 0)
+          await print(`Went on after line ${earlier.line}, where it stopped the last time.`);
         const { created, skipped, refused } = total;
-        print(`Created ${created} accounts; ${skipped} were there already; refused ${refused} lines.`);
+        await confirm(
+          `Created ${created} accounts; ${skipped} were there already; refused ${refused} lines.`,
+        );
         if (refused > 0) process.exitCode = 1;
       }),
     );
@@ -40,28 +43,39 @@ export function addUsersTransfer(users: Command): void {
     .option('--with-password-hashes', 'their hashes, too: whoever has them can guess at passwords')
     .action(({ output, withPasswordHashes = false }: { output?: string; withPasswordHashes?: boolean }) =>
       withApp(async ({ transfers }) => {
-        const target = output === undefined ? process.stdout : createPrivateFile(output);
-        const exported = transfers.exportUsers({ withPasswordHashes });
-        await pipeline(Readable.from(linesOf(exported)), target, { end: output !== undefined });
+        const users = transfers.exportUsers({ withPasswordHashes });
+        await (output === undefined ? printAll(users) : writePrivateFile(output, linesOf(users)));
       }),
     );
 }
 
-/** Fails where there is a file: what is in it would be lost. */
-function createPrivateFile(path: string) {
-  return createWriteStream(path, { flags: 'wx', mode: 0o600, flush: true });
+async function printAll(values: AsyncIterable<unknown>): Promise<void> {
+  for await (const value of values) {
+    if (!isRead()) return;
+    await print(JSON.stringify(value));
+  }
 }
 
 async function* linesOf(values: AsyncIterable<unknown>): AsyncGenerator<string> {
   for await (const value of values) yield `${JSON.stringify(value)}\n`;
 }
 
+/** Leaves a whole file or none. Fails where there is one: what is in it would be lost. */
+async function writePrivateFile(path: string, lines: AsyncIterable<string>): Promise<void> {
+  const file = await open(path, 'wx', 0o600);
+  try {
+    await writeFile(file, lines);
+    await file.sync();
+  } catch (error) {
+    await rm(path, { force: true });
+    throw error;
+  } finally {
+    await file.close();
+  }
+}
+
 function parseFile(path: string): string {
   if (!isUsersFile(path)) throw new InvalidArgumentError('It is named neither *.ndjson, *.jsonl nor *.csv.');
   if (!existsSync(path)) throw new InvalidArgumentError('There is no such file.');
   return path;
-}
-
-function print(line: string): void {
-  process.stdout.write(`${line}\n`);
 }

@@ -1,5 +1,6 @@
 import { type Command, InvalidArgumentError } from 'commander';
 import { Email } from '../modules/users/service.ts';
+import { confirm, isRead, print } from './output.ts';
 import { readPassword } from './password.ts';
 import { addUsersTransfer } from './users-transfer.ts';
 import { withApp } from './with-app.ts';
@@ -22,7 +23,7 @@ export function addUsers(program: Command): void {
         const password = await readPassword(command, passwordStdin);
         await withApp(async ({ admin }) => {
           const { id } = await admin.createUser({ email, password, name });
-          process.stdout.write(`${id}\n`);
+          await confirm(id);
         });
       },
     );
@@ -33,10 +34,9 @@ export function addUsers(program: Command): void {
     .action(() =>
       withApp(async ({ admin }) => {
         for await (const user of admin.listUsers()) {
+          if (!isRead()) return;
           const status = user.disabledAt === null ? 'active' : 'disabled';
-          process.stdout.write(
-            `${[user.id, user.email, status, new Date(user.createdAt).toISOString()].join('\t')}\n`,
-          );
+          await print([user.id, user.email, status, new Date(user.createdAt).toISOString()].join('\t'));
         }
       }),
     );

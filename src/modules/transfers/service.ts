@@ -100,14 +100,14 @@ export function createTransfers({ database, clock, firebase }: TransfersOptions)
      */
     async importUsers(
       { digest: fileDigest, rows }: { digest: string; rows: AsyncIterable<Row> },
-      observer: { onBatch(line: number, refused: readonly RefusedLine[]): void },
+      observer: { onBatch(line: number, refused: readonly RefusedLine[]): Promise<void> | void },
     ): Promise<{ earlier: ImportRecord; total: ImportRecord }> {
       const earlier = await beginImport(database, { fileDigest, now: clock.now() });
       let total = earlier;
       for await (const batch of batchesOf(rows, earlier.line)) {
         const { record, refused } = await importBatch(batch, { fileDigest, fromLine: total.line });
         total = record;
-        observer.onBatch(total.line, refused);
+        await observer.onBatch(total.line, refused);
       }
       return { earlier, total };
     },
