@@ -33,6 +33,7 @@ try {
     fileDescriptor: 1,
     isTerminal: process.stdout.isTTY,
   });
+  process.on('exit', () => logger?.flush());
   process.on('uncaughtException', die);
 
   const database = await openDatabase(config.databaseUrl);

@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { once } from 'node:events';
+import { closeSync, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -9,6 +10,7 @@ import { createApp } from '../src/app.ts';
 import { createClock } from '../src/clock.ts';
 import { loadConfig } from '../src/config.ts';
 import { openDatabase } from '../src/database/open.ts';
+import { freePort } from './faults/support/server.ts';
 import { type CommandOptions, type Ended, useCommands } from './support/command.ts';
 import { useBuild } from './support/setup.ts';
 import { startSmtpServer } from './support/smtp-server.ts';
@@ -248,7 +250,7 @@ describe('a server', () => {
       await printed(/Stopping/);
       child.kill('SIGTERM');
       child.kill('SIGINT');
-      await expect(fetch(`${url}/livez`)).rejects.toThrow();
+      await refusal(`${url}/livez`);
       socket.write(body);
 
       expect(await answer).toMatch(/HTTP\/1\.1 200 OK.*"__typename":"Query"/s);
@@ -256,7 +258,56 @@ describe('a server', () => {
     },
     PATIENCE_MS,
   );
+
+  it.each(['1', '2'])(
+    'of %s processes whose log nobody reads any more works on, and ends in its time (CR-3)',
+    async (workers) => {
+      const cwd = mkdtempSync(join(folder, 'unread-'));
+      const { child, url } = await serve(cwd, { LATCHKEY_WORKERS: workers });
+      child.stdout?.pause();
+      // Each has a line of the log: more than the pipe holds.
+      for (let round = 0; round < 20; round += 1) {
+        const answers = await Promise.all(Array.from({ length: 50 }, () => fetch(`${url}/livez`)));
+        for (const answer of answers) await answer.text();
+      }
+      const ended = once(child, 'exit');
+      child.kill('SIGTERM');
+      expect(await ended).toEqual([0, null]);
+      child.stdout?.destroy();
+    },
+    PATIENCE_MS,
+  );
+
+  it(
+    'whose log goes to a full disk works on, and ends in its time (CR-3, CR-5)',
+    async () => {
+      const full = openSync('/dev/full', 'w');
+      const cwd = mkdtempSync(join(folder, 'full-'));
+      const port = await freePort();
+      const { child, ended } = commands.start(['serve'], {
+        cwd,
+        environment: { PORT: String(port) },
+        stdout: full,
+      });
+      closeSync(full);
+      while (!(await fetch(`http://127.0.0.1:${port}/readyz`).catch(() => undefined))?.ok)
+        if (child.exitCode !== null) throw new Error(`It ended: ${(await ended).stderr}`);
+      child.kill('SIGTERM');
+      expect(await ended).toMatchObject({ exitCode: 0, stderr: '' });
+    },
+    PATIENCE_MS,
+  );
 });
+
+/** Resolves when nobody listens there any more. */
+async function refusal(url: string): Promise<void> {
+  for (let tries = 0; tries < 1_000; tries += 1) {
+    const answer = await fetch(url).catch(() => undefined);
+    if (answer === undefined) return;
+    await answer.text();
+  }
+  throw new Error('It still listens.');
+}
 
 /** Queues a mail in the database of a server that does not run, as one does that runs. */
 async function queueMail(url: string): Promise<void> {

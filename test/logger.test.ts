@@ -1,12 +1,17 @@
-import { execFile } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { openSync } from 'node:fs';
 import { mkdtemp, open, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { Readable } from 'node:stream';
 import { setTimeout as pause } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
-import { expect, it } from '@jest/globals';
+import { describe, expect, it } from '@jest/globals';
 import { createLogger } from '../src/logger.ts';
+
+const OPTIONS = { cwd: fileURLToPath(new URL('..', import.meta.url)) };
 
 it('writes every line whole and in order, soon, however long some of them are', async () => {
   const folder = await mkdtemp(join(tmpdir(), 'latchkey-logger-'));
@@ -34,18 +39,98 @@ it('writes every line whole and in order, soon, however long some of them are', 
 });
 
 it('writes what it has gathered when the process ends', async () => {
-  const program = `
-    import { createLogger } from './src/logger.ts';
-    const logger = await createLogger({ level: 'info', fileDescriptor: 1, isTerminal: false });
-    logger.info('the last words');
-    process.exit();`;
   const { stdout } = await promisify(execFile)(
     process.execPath,
-    ['--import', 'tsx', '--input-type=module', '--eval', program],
-    { cwd: fileURLToPath(new URL('..', import.meta.url)) },
+    programOf("logger.info('the last words');"),
+    OPTIONS,
   );
   expect(JSON.parse(stdout)).toMatchObject({ msg: 'the last words' });
 });
+
+/** More than a pipe holds, and a terminal. */
+const FLOOD = "for (let i = 0; i < 5_000; i += 1) logger.info({ i }, 'x'.repeat(100));";
+const END = 'process.exit(0);';
+
+describe('a reader of the log that has stopped', () => {
+  const command = `${shellLine(programOf(FLOOD + END))}; echo $? >&3`;
+  it.each([
+    ['a pipe', 'sh', ['-c', command]],
+    // Its output is a terminal; what comes out of that goes into a pipe again.
+    ['a terminal', 'script', ['-qfec', command, '/dev/null']],
+  ])('does not keep the process from ending: %s', async (_, shell, args) => {
+    const child = spawn(shell, args, { ...OPTIONS, stdio: ['ignore', 'pipe', 'inherit', 'pipe'] });
+    // Its standard output is never read.
+    const [exitCode] = await once(child.stdio[3] as Readable, 'data');
+    expect(String(exitCode)).toBe('0\n');
+    child.stdout?.destroy();
+    child.kill('SIGKILL');
+  });
+
+  it('gets what is left, whole lines in order, when it reads on', async () => {
+    const child = spawn(process.execPath, programOf(FLOOD), {
+      ...OPTIONS,
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
+    let text = '';
+    for await (const chunk of child.stdout.setEncoding('utf8')) text += chunk;
+    const numbers = text
+      .trimEnd()
+      .split('\n')
+      .map((line) => (JSON.parse(line) as { i: number }).i);
+    expect(numbers).toEqual(Array.from({ length: 5_000 }, (_, i) => i));
+  });
+
+  it('is told how much it has missed, when it was more than is kept for it', async () => {
+    const more =
+      "for (let i = 0; i < 300; i += 1) logger.info('x'.repeat(100_000)); process.stderr.write('.');";
+    const child = spawn(process.execPath, programOf(FLOOD + more), {
+      ...OPTIONS,
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    await once(child.stderr, 'data');
+    let text = '';
+    for await (const chunk of child.stdout.setEncoding('utf8')) text += chunk;
+    const lines = text
+      .trimEnd()
+      .split('\n')
+      .map((line) => JSON.parse(line) as { level: number; msg: string });
+    const [warning] = lines.filter(({ level }) => level === 40);
+    const lost = Number(/^(\d+) lines of the log are lost/.exec(warning?.msg ?? '')?.[1]);
+    expect(lines.length - 1 + lost).toBe(5_300);
+    expect(lost).toBeGreaterThan(0);
+  });
+});
+
+it('outlives a full disk, and a reader that is gone', async () => {
+  for (const stdout of [openSync('/dev/full', 'w'), 'pipe'] as const) {
+    const child = spawn(process.execPath, programOf(FLOOD + END), {
+      ...OPTIONS,
+      stdio: ['ignore', stdout, 'pipe'],
+    });
+    child.stdout?.destroy();
+    let said = '';
+    child.stderr?.setEncoding('utf8').on('data', (text: string) => {
+      said += text;
+    });
+    const [exitCode] = await once(child, 'close');
+    expect({ exitCode, said }).toEqual({ exitCode: 0, said: '' });
+  }
+});
+
+/** Arguments of Node for a program that has a logger on its standard output. */
+function programOf(body: string): string[] {
+  const program = `
+    import { createLogger } from './src/logger.ts';
+    const isTerminal = process.stdout.isTTY;
+    const logger = await createLogger({ level: 'info', fileDescriptor: 1, isTerminal });
+    process.on('exit', () => logger.flush());
+    ${body}`;
+  return ['--import', 'tsx', '--input-type=module', '--eval', program];
+}
+
+function shellLine(args: readonly string[]): string {
+  return [process.execPath, ...args].map((word) => `'${word.replaceAll("'", "'\\''")}'`).join(' ');
+}
 
 async function linesOnce(path: string, count: number): Promise<string[]> {
   for (;;) {
