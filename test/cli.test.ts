@@ -183,6 +183,29 @@ describe('latchkey', () => {
   );
 
   it(
+    'makes nothing in a database that has tables of another program, and says which',
+    async () => {
+      const cwd = mkdtempSync(join(folder, 'shared-'));
+      const database = await openDatabase(`file:${join(cwd, 'data', 'latchkey.db')}`);
+      await database.run('CREATE TABLE schema_migrations (version TEXT PRIMARY KEY)');
+      await database.run('CREATE TABLE users (id INTEGER PRIMARY KEY, login TEXT)');
+      const [migrated, examined] = [await run(['migrate'], { cwd }), await run(['doctor'], { cwd })];
+      for (const { exitCode, stdout, stderr } of [migrated, examined]) {
+        expect(exitCode).toBe(1);
+        expect(stdout + stderr).toMatch(
+          /belongs to another program, .*: users\. Give Latchkey a database of its own/,
+        );
+        expect(stdout + stderr).not.toContain('`latchkey migrate`');
+      }
+      expect(
+        await database.all('SELECT name FROM sqlite_schema WHERE sql IS NOT NULL ORDER BY name'),
+      ).toEqual([{ name: 'schema_migrations' }, { name: 'users' }]);
+      await database.close();
+    },
+    PATIENCE_MS,
+  );
+
+  it(
     'doctor masks secrets, and finds keys that they do not open (KEY-4)',
     async () => {
       const secret = randomBytes(32).toString('hex');

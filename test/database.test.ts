@@ -8,13 +8,14 @@ import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals
 import Sqlite from 'better-sqlite3';
 import { Client } from 'pg';
 import { type Database, isUniqueViolation, type Sql } from '../src/database/database.ts';
-import { migrate, pendingMigrations } from '../src/database/migrate.ts';
+import { migrate, migrationObstacle, pendingMigrations } from '../src/database/migrate.ts';
 import { durabilityWarnings, openDatabase } from '../src/database/open.ts';
 import { databaseTimeMs } from '../src/database/postgres.ts';
 import { openSqlite } from '../src/database/sqlite.ts';
 import { engines, type FreshDatabase, freshDatabase } from './support/databases.ts';
 import { gate } from './support/gate.ts';
 import { type SilentProxy, startSilentProxy } from './support/silent-proxy.ts';
+import { noteStatements } from './support/statements.ts';
 
 const INSERT = 'INSERT INTO items (id, amount) VALUES (:id, :amount)';
 const AMOUNT = 'SELECT amount FROM items WHERE id = :id';
@@ -458,18 +459,18 @@ describe.each(engines)('migrate on %s', (engine) => {
     const applied = await Promise.all(handles.map(migrate));
 
     const names = (
-      await fresh.database.all<{ name: string }>('SELECT name FROM schema_migrations ORDER BY name')
+      await fresh.database.all<{ name: string }>('SELECT name FROM latchkey_migrations ORDER BY name')
     ).map(({ name }) => name);
     expect(applied.flat().sort()).toEqual(names);
   });
 
   it('leaves the migrations of a newer version alone, and tells what is missing (CR-4)', async () => {
     await migrate(fresh.database);
-    await fresh.database.run(`INSERT INTO schema_migrations (name, applied_at) VALUES ('9999_future', 1)`);
+    await fresh.database.run(`INSERT INTO latchkey_migrations (name, applied_at) VALUES ('9999_future', 1)`);
     expect(await migrate(fresh.database)).toEqual([]);
     expect(await pendingMigrations(fresh.database)).toEqual([]);
 
-    await fresh.database.run(`DELETE FROM schema_migrations WHERE name = '0001_initial'`);
+    await fresh.database.run(`DELETE FROM latchkey_migrations WHERE name = '0001_initial'`);
     expect(await pendingMigrations(fresh.database)).toEqual(['0001_initial']);
   });
 
@@ -486,19 +487,75 @@ describe.each(engines)('migrate on %s', (engine) => {
   });
 
   it('undoes a migration that fails half way', async () => {
-    await fresh.database.run('CREATE TABLE signing_keys (kid TEXT)');
-    // By their messages: the class of a native module's errors is that of the first file that loaded it.
-    await expect(migrate(fresh.database)).rejects.toMatchObject({
-      message: expect.stringContaining('signing_keys'),
+    const failing = noteStatements(fresh.database, (text) => {
+      if (text.includes('CREATE TABLE signing_keys')) throw new Error('no more tables');
+      return text;
     });
+    await expect(migrate(failing.database)).rejects.toThrow('no more tables');
+    // By their messages: the class of a native module's errors is that of the first file that loaded it.
     await expect(fresh.database.all('SELECT id FROM users')).rejects.toMatchObject({
       message: expect.stringContaining('users'),
     });
     expect(await pendingMigrations(fresh.database)).toContain('0001_initial');
-
-    await fresh.database.run('DROP TABLE signing_keys');
     expect(await migrate(fresh.database)).toContain('0001_initial');
   });
+
+  it.each([
+    ['Rails', 'CREATE TABLE schema_migrations (version TEXT PRIMARY KEY)'],
+    ['golang-migrate', 'CREATE TABLE schema_migrations (version BIGINT PRIMARY KEY, dirty INTEGER NOT NULL)'],
+    ['one with our columns', 'CREATE TABLE schema_migrations (name TEXT, applied_at BIGINT)'],
+  ])('leaves the ledger of another program alone: %s', async (_, statement) => {
+    await fresh.database.run(statement);
+    expect(await pendingMigrations(fresh.database)).toContain('0001_initial');
+    expect(await migrate(fresh.database)).toContain('0001_initial');
+    expect(await pendingMigrations(fresh.database)).toEqual([]);
+    expect(await fresh.database.all('SELECT * FROM schema_migrations')).toEqual([]);
+  });
+
+  it.each([
+    ['a table', 'CREATE TABLE users (id INTEGER)', 'users'],
+    ['a table of a later migration', 'CREATE TABLE mails (id INTEGER)', 'mails'],
+    ['a view', 'CREATE VIEW sessions AS SELECT 1 AS id', 'sessions'],
+    [
+      'an index',
+      'CREATE TABLE posts (id INTEGER); CREATE INDEX mails_by_user ON posts (id)',
+      'mails_by_user',
+    ],
+  ])('makes nothing where another program has a name of ours: %s', async (_, statements, name) => {
+    for (const statement of statements.split('; ')) await fresh.database.run(statement);
+    const before = await relationsOf(fresh.database);
+    const refusal = new RegExp(
+      `belongs to another program.*: ${name}\\. Give Latchkey a database of its own`,
+    );
+    await expect(migrate(fresh.database)).rejects.toThrow(refusal);
+    expect(await migrationObstacle(fresh.database)).toMatch(refusal);
+    expect(await relationsOf(fresh.database)).toEqual(before);
+  });
+
+  it('goes on with the ledger of a database that an earlier version made, which that version still reads', async () => {
+    await migrate(fresh.database);
+    await fresh.database.run('ALTER TABLE latchkey_migrations RENAME TO schema_migrations');
+    await fresh.database.run(`DELETE FROM schema_migrations WHERE name = '0013_imported_passwords'`);
+
+    expect(await pendingMigrations(fresh.database)).toEqual(['0013_imported_passwords']);
+    expect(await migrate(fresh.database)).toEqual(['0013_imported_passwords']);
+    const rows = await fresh.database.all<{ name: string }>(
+      'SELECT name FROM schema_migrations ORDER BY name',
+    );
+    expect(rows.map(({ name }) => name)).toEqual(
+      expect.arrayContaining(['0001_initial', '0013_imported_passwords']),
+    );
+    expect(await relationsOf(fresh.database)).not.toContain('latchkey_migrations');
+  });
+
+  async function relationsOf(database: Database): Promise<string[]> {
+    const rows = await database.all<{ name: string }>(
+      engine === 'sqlite'
+        ? 'SELECT name FROM sqlite_schema ORDER BY name'
+        : 'SELECT relname AS name FROM pg_class WHERE relnamespace = CAST(current_schema() AS regnamespace) ORDER BY 1',
+    );
+    return rows.map(({ name }) => name);
+  }
 });
 
 const onBothEngines = engines.length > 1 ? it : it.skip;

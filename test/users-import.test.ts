@@ -397,7 +397,7 @@ describeApp('a hash that was imported', (start) => {
     const own = await register(app, 'own@example.com');
     // What the version before leaves behind.
     await app.database.run('UPDATE users SET password_is_foreign = 0');
-    await app.database.run("DELETE FROM schema_migrations WHERE name = '0013_imported_passwords'");
+    await app.database.run("DELETE FROM latchkey_migrations WHERE name = '0013_imported_passwords'");
     expect(await migrate(app.database)).toEqual(['0013_imported_passwords']);
 
     for (const { email } of rows) expect((await attempt(app, email, DECOMPOSED)).code).toBe('OK');

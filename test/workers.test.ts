@@ -141,7 +141,7 @@ describe.each(engines)('several workers on %s', (engine) => {
       cleanups.push(drop);
       await migrate(database);
       await database.run('DROP TABLE leases');
-      await database.run(`DELETE FROM schema_migrations WHERE name = '0002_leases'`);
+      await database.run(`DELETE FROM latchkey_migrations WHERE name = '0002_leases'`);
 
       const folder = temporaryFolder();
       const servers = await Promise.all([

@@ -3,7 +3,7 @@ import type { Command } from 'commander';
 import { type Config, describeConfig, loadConfig } from '../config.ts';
 import { sqliteFile } from '../config-values.ts';
 import type { Database } from '../database/database.ts';
-import { pendingMigrations } from '../database/migrate.ts';
+import { migrationObstacle, pendingMigrations } from '../database/migrate.ts';
 import { durabilityWarnings, openDatabase } from '../database/open.ts';
 import { describeError } from './describe-error.ts';
 import { print } from './output.ts';
@@ -61,9 +61,9 @@ async function examine(config: Config): Promise<string[]> {
 }
 
 async function examineDatabase(config: Config, database: Database): Promise<string[]> {
-  await database.get('SELECT 1');
-  // It answers, so a failure here means that even the table of migrations is not there.
-  const pending = await pendingMigrations(database).catch(() => ['all of them']);
+  const obstacle = await migrationObstacle(database);
+  if (obstacle !== undefined) return [obstacle];
+  const pending = await pendingMigrations(database);
   if (pending.length > 0)
     return [`Migrations are missing, \`latchkey migrate\` applies them: ${pending.join(', ')}`];
 
