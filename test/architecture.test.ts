@@ -43,6 +43,7 @@ const LEAVES = [
   'label',
   'logger',
   'mailer',
+  'sweep',
 ];
 
 interface Import {

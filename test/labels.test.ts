@@ -117,7 +117,7 @@ describeApp('a name', (start) => {
             yield { line: index + 1, fields: { email: `ada${index}@example.com`, name } };
         })(),
       },
-      { onBatch: (_line, lines) => refused.push(...lines.map(({ line }) => line)) },
+      { onBatch: (_line, lines) => void refused.push(...lines.map(({ line }) => line)) },
     );
     expect(refused).toEqual([1, 2]);
     expect(await app.database.all('SELECT email, name FROM users')).toEqual([

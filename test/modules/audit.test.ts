@@ -15,6 +15,7 @@ import {
 } from '../support/documents.ts';
 import { eventsOf } from '../support/events.ts';
 import { describeApp, PASSWORD, type Sender, type TestApp } from '../support/start-app.ts';
+import { noteStatements } from '../support/statements.ts';
 
 const WRONG = 'wrong horse battery staple';
 const MINUTE_MS = 60_000;
@@ -190,7 +191,7 @@ const TAMPERINGS: {
   },
 ];
 
-describeApp('the audit chain', (start) => {
+describeApp('the audit chain', (start, engine) => {
   it('is intact as the server wrote it, and counts what it is not asked to vouch for yet (AUD-4)', async () => {
     const app = await start();
     await chainThree(app);
@@ -287,6 +288,32 @@ describeApp('the audit chain', (start) => {
       'SELECT COUNT(*) AS n FROM audit_events GROUP BY batch ORDER BY batch',
     );
     expect(sizes.slice(-3)).toEqual([{ n: 500 }, { n: 500 }, { n: 1 }]);
+  });
+
+  it('reads for a batch the events of that batch alone, however many wait', async () => {
+    const app = await start();
+    await app.audit.chain();
+    await app.database.run(
+      `INSERT INTO audit_events (id, occurred_at, name, outcome, details)
+       WITH RECURSIVE numbers (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM numbers WHERE i < 5000)
+       SELECT 'e' || i, i, 'authn_login_fail', 'fail', '{}' FROM numbers`,
+    );
+    // PostgreSQL does that by itself, SQLite never.
+    if (engine === 'postgres') await app.database.run('ANALYZE');
+    const texts: string[] = [];
+    const { database } = noteStatements(app.database, (text) => {
+      texts.push(text);
+      return text;
+    });
+    await createAudit({ ...app.config, database, clock: app.clock }).chain();
+    const text = texts.find((one) => one.startsWith('UPDATE audit_events')) ?? '';
+    const explain = engine === 'sqlite' ? 'EXPLAIN QUERY PLAN' : 'EXPLAIN';
+    // In proportion to a table of this size.
+    const batch = { sequence: 99, limit: 10 };
+    const rows = await app.database.all<Record<string, string>>(`${explain} ${text}`, batch);
+    const plan = rows.map((row) => row.detail ?? row['QUERY PLAN']).join('\n');
+    expect(plan).not.toMatch(/SCAN|Seq Scan|Bitmap|TEMP B-TREE|Sort/);
+    expect(plan.match(/audit_events_by_batch/g)).toHaveLength(1);
   });
 
   it('stays one chain when several processes chain at once', async () => {

@@ -1,11 +1,60 @@
 import { expect, it } from '@jest/globals';
-import { REGISTER } from '../support/documents.ts';
+import type { Database } from '../../src/database/database.ts';
+import { migrate } from '../../src/database/migrate.ts';
+import { type FreshDatabase, freshDatabase } from '../support/databases.ts';
+import { LOGIN, REGISTER, register } from '../support/documents.ts';
+import { gate } from '../support/gate.ts';
+import { useCleanups } from '../support/setup.ts';
 import { createFrozenClock, describeApp, PASSWORD, START } from '../support/start-app.ts';
 
 const MINUTE_MS = 60_000;
 const DAY_MS = 86_400_000;
 
+/** Rows that a sweep finds, each in a millisecond of its own. */
+const LEFTOVERS: Record<string, string> = {
+  sessions: `INSERT INTO sessions (id, user_id, client_id, scope, amr, secret_hash, generation, skipped_generations,
+      rotated_at, burst_from, burst_at, created_at, authenticated_at, idle_expires_at, expires_at, revoked_at)
+    SELECT 'session-' || i, users.id, 'first-party', '', 'pwd', 'x', 0, 0, 0, 0, 0, 0, 0, at, at,
+      CASE WHEN i % 2 = 0 THEN at END FROM rows_of, users`,
+  throttles: `INSERT INTO throttles (key, count, started_at, blocked_until, max, window_ms)
+    SELECT 'throttle-' || i, 1, at, 0, 5, 0 FROM rows_of`,
+  one_time_tokens: `INSERT INTO one_time_tokens (token_hash, purpose, subject, email, email_canonical, payload,
+      tries_left, created_at, expires_at)
+    SELECT 'token-' || i, 'reset-password', 'subject-' || i, '', '', '', 5, at, at FROM rows_of`,
+  mails: `INSERT INTO mails (id, template, sealed_content, created_at, expires_at, next_try_at, failed_at)
+    SELECT 'decoy-' || i, 'reset-password', 'x', at, at, at, CAST(NULL AS BIGINT) FROM rows_of
+    UNION ALL SELECT 'letter-' || i, 'reset-password', 'x', at, at + 1, at, at FROM rows_of`,
+};
+
+/** 250 of them, the first one from `at`. */
+async function leave(database: Database, table: string, at: number): Promise<void> {
+  await database.run(`DELETE FROM ${table}`);
+  await database.run(
+    `WITH RECURSIVE rows_of (i, at) AS (
+       SELECT 1, CAST(:at AS BIGINT) UNION ALL SELECT i + 1, at + 1 FROM rows_of WHERE i < 250)
+     ${LEFTOVERS[table]}`,
+    { at },
+  );
+}
+
+/** The same database; `intercept` is told of each statement that writes outside of a transaction, and sends it. */
+function intercepting(
+  inner: Database,
+  intercept: (text: string, send: () => Promise<number>) => Promise<number>,
+): Database {
+  return { ...inner, run: (text, params) => intercept(text, () => inner.run(text, params)) };
+}
+
 describeApp('housekeeping', (start, engine) => {
+  const cleanups = useCleanups();
+
+  async function migrated(): Promise<FreshDatabase> {
+    const fresh = await freshDatabase(engine);
+    cleanups.push(fresh.drop);
+    await migrate(fresh.database);
+    return fresh;
+  }
+
   /** Two processes on one database, with one time. */
   async function startTwo() {
     const clock = createFrozenClock();
@@ -73,6 +122,56 @@ describeApp('housekeeping', (start, engine) => {
     app.clock.travel(10 * MINUTE_MS);
     await app.housekeeping.turn();
     expect(await counts()).toEqual({ sessions: 1, events: 1 });
+  });
+
+  it('sweeps a long backlog in steps of at most 100 rows', async () => {
+    const { database } = await migrated();
+    const steps: Record<string, number[]> = {};
+    const counting = intercepting(database, async (text, send) => {
+      const [, table = ''] = /^(?:DELETE FROM|UPDATE) (\w+)/.exec(text) ?? [];
+      const count = await send();
+      steps[table] = [...(steps[table] ?? []), count];
+      return count;
+    });
+    const app = await start({ database: counting });
+    await register(app);
+    const tables = Object.keys(LEFTOVERS);
+    for (const table of tables) await leave(database, table, START - 60 * DAY_MS);
+    for (const table of tables) steps[table] = [];
+
+    await app.housekeeping.turn();
+    for (const table of tables) {
+      const left = await database.all(`SELECT 1 FROM ${table}`);
+      expect({ table, left, longest: Math.max(...(steps[table] ?? [])) }).toEqual({
+        table,
+        left: [],
+        longest: 100,
+      });
+    }
+  });
+
+  it('does not let a long sweep hold up the chain of the audit trail and the signing keys', async () => {
+    const { database } = await migrated();
+    const [reached, sweeping] = [gate(), gate()];
+    const slow = intercepting(database, async (text, send) => {
+      if (!text.startsWith('DELETE FROM sessions')) return send();
+      reached.open();
+      await sweeping.opened;
+      return send();
+    });
+    const app = await start({ database: slow });
+    await register(app);
+    const first = app.housekeeping.turn();
+    await reached.opened;
+
+    await app.send(LOGIN, { input: { email: 'ada@example.com', password: 'a wrong one altogether' } });
+    app.clock.travel(30 * DAY_MS);
+    expect(await app.housekeeping.turn()).toBe(true);
+    expect(app.tokens.jwks().keys).toHaveLength(2);
+    const unchained = `SELECT id FROM audit_events WHERE batch IS NULL AND name = 'authn_login_fail'`;
+    expect(await database.all(unchained)).toEqual([]);
+    sweeping.open();
+    expect(await first).toBe(true);
   });
 
   it('rotates the signing keys by their schedule, and every other process only loads them (KEY-2)', async () => {

@@ -18,6 +18,7 @@ import { noteStatements } from '../support/statements.ts';
 
 const WRONG = 'wrong horse battery staple';
 const MINUTE_MS = 60_000;
+const DAY_MS = 24 * 60 * MINUTE_MS;
 
 /** A sender from a network of its own. */
 const from = (n: number): Sender => ({ ip: `203.0.113.${n}` });
@@ -185,6 +186,30 @@ describeApp('the throttles of login', (start) => {
     app.clock.travel(31 * 24 * 60 * MINUTE_MS);
     await app.rateLimits.prune();
     expect(await count()).toBe(0);
+  });
+
+  it('are swept out behind any number of runs that stay, those of one moment together', async () => {
+    const app = await start();
+    const now = app.clock.now();
+    const insert = (kind: string, { at, count }: { at: string; count: number }) =>
+      app.database.run(
+        `INSERT INTO throttles (key, count, started_at, blocked_until, max, window_ms)
+         WITH RECURSIVE numbers (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM numbers WHERE i < 250)
+         SELECT '${kind}-' || i, ${count}, ${at}, 0, 5, 0 FROM numbers`,
+      );
+    await insert('disabled', { at: `${now - 90 * DAY_MS} + i`, count: 100 });
+    await insert('disabled at once', { at: `${now - 80 * DAY_MS}`, count: 100 });
+    await insert('stale', { at: `${now - 2 * DAY_MS} + i`, count: 1 });
+    await insert('stale at once', { at: `${now - DAY_MS - 1}`, count: 1 });
+    await insert('of today', { at: `${now - DAY_MS} + i`, count: 1 });
+
+    expect(await app.rateLimits.prune()).toBe(500);
+    const left = await app.database.all<{ key: string }>('SELECT key FROM throttles');
+    expect(new Set(left.map(({ key }) => key.replace(/-\d+$/, '')))).toEqual(
+      new Set(['disabled', 'disabled at once', 'of today']),
+    );
+    expect(left).toHaveLength(750);
+    expect(await app.rateLimits.prune()).toBe(0);
   });
 
   it('can be off, and then count nothing', async () => {

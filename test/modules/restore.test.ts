@@ -7,6 +7,7 @@ import { engines, type FreshDatabase, freshDatabase } from '../support/databases
 import { LOGOUT, login, ME, refresh, refreshed, register } from '../support/documents.ts';
 import { eventsOf } from '../support/events.ts';
 import { createFrozenClock, startApp, type TestApp } from '../support/start-app.ts';
+import { noteStatements } from '../support/statements.ts';
 
 /** What a dump of PostgreSQL holds, those first that others refer to. */
 const TABLES = ['users', 'sessions', 'signing_keys', 'audit_events'];
@@ -83,6 +84,31 @@ describe.each(engines)('a restore on %s', (engine) => {
     expect(await app.admin.finishRestore()).toBe(0);
     const live = await app.database.all('SELECT id FROM sessions WHERE revoked_at IS NULL');
     expect(live).toEqual([]);
+  });
+
+  it('ends more links and queued mail than one statement does, and keeps no large transaction open (CR-6)', async () => {
+    const storage = await freshDatabase(engine);
+    fresh.push(storage);
+    const { database, statements } = noteStatements(storage.database);
+    const app = await start(database);
+    await register(app);
+    for (const insert of [
+      `INSERT INTO one_time_tokens (token_hash, purpose, subject, email, email_canonical, payload, tries_left,
+         created_at, expires_at) SELECT 'token-' || i, 'reset-password', 'user-' || i, '', '', '', 5, 0, 1`,
+      `INSERT INTO mails (id, template, sealed_content, created_at, expires_at, next_try_at)
+         SELECT 'mail-' || i, 'reset-password', 'x', 0, 1, 0`,
+    ])
+      await database.run(
+        `WITH RECURSIVE numbers (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM numbers WHERE i < 10001)
+         ${insert} FROM numbers`,
+      );
+
+    statements.length = 0;
+    await app.admin.finishRestore();
+    const transactions = statements.filter((statement) => statement.startsWith('transaction'));
+    expect(transactions.join()).not.toMatch(/ sessions|one_time_tokens|mails/);
+    for (const table of ['one_time_tokens', 'mails'])
+      expect(await database.all(`SELECT 1 FROM ${table}`)).toEqual([]);
   });
 
   /** Resolves to what puts the database back as it is now. */

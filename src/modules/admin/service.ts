@@ -151,25 +151,24 @@ export function createAdmin({
     /**
      * Makes a restored backup safe to serve: what was logged out, spent or rotated after it is back in its rows as it
      * was before, so every session and every one-time token ends, no key of then signs or verifies any more, and no
-     * mail of then is sent (CR-6). Passwords and disabled
-     * accounts stay as the backup has them. Interrupted, it is called again.
+     * mail of then is sent (CR-6). Passwords and disabled accounts stay as the backup has them.
+     *
+     * Many short transactions, because one of millions of rows would hold all of them in memory, to be able to undo
+     * them. Interrupted, it is called again; its event then counts what was left.
      *
      * @returns how many sessions it ended.
      */
     async finishRestore(): Promise<number> {
-      const count = await database.transaction(async (sql) => {
-        const ended = await sessions.endAll(sql, 'restore');
-        await mail.forget(sql);
-        await oneTimeTokens.endAll(sql);
-        await recordEvent(sql, {
-          name: 'authz_admin',
-          outcome: 'success',
-          at: clock.now(),
-          details: { by: 'operator', reason: 'restore', count: ended },
-        });
-        return ended;
-      });
+      const count = await sessions.endAll('restore');
+      await mail.forget();
+      await oneTimeTokens.endAll();
       await tokens.rotateKeys({ emergency: true });
+      await recordEvent(database, {
+        name: 'authz_admin',
+        outcome: 'success',
+        at: clock.now(),
+        details: { by: 'operator', reason: 'restore', count },
+      });
       return count;
     },
   };

@@ -1,6 +1,7 @@
 import type { Clock } from '../../clock.ts';
 import { createKeyring } from '../../crypto/keyring.ts';
 import type { Database } from '../../database/database.ts';
+import { inSteps } from '../../sweep.ts';
 import { BEGINNING, createProofs, digestBatch } from './chain.ts';
 import * as store from './store.ts';
 
@@ -75,7 +76,8 @@ export function createAudit({ database, clock, secrets, auditRetentionSeconds }:
 
   async function pruneBatch(before: number): Promise<boolean> {
     return database.transaction(async (sql) => {
-      const anchor = (await store.findAnchor(sql)) ?? BEGINNING;
+      const tail = await store.findTail(sql);
+      const anchor = tail === undefined || tail.prunedProof === null ? BEGINNING : tail;
       const next = await store.findBatchAfter(sql, anchor.sequence);
       if (next === undefined || next.batch.chainedUntil >= before) return false;
       const { sequence } = next.batch;
@@ -129,11 +131,12 @@ export function createAudit({ database, clock, secrets, auditRetentionSeconds }:
     /** Chains what has been written since the last time; how many events. In two processes at once, one fails. */
     async chain(): Promise<number> {
       let total = 0;
-      for (;;) {
+      await inSteps(async () => {
         const count = await chainBatch();
         total += count;
-        if (count < BATCH) return total;
-      }
+        return count === BATCH;
+      });
+      return total;
     },
 
     /**
@@ -143,7 +146,7 @@ export function createAudit({ database, clock, secrets, auditRetentionSeconds }:
      */
     async prune(): Promise<void> {
       const before = clock.now() - auditRetentionSeconds * 1_000;
-      while (await pruneBatch(before));
+      await inSteps(() => pruneBatch(before));
     },
 
     /** Proves under the first secret what an older one proves, so that the older one can go; how many batches. */

@@ -102,14 +102,17 @@ const BATCH_COLUMNS = `sequence, chained_until AS "chainedUntil", event_count AS
   pruned_proof AS "prunedProof"`;
 
 /**
- * Gives the batch its events: at most `limit` that have none, the oldest first. The outer `batch IS NULL` asks
- * again for the row as it is locked: PostgreSQL reads the inner one from a snapshot.
+ * Gives the batch its events: at most `limit` that have none, the oldest first. The outer condition asks again for the
+ * row as it is locked: PostgreSQL reads the inner one from a snapshot.
+ *
+ * However many events wait, only those of the batch are read. The `+` keeps the engines from answering the outer
+ * condition with an index. `ORDER BY batch` says to PostgreSQL that the index has the order that is asked for.
  */
 export function takeUnchained(sql: Sql, batch: { sequence: number; limit: number }): Promise<EventRecord[]> {
   return sql.all(
     `UPDATE audit_events SET batch = :sequence
-     WHERE batch IS NULL AND id IN (
-       SELECT id FROM audit_events WHERE batch IS NULL ORDER BY occurred_at, id LIMIT :limit)
+     WHERE +batch IS NULL AND id IN (
+       SELECT id FROM audit_events WHERE batch IS NULL ORDER BY batch, occurred_at LIMIT :limit)
      RETURNING ${EVENT_COLUMNS}`,
     batch,
   );
@@ -132,11 +135,9 @@ export function insertBatch(
   );
 }
 
-/** The batch that the rest of the chain comes after, when old ones have been deleted. */
-export function findAnchor(sql: Sql): Promise<BatchRecord | undefined> {
-  return sql.get(
-    `SELECT ${BATCH_COLUMNS} FROM audit_batches WHERE pruned_proof IS NOT NULL ORDER BY sequence DESC LIMIT 1`,
-  );
+/** The oldest batch. When old ones have been deleted, it is the anchor of the rest. */
+export function findTail(sql: Sql): Promise<BatchRecord | undefined> {
+  return sql.get(`SELECT ${BATCH_COLUMNS} FROM audit_batches ORDER BY sequence LIMIT 1`);
 }
 
 export function setPrunedProof(sql: Sql, anchor: { sequence: number; prunedProof: string }): Promise<number> {

@@ -17,6 +17,12 @@ const LEASE_MS = 3 * HOUSEKEEPING_INTERVAL_MS;
 const PRUNE_EVERY_MS = 10 * 60_000;
 const LEASE = 'housekeeping';
 
+interface Chore {
+  readonly name: string;
+  readonly everyMs: number;
+  readonly work: () => Promise<unknown>;
+}
+
 export interface HousekeepingOptions {
   readonly database: Database;
   readonly clock: Clock;
@@ -45,19 +51,22 @@ export function createHousekeeping({
   audit,
   mail,
 }: HousekeepingOptions) {
-  const chores = [
-    { name: 'signing keys', everyMs: 0, work: tokens.maintainKeys },
-    { name: 'ended sessions', everyMs: PRUNE_EVERY_MS, work: sessions.prune },
-    { name: 'stale throttles', everyMs: PRUNE_EVERY_MS, work: rateLimits.prune },
-    { name: 'expired one-time tokens', everyMs: PRUNE_EVERY_MS, work: oneTimeTokens.prune },
-    { name: 'audit chain', everyMs: 0, work: audit.chain },
-    { name: 'old audit events', everyMs: PRUNE_EVERY_MS, work: audit.prune },
-    { name: 'mail of no use', everyMs: PRUNE_EVERY_MS, work: mail.prune },
+  /** The chores of a lane are done one after another. None waits for another lane: a sweep may take minutes. */
+  const lanes = [
+    [{ name: 'signing keys', everyMs: 0, work: tokens.maintainKeys }],
+    [{ name: 'audit chain', everyMs: 0, work: audit.chain }],
+    [
+      { name: 'ended sessions', everyMs: PRUNE_EVERY_MS, work: sessions.prune },
+      { name: 'stale throttles', everyMs: PRUNE_EVERY_MS, work: rateLimits.prune },
+      { name: 'expired one-time tokens', everyMs: PRUNE_EVERY_MS, work: oneTimeTokens.prune },
+      { name: 'old audit events', everyMs: PRUNE_EVERY_MS, work: audit.prune },
+      { name: 'mail of no use', everyMs: PRUNE_EVERY_MS, work: mail.prune },
+    ],
   ];
+  const busyLanes = new Set<readonly Chore[]>();
   const holder = randomUUID();
   const doneAt = new Map<string, number>();
   let isHeld = false;
-  let isBusy = false;
   let isOver = false;
 
   async function prolong(): Promise<boolean> {
@@ -66,17 +75,23 @@ export function createHousekeeping({
     return isHeld;
   }
 
-  async function doDueChores(): Promise<void> {
-    for (const { name, everyMs, work } of chores) {
-      const now = clock.now();
-      if (isOver || now - (doneAt.get(name) ?? Number.NEGATIVE_INFINITY) < everyMs) continue;
-      doneAt.set(name, now);
-      try {
-        await work();
-      } catch (error) {
-        // With a database that is away, say. What is left undone is done in its next turn.
-        if (!isOver) logger.warn({ chore: name, err: error }, 'a chore failed');
-      }
+  /** A long chore of the turn before goes on; the lease is prolonged meanwhile. */
+  async function doDueChores(lane: readonly Chore[]): Promise<void> {
+    if (busyLanes.has(lane)) return;
+    busyLanes.add(lane);
+    for (const chore of lane) await doIfDue(chore);
+    busyLanes.delete(lane);
+  }
+
+  async function doIfDue({ name, everyMs, work }: Chore): Promise<void> {
+    const now = clock.now();
+    if (isOver || now - (doneAt.get(name) ?? Number.NEGATIVE_INFINITY) < everyMs) return;
+    doneAt.set(name, now);
+    try {
+      await work();
+    } catch (error) {
+      // With a database that is away, say. What is left undone is done in its next turn.
+      if (!isOver) logger.warn({ chore: name, err: error }, 'a chore failed');
     }
   }
 
@@ -84,14 +99,7 @@ export function createHousekeeping({
     /** Called every `HOUSEKEEPING_INTERVAL_MS` in every process. Whether this one keeps house. */
     async turn(): Promise<boolean> {
       if (isOver || !(await prolong())) return false;
-      // A long chore of the turn before goes on; its lease is prolonged meanwhile.
-      if (isBusy) return true;
-      isBusy = true;
-      try {
-        await doDueChores();
-      } finally {
-        isBusy = false;
-      }
+      await Promise.all(lanes.map(doDueChores));
       return true;
     },
 

@@ -5,6 +5,7 @@ import { createSealer } from '../../crypto/seal.ts';
 import type { Database, Sql, Transaction } from '../../database/database.ts';
 import type { Logger } from '../../logger.ts';
 import { type Letter, MailError, type Mailer } from '../../mailer.ts';
+import { sweep } from '../../sweep.ts';
 import type { RateLimits } from '../rate-limits/service.ts';
 import { createSender, LONGEST_DELAY_MS, type Sender } from './sender.ts';
 import * as store from './store.ts';
@@ -17,7 +18,8 @@ const DAY_MS = 24 * HOUR_MS;
 const NOTICE_LIFETIME_MS = 3 * DAY_MS;
 /** How long a dead letter can be looked at. */
 const KEEP_FAILED_MS = 30 * DAY_MS;
-const BATCH = 500;
+const PAGE = 500;
+const FORGET_BATCH = 5_000;
 
 export interface MailOptions {
   readonly database: Database;
@@ -91,10 +93,10 @@ export function createMail({ database, clock, logger, secrets, templates, rateLi
   async function* readAll(): AsyncGenerator<store.MailRecord> {
     let afterId = '';
     for (;;) {
-      const page = await store.listMails(database, { afterId, limit: BATCH });
+      const page = await store.listMails(database, { afterId, limit: PAGE });
       yield* page;
       const last = page.at(-1);
-      if (last === undefined || page.length < BATCH) return;
+      if (last === undefined || page.length < PAGE) return;
       afterId = last.id;
     }
   }
@@ -190,22 +192,19 @@ export function createMail({ database, clock, logger, secrets, templates, rateLi
       return moved;
     },
 
-    /** Inside the transaction of a restore: what was queued before it may have been sent since. */
-    async forget(sql: Sql): Promise<void> {
-      await store.deleteAll(sql);
+    /** After a restore: what was queued before it may have been sent since. Each statement is short. */
+    async forget(): Promise<void> {
+      while ((await store.deleteAny(database, FORGET_BATCH)) === FORGET_BATCH);
     },
 
-    /** Erases what is of no use any more, and deletes dead letters after 30 days, a bounded batch at a time. */
+    /** Erases what is of no use any more, and deletes dead letters after 30 days. */
     async prune(): Promise<void> {
       const now = clock.now();
-      const batch = { now, limit: BATCH };
-      while ((await store.deleteDecoys(database, BATCH)) === BATCH);
-      const latest = now + LONGEST_DELAY_MS;
-      while ((await store.hastenMails(database, { ...batch, latest })) === BATCH);
-      while ((await store.eraseExpired(database, { ...batch, failure: 'EXPIRED' })) === BATCH);
-      while ((await store.buryUnsettled(database, { ...batch, failure: 'UNSETTLED' })) === BATCH);
-      const old = { failedBefore: now - KEEP_FAILED_MS, limit: BATCH };
-      while ((await store.deleteFailed(database, old)) === BATCH);
+      await sweep((limit) => store.deleteDecoys(database, { now, limit }));
+      await sweep((limit) => store.hastenMails(database, { now, latest: now + LONGEST_DELAY_MS, limit }));
+      await sweep((limit) => store.eraseExpired(database, { now, failure: 'EXPIRED', limit }));
+      await sweep((limit) => store.buryUnsettled(database, { now, failure: 'UNSETTLED', limit }));
+      await sweep((limit) => store.deleteFailed(database, { failedBefore: now - KEEP_FAILED_MS, limit }));
     },
 
     /** Claims nothing more, and gives what is being sent three seconds. */

@@ -124,34 +124,45 @@ export function buryUnsettled(sql: Sql, batch: { now: number; failure: string; l
   );
 }
 
-/** One bounded batch of mails whose content is of no use any more, dead letters too: it is erased. */
+/**
+ * One bounded batch of mails whose content is of no use any more, dead letters too: it is erased. Decoys keep theirs
+ * until they are deleted.
+ */
 export function eraseExpired(sql: Sql, batch: { now: number; failure: string; limit: number }) {
   return sql.run(
     `UPDATE mails SET sealed_content = NULL, failed_at = COALESCE(failed_at, :now),
        failure = COALESCE(failure, :failure)
-     WHERE id IN (SELECT id FROM mails WHERE expires_at <= :now AND sealed_content IS NOT NULL LIMIT :limit)`,
+     WHERE id IN (
+       SELECT id FROM mails WHERE sealed_content IS NOT NULL AND expires_at <= :now AND expires_at > created_at
+       ORDER BY expires_at LIMIT :limit)`,
     batch,
   );
 }
 
-/** One bounded batch of dead letters. */
+/**
+ * One bounded batch of dead letters. The outer condition asks again for the row as it is locked: an operator may have
+ * it sent at that moment.
+ */
 export function deleteFailed(sql: Sql, batch: { failedBefore: number; limit: number }): Promise<number> {
   return sql.run(
-    'DELETE FROM mails WHERE id IN (SELECT id FROM mails WHERE failed_at < :failedBefore LIMIT :limit)',
+    `DELETE FROM mails WHERE failed_at < :failedBefore AND id IN (
+       SELECT id FROM mails WHERE failed_at < :failedBefore ORDER BY failed_at LIMIT :limit)`,
     batch,
   );
 }
 
-/** Everything that is still to be sent, and every dead letter. */
-export function deleteAll(sql: Sql): Promise<number> {
-  return sql.run('DELETE FROM mails');
+/** One bounded batch of everything that is still to be sent, and of every dead letter. */
+export function deleteAny(sql: Sql, limit: number): Promise<number> {
+  return sql.run('DELETE FROM mails WHERE id IN (SELECT id FROM mails LIMIT :limit)', { limit });
 }
 
 /** One bounded batch of what was never to be sent. */
-export function deleteDecoys(sql: Sql, limit: number): Promise<number> {
+export function deleteDecoys(sql: Sql, batch: { now: number; limit: number }): Promise<number> {
   return sql.run(
-    'DELETE FROM mails WHERE id IN (SELECT id FROM mails WHERE expires_at <= created_at LIMIT :limit)',
-    { limit },
+    `DELETE FROM mails WHERE id IN (
+       SELECT id FROM mails WHERE sealed_content IS NOT NULL AND expires_at <= :now AND expires_at <= created_at
+       ORDER BY expires_at LIMIT :limit)`,
+    batch,
   );
 }
 

@@ -5,6 +5,7 @@ import { constantTimeEqual, sha256 } from '../../crypto/digest.ts';
 import { createKeyring } from '../../crypto/keyring.ts';
 import type { Database, Sql, Transaction } from '../../database/database.ts';
 import { AuthError } from '../../errors.ts';
+import { sweep } from '../../sweep.ts';
 import { recordEvent } from '../audit/store.ts';
 import type { Mail, Message } from '../mail/service.ts';
 import type { RateLimits } from '../rate-limits/service.ts';
@@ -46,7 +47,7 @@ const CODE_DIGITS = 8;
 const CODE_TRIES = 5;
 /** As with sessions: what a wrong clock took for expired is still there when it is right again (CR-7). */
 const KEEP_EXPIRED_MS = 7 * DAY_SECONDS * 1_000;
-const BATCH = 5_000;
+const END_ALL_BATCH = 5_000;
 const NOBODY = { email: '', emailCanonical: '' };
 
 export interface OneTimeTokensOptions {
@@ -247,15 +248,15 @@ export function createOneTimeTokens({ database, clock, secrets, mail, rateLimits
       await store.deleteUndosOf(sql, { subject: userId, since });
     },
 
-    /** Ends those of everybody, in statements that are each short. */
-    async endAll(sql: Sql): Promise<void> {
-      while ((await store.deleteTokens(sql, BATCH)) === BATCH);
+    /** Ends those of everybody. Each statement is short and a transaction of its own. */
+    async endAll(): Promise<void> {
+      while ((await store.deleteTokens(database, END_ALL_BATCH)) === END_ALL_BATCH);
     },
 
-    /** Deletes long-expired tokens, one bounded batch at a time. */
-    async prune(): Promise<void> {
-      const batch = () => ({ expiredBefore: clock.now() - KEEP_EXPIRED_MS, limit: BATCH });
-      while ((await store.deleteExpiredTokens(database, batch())) === BATCH);
+    /** Deletes long-expired tokens; how many. */
+    prune(): Promise<number> {
+      const expiredBefore = clock.now() - KEEP_EXPIRED_MS;
+      return sweep((limit) => store.deleteExpiredTokens(database, { expiredBefore, limit }));
     },
   };
 }

@@ -129,7 +129,7 @@ export function deleteExpiredTokens(
 ): Promise<number> {
   return sql.run(
     `DELETE FROM one_time_tokens WHERE token_hash IN (
-       SELECT token_hash FROM one_time_tokens WHERE expires_at < :expiredBefore LIMIT :limit)`,
+       SELECT token_hash FROM one_time_tokens WHERE expires_at < :expiredBefore ORDER BY expires_at LIMIT :limit)`,
     batch,
   );
 }

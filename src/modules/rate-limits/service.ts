@@ -5,6 +5,7 @@ import type { Clock } from '../../clock.ts';
 import { createKeyring } from '../../crypto/keyring.ts';
 import type { Database, Sql } from '../../database/database.ts';
 import { AuthError } from '../../errors.ts';
+import { inSteps } from '../../sweep.ts';
 import { recordEvent } from '../audit/store.ts';
 import {
   type Block,
@@ -12,6 +13,7 @@ import {
   clear,
   countAttempt,
   deleteStale,
+  findEndOfStep,
   LONGEST_BACKOFF_MS,
   listBlocks,
   reportBlock,
@@ -28,7 +30,6 @@ const TOKEN_FAILURES = 30;
 const CHANGES = 60;
 /** Notices to one address in an hour. */
 const NOTICES = 10;
-const PRUNE_BATCH = 500;
 
 export interface RateLimitsOptions {
   readonly database: Database;
@@ -345,21 +346,21 @@ export function createRateLimits(options: RateLimitsOptions) {
       oneTimeTokens.assertFew(networkOf(client.ip), client),
     tokenFailed: (client: Client): void => oneTimeTokens.add(networkOf(client.ip)),
 
-    /** Deletes what says nothing any more, one bounded batch at a time; how many. */
+    /** Deletes what says nothing any more; how many. */
     async prune(): Promise<number> {
       const now = clock.now();
+      const { accountDisableAfter: disableAfter } = options;
+      const [dayAgo, monthAgo] = [now - DAY_MS, now - 30 * DAY_MS];
       let total = 0;
-      for (;;) {
-        const deleted = await deleteStale(database, {
-          dayAgo: now - DAY_MS,
-          monthAgo: now - 30 * DAY_MS,
-          now,
-          disableAfter: options.accountDisableAfter,
-          limit: PRUNE_BATCH,
-        });
-        total += deleted;
-        if (deleted < PRUNE_BATCH) return total;
-      }
+      let from = 0;
+      await inSteps(async (limit) => {
+        const until = await findEndOfStep(database, { from, before: dayAgo, limit });
+        if (until === undefined) return false;
+        total += await deleteStale(database, { from, until, now, monthAgo, disableAfter });
+        from = until + 1;
+        return true;
+      });
+      return total;
     },
   };
 }

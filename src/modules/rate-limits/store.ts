@@ -108,20 +108,37 @@ export function clear(sql: Sql, keys: readonly string[]): Promise<number> {
 }
 
 /**
- * One bounded batch of rows that say nothing any more: windows and short runs of failures after a day, longer runs
- * after thirty; a run that disabled a password stays.
+ * Where a step of the sweep ends that looks at `limit` rows; `undefined` when there are none. It is bounded by what it
+ * looks at, not by what it deletes: rows that stay would be read again by every step.
+ *
+ * @returns the latest `started_at` of the step, in ms since 1970.
+ */
+export async function findEndOfStep(
+  sql: Sql,
+  step: { from: number; before: number; limit: number },
+): Promise<number | undefined> {
+  const row = await sql.get<{ until: number | null }>(
+    `SELECT MAX(started_at) AS until FROM (
+       SELECT started_at FROM throttles WHERE started_at >= :from AND started_at < :before
+       ORDER BY started_at LIMIT :limit) AS step`,
+    step,
+  );
+  return row?.until ?? undefined;
+}
+
+/**
+ * Deletes, of the rows of a step that are a day old, those that say nothing any more: windows and short runs of
+ * failures, and longer runs after a month. A run that disabled a password stays.
  */
 export function deleteStale(
   sql: Sql,
-  batch: { dayAgo: number; monthAgo: number; now: number; disableAfter: number; limit: number },
+  step: { from: number; until: number; now: number; monthAgo: number; disableAfter: number },
 ): Promise<number> {
   return sql.run(
-    `DELETE FROM throttles WHERE key IN (
-       SELECT key FROM throttles
-       WHERE started_at < :dayAgo AND blocked_until < :now
-         AND (window_ms > 0 OR count < max OR (started_at < :monthAgo AND count < :disableAfter))
-       LIMIT :limit)`,
-    batch,
+    `DELETE FROM throttles
+     WHERE started_at >= :from AND started_at <= :until AND blocked_until < :now
+       AND (window_ms > 0 OR count < max OR (started_at < :monthAgo AND count < :disableAfter))`,
+    step,
   );
 }
 

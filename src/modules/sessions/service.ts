@@ -6,6 +6,7 @@ import { sha256 } from '../../crypto/digest.ts';
 import type { Database, Sql, Transaction } from '../../database/database.ts';
 import { AuthError } from '../../errors.ts';
 import { isId } from '../../id.ts';
+import { sweep } from '../../sweep.ts';
 import { recordEvent } from '../audit/store.ts';
 import type { RateLimits } from '../rate-limits/service.ts';
 import type { AccessToken } from '../tokens/access-token.ts';
@@ -27,7 +28,6 @@ const LIVENESS_TTL_MS = 1_000;
 const MOST_REPORTED_RETRIES = 10;
 /** Ended sessions are kept a while: a clock that was wrong for an hour must not lose live ones (CR-7). */
 const KEEP_ENDED_MS = 7 * 24 * 60 * 60_000;
-const PRUNE_BATCH = 500;
 /** A statement of this many takes a fraction of the time that PostgreSQL gives it, however large the table. */
 const END_ALL_BATCH = 5_000;
 
@@ -537,12 +537,15 @@ export function createSessions(options: SessionsOptions) {
       return gone.length;
     },
 
-    /** Ends the sessions of everybody, in statements that are each short; how many. Processes notice by themselves. */
-    async endAll(sql: Sql, reason: 'restore'): Promise<number> {
+    /**
+     * Ends the sessions of everybody; how many. Each statement is short and a transaction of its own. Processes notice
+     * by themselves.
+     */
+    async endAll(reason: 'restore'): Promise<number> {
       const now = clock.now();
       let total = 0;
       for (let afterId = ''; ; ) {
-        const batch = await store.endSessionsAfter(sql, { afterId, limit: END_ALL_BATCH, now, reason });
+        const batch = await store.endSessionsAfter(database, { afterId, limit: END_ALL_BATCH, now, reason });
         total += batch.length;
         // Ids are lower-case UUIDs, which every collation orders alike.
         const lastId = batch
@@ -581,15 +584,10 @@ export function createSessions(options: SessionsOptions) {
     ownerOf: ({ session }: Pick<Grant, 'session'>): UserView | Promise<UserView> =>
       users.view({ userId: session.userId, sessionId: session.id }),
 
-    /** Deletes long-ended sessions, one bounded batch at a time; how many. */
-    async prune(): Promise<number> {
-      let total = 0;
-      for (;;) {
-        const endedBefore = clock.now() - KEEP_ENDED_MS;
-        const count = await store.deleteEndedSessions(database, { endedBefore, limit: PRUNE_BATCH });
-        total += count;
-        if (count < PRUNE_BATCH) return total;
-      }
+    /** Deletes long-ended sessions; how many. */
+    prune(): Promise<number> {
+      const endedBefore = clock.now() - KEEP_ENDED_MS;
+      return sweep((limit) => store.deleteEndedSessions(database, { endedBefore, limit }));
     },
   };
 }
