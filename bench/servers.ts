@@ -18,6 +18,8 @@ export interface RunningServer {
   rssBytes(): Promise<number>;
   /** CPU time of the process and its workers so far, user and system. */
   cpuSeconds(): Promise<number>;
+  /** CPU time so far of the thread that the event loop runs on. */
+  loopMs(): Promise<number>;
   /** What it has printed so far. */
   output(): Promise<string>;
   stop(): Promise<void>;
@@ -97,6 +99,12 @@ async function startServer(
       return Number(/VmRSS:\s+(\d+) kB/.exec(status)?.[1]) * 1_024;
     },
     cpuSeconds: () => cpuSecondsOf(child.pid, { family: true }),
+    loopMs: async () => {
+      const [nanoseconds] = (await readFile(`/proc/${child.pid}/task/${child.pid}/schedstat`, 'utf8')).split(
+        ' ',
+      );
+      return Number(nanoseconds) / 1e6;
+    },
     output: () => readFile(log, 'utf8'),
     async stop() {
       await stopChild(child);
