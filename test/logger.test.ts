@@ -10,8 +10,9 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { describe, expect, it } from '@jest/globals';
 import { createLogger } from '../src/logger.ts';
+import { cleanEnvironment } from './support/server-process.ts';
 
-const OPTIONS = { cwd: fileURLToPath(new URL('..', import.meta.url)) };
+const OPTIONS = { cwd: fileURLToPath(new URL('..', import.meta.url)), env: cleanEnvironment() };
 
 it('writes every line whole and in order, soon, however long some of them are', async () => {
   const folder = await mkdtemp(join(tmpdir(), 'latchkey-logger-'));

@@ -10,7 +10,7 @@ import jwt from 'jsonwebtoken';
 import { createRefreshLink } from '../examples/apollo-client/refresh-link.ts';
 import { createVerifier } from '../examples/jsonwebtoken/verify.ts';
 import { type Auth, LOGIN, LOGOUT, REFRESH, REGISTER } from './support/documents.ts';
-import { startServerProcess } from './support/server-process.ts';
+import { cleanEnvironment, startServerProcess } from './support/server-process.ts';
 import { useBuild, useCleanups } from './support/setup.ts';
 import { createFrozenClock, PASSWORD, startApp } from './support/start-app.ts';
 
@@ -301,7 +301,7 @@ async function start(folder: string) {
 
 async function runStory(url: string): Promise<string[]> {
   const args = ['--import', import.meta.resolve('tsx'), join(EXAMPLES, 'fetch/story.ts'), url];
-  const { stdout } = await promisify(execFile)(process.execPath, args);
+  const { stdout } = await promisify(execFile)(process.execPath, args, { env: cleanEnvironment() });
   return stdout.trimEnd().split('\n');
 }
 

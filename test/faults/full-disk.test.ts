@@ -4,6 +4,7 @@ import { closeSync, existsSync, mkdtempSync, openSync, rmSync, writeFileSync, wr
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from '@jest/globals';
+import { cleanEnvironment } from '../support/server-process.ts';
 import { useBuild, useCleanups } from '../support/setup.ts';
 import { PASSWORD } from '../support/start-app.ts';
 import {
@@ -128,7 +129,7 @@ function temporaryFolder(): string {
 }
 
 function run(command: string, ...args: string[]): void {
-  const { status, error, stderr } = spawnSync(command, args, { encoding: 'utf8' });
+  const { status, error, stderr } = spawnSync(command, args, { env: cleanEnvironment(), encoding: 'utf8' });
   if (status !== 0) throw new Error(`${command}: ${error?.message ?? stderr}`);
 }
 

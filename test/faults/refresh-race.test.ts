@@ -8,6 +8,7 @@ import { migrate } from '../../src/database/migrate.ts';
 import { insertSession } from '../../src/modules/sessions/store.ts';
 import { insertUser } from '../../src/modules/users/store.ts';
 import { engines, freshDatabase } from '../support/databases.ts';
+import { cleanEnvironment } from '../support/server-process.ts';
 import { useCleanups } from '../support/setup.ts';
 import { START } from '../support/start-app.ts';
 import type { Lap, LapResult, Spending } from './refresh-racer.ts';
@@ -107,7 +108,7 @@ async function openSessions(sql: Sql): Promise<string[]> {
 
 /** A process that is ready to race; it ends with the test. */
 async function startRacer(url: string, spending: Spending): Promise<ChildProcess> {
-  const racer = fork(RACER, [url, spending], { execArgv: ['--import', 'tsx'] });
+  const racer = fork(RACER, [url, spending], { env: cleanEnvironment(), execArgv: ['--import', 'tsx'] });
   cleanups.push(() => stop(racer));
   await nextMessage(racer);
   return racer;

@@ -5,6 +5,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Readable, Writable } from 'node:stream';
+import { cleanEnvironment } from './server-process.ts';
 
 /** Where Debian's package `chromium` puts it. */
 const EXECUTABLE = '/usr/bin/chromium';
@@ -39,7 +40,7 @@ export type Chromium = Awaited<ReturnType<typeof startChromium>>;
 export async function startChromium() {
   const profile = await mkdtemp(join(tmpdir(), 'latchkey-chromium-'));
   const child = spawn(EXECUTABLE, [...ARGUMENTS, `--user-data-dir=${profile}`], {
-    env: { PATH: process.env.PATH, HOME: profile },
+    env: { ...cleanEnvironment(), HOME: profile },
     stdio: ['ignore', 'ignore', 'ignore', 'pipe', 'pipe'],
   });
   const exited = once(child, 'exit');

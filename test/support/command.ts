@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { afterEach } from '@jest/globals';
+import { cleanEnvironment } from './server-process.ts';
 
 export interface CommandOptions {
   /** Where the embedded database and the secret land, in `data/`. */
@@ -27,7 +28,7 @@ export function useCommands(build: { readonly cli: string }) {
   function start(args: readonly string[], { cwd, environment = {}, input = '', stdout }: CommandOptions) {
     const child = spawn(process.execPath, [build.cli, ...args], {
       cwd,
-      env: { PATH: process.env.PATH, ...environment },
+      env: { ...cleanEnvironment(), ...environment },
       stdio: ['pipe', typeof stdout === 'number' ? stdout : 'pipe', 'pipe'],
     });
     running.add(child);

@@ -67,7 +67,8 @@ async function start({ bin, env }, folder) {
   const user = unprivilegedUser();
   // Everything in it, or the guardian could not remove it.
   if (user) spawnSync('chown', ['-R', `${user.uid}:${user.gid}`, folder]);
-  const options = { cwd: folder, env: { ...process.env, ...env, LC_ALL: 'C' }, ...user };
+  // Nothing else of the environment, where PGDATA and the like may be.
+  const options = { cwd: folder, env: { PATH: process.env.PATH, ...env, LC_ALL: 'C' }, ...user };
 
   const data = join(folder, 'data');
   const initdb = [

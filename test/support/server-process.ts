@@ -4,11 +4,14 @@ import { createInterface } from 'node:readline';
 
 export type ServerProcess = Awaited<ReturnType<typeof startServerProcess>>;
 
-/** The environment without what would configure a server: the developer's own settings stay out of the tests. */
+/**
+ * What a child process is given of this environment: where programs and folders are. The developer's own settings stay
+ * out of the tests, and so does FORCE_COLOR, which Jest sets in its workers when it runs in a terminal: what a child
+ * prints would not be what a test compares it with.
+ */
 export function cleanEnvironment(): NodeJS.ProcessEnv {
-  const settings =
-    /^(LATCHKEY_.*|HOST|PORT|DATABASE_URL|NODE_ENV|NODE_OPTIONS|LOG_LEVEL|UV_THREADPOOL_SIZE)$/;
-  return Object.fromEntries(Object.entries(process.env).filter(([name]) => !settings.test(name)));
+  const { PATH, HOME, TMPDIR } = process.env;
+  return { PATH, HOME, LANG: 'C.UTF-8', ...(TMPDIR && { TMPDIR }) };
 }
 
 /** Runs a command that starts a server on a free port, in a process group of its own, until it says where. */

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { Clock } from '../../clock.ts';
 import { createKeyring } from '../../crypto/keyring.ts';
 import { createSealer } from '../../crypto/seal.ts';
-import type { Database, Sql, Transaction } from '../../database/database.ts';
+import type { Database, Transaction } from '../../database/database.ts';
 import type { Logger } from '../../logger.ts';
 import { type Letter, MailError, type Mailer } from '../../mailer.ts';
 import { sweep } from '../../sweep.ts';
