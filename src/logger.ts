@@ -1,4 +1,5 @@
 import { constants, fstatSync, openSync, writeSync } from 'node:fs';
+import type { Readable } from 'node:stream';
 import { type Logger, pino } from 'pino';
 
 export type { Logger } from 'pino';
@@ -12,6 +13,21 @@ const KEPT_BYTES = 8 * 1024 * 1024;
 const LAST_WORDS_MS = 1_000;
 const LOOK_AGAIN_MS = 10;
 
+export interface LogOptions {
+  readonly level: string;
+  readonly fileDescriptor: number;
+  readonly isTerminal: boolean;
+}
+
+export interface Log {
+  readonly logger: Logger;
+  /**
+   * Writes the lines of another process. Processes that share a socket share its flags as well: one of them that ends
+   * would make the writes of the others wait for the reader. So one process writes for all of them.
+   */
+  readonly forward: (lines: Readable) => void;
+}
+
 /**
  * Writes one JSON line per event to a file descriptor, or lines for people when that is a terminal. Secrets stay out
  * because nobody logs them; the headers that carry them are cut out all the same, should somebody log a request
@@ -19,21 +35,28 @@ const LOOK_AGAIN_MS = 10;
  * hold the requests up; `flush`, which is due when the process ends, writes what was gathered. A reader that has
  * stopped, or a full disk, costs lines, and never keeps the process from working or from ending.
  */
-export async function createLogger({
-  level,
-  fileDescriptor,
-  isTerminal,
-}: {
-  level: string;
-  fileDescriptor: number;
-  isTerminal: boolean;
-}): Promise<Logger> {
+export async function openLog({ level, fileDescriptor, isTerminal }: LogOptions): Promise<Log> {
   const destination = openDestination(openUnblocked(fileDescriptor), {
     format: isTerminal ? await loadPretty() : (line) => line,
     onLost: (count) => logger.warn(`${count} lines of the log are lost: they could not be written in time`),
   });
   const logger = pino({ level, redact: { paths: SECRET_HEADERS, censor: '***' } }, destination);
-  return logger;
+  return {
+    logger,
+    forward(lines) {
+      let rest = '';
+      lines.setEncoding('utf8').on('data', (text: string) => {
+        const whole = (rest + text).split('\n');
+        rest = whole.pop() ?? '';
+        for (const line of whole) destination.write(`${line}\n`);
+      });
+    },
+  };
+}
+
+/** The logger of a process that writes for itself alone. */
+export async function createLogger(options: LogOptions): Promise<Logger> {
+  return (await openLog(options)).logger;
 }
 
 const SECRET_HEADERS = ['headers', 'req.headers', 'res.headers', 'request.headers'].flatMap((headers) => [

@@ -1,6 +1,7 @@
 import cluster from 'node:cluster';
 import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
+import type { Readable } from 'node:stream';
 import { setTimeout as pause } from 'node:timers/promises';
 import { createApp } from './app.ts';
 import { createClock } from './clock.ts';
@@ -12,7 +13,7 @@ import { durabilityWarnings, openDatabase } from './database/open.ts';
 import { followDatabaseTime } from './database/wall-clock.ts';
 import { MAX_CONNECTIONS } from './http/connection-limit.ts';
 import { createMetricsServer, type MetricsSource } from './http/metrics-server.ts';
-import { createLogger, type Logger } from './logger.ts';
+import { type Log, type Logger, openLog } from './logger.ts';
 import { openFilesLimit, roomForConnections } from './open-files.ts';
 import { reportListening, reportTaken, toldToStop } from './worker.ts';
 import { startWorkers } from './workers.ts';
@@ -28,11 +29,12 @@ try {
   const signalled = stopSignal();
   const stopped = cluster.isPrimary ? signalled : toldToStop(signalled);
   const config = loadConfig(process.env);
-  logger = await createLogger({
+  const log = await openLog({
     level: config.logLevel,
     fileDescriptor: 1,
     isTerminal: process.stdout.isTTY,
   });
+  logger = log.logger;
   process.on('exit', () => logger?.flush());
   process.on('uncaughtException', die);
 
@@ -40,7 +42,7 @@ try {
   // A worker finds all of it done.
   if (cluster.isPrimary) await prepare({ config, database, logger });
   const start = cluster.isPrimary && config.workers > 1 ? startCluster : startServer;
-  const server = await start({ config, database, logger, openFiles });
+  const server = await start({ config, database, logger, openFiles, forward: log.forward });
   if (cluster.isPrimary) announce(server.url, { config, logger });
   else reportListening(server.url);
 
@@ -59,6 +61,7 @@ interface Parts {
   readonly logger: Logger;
   /** How many files a process may open at a time. */
   readonly openFiles: number | undefined;
+  readonly forward: Log['forward'];
 }
 
 interface RunningServer {
@@ -69,7 +72,7 @@ interface RunningServer {
 }
 
 /** What is done once for a database, before anybody serves from it. */
-async function prepare({ config, database, logger }: Omit<Parts, 'openFiles'>): Promise<void> {
+async function prepare({ config, database, logger }: Omit<Parts, 'openFiles' | 'forward'>): Promise<void> {
   for (const warning of config.warnings) logger.warn(warning);
   for (const name of await migrate(database)) logger.info(`Migrated the database: ${name}`);
   for (const warning of await durabilityWarnings(database)) logger.warn(warning);
@@ -110,13 +113,17 @@ async function startServer({ config, database, logger, openFiles }: Parts): Prom
 }
 
 /** Several processes of this program behind one port. This one needs no database. */
-async function startCluster({ config, database, logger }: Parts): Promise<RunningServer> {
+async function startCluster({ config, database, logger, forward }: Parts): Promise<RunningServer> {
   await database.close();
   if (config.metrics) {
     const { createWorkersMetrics } = await import('./metrics.ts');
     await serveMetrics(createWorkersMetrics(), { config, logger });
   }
-  return startWorkers({ count: config.workers, host: config.host, port: config.port, logger });
+  const output = {
+    log: forward,
+    errors: (lines: Readable) => void lines.pipe(process.stderr, { end: false }),
+  };
+  return startWorkers({ count: config.workers, host: config.host, port: config.port, logger, output });
 }
 
 /** Until the process ends: the last seconds of a server that drains are worth a look. */

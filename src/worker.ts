@@ -1,6 +1,7 @@
 import cluster, { type Worker } from 'node:cluster';
 import { once } from 'node:events';
 import type { Server } from 'node:net';
+import type { Readable } from 'node:stream';
 import { REPORT_EVERY_MS, watchHandOver } from './hand-over.ts';
 
 /** Sooner than this after it listened, or before, a worker dies of something that may end the next one too. */
@@ -31,6 +32,12 @@ export interface Ending {
   readonly wasSteady: boolean;
 }
 
+/** What takes what workers write. */
+export interface WorkerOutput {
+  readonly log: (lines: Readable) => void;
+  readonly errors: (lines: Readable) => void;
+}
+
 export interface RunningWorker {
   /** Resolves to the URL, or to nothing when it ends before it listens. */
   readonly listening: Promise<string | undefined>;
@@ -48,9 +55,10 @@ export interface RunningWorker {
 }
 
 /** In the primary process: starts one that will listen on `port`. Never throws: see how it ended. */
-export function startWorker(port: number): RunningWorker {
+export function startWorker(port: number, output: WorkerOutput): RunningWorker {
   let worker: Worker;
   try {
+    cluster.setupPrimary({ silent: true });
     worker = cluster.fork({ PORT: port });
   } catch (error) {
     return neverStarted(error);
@@ -61,6 +69,8 @@ export function startWorker(port: number): RunningWorker {
     delete cluster.workers?.[worker.id];
     return neverStarted(once(worker, 'error').then(([error]) => error));
   }
+  if (child.stdout !== null) output.log(child.stdout);
+  if (child.stderr !== null) output.errors(child.stderr);
   // Something was sent to one that just died: its end is heard of all the same.
   worker.on('error', () => {});
   const handOver = watchHandOver(child);
@@ -68,9 +78,10 @@ export function startWorker(port: number): RunningWorker {
   let isRetired = false;
 
   const ended = new Promise<Ending>((resolve) => {
-    worker.once('exit', (code, signal) =>
+    // Not at its exit: its last lines may be on their way.
+    child.once('close', (code, signal) =>
       resolve({
-        how: signal ?? code,
+        how: signal ?? code ?? 'nothing said',
         didStart: true,
         didListen: Number.isFinite(listeningSince),
         wasSteady: performance.now() - listeningSince >= STEADY_AFTER_MS,

@@ -3,7 +3,7 @@ import { get } from 'node:http';
 import { createServer } from 'node:net';
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Logger } from './logger.ts';
-import { type Ending, type RunningWorker, startWorker } from './worker.ts';
+import { type Ending, type RunningWorker, startWorker, type WorkerOutput } from './worker.ts';
 
 /*
  * One primary process listens and hands the connections on; the workers, which are this same program started again,
@@ -40,18 +40,20 @@ export async function startWorkers({
   host,
   port,
   logger,
+  output,
 }: {
   count: number;
   host: string;
   port: number;
   logger: Logger;
+  output: WorkerOutput;
 }): Promise<{ readonly url: string; close(): Promise<void> }> {
   const workerPort = port === 0 ? await findFreePort(host) : port;
   const running = new Set<RunningWorker>();
   const stopping = new AbortController();
 
   function start(): RunningWorker {
-    const worker = startWorker(workerPort);
+    const worker = startWorker(workerPort, output);
     running.add(worker);
     worker.ended.then(() => running.delete(worker));
     worker.wantsToStop.then(async () => {
