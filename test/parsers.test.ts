@@ -9,6 +9,7 @@ import { pino } from 'pino';
 import { networkOf } from '../src/client.ts';
 import { createContext } from '../src/context.ts';
 import { createKeyring } from '../src/crypto/keyring.ts';
+import { createMacTokens } from '../src/crypto/mac-token.ts';
 import { NO_DEADLINE } from '../src/deadline.ts';
 import { AuthError } from '../src/errors.ts';
 import { createFunnel } from '../src/graphql/format-error.ts';
@@ -291,31 +292,43 @@ describe('a refresh token', () => {
 describe('a device token', () => {
   const { encode, deviceOf } = createDeviceTokens(createKeyring([randomBytes(32)], 'device-token'));
   const nowSeconds = 1_800_000_000;
-  const content = fc.record({ userId: fc.uuid(), deviceId: fc.uuid() });
+  const passwordVersion = 1;
+  const content = fc.record({ userId: fc.uuid(), deviceId: fc.uuid(), passwordVersion: fc.nat() });
 
-  it('is of the device and the user that it was made for, and of no other', () => {
+  it('is of the device, the user and the password that it was made for, and of no other', () => {
     fc.assert(
-      fc.property(content, fc.uuid(), ({ userId, deviceId }, other) => {
-        const text = encode({ userId, deviceId, nowSeconds });
+      fc.property(content, fc.uuid(), fc.nat(), ({ deviceId, ...owner }, userId, otherVersion) => {
+        const text = encode({ deviceId, ...owner, nowSeconds });
+        const known = { ...owner, nowSeconds };
         return (
-          deviceOf(text, { userId, nowSeconds }) === deviceId.replaceAll('-', '') &&
-          (other === userId || deviceOf(text, { userId: other, nowSeconds }) === undefined)
+          deviceOf(text, known) === deviceId.replaceAll('-', '') &&
+          (userId === owner.userId || deviceOf(text, { ...known, userId }) === undefined) &&
+          (otherVersion === owner.passwordVersion ||
+            deviceOf(text, { ...known, passwordVersion: otherVersion }) === undefined)
         );
       }),
       RUNS,
     );
   });
 
+  it('of the version before, which named no password, is of an unknown device', () => {
+    const userId = '00000000-0000-4000-8000-000000000000';
+    const keyring = createKeyring([randomBytes(32)], 'device-token');
+    const before = createMacTokens({ keyring, prefix: 'lkd_', bodyBytes: 38 });
+    const body = Buffer.alloc(38);
+    body.writeUIntBE(nowSeconds, 32, 6);
+    const known = { userId, passwordVersion, nowSeconds };
+    expect(createDeviceTokens(keyring).deviceOf(before.encode(body), known)).toBeUndefined();
+  });
+
   it('is nothing when it is any other text, a neighbour too', () => {
     const userId = '00000000-0000-4000-8000-000000000000';
-    const valid = encode({ userId, nowSeconds });
-    expect(deviceOf(valid, { userId, nowSeconds })).toBeDefined();
+    const known = { userId, passwordVersion, nowSeconds };
+    const valid = encode(known);
+    expect(deviceOf(valid, known)).toBeDefined();
     const neighbour = mutationsOf(fc.constant(valid)).map(({ mutation }) => mutation);
     fc.assert(
-      fc.property(
-        fc.oneof(anyText(), neighbour),
-        (text) => deviceOf(text, { userId, nowSeconds }) === undefined,
-      ),
+      fc.property(fc.oneof(anyText(), neighbour), (text) => deviceOf(text, known) === undefined),
       RUNS,
     );
   });

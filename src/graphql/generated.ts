@@ -32,8 +32,8 @@ export type AuthPayload = {
   /** Proves who asks, for `expiresIn` seconds: a JWT of type `at+jwt` (RFC 9068). Keep it in memory. */
   readonly accessToken: Scalars['JWT']['output'];
   /**
-   * Proves that this device logged in to this account before; keep it, also after logout, and send it with the next `login`. It
-   * opens nothing by itself. Null in the answer to `refreshToken`, and when delivered as a cookie.
+   * Proves that this device logged in to this account before; keep it, also after logout, and send it with the next
+   * `login`. It opens nothing by itself, and ends when the password is set anew. Null in the answer to `refreshToken`, and when delivered as a cookie.
    */
   readonly deviceToken?: Maybe<Scalars['String']['output']>;
   /** When the access token expires. */
@@ -171,7 +171,7 @@ export type LoginInput = {
   readonly deviceName?: InputMaybe<Scalars['String']['input']>;
   /**
    * The `deviceToken` of an earlier login to this account from this device, if it has one. While strangers guess at
-   * the account and everybody else has to wait, a known device does not.
+   * the account and everybody else has to wait, a known device does not. It ends when the password is set anew.
    */
   readonly deviceToken?: InputMaybe<Scalars['String']['input']>;
   /** The address of the account; case and surrounding spaces do not matter. */

@@ -12,11 +12,19 @@ interface IssuedTokens {
   readonly accessToken: string;
   readonly refreshToken: string;
   readonly expiresInSeconds: number;
+  /** None when a session was only refreshed. */
+  readonly deviceToken: string | null;
+}
+
+interface Credentials {
+  readonly email: string;
+  readonly password: string;
+  readonly deviceToken: string | undefined;
 }
 
 export interface TokenEndpointOptions {
   readonly login: {
-    withPassword(credentials: { email: string; password: string }, client: Client): Promise<IssuedTokens>;
+    withPassword(credentials: Credentials, client: Client): Promise<IssuedTokens>;
   };
   readonly sessions: { refresh(refreshToken: string, client: Client): Promise<IssuedTokens> };
   readonly clientOf: ClientOf;
@@ -109,7 +117,10 @@ export function installTokenEndpoint(app: FastifyInstance, options: TokenEndpoin
     if (!username || !password) return NO_PASSWORD;
     // A username that is no address belongs to no account, so it gets the answer of every wrong one.
     const email = parseEmailAddress(username);
-    return email === undefined ? WRONG_CREDENTIALS : login.withPassword({ email, password }, client);
+    const deviceToken = form.get('device_token') || undefined;
+    return email === undefined
+      ? WRONG_CREDENTIALS
+      : login.withPassword({ email, password, deviceToken }, client);
   }
 
   async function refresh(
@@ -176,6 +187,7 @@ async function answer(
     refresh_token: outcome.refreshToken,
     // RFC 6749 §5.1: whoever asked for a scope is told what was granted, which is none.
     ...(form.get('scope')?.trim() && { scope: '' }),
+    ...(outcome.deviceToken !== null && { device_token: outcome.deviceToken }),
   });
 }
 

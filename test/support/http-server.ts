@@ -13,7 +13,12 @@ import { createServer, type ServerOptions } from '../../src/http/server.ts';
 /** A value that came in, and must be in no answer and no line of the log (AUD-2). */
 export const SECRET = 'hunter2-planted-secret';
 
-export const TOKENS = { accessToken: 'a.b.c', refreshToken: 'lkr_next', expiresInSeconds: 600 };
+export const TOKENS = {
+  accessToken: 'a.b.c',
+  refreshToken: 'lkr_next',
+  expiresInSeconds: 600,
+  deviceToken: null,
+};
 
 export interface HttpServer {
   readonly app: FastifyInstance;

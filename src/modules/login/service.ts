@@ -42,6 +42,7 @@ export function createLogin({
     if (user === undefined || proof == null) return undefined;
     return tokens.deviceTokens.deviceOf(proof, {
       userId: user.id,
+      passwordVersion: user.passwordVersion,
       nowSeconds: Math.floor(clock.now() / 1_000),
     });
   }

@@ -204,7 +204,8 @@ export function createSessions(options: SessionsOptions) {
   /** The tokens of an opened session; called when its transaction is on disk. */
   function grantOpened({ session, familySecret, owner, deviceId }: OpenedSession): Grant {
     const nowSeconds = Math.floor(clock.now() / 1_000);
-    const deviceToken = tokens.deviceTokens.encode({ userId: owner.id, deviceId, nowSeconds });
+    const { id: userId, passwordVersion } = owner;
+    const deviceToken = tokens.deviceTokens.encode({ userId, passwordVersion, deviceId, nowSeconds });
     return { ...grant(session, familySecret), deviceToken };
   }
 

@@ -3,16 +3,18 @@ import type { Keyring } from '../../crypto/keyring.ts';
 import { createMacTokens } from '../../crypto/mac-token.ts';
 
 /*
- * token = "lkd_" ‖ base64url( version ‖ key id ‖ device id ‖ user id ‖ issued at (s) ‖ mac )
- *             bytes:            1        4         16          16          6           32
+ * token = "lkd_" ‖ base64url( version ‖ key id ‖ device id ‖ user id ‖ issued at (s) ‖ password version ‖ mac )
+ *             bytes:            1        4         16          16          6                6              32
  * mac   = HMAC-SHA-256( HKDF(master secret, "device-token"), everything before it )
  *
  * A proof that this device logged in to this account before. It opens nothing: it moves a login out of the lane
- * in which strangers are slowed down into one of the device's own, with a back-off of its own.
+ * in which strangers are slowed down into one of the account's devices. It names the password that was in force, and
+ * ends with it: a thief who holds a proof loses it when the owner sets another password.
  */
 const USER_ID_AT = 16;
 const ISSUED_AT = USER_ID_AT + 16;
-const BODY_BYTES = ISSUED_AT + 6;
+const PASSWORD_VERSION_AT = ISSUED_AT + 6;
+const BODY_BYTES = PASSWORD_VERSION_AT + 6;
 const LIFETIME_SECONDS = 180 * 24 * 60 * 60;
 
 /** Makes and reads the proofs of known devices. */
@@ -22,10 +24,12 @@ export function createDeviceTokens(keyring: Keyring) {
     /** A new proof, of the device it had before or of a new one. */
     encode({
       userId,
+      passwordVersion,
       deviceId = randomUUID(),
       nowSeconds,
     }: {
       userId: string;
+      passwordVersion: number;
       deviceId?: string | undefined;
       nowSeconds: number;
     }): string {
@@ -33,16 +37,22 @@ export function createDeviceTokens(keyring: Keyring) {
       body.write(deviceId.replaceAll('-', ''), 0, 'hex');
       body.write(userId.replaceAll('-', ''), USER_ID_AT, 'hex');
       body.writeUIntBE(nowSeconds, ISSUED_AT, 6);
+      body.writeUIntBE(passwordVersion, PASSWORD_VERSION_AT, 6);
       return tokens.encode(body);
     },
 
-    /** The id of the device, if it is a proof for this user that is not older than 180 days. */
+    /** The id of the device, if it is a proof for this user and this password that is not older than 180 days. */
     deviceOf(
       text: string,
-      { userId, nowSeconds }: { userId: string; nowSeconds: number },
+      {
+        userId,
+        passwordVersion,
+        nowSeconds,
+      }: { userId: string; passwordVersion: number; nowSeconds: number },
     ): string | undefined {
       const body = tokens.decode(text);
       if (body?.toString('hex', USER_ID_AT, ISSUED_AT) !== userId.replaceAll('-', '')) return undefined;
+      if (body.readUIntBE(PASSWORD_VERSION_AT, 6) !== passwordVersion) return undefined;
       if (nowSeconds - body.readUIntBE(ISSUED_AT, 6) > LIFETIME_SECONDS) return undefined;
       return body.toString('hex', 0, USER_ID_AT);
     },
