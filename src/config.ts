@@ -167,14 +167,14 @@ export const SETTINGS = {
     name: 'LATCHKEY_ACCOUNT_FAILURES',
     default: '5',
     description:
-      'Failed logins in a row after which an account waits, 2, 4, 8 … seconds and at most 15 minutes',
+      'Failed logins in a row after which an account waits, 2, 4, 8 … seconds and at most 15 minutes; a known device and a live session have as many of their own',
     value: integer({ least: 1, most: 100 }),
   },
   accountDisableAfter: {
     name: 'LATCHKEY_ACCOUNT_DISABLE_AFTER',
     default: '100',
     description:
-      'Failed logins in a row that disable a password until it is set anew; known devices still log in',
+      'Failed passwords in a row, at all doors together, that disable a password for strangers until it is set anew; so many of its known devices close those, so many of a session that session',
     value: integer({ least: 10, most: 100 }),
   },
   networkFailures: {
@@ -186,7 +186,8 @@ export const SETTINGS = {
   networkChecks: {
     name: 'LATCHKEY_NETWORK_CHECKS',
     default: '30',
-    description: 'Password checks of one network in a minute, right ones too',
+    description:
+      'Password checks of one network in a minute, right ones too; and right ones of an account’s live sessions',
     value: integer({ least: 1, most: 100_000 }),
   },
   networkRegistrations: {

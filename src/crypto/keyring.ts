@@ -12,6 +12,8 @@ export interface DerivedKey {
 /** The keys that the master secrets give for one purpose: the first one makes, all of them verify and open. */
 export interface Keyring {
   readonly current: DerivedKey;
+  /** The current one first. */
+  readonly all: readonly DerivedKey[];
   find(id: Buffer): DerivedKey | undefined;
 }
 
@@ -26,7 +28,7 @@ export function createKeyring(secrets: readonly Buffer[], purpose: string): Keyr
   }));
   const [current] = keys;
   if (current === undefined) throw new Error('A keyring needs a secret');
-  return { current, find: (id) => keys.find((key) => key.id.equals(id)) };
+  return { current, all: keys, find: (id) => keys.find((key) => key.id.equals(id)) };
 }
 
 function derive(secret: Buffer, purpose: string, bytes: number): Buffer {

@@ -1,4 +1,5 @@
 import { expect, it } from '@jest/globals';
+import type { Database, Params } from '../../src/database/database.ts';
 import { migrate } from '../../src/database/migrate.ts';
 import { AuthError } from '../../src/errors.ts';
 import { freshDatabase } from '../support/databases.ts';
@@ -13,6 +14,7 @@ import {
   refreshed,
   register,
 } from '../support/documents.ts';
+import { eventsOf } from '../support/events.ts';
 import { describeApp, PASSWORD, type Sender, startApp, type TestApp } from '../support/start-app.ts';
 import { noteStatements } from '../support/statements.ts';
 
@@ -181,8 +183,9 @@ describeApp('the throttles of login', (start) => {
     expect(await app.rateLimits.prune()).toBe(0);
     app.clock.travel(25 * 60 * MINUTE_MS);
     await app.rateLimits.prune();
-    expect(before).toBeGreaterThan(1);
-    expect(await count()).toBe(1);
+    expect(before).toBeGreaterThan(2);
+    // The run of the account, and the tally of its password.
+    expect(await count()).toBe(2);
     app.clock.travel(31 * 24 * 60 * MINUTE_MS);
     await app.rateLimits.prune();
     expect(await count()).toBe(0);
@@ -210,6 +213,18 @@ describeApp('the throttles of login', (start) => {
     );
     expect(left).toHaveLength(750);
     expect(await app.rateLimits.prune()).toBe(0);
+  });
+
+  it('never forget a password that they disabled, nor that its devices are closed (LOG-6)', async () => {
+    const app = await start({
+      config: { accountFailures: 100, accountDisableAfter: 10, networkFailures: 1_000 },
+    });
+    const { deviceToken } = await register(app, 'ada@example.com', from(9));
+    for (let i = 0; i < 10; i += 1) await attempt(app, { deviceToken }, from(i));
+    app.clock.travel(100 * 24 * 60 * MINUTE_MS);
+    await app.rateLimits.prune();
+    expect((await attempt(app, { password: PASSWORD }, from(1))).code).toBe('TOO_MANY_REQUESTS');
+    expect((await attempt(app, { password: PASSWORD, deviceToken }, from(1))).code).toBe('TOO_MANY_REQUESTS');
   });
 
   it('can be off, and then count nothing', async () => {
@@ -346,6 +361,98 @@ describeApp('the throttles of everything else', (start) => {
     expect((await refresh(app, 'garbage')).code).toBe('TOO_MANY_REQUESTS');
     expect((await refresh(app, auth.refreshToken)).code).toBe('OK');
     expect((await refresh(app, 'garbage', from(7))).code).toBe('INVALID_REFRESH_TOKEN');
+  });
+});
+
+describeApp('a clock that was wrong', (start) => {
+  const DAYS_MS = 40 * 24 * 60 * MINUTE_MS;
+
+  it.each([
+    ['an account', { accountFailures: 2 }],
+    ['a network', { networkFailures: 2 }],
+    ['the checks of a network', { networkChecks: 2 }],
+  ])(
+    'blocks %s no longer than a right one could, and what comes then is counted (CR-7)',
+    async (_whom, config) => {
+      const app = await start({ config });
+      await register(app, 'ada@example.com', from(9));
+      const isBlocked = async () =>
+        (await attempt(app, { password: PASSWORD }, from(1))).code === 'TOO_MANY_REQUESTS';
+      app.clock.travel(DAYS_MS);
+      for (let i = 0; i < 2; i += 1) await attempt(app, {}, from(1));
+      expect(await isBlocked()).toBe(true);
+      app.clock.travel(-DAYS_MS);
+      expect(await isBlocked()).toBe(false);
+      for (let i = 0; i < 2; i += 1) await attempt(app, {}, from(1));
+      expect(await isBlocked()).toBe(true);
+    },
+  );
+
+  it('does not keep later blocks out of the audit trail (LOG-3)', async () => {
+    const app = await start({ config: { networkFailures: 2 } });
+    const blockOnce = async () => {
+      for (let i = 0; i < 3; i += 1) await attempt(app, { email: `user${i}@example.com` }, from(1));
+    };
+    app.clock.travel(DAYS_MS);
+    await blockOnce();
+    app.clock.travel(-DAYS_MS);
+    await blockOnce();
+    expect(await eventsOf(app, 'excess_rate_limit_exceeded')).toHaveLength(2);
+  });
+
+  it('of a process that is seconds ahead blocks like any other', async () => {
+    const app = await start({ config: { networkFailures: 2 } });
+    await register(app, 'ada@example.com', from(9));
+    for (let i = 0; i < 2; i += 1) await attempt(app, { email: `user${i}@example.com` }, from(1));
+    app.clock.travel(-5_000);
+    expect(await attempt(app, { password: PASSWORD }, from(1))).toEqual({
+      code: 'TOO_MANY_REQUESTS',
+      retryAfter: 305,
+    });
+  });
+});
+
+describeApp('a window of failures', (start, engine) => {
+  it('of one failure lets one through each time', async () => {
+    const app = await start({ config: { networkFailures: 1 } });
+    const codes = [];
+    for (let round = 0; round < 3; round += 1) {
+      for (let i = 0; i < 2; i += 1)
+        codes.push((await attempt(app, { email: `user${round}${i}@example.com` }, from(1))).code);
+      app.clock.travel(5 * MINUTE_MS);
+    }
+    expect(codes).toEqual(Array(3).fill(['INVALID_CREDENTIALS', 'TOO_MANY_REQUESTS']).flat());
+  });
+
+  it('gives no place back for a login that began before it (LOG-3)', async () => {
+    const fresh = await freshDatabase(engine);
+    await migrate(fresh.database);
+    let meanwhile: (() => Promise<unknown>) | undefined;
+    const database: Database = {
+      ...fresh.database,
+      before: () => database,
+      async all<Row>(text: string, params?: Params) {
+        const rows = await fresh.database.all<Row>(text, params);
+        if (!text.includes('INTO throttles') || meanwhile === undefined) return rows;
+        const work = meanwhile;
+        meanwhile = undefined;
+        await work();
+        return rows;
+      },
+    };
+    const app = await start({ database, config: { networkFailures: 2 } });
+    await register(app, 'ada@example.com', from(9));
+    await attempt(app, { email: 'nobody@example.com' }, from(1));
+    app.clock.travel(5 * MINUTE_MS - 1_000);
+    // Once the login is counted and before its password is checked, the next window begins and is filled.
+    meanwhile = async () => {
+      app.clock.travel(1_000);
+      for (let i = 0; i < 2; i += 1) await attempt(app, { email: `user${i}@example.com` }, from(1));
+    };
+    expect((await attempt(app, { password: PASSWORD }, from(1))).code).toBe('OK');
+    expect((await attempt(app, { email: 'user3@example.com' }, from(1))).code).toBe('TOO_MANY_REQUESTS');
+    await app.stop();
+    await fresh.drop();
   });
 });
 

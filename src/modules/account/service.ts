@@ -110,6 +110,7 @@ export function createAccount({
       passwords.check(input.newPassword, await users.view(viewer));
       const { user, attempt } = await ownership.requirePassword(viewer.userId, {
         password: input.currentPassword,
+        lane: ['session', viewer.sessionId],
         client,
         failure: 'authn_password_change_fail',
       });
@@ -142,9 +143,13 @@ export function createAccount({
      * @throws AuthError `INVALID_CREDENTIALS`, `TOO_MANY_REQUESTS`, `UNAUTHENTICATED`, `OVERLOADED`, `UNAVAILABLE`.
      */
     async reauthenticate(viewer: Viewer, input: { password: string }, client: Client): Promise<Grant> {
-      const { password } = input;
       const failure = 'authn_login_fail';
-      const { user, attempt } = await ownership.requirePassword(viewer.userId, { password, client, failure });
+      const { user, attempt } = await ownership.requirePassword(viewer.userId, {
+        password: input.password,
+        lane: ['session', viewer.sessionId],
+        client,
+        failure,
+      });
       const proof = provenByPassword({
         user,
         attempt,
@@ -189,6 +194,7 @@ export function createAccount({
     async delete(viewer: Viewer, input: { password: string }, client: Client): Promise<{ id: string }> {
       const { user, attempt } = await ownership.requirePassword(viewer.userId, {
         password: input.password,
+        lane: ['session', viewer.sessionId],
         client,
         failure: 'authn_password_change_fail',
       });

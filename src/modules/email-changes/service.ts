@@ -14,7 +14,7 @@ import { changeEmail, findUser, findUserByEmail, restoreEmail } from '../users/s
 export interface EmailChangesOptions {
   readonly database: Database;
   readonly clock: Clock;
-  readonly rateLimits: Pick<RateLimits, 'succeeded'>;
+  readonly rateLimits: Pick<RateLimits, 'checking' | 'succeeded'>;
   readonly oneTimeTokens: OneTimeTokens;
   readonly ownership: Ownership;
   readonly sessions: Pick<Sessions, 'endAllOf' | 'ownerChanged'>;
@@ -90,12 +90,14 @@ export function createEmailChanges({
       input: { newEmail: string; password: string },
       client: Client,
     ): Promise<number> {
-      await oneTimeTokens.beforeRequest(input.newEmail, client);
       const { user, attempt } = await ownership.requirePassword(viewer.userId, {
         password: input.password,
+        lane: ['session', viewer.sessionId],
         client,
         failure: 'authn_password_change_fail',
       });
+      // After the password: who guesses at it must not use up what their network may have mailed.
+      await rateLimits.checking(attempt, () => oneTimeTokens.beforeRequest(input.newEmail, client));
       const holder = await findUserByEmail(database.before(client.deadline), canonicalEmail(input.newEmail));
       const { id, passwordVersion, credentialVersion } = user;
       const { sessionId } = viewer;
@@ -125,7 +127,7 @@ export function createEmailChanges({
       { bearer, client }: Pick<Shown, 'bearer' | 'client'>,
     ): Promise<number> {
       const token = await oneTimeTokens.present(input.token, ['confirm-email'], client);
-      const attempt = await ownership.show(token.subject, { bearer, password: input.password, client });
+      const attempt = await ownership.show(token, { bearer, password: input.password, client });
       if (attempt instanceof AuthError) throw attempt;
       const { subject: id, email, emailCanonical } = token;
       const { sessionId, passwordVersion, credentialVersion = 1 } = JSON.parse(token.payload) as Asked;

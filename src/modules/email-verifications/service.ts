@@ -83,7 +83,7 @@ export function createEmailVerifications({
   /** A link that lives for a day and was not asked for by a password must not log in, or get past a second factor. */
   async function verifyAccount(token: OneTimeToken, shown: Shown): Promise<void> {
     const { client } = shown;
-    const attempt = await ownership.show(token.subject, shown);
+    const attempt = await ownership.show(token, shown);
     // By the mailbox alone an account that was never verified loses its password and sessions. A client whose access
     // token is merely old has a session to show: it refreshes first, and the link is not spent.
     if (attempt instanceof AuthError && attempt.extensions.reason === 'TOKEN_EXPIRED') throw attempt;

@@ -3,6 +3,7 @@ import type { Clock } from '../../clock.ts';
 import type { Database } from '../../database/database.ts';
 import { AuthError } from '../../errors.ts';
 import { type EventName, recordEvent } from '../audit/store.ts';
+import type { OneTimeToken } from '../one-time-tokens/store.ts';
 import type { Passwords } from '../passwords/service.ts';
 import { type Attempt, type RateLimits, UNCOUNTED } from '../rate-limits/service.ts';
 import type { Sessions } from '../sessions/service.ts';
@@ -24,6 +25,16 @@ export interface Shown {
   readonly client: Client;
 }
 
+/** A password that is to be compared. */
+interface Tried {
+  readonly password: string;
+  /** The secret that it comes along with, whose bearer alone can fill that lane. */
+  readonly lane: Parameters<RateLimits['beforeProof']>[0]['lane'];
+  readonly client: Client;
+  /** What the audit trail calls a wrong one. */
+  readonly failure: EventName;
+}
+
 /** That an account is somebody's, as it was read then. */
 export interface Owned {
   readonly user: UserRecord;
@@ -39,24 +50,26 @@ export function createOwnership({ database, clock, rateLimits, passwords, sessio
    *
    * @throws AuthError `INVALID_CREDENTIALS`, `TOO_MANY_REQUESTS`, `OVERLOADED`, `UNAVAILABLE`.
    */
-  async function requirePassword(
-    userId: string,
-    { password, client, failure }: { password: string; client: Client; failure: EventName },
-  ): Promise<Owned> {
+  async function requirePassword(userId: string, { password, lane, client, failure }: Tried): Promise<Owned> {
     await passwords.assertRoom(client);
     const credential = await findCredential(database.before(client.deadline), userId);
-    const attempt = await rateLimits.beforeProof({ userId, client });
+    // The account is gone, and the session or the token that led here with it.
+    if (credential === undefined)
+      throw new AuthError('INVALID_CREDENTIALS', { cause: 'the account is gone' });
+    const { user } = credential;
+    const attempt = await rateLimits.beforeProof({ lane, user, client });
     const matches = await rateLimits.checking(attempt, () => passwords.verify(credential, password, client));
-    if (credential !== undefined && matches) return { user: credential.user, attempt };
+    if (matches) return { user, attempt };
     // Past the deadline, too: what was found to be wrong is recorded.
-    await recordEvent(database, {
-      name: failure,
+    const event = {
       outcome: 'fail',
       at: clock.now(),
       userId,
       client,
       details: { reason: 'wrong_password' },
-    });
+    } as const;
+    await recordEvent(database, { ...event, name: failure });
+    if (attempt.isLast) await recordEvent(database, { ...event, name: 'authn_login_lock' });
     throw new AuthError('INVALID_CREDENTIALS');
   }
 
@@ -66,12 +79,16 @@ export function createOwnership({ database, clock, rateLimits, passwords, sessio
    * @returns what the throttles counted; or why nothing shows that the account is theirs.
    * @throws AuthError `INVALID_CREDENTIALS` and the like when a password was given and is wrong; `UNAVAILABLE`.
    */
-  async function show(userId: string, { bearer, password, client }: Shown): Promise<Attempt | AuthError> {
+  async function show(
+    { subject: userId, tokenHash }: OneTimeToken,
+    { bearer, password, client }: Shown,
+  ): Promise<Attempt | AuthError> {
     const viewer = await sessions.viewerOrRefusal(bearer);
     if ('userId' in viewer && viewer.userId === userId) return UNCOUNTED;
     if (password == null) return 'userId' in viewer ? new AuthError('FORBIDDEN') : viewer;
+    const lane = ['token', tokenHash] as const;
     const failure = 'authn_login_fail';
-    return (await requirePassword(userId, { password, client, failure })).attempt;
+    return (await requirePassword(userId, { password, lane, client, failure })).attempt;
   }
 
   return { requirePassword, show };

@@ -64,11 +64,7 @@ export function createLogin({
       const credential = await findCredentialByEmail(database.before(client.deadline), emailCanonical);
       const user = credential?.user;
       const deviceId = deviceOf(user, input.deviceToken);
-      const attempt = await rateLimits.beforeLogin({
-        emailCanonical,
-        deviceId,
-        actor: { client, userId: user?.id },
-      });
+      const attempt = await rateLimits.beforeLogin({ emailCanonical, user, deviceId, client });
       const matches = await rateLimits.checking(attempt, () =>
         passwords.verify(credential, input.password, client),
       );

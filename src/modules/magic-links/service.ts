@@ -87,7 +87,7 @@ export function createMagicLinks({
       const deviceName = parseLabel(input.deviceName, 'input.deviceName');
       const emailCanonical = canonicalEmail(input.email);
       const user = await findUserByEmail(database.before(client.deadline), emailCanonical);
-      const attempt = await rateLimits.beforeCode({ emailCanonical, actor: { client, userId: user?.id } });
+      const attempt = await rateLimits.beforeCode({ emailCanonical, user, client });
       const recipient = oneTimeTokens.recipientOf(user ?? input);
       const token = await rateLimits.checking(attempt, () =>
         oneTimeTokens.tryCode(recipient, input.code.replaceAll(/\s/g, '')),

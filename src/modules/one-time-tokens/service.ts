@@ -55,7 +55,7 @@ export interface OneTimeTokensOptions {
   readonly clock: Clock;
   readonly secrets: readonly Buffer[];
   readonly mail: Mail;
-  readonly rateLimits: Pick<RateLimits, 'beforeMail' | 'assertFewFailedTokens' | 'tokenFailed'>;
+  readonly rateLimits: Pick<RateLimits, 'beforeMail' | 'tokenFailed'>;
 }
 
 /** Whom a token is for, and where it goes: whoever brings it back has proven that address. */
@@ -166,7 +166,7 @@ export function createOneTimeTokens({ database, clock, secrets, mail, rateLimits
   /** @throws AuthError `FEATURE_DISABLED`, `TOO_MANY_REQUESTS`. */
   async function beforeRequest(email: string, client: Client): Promise<void> {
     if (!mail.isOn) throw new AuthError('FEATURE_DISABLED');
-    await rateLimits.beforeMail(canonicalEmail(email), { client });
+    await rateLimits.beforeMail(canonicalEmail(email), client);
   }
 
   return {
@@ -190,22 +190,23 @@ export function createOneTimeTokens({ database, clock, secrets, mail, rateLimits
     },
 
     /**
-     * A token that came back, if it is good for one of the purposes; it is not spent yet. The network of whoever
-     * brings too many that are good for nothing has to wait.
+     * A token that came back, if it is good for one of the purposes; it is not spent yet. Only those that are good for
+     * nothing are counted, so a network that brings too many of them still gets in with a good one. What has not the
+     * shape of a token costs no look-up.
      *
-     * @throws AuthError `INVALID_TOKEN`: unknown, spent, expired, superseded, or made for something else.
+     * @throws AuthError `INVALID_TOKEN`: unknown, spent, expired, superseded, or made for something else;
+     * `TOO_MANY_REQUESTS` in its place, when the network has brought too many.
      */
     async present(
       text: string,
       purposes: readonly store.Purpose[],
       client: Client,
     ): Promise<store.OneTimeToken> {
-      await rateLimits.assertFewFailedTokens(client);
       const token = SHAPE.test(text)
         ? await store.findToken(database, { tokenHash: sha256(text), now: clock.now() })
         : undefined;
       if (token !== undefined && purposes.includes(token.purpose)) return token;
-      rateLimits.tokenFailed(client);
+      await rateLimits.tokenFailed(client);
       throw new AuthError('INVALID_TOKEN');
     },
 

@@ -1,24 +1,42 @@
 import { createHmac } from 'node:crypto';
-import { LRUCache } from 'lru-cache';
 import { type Client, networkOf } from '../../client.ts';
 import type { Clock } from '../../clock.ts';
 import { createKeyring } from '../../crypto/keyring.ts';
 import type { Database, Sql } from '../../database/database.ts';
-import { AuthError } from '../../errors.ts';
 import { inSteps } from '../../sweep.ts';
-import { recordEvent } from '../audit/store.ts';
-import {
-  type Block,
-  type Count,
-  clear,
-  countAttempt,
-  deleteStale,
-  findEndOfStep,
-  LONGEST_BACKOFF_MS,
-  listBlocks,
-  reportBlock,
-  takeBack,
-} from './store.ts';
+import { type Attempt, createAttempts, type Limit, tooMany } from './attempts.ts';
+import { createFailures } from './failures.ts';
+import { clear, countAttempt, deleteStale, findEndOfStep, RUN, TALLY } from './store.ts';
+
+export { type Attempt, UNCOUNTED } from './attempts.ts';
+
+/*
+ * A check of a password counts in the lanes of the door that it came through. All of them have to let it through, and
+ * it is a failure until it turns out right (LOG-3).
+ *
+ *   door           who can fill its lanes            lanes, each with a back-off      closed by 100 in a row of
+ *   stranger       everybody                         the account; it and a network    the password, at all doors
+ *   known device   bearers of its device tokens      one of 8 for devices; all 8      all 8
+ *   secret         the bearer of that one secret     that session's, that token's     that lane
+ *
+ * So an attacker closes the door that they stand at, and no other. docs/lockout.md has the table for the reader.
+ *
+ * The tally. Each check also counts in one tally of the password, whatever its door. The tally makes no attempt wait.
+ * At 100 in a row the password is disabled for strangers (NIST SP 800-63B-4 §3.2.2). Devices and sessions go on, each
+ * to a hundred of their own: else strangers could close them.
+ *
+ * A right password ends the runs of the lanes that it was counted in, and the tally. It ends no run of another door:
+ * else each login of the owner's phone would give five more guesses to strangers. A tally that has disabled the
+ * password stays, whoever logs in. It ends when the password is set anew.
+ *
+ * A new password begins at nothing, because the keys name the account and the version of its password. So does a new
+ * account: what was guessed at its address before counts for the address.
+ *
+ * Networks. A stranger's check counts against its network, among the failures and among all checks. A device's counts
+ * among the checks alone: ten failures of a neighbour behind the same router would else close every known device
+ * there. What is proven with a session or a token counts against no network. In its place the right ones of an account
+ * are limited, and only who knows the password reaches that limit.
+ */
 
 const MINUTE_MS = 60_000;
 const DAY_MS = 24 * 60 * MINUTE_MS;
@@ -26,6 +44,10 @@ const NETWORK_WINDOW_MS = 5 * MINUTE_MS;
 const HOUR_MS = 60 * MINUTE_MS;
 /** One-time tokens of one network that are good for nothing, in five minutes. */
 const TOKEN_FAILURES = 30;
+/** Every login without a device token makes a device, so the devices of an account share a few lanes. */
+const DEVICE_LANES = 8;
+/** The lane of all devices waits after so many times the failures of a single one. */
+const ALL_DEVICES = 4;
 /** Changes of what an account says of its owner, in five minutes. */
 const CHANGES = 60;
 /** Notices to one address in an hour. */
@@ -37,9 +59,9 @@ export interface RateLimitsOptions {
   readonly secrets: readonly Buffer[];
   /** Off for load tests only. */
   readonly throttles: boolean;
-  /** Failures in a row of one account before it is slowed down. */
+  /** Failures in a row of one lane before it is slowed down. */
   readonly accountFailures: number;
-  /** Failures in a row of one account that disable its password. */
+  /** Failures in a row that disable a password for strangers, and close devices or a session. */
   readonly accountDisableAfter: number;
   /** Failed checks of one network in five minutes. */
   readonly networkFailures: number;
@@ -55,31 +77,10 @@ export interface RateLimitsOptions {
   readonly networkMails: number;
 }
 
-/** An attempt that was let through and is counted as a failure until it turns out right. */
-export interface Attempt {
-  /** Where it is counted. */
-  readonly keys: readonly string[];
-  /** Where it is one failure less when it turns out right. */
-  readonly countKeys: readonly string[];
-  /** Where a right one ends the run of failures. */
-  readonly runKeys: readonly string[];
-  /** Whether it is the one whose failure disables the password. */
-  readonly isLast: boolean;
-}
-
-/** What cannot be guessed needs no count. */
-export const UNCOUNTED: Attempt = { keys: [], countKeys: [], runKeys: [], isLast: false };
-
-/** Who tries, for the audit trail. */
-export interface Actor {
-  readonly client: Client;
-  /** None for an address that is nobody's. */
-  readonly userId?: string | undefined;
-}
-
-/** A count by the name that the audit trail has for it. */
-interface Limit extends Count {
-  readonly name: string;
+/** Whose password is checked: every new one of an account counts from the beginning. */
+export interface Guessed {
+  readonly id: string;
+  readonly passwordVersion: number;
 }
 
 export type RateLimits = ReturnType<typeof createRateLimits>;
@@ -90,162 +91,114 @@ export type RateLimits = ReturnType<typeof createRateLimits>;
  */
 export function createRateLimits(options: RateLimitsOptions) {
   const { database, clock, throttles } = options;
-  const { key: secret } = createKeyring(options.secrets, 'throttles').current;
-  const refreshes = createFailures('refreshes', options.refreshFailures);
-  const oneTimeTokens = createFailures('one-time-tokens', TOKEN_FAILURES);
-  const changes = createFailures('account-changes', CHANGES);
+  const keyring = createKeyring(options.secrets, 'throttles');
+  const attempts = createAttempts({ database, clock, throttles, cap: options.accountDisableAfter });
+  const { pass } = attempts;
+  const refreshes = createFailures({ max: options.refreshFailures, windowMs: NETWORK_WINDOW_MS });
+  const oneTimeTokens = createFailures({ max: TOKEN_FAILURES, windowMs: NETWORK_WINDOW_MS });
+  const changes = createFailures({ max: CHANGES, windowMs: NETWORK_WINDOW_MS });
 
-  /** Known and unknown accounts have the same kind of key, so they answer and cost the same (LOG-1). */
-  function keyOf(kind: string, ...parts: readonly string[]): string {
-    return createHmac('sha256', secret)
-      .update(JSON.stringify([kind, ...parts]))
-      .digest('base64url');
-  }
-
-  /** @throws AuthError `TOO_MANY_REQUESTS` */
-  async function count(
-    limits: readonly Limit[],
-    actor: Actor,
-  ): Promise<readonly { key: string; count: number }[]> {
-    const now = clock.now();
-    const counted = await countAttempt(database.before(actor.client.deadline), { counts: limits, now });
-    if (counted.length === limits.length) return counted;
-
-    const blocks = await listBlocks(database, { keys: limits.map(({ key }) => key), now });
-    const unreported = blocks.filter(({ blockedUntil, reportedUntil }) => reportedUntil < blockedUntil);
-    if (unreported.length > 0) await report(unreported, limits, actor);
-    throw tooMany(Math.max(now, ...blocks.map(({ blockedUntil }) => blockedUntil)) - now);
-  }
-
-  /** One event per block, at the first refusal: a flood of attempts must not become a flood of events. */
-  async function report(
-    blocks: readonly Block[],
-    limits: readonly Limit[],
-    { client, userId }: Actor,
-  ): Promise<void> {
-    const at = clock.now();
-    await database.transaction(async (sql) => {
-      for (const block of blocks) {
-        if ((await reportBlock(sql, block)) === 0) continue;
-        const limit = limits.find(({ key }) => key === block.key)?.name ?? '';
-        await recordExcess(sql, { at, client, userId, limit, blockedUntil: block.blockedUntil });
-      }
-    });
-  }
-
-  function recordExcess(
-    sql: Sql,
-    {
-      at,
-      client,
-      userId,
-      limit,
-      blockedUntil,
-    }: Actor & { readonly at: number; readonly limit: string; readonly blockedUntil: number },
-  ): Promise<void> {
-    return recordEvent(sql, {
-      name: 'excess_rate_limit_exceeded',
-      outcome: 'fail',
-      at,
-      userId,
-      client,
-      details: { limit, retryAfter: Math.ceil((blockedUntil - at) / 1_000) },
-    });
-  }
-
-  /** Failures of what cannot be guessed, by source and in memory: this only keeps them from costing much. */
-  function createFailures(limit: string, max: number) {
-    const counts = new LRUCache<string, { count: number; isReported: boolean }>({
-      max: 10_000,
-      ttl: NETWORK_WINDOW_MS,
-    });
-    return {
-      /** @throws AuthError `TOO_MANY_REQUESTS` with `retryAfter`. */
-      async assertFew(source: string, client: Client): Promise<void> {
-        const failures = counts.get(source);
-        if (!throttles || failures === undefined || failures.count < max) return;
-        const waitMs = counts.getRemainingTTL(source);
-        if (!failures.isReported) {
-          failures.isReported = true;
-          const at = clock.now();
-          await recordExcess(database, { at, client, limit, blockedUntil: at + waitMs });
-        }
-        throw tooMany(waitMs);
-      },
-      add(source: string): void {
-        const failures = counts.get(source);
-        if (failures === undefined) counts.set(source, { count: 1, isReported: false });
-        else failures.count += 1;
-      },
-    };
-  }
-
-  function networkLimits({ ip }: Client): { failures: Limit; checks: Limit } {
-    const network = networkOf(ip);
-    return {
-      failures: limitOf('network-failures', [network], options.networkFailures, NETWORK_WINDOW_MS),
-      checks: limitOf('network-checks', [network], options.networkChecks, MINUTE_MS),
-    };
-  }
-
-  /** So many in a row. */
-  function run(name: string, ...parts: readonly string[]): Limit {
-    return limitOf(name, parts, options.accountFailures, 0);
+  /**
+   * Known and unknown accounts have the same kind of key, so they answer and cost the same (LOG-1). While master
+   * secrets change there is a key of each, so that no count is forgotten when another one comes first.
+   */
+  function keysOf(kind: string, ...parts: readonly string[]): string[] {
+    return keyring.all.map(({ key }) =>
+      createHmac('sha256', key)
+        .update(JSON.stringify([kind, ...parts]))
+        .digest('base64url'),
+    );
   }
 
   function limitOf(name: string, parts: readonly string[], max: number, windowMs: number): Limit {
-    return { name, key: keyOf(name, ...parts), max, windowMs };
+    return { name, keys: keysOf(name, ...parts), max, windowMs };
+  }
+
+  /** So many in a row. */
+  function run(name: string, parts: readonly string[], max = options.accountFailures): Limit {
+    return limitOf(name, parts, max, RUN);
+  }
+
+  function tallyOf(subject: readonly string[]): Limit {
+    return limitOf('password', subject, options.accountFailures, TALLY);
+  }
+
+  function networkLimits({ ip }: Client): { failures: Limit[]; checks: Limit[] } {
+    const network = [networkOf(ip)];
+    return {
+      failures: [limitOf('network-failures', network, options.networkFailures, NETWORK_WINDOW_MS)],
+      checks: [limitOf('network-checks', network, options.networkChecks, MINUTE_MS)],
+    };
+  }
+
+  /** Under this key the version before counts the failures of an address, and disables its password. */
+  function formerKeysOf(emailCanonical: string): string[] {
+    return keysOf('account', emailCanonical);
+  }
+
+  /** @throws AuthError `TOO_MANY_REQUESTS` with `retryAfter`. */
+  async function assertFew(
+    limit: string,
+    failures: ReturnType<typeof createFailures>,
+    { source, client }: { source: string; client: Client },
+  ): Promise<void> {
+    const excess = throttles ? failures.waitOf(source) : undefined;
+    if (excess === undefined) return;
+    const at = clock.now();
+    if (excess.isNews)
+      await attempts.recordExcess(database, { at, client, limit, blockedUntil: at + excess.waitMs });
+    throw tooMany(excess.waitMs);
   }
 
   return {
+    succeeded: attempts.succeeded,
+    checking: attempts.checking,
+
     /**
      * Lets a login's password be checked, before it is. With the proof of a known device the attempt counts in
-     * that device's own lane, which nobody else can fill: under attack its owner still gets in (LOG-6).
+     * lanes that strangers cannot fill: under attack its owner still gets in (LOG-6).
      *
      * @throws AuthError `TOO_MANY_REQUESTS` with `retryAfter`.
      */
-    async beforeLogin(login: {
+    beforeLogin(login: {
       emailCanonical: string;
+      user: Guessed | undefined;
       deviceId: string | undefined;
-      actor: Actor;
+      client: Client;
     }): Promise<Attempt> {
-      if (!throttles) return UNCOUNTED;
-      const { emailCanonical, deviceId, actor } = login;
+      const { emailCanonical, user, deviceId, client } = login;
+      const subject = subjectOf(user, emailCanonical);
+      const tallies = [tallyOf(subject)];
+      const { failures, checks } = networkLimits(client);
+      const actor = { client, userId: user?.id };
       if (deviceId !== undefined) {
-        const lane = run('device', deviceId);
-        await count([lane], actor);
-        return { keys: [lane.key], countKeys: [], runKeys: [lane.key], isLast: false };
+        const all = run('devices', subject, ALL_DEVICES * options.accountFailures);
+        const lanes = [run('device', [...subject, laneOf(deviceId)]), all];
+        return pass({ lanes, tallies, closing: [all], checks }, actor);
       }
-      const account = run('account', emailCanonical);
-      // Outlasts the owner's next login from elsewhere, which ends the run of the account.
-      const pair = run('pair', emailCanonical, networkOf(actor.client.ip));
-      const { failures, checks } = networkLimits(actor.client);
-      const limits = [account, pair, failures, checks];
-      const counted = await count(limits, actor);
-      const inARow = counted.find(({ key }) => key === account.key)?.count ?? 0;
-      // NIST SP 800-63B-4 §3.2.2: no more than 100 in a row. A device that is known, and a reset, still work.
-      if (inARow > options.accountDisableAfter) throw tooMany(LONGEST_BACKOFF_MS);
-      return {
-        keys: limits.map(({ key }) => key),
-        countKeys: [failures.key],
-        runKeys: [account.key, pair.key],
-        isLast: inARow === options.accountDisableAfter,
-      };
+      // The lane of the pair outlasts the owner's next login from elsewhere, which ends the run of the account.
+      const lanes = [run('account', subject), run('pair', [...subject, networkOf(client.ip)])];
+      const closingKeys = formerKeysOf(emailCanonical);
+      return pass({ lanes, tallies, closing: tallies, closingKeys, failures, checks }, actor);
     },
 
     /**
-     * Lets the owner of a live session prove their password again: a lane of their own, whoever else is guessing.
+     * Lets a password be checked that comes with a secret of the account: a live session, a token from a mail. `lane`
+     * names that secret, as in `['session', id]`. Its bearer alone fills the lane, so no other failure closes it.
      *
      * @throws AuthError `TOO_MANY_REQUESTS` with `retryAfter`.
      */
-    async beforeProof(actor: Actor & { userId: string }): Promise<Attempt> {
-      if (!throttles) return UNCOUNTED;
-      const lane = run('viewer', actor.userId);
-      const { failures, checks } = networkLimits(actor.client);
-      const limits = [lane, failures, checks];
-      await count(limits, actor);
-      const keys = limits.map(({ key }) => key);
-      return { keys, countKeys: [failures.key], runKeys: [lane.key], isLast: false };
+    beforeProof(proof: {
+      lane: readonly [kind: string, ...secret: string[]];
+      user: Guessed;
+      client: Client;
+    }): Promise<Attempt> {
+      const { user, client } = proof;
+      const [kind, ...secret] = proof.lane;
+      const lanes = [run(kind, secret)];
+      const rightOnes = [limitOf('proofs', [user.id], options.networkChecks, MINUTE_MS)];
+      const tallies = [tallyOf(passwordOf(user))];
+      return pass({ lanes, tallies, closing: lanes, rightOnes }, { client, userId: user.id });
     },
 
     /**
@@ -254,48 +207,26 @@ export function createRateLimits(options: RateLimitsOptions) {
      *
      * @throws AuthError `TOO_MANY_REQUESTS` with `retryAfter`.
      */
-    async beforeCode({ emailCanonical, actor }: { emailCanonical: string; actor: Actor }): Promise<Attempt> {
-      if (!throttles) return UNCOUNTED;
-      const lane = run('email-code', emailCanonical);
-      const { failures, checks } = networkLimits(actor.client);
-      const limits = [lane, failures, checks];
-      await count(limits, actor);
-      const keys = limits.map(({ key }) => key);
-      return { keys, countKeys: [failures.key], runKeys: [lane.key], isLast: false };
+    beforeCode(code: {
+      emailCanonical: string;
+      user: Guessed | undefined;
+      client: Client;
+    }): Promise<Attempt> {
+      const { emailCanonical, user, client } = code;
+      const lanes = [run('email-code', subjectOf(user, emailCanonical))];
+      return pass({ lanes, ...networkLimits(client) }, { client, userId: user?.id });
     },
 
-    /** Inside the transaction of what the right password did. */
-    async succeeded(sql: Sql, { countKeys, runKeys }: Attempt): Promise<void> {
-      if (countKeys.length > 0) await takeBack(sql, countKeys);
-      if (runKeys.length > 0) await clear(sql, runKeys);
-    },
-
-    /** Does what the attempt is for, and takes it back when that fails: the hash queue was full (LOG-3). */
-    async checking<Result>({ keys }: Attempt, check: () => Promise<Result>): Promise<Result> {
-      try {
-        return await check();
-      } catch (error) {
-        if (keys.length === 0) throw error;
-        await database.transaction(async (sql) => {
-          // One by one and in one order: many who are refused at once share the rows of their network.
-          for (const key of [...keys].sort()) await takeBack(sql, [key]);
-        });
-        throw error;
-      }
-    },
-
-    /** A new password, set by whoever may: the failures with the old one are over. */
+    /** Inside the transaction that sets a password: what the version before disabled is disabled no more. */
     async passwordWasSet(sql: Sql, emailCanonical: string): Promise<void> {
-      await clear(sql, [keyOf('account', emailCanonical)]);
+      await clear(sql, { runs: formerKeysOf(emailCanonical) });
     },
 
     /** @throws AuthError `TOO_MANY_REQUESTS` with `retryAfter`. */
-    async beforeRegistration(client: Client): Promise<Attempt> {
-      if (!throttles) return UNCOUNTED;
-      const network = networkOf(client.ip);
-      const limit = limitOf('registrations', [network], options.networkRegistrations, NETWORK_WINDOW_MS);
-      await count([limit], { client });
-      return { keys: [limit.key], countKeys: [], runKeys: [], isLast: false };
+    beforeRegistration(client: Client): Promise<Attempt> {
+      const network = [networkOf(client.ip)];
+      const limit = limitOf('registrations', network, options.networkRegistrations, NETWORK_WINDOW_MS);
+      return pass({ checks: [limit] }, { client });
     },
 
     /**
@@ -303,33 +234,13 @@ export function createRateLimits(options: RateLimitsOptions) {
      *
      * @throws AuthError `TOO_MANY_REQUESTS` with `retryAfter`.
      */
-    async beforeMail(emailCanonical: string, actor: Actor): Promise<void> {
-      if (!throttles) return;
-      const network = networkOf(actor.client.ip);
-      await count(
-        [
-          limitOf('address-mails', [emailCanonical], options.addressMails, HOUR_MS),
-          limitOf('network-mails', [network], options.networkMails, HOUR_MS),
-        ],
-        actor,
-      );
-    },
-
-    /**
-     * Lets somebody change what their account says of them: each change is an event of the audit trail.
-     *
-     * @throws AuthError `TOO_MANY_REQUESTS` with `retryAfter`.
-     */
-    async beforeChange(userId: string, client: Client): Promise<void> {
-      await changes.assertFew(userId, client);
-      changes.add(userId);
-    },
-
-    /** Whether an address may have one more notice of what happened to its account; counted in that transaction. */
-    async mayNotify(sql: Sql, address: string): Promise<boolean> {
-      if (!throttles) return true;
-      const limit = limitOf('address-notices', [address], NOTICES, HOUR_MS);
-      return (await countAttempt(sql, { counts: [limit], now: clock.now() })).length > 0;
+    async beforeMail(emailCanonical: string, client: Client): Promise<void> {
+      const network = [networkOf(client.ip)];
+      const checks = [
+        limitOf('address-mails', [emailCanonical], options.addressMails, HOUR_MS),
+        limitOf('network-mails', network, options.networkMails, HOUR_MS),
+      ];
+      await pass({ checks }, { client });
     },
 
     /**
@@ -338,13 +249,41 @@ export function createRateLimits(options: RateLimitsOptions) {
      *
      * @throws AuthError `TOO_MANY_REQUESTS` with `retryAfter`.
      */
-    assertFewFailedRefreshes: refreshes.assertFew,
+    assertFewFailedRefreshes: (source: string, client: Client): Promise<void> =>
+      assertFew('refreshes', refreshes, { source, client }),
     refreshFailed: refreshes.add,
 
-    /** Counts one-time tokens that are good for nothing. @throws AuthError `TOO_MANY_REQUESTS` with `retryAfter`. */
-    assertFewFailedTokens: (client: Client): Promise<void> =>
-      oneTimeTokens.assertFew(networkOf(client.ip), client),
-    tokenFailed: (client: Client): void => oneTimeTokens.add(networkOf(client.ip)),
+    /**
+     * Counts a one-time token that is good for nothing, against its network.
+     *
+     * @throws AuthError `TOO_MANY_REQUESTS` with `retryAfter` when there were too many before.
+     */
+    async tokenFailed(client: Client): Promise<void> {
+      const source = networkOf(client.ip);
+      await assertFew('one-time-tokens', oneTimeTokens, { source, client });
+      oneTimeTokens.add(source);
+    },
+
+    /**
+     * Lets somebody change what their account says of them: each change is an event of the audit trail.
+     *
+     * @throws AuthError `TOO_MANY_REQUESTS` with `retryAfter`.
+     */
+    async beforeChange(userId: string, client: Client): Promise<void> {
+      await assertFew('account-changes', changes, { source: userId, client });
+      changes.add(userId);
+    },
+
+    /** Whether an address may have one more notice of what happened to its account; counted in that transaction. */
+    async mayNotify(sql: Sql, address: string): Promise<boolean> {
+      if (!throttles) return true;
+      const counts = keysOf('address-notices', address).map((key) => ({
+        key,
+        max: NOTICES,
+        windowMs: HOUR_MS,
+      }));
+      return (await countAttempt(sql, { counts, now: clock.now() })).length === counts.length;
+    },
 
     /** Deletes what says nothing any more; how many. */
     async prune(): Promise<number> {
@@ -365,6 +304,16 @@ export function createRateLimits(options: RateLimitsOptions) {
   };
 }
 
-function tooMany(waitMs: number): AuthError {
-  return new AuthError('TOO_MANY_REQUESTS', { retryAfter: Math.max(1, Math.ceil(waitMs / 1_000)) });
+function passwordOf({ id, passwordVersion }: Guessed): string[] {
+  return [id, String(passwordVersion)];
+}
+
+/** Without an account it is the address, which is no subject of an account that is made there later. */
+function subjectOf(user: Guessed | undefined, emailCanonical: string): string[] {
+  return user === undefined ? ['nobody', emailCanonical] : passwordOf(user);
+}
+
+/** Ids of devices are random: each account's devices are spread over the lanes. */
+function laneOf(deviceId: string): string {
+  return String(Number.parseInt(deviceId.slice(0, 2), 16) % DEVICE_LANES);
 }

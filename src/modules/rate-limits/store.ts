@@ -1,31 +1,77 @@
 import type { Sql } from '../../database/database.ts';
 
-/**
- * What is counted under a key, and when it is too much. With a window: `max` within `windowMs`, then nothing
- * until the window ends. Without one: after `max` in a row, each next one waits twice as long as the one before.
+/*
+ * A row of `throttles` counts attempts under a key. Its window says how:
+ *
+ *   window_ms > 0   a window: `max` attempts within it, then none until it ends
+ *   window_ms = 0   a run with a back-off: after `max` in a row, each next one waits twice as long as the one before
+ *   window_ms < 0   a tally: it counts and never blocks; `max` only says how long the row is worth keeping
+ *
+ *   count           the attempts in the window, or in a row
+ *   started_at      when the window began; of a run or a tally, when its last attempt was; ms since 1970
+ *   blocked_until   no attempt is let through before
+ *   reported_until  the block that the audit trail knows of
+ *
+ * A clock that was wrong may have written any of these times (CR-7). A block that ends later than one that is made now
+ * does not count. A window that begins in the future is over.
  */
+
+/** What is counted under a key. */
 export interface Count {
   readonly key: string;
   readonly max: number;
-  /** 0 for a back-off. */
   readonly windowMs: number;
 }
+
+/** A row as one attempt left it. */
+export interface Counted {
+  readonly key: string;
+  readonly count: number;
+  readonly startedAt: number;
+}
+
+/** The `windowMs` of a run with a back-off. */
+export const RUN = 0;
+/** The `windowMs` of a tally. */
+export const TALLY = -1;
 
 /** The longest wait of a back-off. */
 export const LONGEST_BACKOFF_MS = 15 * 60_000;
 /** A back-off stops here: 2^9 s is the last step below the longest wait. */
 const LAST_DOUBLING = 10;
+/** By how much the clocks of two processes may differ. */
+const CLOCK_SKEW_MS = 60_000;
+
+/** The row lets no attempt through at the moment `now`. */
+function isBlocked(now: string): string {
+  return `throttles.blocked_until > ${now} AND throttles.blocked_until <= ${now} + ${CLOCK_SKEW_MS}
+    + CASE WHEN throttles.window_ms > 0 THEN throttles.window_ms ELSE ${LONGEST_BACKOFF_MS} END`;
+}
+
+/** The window that the row counts in has ended. */
+const IS_OVER = `excluded.window_ms > 0 AND (throttles.started_at + excluded.window_ms <= excluded.started_at
+    OR throttles.started_at > excluded.started_at + ${CLOCK_SKEW_MS})`;
 
 /**
  * Counts an attempt under every key, or under none when one of them is blocked: the check and the increment are
  * one statement, so a burst cannot slip through between them (LOG-3). The first `WHERE` refuses what is blocked;
  * the one of the conflict asks again for the row as it is locked, because PostgreSQL reads the first from a
- * snapshot. Resolves to the rows that were counted: fewer than were given is a refusal.
+ * snapshot.
+ *
+ * @param attempt.asked keys that must not be blocked either, and are not counted.
+ * @param attempt.closed keys that must have counted less than `at` before.
+ * @returns the rows that were counted: fewer than were given is a refusal.
  */
 export async function countAttempt(
   sql: Sql,
-  { counts, now }: { counts: readonly Count[]; now: number },
-): Promise<{ key: string; count: number }[]> {
+  attempt: {
+    counts: readonly Count[];
+    asked?: readonly string[] | undefined;
+    closed?: { readonly keys: readonly string[]; readonly at: number } | undefined;
+    now: number;
+  },
+): Promise<Counted[]> {
+  const { counts, asked = [], closed = { keys: [], at: 0 }, now } = attempt;
   // In one order, so that two attempts never wait for each other's rows.
   const sorted = [...counts].sort((a, b) => (a.key < b.key ? -1 : 1));
   const values = sorted.map(
@@ -36,32 +82,41 @@ export async function countAttempt(
     [`max${i}`, count.max] as const,
     [`windowMs${i}`, count.windowMs] as const,
   ]);
+  const guarded = listOf([...sorted.map(({ key }) => key), ...asked]);
+  const shut = listOf(closed.keys, 'closed');
+  const isOpen =
+    closed.keys.length === 0
+      ? ''
+      : `AND NOT EXISTS (SELECT 1 FROM throttles WHERE key IN (${shut.list}) AND count >= :closedAt)`;
   return sql.all(
     `INSERT INTO throttles (key, count, started_at, blocked_until, max, window_ms)
-     SELECT given.column1, 1, CAST(:now AS BIGINT), CASE WHEN given.column2 > 1 THEN 0 WHEN given.column3 > 0 THEN :now + given.column3
-       ELSE :now + 1000 END, given.column2, given.column3
+     SELECT given.column1, 1, CAST(:now AS BIGINT), CASE WHEN given.column2 > 1 OR given.column3 < 0 THEN 0
+       WHEN given.column3 > 0 THEN :now + given.column3 ELSE :now + 1000 END, given.column2, given.column3
      FROM (VALUES ${values.join(', ')}) AS given
-     WHERE NOT EXISTS (
-       SELECT 1 FROM throttles WHERE key IN (${listOf(sorted.map(({ key }) => key)).list}) AND blocked_until > :now)
+     WHERE NOT EXISTS (SELECT 1 FROM throttles WHERE key IN (${guarded.list}) AND ${isBlocked(':now')}) ${isOpen}
      ON CONFLICT (key) DO UPDATE SET
        count = CASE WHEN ${IS_OVER} THEN 1 ELSE throttles.count + 1 END,
-       started_at = CASE WHEN ${IS_OVER} OR excluded.window_ms = 0 THEN excluded.started_at
+       started_at = CASE WHEN ${IS_OVER} OR excluded.window_ms <= 0 THEN excluded.started_at
          ELSE throttles.started_at END,
        blocked_until = CASE
-         WHEN ${IS_OVER} OR throttles.count + 1 < excluded.max THEN 0
+         WHEN ${IS_OVER} THEN excluded.blocked_until
+         WHEN excluded.window_ms < 0 OR throttles.count + 1 < excluded.max THEN 0
          WHEN excluded.window_ms > 0 THEN throttles.started_at + excluded.window_ms
          WHEN throttles.count + 1 - excluded.max >= ${LAST_DOUBLING} THEN excluded.started_at + ${LONGEST_BACKOFF_MS}
          ELSE excluded.started_at + (CAST(1000 AS BIGINT) << CAST(throttles.count + 1 - excluded.max AS INTEGER)) END,
        max = excluded.max,
        window_ms = excluded.window_ms
-     WHERE throttles.blocked_until <= excluded.started_at
-     RETURNING key, count`,
-    { now, ...Object.fromEntries(params) },
+     WHERE NOT (${isBlocked('excluded.started_at')})
+     RETURNING key, count, started_at AS "startedAt"`,
+    {
+      now,
+      ...Object.fromEntries(params),
+      ...guarded.params,
+      ...shut.params,
+      closedAt: closed.at,
+    },
   );
 }
-
-/** The window that the row counts in has ended. */
-const IS_OVER = 'excluded.window_ms > 0 AND throttles.started_at + excluded.window_ms <= excluded.started_at';
 
 /** A key that lets nobody through. */
 export interface Block {
@@ -80,7 +135,7 @@ export function listBlocks(
   // In one order, so that two who report them never wait for each other's rows.
   return sql.all(
     `SELECT key, blocked_until AS "blockedUntil", reported_until AS "reportedUntil"
-     FROM throttles WHERE key IN (${list}) AND blocked_until > :now ORDER BY key`,
+     FROM throttles WHERE key IN (${list}) AND ${isBlocked('CAST(:now AS BIGINT)')} ORDER BY key`,
     { ...params, now },
   );
 }
@@ -89,22 +144,38 @@ export function listBlocks(
 export function reportBlock(sql: Sql, { key, blockedUntil }: Block): Promise<number> {
   return sql.run(
     `UPDATE throttles SET reported_until = :blockedUntil
-     WHERE key = :key AND blocked_until = :blockedUntil AND reported_until < :blockedUntil`,
+     WHERE key = :key AND blocked_until = :blockedUntil AND reported_until <> :blockedUntil`,
     { key, blockedUntil },
   );
 }
 
-/** Takes one attempt back that turned out right, and with it the block that it may have begun. */
-export function takeBack(sql: Sql, keys: readonly string[]): Promise<number> {
-  const { list, params } = listOf(keys);
-  const text = `UPDATE throttles SET count = count - 1, blocked_until = 0 WHERE key IN (${list}) AND count > 0`;
-  return sql.run(text, params);
+/**
+ * Takes one attempt back that turned out right, and with it the block that it may have begun. A window that began
+ * after the attempt does not know of it.
+ */
+export function takeBack(sql: Sql, attempts: readonly Counted[]): Promise<number> {
+  const rows = attempts.map((_, i) => `(key = :key${i} AND (window_ms <= 0 OR started_at = :startedAt${i}))`);
+  const params = attempts.flatMap(({ key, startedAt }, i) => [
+    [`key${i}`, key] as const,
+    [`startedAt${i}`, startedAt] as const,
+  ]);
+  const text = `UPDATE throttles SET count = count - 1, blocked_until = 0 WHERE count > 0 AND (${rows.join(' OR ')})`;
+  return sql.run(text, Object.fromEntries(params));
 }
 
-/** Ends runs of failures. */
-export function clear(sql: Sql, keys: readonly string[]): Promise<number> {
-  const { list, params } = listOf(keys);
-  return sql.run(`DELETE FROM throttles WHERE key IN (${list})`, params);
+/** Ends runs of failures, whatever they have counted, and tallies that have not counted more than `cap`. */
+export function clear(
+  sql: Sql,
+  { runs = [], tallies = [], cap = 0 }: { runs?: string[]; tallies?: string[]; cap?: number },
+): Promise<number> {
+  const ended = listOf(runs, 'run');
+  const counted = listOf(tallies, 'tally');
+  const rows = [
+    ...(runs.length > 0 ? [`key IN (${ended.list})`] : []),
+    ...(tallies.length > 0 ? [`key IN (${counted.list}) AND count <= :cap`] : []),
+  ];
+  const params = { ...ended.params, ...counted.params, cap };
+  return sql.run(`DELETE FROM throttles WHERE ${rows.join(' OR ')}`, params);
 }
 
 /**
@@ -128,7 +199,7 @@ export async function findEndOfStep(
 
 /**
  * Deletes, of the rows of a step that are a day old, those that say nothing any more: windows and short runs of
- * failures, and longer runs after a month. A run that disabled a password stays.
+ * failures, and longer runs after a month. What has disabled a password or closed a lane stays.
  */
 export function deleteStale(
   sql: Sql,
@@ -137,16 +208,15 @@ export function deleteStale(
   return sql.run(
     `DELETE FROM throttles
      WHERE started_at >= :from AND started_at <= :until AND blocked_until < :now
-       AND (window_ms > 0 OR count < max OR (started_at < :monthAgo AND count < :disableAfter))`,
+       AND (window_ms > 0 OR (count < :disableAfter AND (count < max OR started_at < :monthAgo)))`,
     step,
   );
 }
 
-/** Keys as the parameters of an `IN`. */
-function listOf(keys: readonly string[]): { list: string; params: Record<string, string> } {
-  const names = keys.map((_, i) => `key${i}`);
+/** Keys as the parameters of an `IN`, by names that no other list of the statement has. */
+function listOf(keys: readonly string[], name = 'key'): { list: string; params: Record<string, string> } {
   return {
-    list: names.map((name) => `:${name}`).join(', '),
-    params: Object.fromEntries(keys.map((key, i) => [`key${i}`, key])),
+    list: keys.map((_, i) => `:${name}${i}`).join(', '),
+    params: Object.fromEntries(keys.map((key, i) => [`${name}${i}`, key])),
   };
 }
