@@ -85,7 +85,7 @@ describeApp('the proof of a known device', (start) => {
         await app.database.run('UPDATE users SET email_verified_at = 1');
         await app.send(REQUEST_EMAIL_CHANGE, { input: change }, { token });
         const confirmation = await mailedToken(app, '/confirm-email', change.newEmail);
-        await app.send(CONFIRM_EMAIL_CHANGE, { input: { token: confirmation } });
+        await app.send(CONFIRM_EMAIL_CHANGE, { input: { token: confirmation, password: PASSWORD } });
         await app.send(UNDO_EMAIL_CHANGE, { input: { token: await mailedToken(app, '/undo-email-change') } });
         const reset = await mailedToken(app, '/reset-password');
         await app.send(RESET_PASSWORD, { input: { token: reset, newPassword: NEW_PASSWORD } });

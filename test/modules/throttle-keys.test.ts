@@ -37,7 +37,9 @@ const BEGINNINGS: Record<string, { from?: string; begin: (app: TestApp) => Promi
   'verifyEmail after a registration': {
     begin: async (app) => {
       await app.send(REGISTER, { input: { email: ADA, password: PASSWORD } });
-      await app.send(VERIFY_EMAIL, { input: { token: await mailedToken(app, '/verify-email') } });
+      await app.send(VERIFY_EMAIL, {
+        input: { token: await mailedToken(app, '/verify-email'), password: PASSWORD },
+      });
     },
   },
   'the operator': { begin: (app) => app.admin.createUser({ email: ADA, password: PASSWORD }) },
@@ -56,7 +58,9 @@ const BEGINNINGS: Record<string, { from?: string; begin: (app: TestApp) => Promi
     begin: async (app) => {
       const { accessToken: token } = await register(app, NEW);
       await app.send(REQUEST_EMAIL_CHANGE, { input: { newEmail: ADA, password: PASSWORD } }, { token });
-      await app.send(CONFIRM_EMAIL_CHANGE, { input: { token: await mailedToken(app, '/confirm-email') } });
+      await app.send(CONFIRM_EMAIL_CHANGE, {
+        input: { token: await mailedToken(app, '/confirm-email'), password: PASSWORD },
+      });
     },
   },
 };
@@ -98,7 +102,9 @@ describeApp('an account that comes by its address through', (start) => {
     const { accessToken: token } = await register(app);
     await fail(app, 10);
     await app.send(REQUEST_EMAIL_CHANGE, { input: { newEmail: NEW, password: PASSWORD } }, { token });
-    await app.send(CONFIRM_EMAIL_CHANGE, { input: { token: await mailedToken(app, '/confirm-email', NEW) } });
+    await app.send(CONFIRM_EMAIL_CHANGE, {
+      input: { token: await mailedToken(app, '/confirm-email', NEW), password: PASSWORD },
+    });
     expect((await attempt(app, NEW)).code).toBe('TOO_MANY_REQUESTS');
   });
 });

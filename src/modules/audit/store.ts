@@ -57,19 +57,6 @@ export async function recordEvent(sql: Sql, event: AuditEvent): Promise<void> {
   );
 }
 
-/** How often a user's login failed since a moment, ms since 1970. */
-export async function countFailedLogins(
-  sql: Sql,
-  failures: { userId: string; since: number },
-): Promise<number> {
-  const row = await sql.get<{ count: number }>(
-    `SELECT COUNT(*) AS count FROM audit_events
-     WHERE user_id = :userId AND occurred_at > :since AND name = 'authn_login_fail'`,
-    failures,
-  );
-  return row?.count ?? 0;
-}
-
 /** A row of `audit_events`, as it was written. */
 export interface EventRecord {
   readonly id: string;

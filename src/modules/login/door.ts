@@ -2,7 +2,7 @@ import type { Client } from '../../client.ts';
 import type { Clock } from '../../clock.ts';
 import type { Database, Transaction } from '../../database/database.ts';
 import { AuthError, type ErrorCode } from '../../errors.ts';
-import { countFailedLogins, type EventName, recordEvent } from '../audit/store.ts';
+import { type EventName, recordEvent } from '../audit/store.ts';
 import type { Mail } from '../mail/service.ts';
 import type { Attempt, RateLimits } from '../rate-limits/service.ts';
 import type { Grant, OpenedSession, Sessions } from '../sessions/service.ts';
@@ -12,7 +12,7 @@ import type { Held, Proof } from './proof.ts';
 export interface DoorOptions {
   readonly database: Database;
   readonly clock: Clock;
-  readonly rateLimits: Pick<RateLimits, 'succeeded'>;
+  readonly rateLimits: Pick<RateLimits, 'failuresBefore' | 'succeeded'>;
   readonly sessions: Pick<Sessions, 'open' | 'replace' | 'grantOpened'>;
   readonly mail: Pick<Mail, 'notify'>;
 }
@@ -86,9 +86,10 @@ export function createDoor({ database, clock, rateLimits, sessions, mail }: Door
     const opened = await database.before(entry.client.deadline).transaction(async (tx) => {
       const held = await proof.hold(tx);
       if (held === undefined) return undefined;
+      const failures = await failuresBefore(tx, proof, entry);
       await rateLimits.succeeded(tx, proof.attempt);
       const session = await openSession(tx, held.user, proof, entry);
-      await record(tx, held, session, proof, entry);
+      await record(tx, held, { session, failures, amr: proof.amr, entry });
       return session;
     });
     if (opened !== undefined) return sessions.grantOpened(opened);
@@ -110,15 +111,21 @@ export function createDoor({ database, clock, rateLimits, sessions, mail }: Door
     return sessions.open(tx, { owner, amr, client, deviceName, deviceId });
   }
 
+  /** A count, not the trail: that may be long, and the login of whom it is about must not read it. */
+  async function failuresBefore(tx: Transaction, { user, attempt }: Proof, { as }: Entry): Promise<number> {
+    return as === 'login' && user !== undefined ? rateLimits.failuresBefore(tx, user, attempt) : 0;
+  }
+
   async function record(
     tx: Transaction,
     { user, details }: Held,
-    { session }: OpenedSession,
-    { amr, user: asRead }: Proof,
-    entry: Entry,
+    {
+      session: { session },
+      failures,
+      amr,
+      entry,
+    }: { session: OpenedSession; failures: number; amr: readonly string[]; entry: Entry },
   ): Promise<void> {
-    const since = asRead?.lastLoginAt ?? 0;
-    const failures = entry.as === 'login' ? await countFailedLogins(tx, { userId: user.id, since }) : 0;
     await recordEvent(tx, {
       name: failures > 0 ? 'authn_login_successafterfail' : EVENTS[entry.as],
       outcome: 'success',

@@ -6,7 +6,7 @@ import type { Database, Sql } from '../../database/database.ts';
 import { inSteps } from '../../sweep.ts';
 import { type Attempt, createAttempts, type Limit, tooMany } from './attempts.ts';
 import { createFailures } from './failures.ts';
-import { clear, countAttempt, deleteStale, findEndOfStep, RUN, TALLY } from './store.ts';
+import { clear, countAttempt, deleteStale, findEndOfStep, highestCount, RUN, TALLY } from './store.ts';
 
 export { type Attempt, UNCOUNTED } from './attempts.ts';
 
@@ -153,6 +153,17 @@ export function createRateLimits(options: RateLimitsOptions) {
   return {
     succeeded: attempts.succeeded,
     checking: attempts.checking,
+
+    /**
+     * How often the password was wrong, at any door, since it was right; counted inside the transaction of a right
+     * login. `attempt`, which is that login's own, is none of them.
+     */
+    async failuresBefore(sql: Sql, user: Guessed, { counted }: Attempt): Promise<number> {
+      if (!throttles) return 0;
+      const { keys } = tallyOf(passwordOf(user));
+      const own = counted.some(({ key }) => keys.includes(key)) ? 1 : 0;
+      return Math.max(0, (await highestCount(sql, keys)) - own);
+    },
 
     /**
      * Lets a login's password be checked, before it is. With the proof of a known device the attempt counts in

@@ -163,6 +163,16 @@ export function takeBack(sql: Sql, attempts: readonly Counted[]): Promise<number
   return sql.run(text, Object.fromEntries(params));
 }
 
+/** The highest count of some keys; 0 where none has a row. */
+export async function highestCount(sql: Sql, keys: readonly string[]): Promise<number> {
+  const { list, params } = listOf(keys);
+  const row = await sql.get<{ count: number | null }>(
+    `SELECT MAX(count) AS count FROM throttles WHERE key IN (${list})`,
+    params,
+  );
+  return row?.count ?? 0;
+}
+
 /** Ends runs of failures, whatever they have counted, and tallies that have not counted more than `cap`. */
 export function clear(
   sql: Sql,
