@@ -199,7 +199,8 @@ export const SETTINGS = {
   addressMails: {
     name: 'LATCHKEY_ADDRESS_MAILS',
     default: '3',
-    description: 'Mails with a link that can be asked for to one address in an hour',
+    description:
+      'Mails with a link of one kind to one address in an hour, or while the link lives if that is shorter; more are answered as ever and not sent, and the newest link goes on working',
     value: integer({ least: 1, most: 100_000 }),
   },
   networkMails: {

@@ -228,7 +228,8 @@ export type LogoutScope =
 
 /**
  * What came of asking for a mail. It is the same, at the same cost, whether or not there is an account, and the mail is
- * sent after the answer.
+ * sent after the answer. Where three were sent within the hour, or within the life of the link if that is shorter, it is
+ * the same again, nothing is sent and the newest link goes on working.
  */
 export type MailRequestPayload = {
   readonly __typename?: 'MailRequestPayload';

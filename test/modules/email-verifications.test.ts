@@ -184,9 +184,9 @@ describeApp('register, where addresses are verified', (start) => {
     await registerVerified(app, 'known@example.com');
     app.clock.travel(60 * 60_000);
     for (const email of ['known@example.com', 'new@example.com']) {
-      const codes = [];
-      for (let i = 0; i < 4; i += 1) codes.push((await registerAt(app, email)).code);
-      expect(codes).toEqual(['OK', 'OK', 'OK', 'TOO_MANY_REQUESTS']);
+      const before = (await lettersTo(app, email)).length;
+      for (let i = 0; i < 4; i += 1) expect((await registerAt(app, email)).code).toBe('OK');
+      expect(await lettersTo(app, email)).toHaveLength(before + 3);
     }
   });
 });

@@ -454,21 +454,16 @@ describeApp('a request for a mail', (start) => {
   });
 
   it.each(Object.entries(REQUESTS))(
-    '%s is let through three times an hour for one address, known or not (OTT-3)',
+    '%s is answered alike for one address however often, known or not (OTT-3)',
     async (_field, document) => {
       const app = await start({ config: { ...OPEN, addressMails: 3 } });
       await createUser(app, 'ada@example.com');
-      const seen = [];
-      for (const email of ['ada@example.com', 'nobody@example.com']) {
-        const answers = [];
-        for (let i = 0; i < 4; i += 1)
-          answers.push(await app.send(document, input({ email }), { ip: `203.0.113.${i}` }));
-        expect(answers.map(({ code }) => code)).toEqual(['OK', 'OK', 'OK', 'TOO_MANY_REQUESTS']);
-        seen.push(answers.map(({ body }) => body));
-      }
-      expect(seen[0]).toEqual(seen[1]);
-      app.clock.travel(60 * MINUTE_MS);
-      expect((await app.send(document, input({ email: 'ada@example.com' }))).code).toBe('OK');
+      const seen = new Set<string>();
+      for (const email of ['ada@example.com', 'nobody@example.com'])
+        for (let i = 0; i < 5; i += 1)
+          seen.add((await app.send(document, input({ email }), { ip: `203.0.113.${i}` })).body);
+      expect(seen.size).toBe(1);
+      expect((await app.mailed()).length).toBeLessThanOrEqual(3);
     },
   );
 

@@ -10,6 +10,7 @@ import {
   REGISTER,
   REQUEST_EMAIL_CHANGE,
   REQUEST_MAGIC_LINK,
+  REQUEST_VERIFICATION,
   register,
   VERIFY_EMAIL,
 } from '../support/documents.ts';
@@ -173,6 +174,27 @@ describeApp('while master secrets change', (start) => {
     await fail(await startWith([before, next]), 1);
     expect((await attempt(later)).code).toBe('TOO_MANY_REQUESTS');
   });
+
+  it('a code that was mailed before works, and so does what else is out', async () => {
+    const { app, startWith } = await startEach([before], { magicLinks: true });
+    await register(app);
+    await app.send(REQUEST_MAGIC_LINK, { input: { email: ADA } });
+    const code = await mailedCode(app);
+    const later = await startWith([next, before]);
+    expect((await later.send(LOGIN_WITH_CODE, { input: { email: ADA, code } })).code).toBe('OK');
+  });
+
+  it('a registration that waits is found, and its link ends with the next one (OTT-2)', async () => {
+    const { app, startWith } = await startEach([before], { registration: 'verify' });
+    await app.send(REGISTER, { input: { email: ADA, password: PASSWORD, name: 'Ada' } });
+    const first = await mailedToken(app, '/verify-email');
+    const later = await startWith([next, before]);
+    await later.send(REQUEST_VERIFICATION, { input: { email: ADA } });
+    const second = await mailedToken(later, '/verify-email');
+    expect((await later.send(VERIFY_EMAIL, { input: { token: first } })).code).toBe('INVALID_TOKEN');
+    expect((await later.send(VERIFY_EMAIL, { input: { token: second } })).code).toBe('OK');
+    expect((await login(later)).user.name).toBe('Ada');
+  });
 });
 
 describeApp('what the version before has counted', (start) => {
@@ -213,5 +235,19 @@ describeApp('what the version before has counted', (start) => {
     await register(app);
     await count(app, ADA, 99);
     expect((await attempt(app)).code).toBe('OK');
+  });
+
+  it('of links is no reason to mail none (CR-4)', async () => {
+    const app = await start({ config: { magicLinks: true } });
+    const { user } = await register(app);
+    // As the version before writes it: it knows no count.
+    await app.database.run(
+      `INSERT INTO one_time_tokens (token_hash, purpose, subject, email, email_canonical, payload, tries_left,
+         created_at, expires_at) VALUES ('a hash', 'magic-link', :id, :email, :email, '', 5, :now, :expiresAt)`,
+      { id: user.id, email: ADA, now: app.clock.now(), expiresAt: app.clock.now() + 600_000 },
+    );
+    await app.send(REQUEST_MAGIC_LINK, { input: { email: ADA } });
+    const code = await mailedCode(app);
+    expect((await app.send(LOGIN_WITH_CODE, { input: { email: ADA, code } })).code).toBe('OK');
   });
 });

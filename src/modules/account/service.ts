@@ -73,7 +73,7 @@ export function createAccount({
       const { email, password } = input;
       if (registration === 'verify') {
         await rateLimits.beforeRegistration(client);
-        await oneTimeTokens.beforeRequest(email, client);
+        await oneTimeTokens.beforeRequest(client);
         await emailVerifications.begin({ email, name }, client);
         return undefined;
       }

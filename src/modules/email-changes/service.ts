@@ -97,7 +97,7 @@ export function createEmailChanges({
         failure: 'authn_password_change_fail',
       });
       // After the password: who guesses at it must not use up what their network may have mailed.
-      await rateLimits.checking(attempt, () => oneTimeTokens.beforeRequest(input.newEmail, client));
+      await rateLimits.checking(attempt, () => oneTimeTokens.beforeRequest(client));
       const holder = await findUserByEmail(database.before(client.deadline), canonicalEmail(input.newEmail));
       const { id, passwordVersion, credentialVersion } = user;
       const { sessionId } = viewer;

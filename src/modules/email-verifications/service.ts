@@ -140,7 +140,7 @@ export function createEmailVerifications({
      * @throws AuthError `FEATURE_DISABLED`, `TOO_MANY_REQUESTS`, `UNAVAILABLE`.
      */
     async request(email: string, client: Client): Promise<number> {
-      await oneTimeTokens.beforeRequest(email, client);
+      await oneTimeTokens.beforeRequest(client);
       const user = await findUserByEmail(database.before(client.deadline), canonicalEmail(email));
       const recipient = oneTimeTokens.recipientOf({ email });
       const registration = await oneTimeTokens.findPending(recipient, 'registration');

@@ -23,7 +23,8 @@ const PREFIX = 'lko_';
 const SHAPE = /^lko_[A-Za-z0-9_-]{43}$/;
 
 const MINUTE_SECONDS = 60;
-const DAY_SECONDS = 24 * 60 * MINUTE_SECONDS;
+const HOUR_SECONDS = 60 * MINUTE_SECONDS;
+const DAY_SECONDS = 24 * HOUR_SECONDS;
 
 /** How long a token of each purpose lives (OTT-1), which mail brings it, and where in the app that leads. */
 const PURPOSES = {
@@ -49,6 +50,8 @@ const CODE_TRIES = 5;
 const KEEP_EXPIRED_MS = 7 * DAY_SECONDS * 1_000;
 const END_ALL_BATCH = 5_000;
 const NOBODY = { email: '', emailCanonical: '' };
+/** How many times the mails to one address somebody may ask for who changes their mind about the address. */
+const ADDRESSES = 4;
 
 export interface OneTimeTokensOptions {
   readonly database: Database;
@@ -56,11 +59,17 @@ export interface OneTimeTokensOptions {
   readonly secrets: readonly Buffer[];
   readonly mail: Mail;
   readonly rateLimits: Pick<RateLimits, 'beforeMail' | 'tokenFailed'>;
+  /** Off for load tests only. */
+  readonly throttles: boolean;
+  /** Mails with a link of one purpose to one address, in an hour or while the link lives if that is shorter. */
+  readonly addressMails: number;
 }
 
 /** Whom a token is for, and where it goes: whoever brings it back has proven that address. */
 export interface Recipient {
   readonly subject: string;
+  /** What the subject of an address without an account was under the other master secrets. */
+  readonly otherSubjects: readonly string[];
   readonly email: string;
   readonly emailCanonical: string;
   readonly userId?: string | undefined;
@@ -82,23 +91,27 @@ export interface NewToken {
 export type OneTimeTokens = ReturnType<typeof createOneTimeTokens>;
 
 /** What is good for one thing, once, and proves a mailbox: the tokens and codes that are sent by mail. */
-export function createOneTimeTokens({ database, clock, secrets, mail, rateLimits }: OneTimeTokensOptions) {
-  const { key } = createKeyring(secrets, 'one-time-tokens').current;
+export function createOneTimeTokens(options: OneTimeTokensOptions) {
+  const { database, clock, mail, rateLimits } = options;
+  const keyring = createKeyring(options.secrets, 'one-time-tokens');
+  const most = options.throttles ? options.addressMails : Math.floor(Number.MAX_SAFE_INTEGER / ADDRESSES);
 
   /** For what could be guessed from its hash: a code, and an address. */
-  function keyedHash(...parts: readonly string[]): string {
+  function keyedHash(key: Buffer, ...parts: readonly string[]): string {
     return createHmac('sha256', key).update(JSON.stringify(parts)).digest('base64url');
   }
 
   /** A user at an address; or for one without an account, the address itself. */
   function recipientOf({ id, email }: { id?: string; email: string }): Recipient {
     const emailCanonical = canonicalEmail(email);
-    return { subject: id ?? keyedHash('address', emailCanonical), email, emailCanonical, userId: id };
+    const hashes = keyring.all.map(({ key }) => keyedHash(key, 'address', emailCanonical));
+    const [hash = '', ...otherSubjects] = hashes;
+    return { subject: id ?? hash, otherSubjects, email, emailCanonical, userId: id };
   }
 
   /**
    * Makes a token in the place of the one before and queues its mail, inside the transaction of what it is made for.
-   * The same statements whether it is mailed or not.
+   * When enough was mailed, the one before stays and nothing is mailed. The statements are the same in every case.
    */
   async function issue(
     tx: Transaction,
@@ -106,7 +119,7 @@ export function createOneTimeTokens({ database, clock, secrets, mail, rateLimits
     client: Client,
   ): Promise<void> {
     const { ttlSeconds, template, path } = PURPOSES[purpose];
-    const { subject, userId } = recipient;
+    const { subject, otherSubjects, userId } = recipient;
     const text = PREFIX + randomBytes(32).toString('base64url');
     const code = purpose === 'magic-link' ? randomCode() : undefined;
     const now = clock.now();
@@ -114,39 +127,43 @@ export function createOneTimeTokens({ database, clock, secrets, mail, rateLimits
     // What somebody typed and nobody gets is not kept.
     const { email, emailCanonical } = instead === 'nothing' ? NOBODY : recipient;
 
-    await store.putToken(tx, {
+    // While master secrets change, an address without an account has a subject under each.
+    if (otherSubjects.length > 0) await store.deleteTokensFor(tx, { subjects: otherSubjects, purpose });
+    const wasPut = await store.putToken(tx, {
       tokenHash: sha256(text),
       purpose,
       subject,
       email,
       emailCanonical,
       payload,
-      codeHash: code === undefined ? null : keyedHash('code', subject, code),
+      codeHash: code === undefined ? null : keyedHash(keyring.current.key, 'code', subject, code),
       triesLeft: CODE_TRIES,
       now,
       expiresAt,
+      mailed: instead ?? 'link',
+      most,
+      mostInAll: most * ADDRESSES,
+      windowMs: Math.min(ttlSeconds, HOUR_SECONDS) * 1_000,
     });
+    const isEnough = wasPut === 0;
     await recordEvent(tx, {
       name: 'authn_token_created',
-      outcome: instead === undefined ? 'success' : 'fail',
+      outcome: instead === undefined && !isEnough ? 'success' : 'fail',
       at: now,
       userId,
       client,
-      details: { purpose, ...(instead !== undefined && { instead }) },
+      details: {
+        purpose,
+        ...(instead !== undefined && { instead }),
+        ...(isEnough && { reason: 'enough_mails' }),
+      },
     });
+    const isDecoy = isEnough || instead === 'nothing';
     await mail.enqueue(
       tx,
       instead === undefined || instead === 'nothing'
-        ? {
-            to: email,
-            template,
-            path: `${path}#token=${text}`,
-            code,
-            expiresAt,
-            userId,
-            isDecoy: instead === 'nothing',
-          }
-        : { to: email, template: instead, userId },
+        ? { to: email, template, path: `${path}#token=${text}`, code, expiresAt, userId, isDecoy }
+        : { to: email, template: instead, userId, isDecoy },
     );
   }
 
@@ -164,9 +181,9 @@ export function createOneTimeTokens({ database, clock, secrets, mail, rateLimits
   }
 
   /** @throws AuthError `FEATURE_DISABLED`, `TOO_MANY_REQUESTS`. */
-  async function beforeRequest(email: string, client: Client): Promise<void> {
+  async function beforeRequest(client: Client): Promise<void> {
     if (!mail.isOn) throw new AuthError('FEATURE_DISABLED');
-    await rateLimits.beforeMail(canonicalEmail(email), client);
+    await rateLimits.beforeMail(client);
   }
 
   return {
@@ -183,7 +200,7 @@ export function createOneTimeTokens({ database, clock, secrets, mail, rateLimits
      * @throws AuthError `FEATURE_DISABLED`, `TOO_MANY_REQUESTS`, `UNAVAILABLE`.
      */
     async request(purpose: 'reset-password' | 'magic-link', email: string, client: Client): Promise<number> {
-      await beforeRequest(email, client);
+      await beforeRequest(client);
       const user = await findUserByEmail(database, canonicalEmail(email));
       const instead = user?.disabledAt === null ? undefined : 'nothing';
       return send({ purpose, recipient: recipientOf(user ?? { email }), instead }, client);
@@ -225,12 +242,18 @@ export function createOneTimeTokens({ database, clock, secrets, mail, rateLimits
     async tryCode({ subject }: Recipient, code: string): Promise<store.OneTimeToken | undefined> {
       const token = await store.takeTry(database, { subject, purpose: 'magic-link', now: clock.now() });
       const expected = Buffer.from(token?.codeHash ?? '');
-      return constantTimeEqual(Buffer.from(keyedHash('code', subject, code)), expected) ? token : undefined;
+      const isRight = keyring.all.some(({ key }) =>
+        constantTimeEqual(Buffer.from(keyedHash(key, 'code', subject, code)), expected),
+      );
+      return isRight ? token : undefined;
     },
 
     /** What waits for a token of this purpose to come back. */
-    findPending: ({ subject }: Recipient, purpose: store.Purpose): Promise<store.OneTimeToken | undefined> =>
-      store.findTokenOf(database, { subject, purpose, now: clock.now() }),
+    findPending: (
+      { subject, otherSubjects }: Recipient,
+      purpose: store.Purpose,
+    ): Promise<store.OneTimeToken | undefined> =>
+      store.findTokenOf(database, { subjects: [subject, ...otherSubjects], purpose, now: clock.now() }),
 
     /** Whether somebody may still go back to this address, so that nobody else can have it unproven. */
     isReserved: (sql: Sql, emailCanonical: string): Promise<boolean> =>

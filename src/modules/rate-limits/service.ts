@@ -71,8 +71,6 @@ export interface RateLimitsOptions {
   readonly networkRegistrations: number;
   /** Failed refreshes of one network, or with the tokens of one session, in five minutes. */
   readonly refreshFailures: number;
-  /** Mails that strangers have sent to one address in an hour. */
-  readonly addressMails: number;
   /** Mails that one network has sent in an hour. */
   readonly networkMails: number;
 }
@@ -241,17 +239,14 @@ export function createRateLimits(options: RateLimitsOptions) {
     },
 
     /**
-     * Lets somebody have a mail sent, whether anybody gets it or not (OTT-3).
+     * Lets a network have a mail sent, whether anybody gets it or not (OTT-3).
      *
      * @throws AuthError `TOO_MANY_REQUESTS` with `retryAfter`.
      */
-    async beforeMail(emailCanonical: string, client: Client): Promise<void> {
+    async beforeMail(client: Client): Promise<void> {
       const network = [networkOf(client.ip)];
-      const checks = [
-        limitOf('address-mails', [emailCanonical], options.addressMails, HOUR_MS),
-        limitOf('network-mails', network, options.networkMails, HOUR_MS),
-      ];
-      await pass({ checks }, { client });
+      const limit = limitOf('network-mails', network, options.networkMails, HOUR_MS);
+      await pass({ checks: [limit] }, { client });
     },
 
     /**
