@@ -26,9 +26,10 @@ async function openFresh(engine: Engine): Promise<Database> {
   return database;
 }
 
-describe.each(engines.filter((engine) => engine === 'postgres'))('the clock on %s', (engine) => {
+const onPostgres = engines.includes('postgres') ? describe : describe.skip;
+onPostgres('the clock on postgres', () => {
   it('is the same in two processes whose machines are 40 seconds apart (CR-7)', async () => {
-    const database = await openFresh(engine);
+    const database = await openFresh('postgres');
     const times = await Promise.all(
       [-APART_MS / 2, APART_MS / 2].map((off) => followDatabaseTime(database, () => Date.now() + off)),
     );
@@ -40,7 +41,7 @@ describe.each(engines.filter((engine) => engine === 'postgres'))('the clock on %
 
   it('is compared again and again, and keeps its time while the database is away', async () => {
     jest.useFakeTimers({ doNotFake: ['nextTick', 'setImmediate', 'setTimeout'] });
-    const database = await openFresh(engine);
+    const database = await openFresh('postgres');
     let wall = 1_000_000;
     let isAway = false;
     const answers: Promise<unknown>[] = [];
