@@ -341,7 +341,9 @@ describeApp('a change of address', (start) => {
     expect(new Set(bodies).size).toBe(1);
     const tokens = await tokensTo(app, '/confirm-email', NEW);
     expect(tokens).toHaveLength(3);
-    expect((await app.send(CONFIRM_EMAIL_CHANGE, { input: { token: tokens[2] } })).code).toBe('OK');
+    expect(
+      (await app.send(CONFIRM_EMAIL_CHANGE, { input: { token: tokens[2], password: PASSWORD } })).code,
+    ).toBe('OK');
   });
 
   it('is kept from nobody by others who ask for the same address', async () => {
@@ -355,7 +357,9 @@ describeApp('a change of address', (start) => {
     await change(app, accessToken);
     const tokens = await tokensTo(app, '/confirm-email', NEW);
     expect(tokens).toHaveLength(before + 1);
-    expect((await app.send(CONFIRM_EMAIL_CHANGE, { input: { token: tokens.at(-1) } })).code).toBe('OK');
+    expect(
+      (await app.send(CONFIRM_EMAIL_CHANGE, { input: { token: tokens.at(-1), password: PASSWORD } })).code,
+    ).toBe('OK');
   });
 
   it('to another address than before is mailed there, and not without end', async () => {
@@ -366,7 +370,7 @@ describeApp('a change of address', (start) => {
     expect(
       (
         await app.send(CONFIRM_EMAIL_CHANGE, {
-          input: { token: await mailedToken(app, '/confirm-email', NEW) },
+          input: { token: await mailedToken(app, '/confirm-email', NEW), password: PASSWORD },
         })
       ).code,
     ).toBe('OK');
@@ -402,7 +406,9 @@ describeApp('a change of address', (start) => {
     ]) {
       await change(app, accessToken, newEmail);
       const token = await mailedToken(app, '/confirm-email', newEmail);
-      expect((await app.send(CONFIRM_EMAIL_CHANGE, { input: { token } })).code).toBe('OK');
+      expect((await app.send(CONFIRM_EMAIL_CHANGE, { input: { token, password: PASSWORD } })).code).toBe(
+        'OK',
+      );
       undos.push((await tokensTo(app, '/undo-email-change', ADA)).at(-1));
     }
     await times(5, () => ask(REQUEST_RESET, 'e@example.org')(app));
@@ -427,7 +433,9 @@ describeApp('register, where addresses are verified', (start) => {
     expect(new Set(bodies).size).toBe(1);
     const tokens = await tokensTo(app, '/verify-email');
     expect(tokens).toHaveLength(3);
-    expect((await app.send(VERIFY_EMAIL, { input: { token: tokens[2] } })).code).toBe('OK');
+    expect((await app.send(VERIFY_EMAIL, { input: { token: tokens[2], password: PASSWORD } })).code).toBe(
+      'OK',
+    );
     expect((await login(app)).user.email).toBe(ADA);
   });
 
