@@ -73,15 +73,12 @@ describe('slow clients', () => {
 
 describe('one socket', () => {
   it('carries 1,000 requests, is told so with the last one, and gets no further (DOS-3)', async () => {
-    const { socket, closed } = open(await listen(), 'GET /livez HTTP/1.1\r\nHost: x\r\n\r\n'.repeat(1_001));
-    socket.on('data', (chunk: string) => {
-      if (chunk.includes('HTTP/1.1 503 ')) socket.end();
-    });
+    const { closed } = open(await listen(), 'GET /livez HTTP/1.1\r\nHost: x\r\n\r\n'.repeat(1_001));
     const answers = (await closed).split(/(?=HTTP\/1\.1 )/);
     const served = answers.filter((answer) => answer.startsWith('HTTP/1.1 200 '));
     expect(served).toHaveLength(1_000);
     expect(served.findIndex((answer) => /^connection: close\r$/im.test(answer))).toBe(999);
-    expect(answers.at(-1)).toMatch(/^HTTP\/1\.1 503 /);
+    expect(answers).toHaveLength(1_000);
   });
 
   it('carries headers up to 16 KiB and no more (DOS-3)', async () => {

@@ -801,6 +801,7 @@ describe('over a socket', () => {
     expect(app.server).toMatchObject({
       headersTimeout: 5_000,
       requestTimeout: 10_000,
+      timeout: 30_000,
       keepAliveTimeout: 5_000,
       maxRequestsPerSocket: 1_000,
     });

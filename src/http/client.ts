@@ -60,20 +60,6 @@ export function createClientOf({ clock, logger, trustProxy }: ClientOptions) {
   });
 }
 
-/**
- * The Authorization header. Several of them are joined as RFC 9110 §5.2 has it, which no scheme's syntax allows:
- * Node would keep the first one silently (AT-7).
- */
-export function authorizationOf({ headers, raw }: FastifyRequest): string | undefined {
-  if (headers.authorization === undefined) return undefined;
-  let count = 0;
-  for (let i = 0; i < raw.rawHeaders.length; i += 2) {
-    const name = raw.rawHeaders[i];
-    if (name?.length === 13 && name.toLowerCase() === 'authorization') count += 1;
-  }
-  return count > 1 ? raw.headersDistinct.authorization?.join(', ') : headers.authorization;
-}
-
 /** As the kernel spells it, but for an IPv4 address inside IPv6: parsing each peer anew costs 3 % of the throughput. */
 function canonicalPeer(peer: string): string {
   return peer.startsWith('::ffff:') ? ipaddr.process(peer).toString() : peer;

@@ -5,7 +5,7 @@ import type { Client } from '../client.ts';
 import type { Context } from '../context.ts';
 import { MAX_LENGTH } from '../graphql/limits/document-limits.ts';
 import { outcomeOf, type TracedRequest } from '../graphql/outcome.ts';
-import { authorizationOf, type ClientOf } from './client.ts';
+import type { ClientOf } from './client.ts';
 import { isCompressed, isUtf8Encoded, isUtf8Type } from './incoming-text.ts';
 import { hasMoreValues } from './json-values.ts';
 import { refuse } from './refusals.ts';
@@ -66,7 +66,7 @@ export function installGraphql(
       context: async () => {
         const client = clientOf(request);
         return {
-          ...createContext({ authorization: authorizationOf(request), client }),
+          ...createContext({ authorization: request.headers.authorization, client }),
           cookies: cookiesOf(request, reply, client),
         };
       },

@@ -8,7 +8,7 @@ import {
   ApolloServerPluginUsageReportingDisabled,
 } from '@apollo/server/plugin/disabled';
 import fastifyCors from '@fastify/cors';
-import { type FastifyInstance, fastify } from 'fastify';
+import { type FastifyInstance, type FastifyRequest, fastify } from 'fastify';
 import type { GraphQLSchema } from 'graphql';
 import type { Logger } from 'pino';
 import type { Clock } from '../clock.ts';
@@ -26,8 +26,9 @@ import { installDraining } from './draining.ts';
 import { type GraphqlOptions, installGraphql, PREFLIGHT_HEADERS } from './graphql-endpoint.ts';
 import { constantHeaders } from './headers.ts';
 import { installHealth, type Readiness } from './health.ts';
+import { createTurns } from './in-turn.ts';
 import { installJwks, type KeySet } from './jwks.ts';
-import { createEarlyRefusals, installRefusals } from './refusals.ts';
+import { createEarlyRefusals, installRefusals, refuse } from './refusals.ts';
 import { sandboxPlugin } from './sandbox.ts';
 import { createTokenCookies, noCookies, type TokenCookiesOptions } from './token-cookies.ts';
 import { installTokenEndpoint, type TokenEndpointOptions } from './token-endpoint.ts';
@@ -37,6 +38,8 @@ const HEADER_LIMIT_BYTES = 16 * 1024;
 const HEADERS_TIMEOUT_MS = 5_000;
 const REQUEST_TIMEOUT_MS = 10_000;
 const TIMEOUT_CHECK_MS = 1_000;
+/** Of a socket with a request under way: a client that reads nothing of its answer. Longer than any operation takes. */
+const UNREAD_ANSWER_TIMEOUT_MS = 30_000;
 const KEEP_ALIVE_MS = 5_000;
 /** Longer than proxies keep theirs, so that it is never this end that closes a socket about to be reused. */
 const KEEP_ALIVE_BEHIND_PROXY_MS = 65_000;
@@ -77,9 +80,13 @@ export async function createServer(options: ServerOptions): Promise<FastifyInsta
 
   const headers = constantHeaders(config.mode);
   const app = createFastify(config, headers);
-  app.addHook('onRequest', (_request, reply, done) => {
+  const inTurn = createTurns(MAX_REQUESTS_PER_SOCKET);
+  app.addHook('onRequest', (request, reply, done) => {
     reply.headers(headers);
-    done();
+    inTurn(request.raw, reply.raw, () => {
+      if (hasOneHost(request)) done();
+      else refuse(request, reply, 400, 'BAD_REQUEST');
+    });
   });
   installAccessLog(app, logger);
   installRefusals(app, funnel);
@@ -109,6 +116,11 @@ export async function createServer(options: ServerOptions): Promise<FastifyInsta
     installTokenEndpoint(app, { login, sessions, clientOf, funnel, allowedOrigins: ownOrigins });
   }
   return app;
+}
+
+/** RFC 9112 §3.2: two proxies, or a proxy and this server, could each believe in another one of several. */
+function hasOneHost({ headers, raw }: FastifyRequest): boolean {
+  return headers.host === undefined ? raw.httpVersion === '1.0' : !headers.host.includes(',');
 }
 
 /** Exact origins only; credentials, which are cookies, only where those are read (WEB-3). */
@@ -178,12 +190,17 @@ function createFastify(
   const app: FastifyInstance = fastify({
     bodyLimit: BODY_LIMIT_BYTES,
     requestTimeout: REQUEST_TIMEOUT_MS,
+    connectionTimeout: UNREAD_ANSWER_TIMEOUT_MS,
     keepAliveTimeout: isBehindProxy ? KEEP_ALIVE_BEHIND_PROXY_MS : KEEP_ALIVE_MS,
     maxRequestsPerSocket: MAX_REQUESTS_PER_SOCKET,
     http: {
       headersTimeout: HEADERS_TIMEOUT_MS,
       connectionsCheckingInterval: TIMEOUT_CHECK_MS,
       maxHeaderSize: HEADER_LIMIT_BYTES,
+      // RFC 9110 §5.2: where there may be one line and there are two, Node would drop the second silently (AT-7).
+      joinDuplicateHeaders: true,
+      // Refused with the headers of every answer.
+      requireHostHeader: false,
     },
     genReqId: () => randomUUID(),
     routerOptions: { ignoreTrailingSlash: true },

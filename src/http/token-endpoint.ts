@@ -3,7 +3,7 @@ import type { Client } from '../client.ts';
 import type { ErrorCode } from '../errors.ts';
 import type { Funnel } from '../graphql/format-error.ts';
 import { parseEmailAddress } from '../graphql/scalars.ts';
-import { authorizationOf, type ClientOf } from './client.ts';
+import type { ClientOf } from './client.ts';
 import { isCompressed, isUtf8Encoded, isUtf8Type } from './incoming-text.ts';
 import { clientFaultStatus } from './refusals.ts';
 
@@ -127,7 +127,7 @@ export function installTokenEndpoint(app: FastifyInstance, options: TokenEndpoin
     form: URLSearchParams,
     request: FastifyRequest,
   ): Promise<IssuedTokens | OAuthRefusal> {
-    const [, bearer] = /^Bearer +(\S+)$/i.exec(authorizationOf(request) ?? '') ?? [];
+    const [, bearer] = /^Bearer +(\S+)$/i.exec(request.headers.authorization ?? '') ?? [];
     const field = form.get('refresh_token');
     // RFC 6750 §2: one way per request. Clients that attach their access token to every request send it here, too.
     if (field && bearer && IS_REFRESH_TOKEN.test(bearer)) return TWO_TOKENS;
