@@ -248,3 +248,52 @@ describe('a header that may be there once', () => {
     expect(await closed).toMatch(new RegExp(`^HTTP/1.1 ${status} `));
   });
 });
+
+describe('a request that breaks off', () => {
+  const head = (url: string, type: string) =>
+    `POST ${url} HTTP/1.1\r\nHost: x\r\nContent-Type: ${type}\r\nContent-Length: 1000\r\n\r\n`;
+  const FORM = 'application/x-www-form-urlencoded';
+
+  it.each([
+    ['the body of a query', `${head('/graphql', 'application/json')}{"query":`],
+    ['a form', `${head('/token', FORM)}username=`],
+    ['a form of a refresh', `${head('/token/refresh', FORM)}refresh`],
+    ['a body of another type', `${head('/graphql', 'text/plain')}x`],
+    [
+      'a body in chunks',
+      'POST /graphql HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n5\r\n{"q',
+    ],
+    [
+      'a chunk that is none',
+      'POST /graphql HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n{"q',
+    ],
+    ['a body before it began', head('/graphql', 'application/json')],
+  ])(
+    'is a fault of the client, which no line of the log takes for one of the server: %s',
+    async (_what, bytes) => {
+      const { open, accepted, lines, app } = await listen();
+      const { socket } = open();
+      socket.write(bytes);
+      await once(app.server, 'request');
+      const gone = closing(accepted[0]);
+      socket.destroy();
+      await gone;
+      expect((await app.inject({ url: '/livez' })).statusCode).toBe(200);
+      expect(lines.filter(({ level }) => Number(level) > 30)).toEqual([]);
+    },
+  );
+
+  it('is the same when the client ends its side of the socket, in a body and in the headers', async () => {
+    const { open, lines } = await listen();
+    for (const bytes of [
+      `${head('/graphql', 'application/json')}{`,
+      `${head('/token', FORM)}a`,
+      'POST /gr',
+    ]) {
+      const { socket, closed } = open();
+      socket.end(bytes);
+      expect(await closed).toMatch(/^(HTTP\/1\.1 400 |$)/);
+    }
+    expect(lines.filter(({ level }) => Number(level) > 30)).toEqual([]);
+  });
+});

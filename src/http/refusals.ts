@@ -33,9 +33,9 @@ export function installRefusals(app: FastifyInstance, funnel: Funnel): void {
   app.setNotFoundHandler((request, reply) => refuse(request, reply, 404, 'NOT_FOUND'));
 }
 
-/** The status of an error that Fastify blames on the request, such as a body that does not parse. */
+/** The status of an error that Fastify blames on the request, such as a body that does not parse or that breaks off. */
 export function clientFaultStatus({ code, statusCode }: FastifyError): number | undefined {
-  const isFastifys = typeof code === 'string' && code.startsWith('FST_');
+  const isFastifys = typeof code === 'string' && /^(FST_|ECONNRESET$)/.test(code);
   return isFastifys && statusCode !== undefined && statusCode < 500 ? statusCode : undefined;
 }
 
