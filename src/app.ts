@@ -70,10 +70,12 @@ export async function createApp({ config, database, clock, logger, metrics, mail
   if (problems.length > 0) throw new ConfigError(problems.map((problem) => `LATCHKEY_TEMPLATES: ${problem}`));
   const showsMail = config.mode === 'development' && config.smtp === undefined;
   const devMailbox = showsMail ? createDevMailbox({ clock, logger }) : undefined;
-  const rateLimits = createRateLimits({ ...config, database, clock });
+  const audit = createAudit({ ...config, database, clock, logger });
+  const recordEvent = audit.record;
+  const rateLimits = createRateLimits({ ...config, database, clock, recordEvent });
   const mail = createMail({ ...config, database, clock, logger, templates, rateLimits });
-  const tokens = createTokens({ ...config, database, clock });
-  const oneTimeTokens = createOneTimeTokens({ ...config, database, clock, mail, rateLimits });
+  const tokens = createTokens({ ...config, database, clock, recordEvent });
+  const oneTimeTokens = createOneTimeTokens({ ...config, database, clock, recordEvent, mail, rateLimits });
   const users = createUsers({ database });
   const passwords = createPasswords({
     database,
@@ -85,6 +87,7 @@ export async function createApp({ config, database, clock, logger, metrics, mail
   const sessions = createSessions({
     database,
     clock,
+    recordEvent,
     tokens,
     users,
     rateLimits,
@@ -93,9 +96,9 @@ export async function createApp({ config, database, clock, logger, metrics, mail
     retryWindowSeconds: config.refreshRetryWindowSeconds,
   });
   const { registration } = config;
-  const door = createDoor({ database, clock, rateLimits, sessions, mail });
+  const door = createDoor({ database, clock, recordEvent, rateLimits, sessions, mail });
   const mailbox = createMailbox({ clock, rateLimits, oneTimeTokens, sessions });
-  const ownership = createOwnership({ database, clock, rateLimits, passwords, sessions });
+  const ownership = createOwnership({ database, clock, recordEvent, rateLimits, passwords, sessions });
   const login = createLogin({
     database,
     clock,
@@ -108,6 +111,7 @@ export async function createApp({ config, database, clock, logger, metrics, mail
   const emailVerifications = createEmailVerifications({
     database,
     clock,
+    recordEvent,
     rateLimits,
     oneTimeTokens,
     passwords,
@@ -118,6 +122,7 @@ export async function createApp({ config, database, clock, logger, metrics, mail
   const account = createAccount({
     database,
     clock,
+    recordEvent,
     rateLimits,
     users,
     passwords,
@@ -132,6 +137,7 @@ export async function createApp({ config, database, clock, logger, metrics, mail
   const passwordResets = createPasswordResets({
     database,
     clock,
+    recordEvent,
     rateLimits,
     oneTimeTokens,
     passwords,
@@ -142,6 +148,7 @@ export async function createApp({ config, database, clock, logger, metrics, mail
   const emailChanges = createEmailChanges({
     database,
     clock,
+    recordEvent,
     rateLimits,
     oneTimeTokens,
     ownership,
@@ -160,6 +167,7 @@ export async function createApp({ config, database, clock, logger, metrics, mail
   const admin = createAdmin({
     database,
     clock,
+    recordEvent,
     rateLimits,
     passwords,
     sessions,
@@ -167,9 +175,8 @@ export async function createApp({ config, database, clock, logger, metrics, mail
     oneTimeTokens,
     mail,
   });
-  const transfers = createTransfers({ database, clock, firebase: config.firebaseScrypt });
+  const transfers = createTransfers({ database, clock, recordEvent, firebase: config.firebaseScrypt });
 
-  const audit = createAudit({ ...config, database, clock });
   const housekeeping = createHousekeeping({
     database,
     clock,
@@ -201,8 +208,10 @@ export async function createApp({ config, database, clock, logger, metrics, mail
   refuseLateFields(schema);
   refuseMalformedText(schema);
 
+  await audit.followHead();
   await tokens.start();
   const chores = [
+    repeat(HOUSEKEEPING_INTERVAL_MS, 'head of the audit trail', audit.followHead),
     repeat(RELOAD_INTERVAL_MS, 'reload of the signing keys', tokens.reload),
     repeat(HOUSEKEEPING_INTERVAL_MS, 'housekeeping', housekeeping.turn),
   ];

@@ -183,6 +183,7 @@ describe('the architecture', () => {
     expect(comparing.sort()).toEqual([
       'crypto/mac-token',
       'modules/audit/chain',
+      'modules/audit/event-proof',
       'modules/one-time-tokens/service',
     ]);
     for (const file of comparing) expect(source(file)).toContain('constantTimeEqual(');

@@ -1,5 +1,6 @@
 import { type Command, InvalidArgumentError } from 'commander';
-import type { Finding, Head } from '../modules/audit/service.ts';
+import type { Head } from '../modules/audit/chain.ts';
+import type { Finding } from '../modules/audit/finding.ts';
 import { print } from './output.ts';
 import { withApp } from './with-app.ts';
 
@@ -19,13 +20,16 @@ export function addAudit(program: Command): void {
     )
     .action(({ head: expectedHead }: { head?: Head }) =>
       withApp(async ({ audit: { verify } }) => {
-        const { findings, batchCount, eventCount, unchainedCount, head } = await verify(expectedHead);
+        const { findings, batchCount, eventCount, unchainedCount, bareCount, head } =
+          await verify(expectedHead);
         for (const finding of findings) await print(describeFinding(finding));
         if (findings.length > 0) process.exitCode = 1;
         else await print('Intact.');
         await print(
           `${eventCount} events in ${batchCount} batches; ${unchainedCount} newer events, not chained yet.`,
         );
+        if (bareCount > 0)
+          await print(`${bareCount} of them have no proof of their own: the version before wrote them.`);
         await print(`Head: ${head.sequence}:${head.digest}`);
       }),
     );
@@ -35,9 +39,10 @@ const PROBLEMS: Record<Finding['problem'], string> = {
   changed: 'events or the batch itself changed, or events removed or put in, after they were chained',
   missing: 'removed',
   inserted: 'put in, or dated by a clock that was over 15 minutes slow',
-  forged: 'not made by this server',
+  forged: 'not made by this server, or changed',
+  bare: 'without a proof of its own, though events before it have one: put in, or written by the version before more than a day after the upgrade',
   unproven: 'proven by a secret that is not in LATCHKEY_SECRET',
-  cut: 'removed or replaced since its head was printed',
+  cut: 'removed or replaced since that head was printed, or that event written',
 };
 
 function describeFinding({ problem, batches, eventId }: Finding): string {

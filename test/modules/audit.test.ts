@@ -1,6 +1,8 @@
 import { randomBytes } from 'node:crypto';
-import { expect, it } from '@jest/globals';
-import { createAudit, type Finding } from '../../src/modules/audit/service.ts';
+import { describe, expect, it } from '@jest/globals';
+import type { Params } from '../../src/database/database.ts';
+import type { Finding } from '../../src/modules/audit/finding.ts';
+import { createAudit } from '../../src/modules/audit/service.ts';
 import {
   CHANGE_PASSWORD,
   LOGIN,
@@ -14,7 +16,7 @@ import {
   register,
 } from '../support/documents.ts';
 import { eventsOf } from '../support/events.ts';
-import { describeApp, PASSWORD, type Sender, type TestApp } from '../support/start-app.ts';
+import { createFrozenClock, describeApp, PASSWORD, type Sender, type TestApp } from '../support/start-app.ts';
 import { noteStatements } from '../support/statements.ts';
 
 const WRONG = 'wrong horse battery staple';
@@ -41,6 +43,16 @@ async function chainThree(app: TestApp): Promise<void> {
   await app.audit.chain();
 }
 
+/** An event as a server writes it, and not chained yet; its id. */
+async function genuineEvent(app: TestApp, at = app.clock.now()): Promise<string> {
+  const before = await app.database.all<{ id: string }>('SELECT id FROM audit_events');
+  await app.audit.record(app.database, { name: 'authn_login_success', outcome: 'success', at });
+  const known = new Set(before.map(({ id }) => id));
+  const after = await app.database.all<{ id: string }>('SELECT id FROM audit_events');
+  return after.find(({ id }) => !known.has(id))?.id ?? '';
+}
+
+/** An event as somebody writes it who has the database and not the secret. */
 function newEvent(app: TestApp, { id, batch, at }: { id: string; batch: number | null; at: number }) {
   return app.database.run(
     `INSERT INTO audit_events (id, occurred_at, name, outcome, details, batch)
@@ -51,7 +63,8 @@ function newEvent(app: TestApp, { id, batch, at }: { id: string; batch: number |
 
 /** The same trail, seen by a server that was started with other secrets. */
 function auditWith(app: TestApp, secrets: readonly Buffer[], auditRetentionSeconds = 365 * 86_400) {
-  return createAudit({ database: app.database, clock: app.clock, secrets, auditRetentionSeconds });
+  const { database, clock } = app;
+  return createAudit({ database, clock, logger: { error: () => {} }, secrets, auditRetentionSeconds });
 }
 
 async function firstIdOf(app: TestApp, batch: number): Promise<string> {
@@ -59,11 +72,40 @@ async function firstIdOf(app: TestApp, batch: number): Promise<string> {
   return (await app.database.get<{ id: string }>(text, { batch }))?.id ?? '';
 }
 
+async function firstUnchainedId(app: TestApp): Promise<string> {
+  const text = 'SELECT MIN(id) AS id FROM audit_events WHERE batch IS NULL';
+  return (await app.database.get<{ id: string }>(text))?.id ?? '';
+}
+
+/** Of the events of the third batch. */
+async function rewriteProof(
+  app: TestApp,
+  write: (keyId: string, head: readonly [sequence: string, digest: string], mac: string) => string,
+): Promise<void> {
+  const rows = await app.database.all<{ id: string; proof: string }>(
+    'SELECT id, own_proof AS proof FROM audit_events WHERE batch = 3',
+  );
+  for (const { id, proof } of rows) {
+    const [keyId = '', sequence = '', digest = '', mac = ''] = proof.split('.');
+    await app.database.run('UPDATE audit_events SET own_proof = :proof WHERE id = :id', {
+      id,
+      proof: write(keyId, [sequence, digest], mac),
+    });
+  }
+}
+
+/** The batches are gone, and the events are there to be chained anew. */
+async function unchain(app: TestApp): Promise<void> {
+  await app.database.run('UPDATE audit_events SET batch = NULL');
+  await app.database.run('DELETE FROM audit_batches');
+}
+
 /** Each a way to rewrite history, and what is found of it. */
 const TAMPERINGS: {
   readonly what: string;
   readonly tamper: (app: TestApp) => Promise<unknown>;
-  readonly findings: (id: string) => Finding[];
+  /** `id` is that of the first event of the second batch. */
+  readonly findings: (id: string) => unknown[];
 }[] = [
   {
     what: 'another time',
@@ -71,7 +113,10 @@ const TAMPERINGS: {
       app.database.run('UPDATE audit_events SET occurred_at = occurred_at + 1 WHERE id = :id', {
         id: await firstIdOf(app, 2),
       }),
-    findings: () => [{ problem: 'changed', batches: [2, 2] }],
+    findings: (id) => [
+      { problem: 'changed', batches: [2, 2] },
+      { problem: 'forged', batches: [2, 2], eventId: id },
+    ],
   },
   {
     what: 'a removed event',
@@ -92,7 +137,10 @@ const TAMPERINGS: {
   {
     what: 'an inserted event that claims a batch',
     tamper: (app) => newEvent(app, { id: 'forged', batch: 2, at: app.clock.now() }),
-    findings: () => [{ problem: 'changed', batches: [2, 2] }],
+    findings: () => [
+      { problem: 'changed', batches: [2, 2] },
+      { problem: 'bare', batches: [2, 2], eventId: 'forged' },
+    ],
   },
   {
     what: 'an inserted event that claims the next batch',
@@ -102,7 +150,36 @@ const TAMPERINGS: {
   {
     what: 'an inserted event of an hour before, not chained yet',
     tamper: (app) => newEvent(app, { id: 'forged', batch: null, at: app.clock.now() - 60 * MINUTE_MS }),
-    findings: () => [{ problem: 'inserted', eventId: 'forged' }],
+    findings: () => [
+      { problem: 'inserted', eventId: 'forged' },
+      { problem: 'bare', eventId: 'forged' },
+    ],
+  },
+  {
+    what: 'an inserted event of this moment, not chained yet',
+    tamper: (app) => newEvent(app, { id: 'forged', batch: null, at: app.clock.now() }),
+    findings: () => [{ problem: 'bare', eventId: 'forged' }],
+  },
+  {
+    what: 'an inserted event of this moment, chained by the server itself',
+    tamper: async (app) => {
+      await newEvent(app, { id: 'forged', batch: null, at: app.clock.now() });
+      await app.audit.chain();
+    },
+    findings: () => [{ problem: 'bare', batches: [4, 4], eventId: 'forged' }],
+  },
+  {
+    what: 'a copy of an event, with its proof, chained by the server itself',
+    tamper: async (app) => {
+      await app.database.run(
+        `INSERT INTO audit_events (id, occurred_at, name, outcome, user_id, session_id, ip, user_agent, request_id,
+           details, own_proof)
+         SELECT 'copy', occurred_at, name, outcome, user_id, session_id, ip, user_agent, request_id, details, own_proof
+         FROM audit_events WHERE batch = 3`,
+      );
+      await app.audit.chain();
+    },
+    findings: () => [{ problem: 'forged', batches: [4, 4], eventId: 'copy' }],
   },
   {
     what: 'an inserted event of an hour before, chained by the server itself',
@@ -110,7 +187,30 @@ const TAMPERINGS: {
       await newEvent(app, { id: 'forged', batch: null, at: app.clock.now() - 60 * MINUTE_MS });
       await app.audit.chain();
     },
-    findings: () => [{ problem: 'inserted', batches: [4, 4], eventId: 'forged' }],
+    findings: () => [
+      { problem: 'inserted', batches: [4, 4], eventId: 'forged' },
+      { problem: 'bare', batches: [4, 4], eventId: 'forged' },
+    ],
+  },
+  {
+    what: 'an event whose proof was made to name another batch',
+    tamper: (app) => rewriteProof(app, (keyId, [, digest], mac) => `${keyId}.1.${digest}.${mac}`),
+    findings: () => [{ problem: 'forged', batches: [3, 3], eventId: expect.any(String) }],
+  },
+  {
+    what: 'an event whose proof was made to name another content of its batch',
+    tamper: (app) => rewriteProof(app, (keyId, [sequence], mac) => `${keyId}.${sequence}.another.${mac}`),
+    findings: () => [{ problem: 'forged', batches: [3, 3], eventId: expect.any(String) }],
+  },
+  {
+    what: 'an event whose proof was removed',
+    tamper: (app) => app.database.run('UPDATE audit_events SET own_proof = NULL WHERE batch = 3'),
+    findings: () => [{ problem: 'bare', batches: [3, 3], eventId: expect.any(String) }],
+  },
+  {
+    what: 'an event whose proof is no proof',
+    tamper: (app) => app.database.run("UPDATE audit_events SET own_proof = 'x' WHERE batch = 3"),
+    findings: () => [{ problem: 'unproven', batches: [3, 3], eventId: expect.any(String) }],
   },
   {
     what: 'a removed batch, its events too',
@@ -169,17 +269,24 @@ const TAMPERINGS: {
       { problem: 'changed', batches: [2, 2] },
       { problem: 'forged', batches: [2, 2] },
       { problem: 'changed', batches: [3, 3] },
+      { problem: 'cut', batches: [1, 2], eventId: expect.any(String) },
     ],
   },
   {
     what: 'a chain made anew without the secret',
     tamper: async (app) => {
-      await app.database.run("UPDATE audit_events SET ip = '192.0.2.1' WHERE batch = 2");
+      await app.database.run("UPDATE audit_events SET ip = '192.0.2.1' WHERE id = :id", {
+        id: await firstIdOf(app, 2),
+      });
       await app.database.run('DELETE FROM audit_batches WHERE sequence >= 2');
       await app.database.run('UPDATE audit_events SET batch = NULL WHERE batch >= 2');
       await auditWith(app, [randomBytes(32)]).chain();
     },
-    findings: () => [{ problem: 'unproven', batches: [2, 2] }],
+    findings: (id) => [
+      { problem: 'unproven', batches: [2, 2] },
+      { problem: 'forged', batches: [2, 2], eventId: id },
+      { problem: 'cut', batches: [2, 2], eventId: expect.any(String) },
+    ],
   },
   {
     what: 'a batch with a proof of another one',
@@ -220,17 +327,42 @@ describeApp('the audit chain', (start, engine) => {
     'finds another %s of an event (AUD-4)',
     async (column) => {
       const app = await start();
-      await newEvent(app, { id: 'genuine', batch: null, at: app.clock.now() });
+      const id = await genuineEvent(app);
       await app.audit.chain();
       expect((await app.audit.verify()).findings).toEqual([]);
-      await app.database.run(`UPDATE audit_events SET ${column} = 'another' WHERE id = 'genuine'`);
-      expect((await app.audit.verify()).findings).toEqual([{ problem: 'changed', batches: [1, 1] }]);
+      await app.database.run(`UPDATE audit_events SET ${column} = 'another' WHERE id = :id`, { id });
+      expect((await app.audit.verify()).findings).toEqual([
+        { problem: 'changed', batches: [1, 1] },
+        { problem: 'forged', batches: [1, 1], eventId: id },
+      ]);
     },
   );
 
+  it.each([
+    'id',
+    'occurred_at',
+    'name',
+    'outcome',
+    'user_id',
+    'session_id',
+    'ip',
+    'user_agent',
+    'request_id',
+    'details',
+  ])('finds another %s of an event that is not chained yet (AUD-4)', async (column) => {
+    const app = await start();
+    await app.audit.chain();
+    const id = await genuineEvent(app);
+    expect((await app.audit.verify()).findings).toEqual([]);
+    const value = column === 'occurred_at' ? 'occurred_at + 1' : "'another'";
+    await app.database.run(`UPDATE audit_events SET ${column} = ${value} WHERE id = :id`, { id });
+    const eventId = column === 'id' ? 'another' : id;
+    expect((await app.audit.verify()).findings).toEqual([{ problem: 'forged', eventId }]);
+  });
+
   it.each(['chained_until', 'event_count'])('finds another %s of a batch (AUD-4)', async (column) => {
     const app = await start();
-    await newEvent(app, { id: 'genuine', batch: null, at: app.clock.now() });
+    await genuineEvent(app);
     await app.audit.chain();
     await app.database.run(`UPDATE audit_batches SET ${column} = ${column} + 1`);
     expect((await app.audit.verify()).findings).toEqual([{ problem: 'changed', batches: [1, 1] }]);
@@ -246,9 +378,174 @@ describeApp('the audit chain', (start, engine) => {
     // The rest is a chain like any other: only who knows that there was more can tell.
     expect((await app.audit.verify()).findings).toEqual([]);
     expect((await app.audit.verify(head)).findings).toEqual([{ problem: 'cut', batches: [3, 3] }]);
-    await login(app);
+    const later = await start({ database: app.database, clock: app.clock });
+    await login(later);
+    await later.audit.chain();
+    expect((await later.audit.verify()).findings).toEqual([]);
+    expect((await later.audit.verify(head)).findings).toEqual([{ problem: 'cut', batches: [3, 3] }]);
+  });
+
+  it('finds that the batches were deleted and what was left was chained anew by the server (AUD-4)', async () => {
+    const app = await start();
+    await chainThree(app);
+    const id = await firstIdOf(app, 2);
+    await app.database.run(`UPDATE audit_events SET details = '{"reason":"disabled"}' WHERE id = :id`, {
+      id,
+    });
+    await unchain(app);
+    const later = await start({ database: app.database, clock: app.clock });
+    await later.audit.chain();
+    expect((await later.audit.verify()).findings).toEqual([
+      { problem: 'forged', batches: [1, 1], eventId: id },
+      { problem: 'cut', batches: [1, 2], eventId: expect.any(String) },
+    ]);
+  });
+
+  it('finds that an event was deleted, however patiently the rest was chained anew as before (AUD-4)', async () => {
+    const app = await start();
+    await chainThree(app);
+    const batchOf = await app.database.all<{ id: string; batch: number; at: number }>(
+      'SELECT id, batch, occurred_at AS at FROM audit_events ORDER BY batch',
+    );
+    await app.database.run('DELETE FROM audit_events WHERE id = :id', { id: await firstIdOf(app, 2) });
+    // A batch that is not there yet claims what shall not be chained yet.
+    await app.database.run('UPDATE audit_events SET batch = 99');
+    await app.database.run('DELETE FROM audit_batches');
+    const clock = createFrozenClock();
+    const later = await start({ database: app.database, clock });
+    for (const batch of [1, 2, 3]) {
+      for (const { id } of batchOf.filter((event) => event.batch === batch))
+        await app.database.run('UPDATE audit_events SET batch = NULL WHERE id = :id', { id });
+      await later.audit.chain();
+      clock.travel(MINUTE_MS);
+    }
+    expect(await later.audit.verify()).toMatchObject({
+      batchCount: 3,
+      unchainedCount: 0,
+      findings: [{ problem: 'cut', batches: [2, 2], eventId: await firstIdOf(app, 3) }],
+    });
+  });
+
+  it('finds a trail that was deleted whole by what the servers write that saw it (AUD-4)', async () => {
+    const app = await start();
+    await chainThree(app);
+    const { head } = await app.audit.verify();
+    const other = await start({ database: app.database, clock: app.clock });
+    await app.database.run('DELETE FROM audit_events');
+    await app.database.run('DELETE FROM audit_batches');
+    expect((await app.audit.verify()).findings).toEqual([]);
+
+    await login(other);
+    const cut = { problem: 'cut', batches: [3, 3], eventId: await firstUnchainedId(app) };
+    expect((await app.audit.verify()).findings).toEqual([cut]);
     await app.audit.chain();
-    expect((await app.audit.verify(head)).findings).toEqual([{ problem: 'cut', batches: [3, 3] }]);
+    const [found] = (await app.audit.verify()).findings;
+    expect(found).toMatchObject({ problem: 'cut', batches: [3, 3] });
+    const [event] = await eventsOf(app, 'sensitive_delete');
+    const gone = `${head.sequence}:${head.digest}`;
+    expect(JSON.parse(event?.details ?? '')).toEqual({ object: 'audit_batch', head: gone });
+  });
+
+  it('is said in the log to have lost batches, once, by a server that knew them (AUD-4)', async () => {
+    const app = await start();
+    await chainThree(app);
+    const other = await start({ database: app.database, clock: app.clock });
+    const said = () => other.lines.filter((line) => line.includes('batches of the audit trail are gone'));
+    await other.audit.followHead();
+    expect(said()).toEqual([]);
+
+    await unchain(app);
+    await app.audit.chain();
+    for (let turn = 0; turn < 2; turn += 1) await other.audit.followHead();
+    expect(said().map((line) => JSON.parse(line))).toEqual([
+      expect.objectContaining({ level: 50, head: expect.stringMatching(/^3:/) }),
+    ]);
+    expect((await other.audit.verify()).findings).toEqual([
+      expect.objectContaining({ problem: 'cut', batches: [1, 3] }),
+    ]);
+  });
+
+  it('is not said to have lost batches that were deleted for their age', async () => {
+    const app = await start({ config: { auditRetentionSeconds: DAY_MS / 1_000 } });
+    await chainThree(app);
+    const other = await start({ database: app.database, clock: app.clock });
+    app.clock.travel(2 * DAY_MS);
+    for (let i = 0; i < 3; i += 1) {
+      await login(app);
+      await app.audit.chain();
+      await app.audit.prune();
+      app.clock.travel(2 * DAY_MS);
+    }
+    await other.audit.followHead();
+    expect(other.lines.join()).not.toContain('are gone');
+    expect((await other.audit.verify()).findings).toEqual([]);
+  });
+
+  it('is intact while a batch is chained that a newer event knows, in the middle of the reading', async () => {
+    const app = await start();
+    await chainThree(app);
+    let isRead = false;
+    const { database } = noteStatements(app.database, (text) => text);
+    const slow = {
+      ...database,
+      all: async <Row>(text: string, params?: Params): Promise<Row[]> => {
+        if (text.includes('batch IS NULL') && !isRead) {
+          isRead = true;
+          await login(app);
+          await app.audit.chain();
+          await login(app);
+        }
+        return database.all<Row>(text, params);
+      },
+    };
+    const { verify } = auditWith({ ...app, database: slow }, app.config.secrets);
+    expect(await verify()).toMatchObject({ findings: [], batchCount: 3, unchainedCount: 1 });
+    expect(isRead).toBe(true);
+  });
+
+  describe('after an upgrade', () => {
+    /** A trail that the version before began, which wrote no proofs of events. */
+    async function upgrade(app: TestApp): Promise<void> {
+      await register(app);
+      await app.database.run('UPDATE audit_events SET own_proof = NULL');
+      await app.audit.chain();
+      app.clock.travel(MINUTE_MS);
+      await login(app);
+      await app.audit.chain();
+    }
+
+    it('has events without a proof of their own from before, and for a day from both versions (CR-4)', async () => {
+      const app = await start();
+      await upgrade(app);
+      app.clock.travel(DAY_MS - MINUTE_MS);
+      await newEvent(app, { id: 'version before', batch: null, at: app.clock.now() });
+      expect(await app.audit.verify()).toMatchObject({ findings: [], bareCount: 3, eventCount: 3 });
+      await app.audit.chain();
+      expect(await app.audit.verify()).toMatchObject({ findings: [], bareCount: 3, eventCount: 4 });
+    });
+
+    it('has none without a proof a day later (AUD-4)', async () => {
+      const app = await start();
+      await upgrade(app);
+      app.clock.travel(DAY_MS);
+      await newEvent(app, { id: 'forged', batch: null, at: app.clock.now() + 1 });
+      expect((await app.audit.verify()).findings).toEqual([{ problem: 'bare', eventId: 'forged' }]);
+    });
+
+    it('is intact when its beginning is deleted for its age, in the middle of the upgrade', async () => {
+      const app = await start({ config: { auditRetentionSeconds: (30 * DAY_MS) / 1_000 } });
+      await upgrade(app);
+      app.clock.travel(DAY_MS / 2);
+      await login(app);
+      app.clock.travel(1);
+      await newEvent(app, { id: 'version before', batch: null, at: app.clock.now() });
+      await app.audit.chain();
+      app.clock.travel(30 * DAY_MS - MINUTE_MS);
+      await login(app);
+      await app.audit.chain();
+      await app.audit.prune();
+      expect(await app.audit.verify()).toMatchObject({ findings: [], bareCount: 1, batchCount: 2 });
+    });
   });
 
   it('goes on from a head that was kept', async () => {
@@ -263,10 +560,10 @@ describeApp('the audit chain', (start, engine) => {
   it('takes an event that commits late with an earlier time into the next batch', async () => {
     const app = await start();
     await chainThree(app);
-    await newEvent(app, { id: 'late', batch: null, at: app.clock.now() - 2 * MINUTE_MS });
+    const late = await genuineEvent(app, app.clock.now() - 2 * MINUTE_MS);
     await app.audit.chain();
     expect(await app.audit.verify()).toMatchObject({ findings: [], batchCount: 4 });
-    expect(await firstIdOf(app, 4)).toBe('late');
+    expect(await firstIdOf(app, 4)).toBe(late);
   });
 
   it('chains a long backlog in batches of 500, the oldest first', async () => {
@@ -275,11 +572,7 @@ describeApp('the audit chain', (start, engine) => {
     await app.audit.chain();
     await app.database.transaction(async (sql) => {
       for (let i = 0; i < 1_001; i += 1)
-        await sql.run(
-          `INSERT INTO audit_events (id, occurred_at, name, outcome, details)
-           VALUES (:id, :at, 'authn_login_fail', 'fail', '{}')`,
-          { id: `e${i}`, at: now + i * MINUTE_MS },
-        );
+        await app.audit.record(sql, { name: 'authn_login_fail', outcome: 'fail', at: now + i * MINUTE_MS });
     });
     app.clock.travel(1_001 * MINUTE_MS);
     expect(await app.audit.chain()).toBe(1_001);
@@ -305,7 +598,7 @@ describeApp('the audit chain', (start, engine) => {
       texts.push(text);
       return text;
     });
-    await createAudit({ ...app.config, database, clock: app.clock }).chain();
+    await auditWith({ ...app, database }, app.config.secrets).chain();
     const text = texts.find((one) => one.startsWith('UPDATE audit_events')) ?? '';
     const explain = engine === 'sqlite' ? 'EXPLAIN QUERY PLAN' : 'EXPLAIN';
     // In proportion to a table of this size.
@@ -320,7 +613,7 @@ describeApp('the audit chain', (start, engine) => {
     const app = await start();
     const others = [1, 2, 3].map(() => auditWith(app, app.config.secrets));
     for (let round = 0; round < 20; round += 1) {
-      await newEvent(app, { id: `round-${round}`, batch: null, at: app.clock.now() });
+      await genuineEvent(app);
       await Promise.allSettled([app.audit, ...others].map(({ chain }) => chain()));
     }
     await app.audit.chain();
@@ -349,11 +642,45 @@ describeApp('the audit chain', (start, engine) => {
     expect(await alone.reseal()).toBe(0);
     expect((await alone.verify()).findings).toEqual(unproven);
 
+    const waiting = await genuineEvent(app);
+    expect((await alone.verify()).findings).toEqual([...unproven, { problem: 'unproven', eventId: waiting }]);
     const both = auditWith(app, [next, ...app.config.secrets]);
     expect((await both.verify()).findings).toEqual([]);
     expect(await both.reseal()).toBe(2);
     expect(await both.reseal()).toBe(0);
     expect((await alone.verify()).findings).toEqual([]);
+    await alone.chain();
+    expect((await alone.verify()).findings).toEqual([]);
+  });
+
+  it('is not made good by a new secret where an event was forged, nor deleted for its age (AUD-4)', async () => {
+    const app = await start();
+    await chainThree(app);
+    const id = await firstIdOf(app, 2);
+    await app.database.run(`UPDATE audit_events SET ip = '192.0.2.1' WHERE id = :id`, { id });
+    await unchain(app);
+    const next = randomBytes(32);
+    const both = auditWith(app, [next, ...app.config.secrets], 60);
+    await both.chain();
+    await both.reseal();
+    expect((await auditWith(app, [next]).verify()).findings).toContainEqual({
+      problem: 'unproven',
+      batches: [1, 1],
+      eventId: id,
+    });
+    app.clock.travel(DAY_MS);
+    await expect(both.prune()).rejects.toThrow('Batch 1');
+    expect(await firstIdOf(app, 1)).not.toBe('');
+  });
+
+  it('is not deleted any further behind an anchor that was forged (AUD-4)', async () => {
+    const app = await start();
+    await chainThree(app);
+    await app.database.run('DELETE FROM audit_events WHERE batch = 1');
+    await app.database.run("UPDATE audit_batches SET pruned_proof = 'AAAAAA.' WHERE sequence = 1");
+    app.clock.travel(DAY_MS);
+    await expect(auditWith(app, app.config.secrets, 60).prune()).rejects.toThrow('Batch 2');
+    expect((await app.audit.verify()).findings).toEqual([{ problem: 'unproven', batches: [1, 1] }]);
   });
 
   it('does not make good what was forged, neither by a later batch nor by a new secret (AUD-4)', async () => {

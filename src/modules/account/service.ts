@@ -4,7 +4,7 @@ import type { Clock } from '../../clock.ts';
 import type { Database } from '../../database/database.ts';
 import { AuthError } from '../../errors.ts';
 import { parseLabel } from '../../label.ts';
-import { recordEvent } from '../audit/store.ts';
+import type { RecordEvent } from '../audit/store.ts';
 import type { EmailVerifications } from '../email-verifications/service.ts';
 import type { Door } from '../login/door.ts';
 import type { Ownership } from '../login/ownership.ts';
@@ -27,6 +27,7 @@ import {
 export interface AccountOptions {
   readonly database: Database;
   readonly clock: Clock;
+  readonly recordEvent: RecordEvent;
   readonly rateLimits: RateLimits;
   readonly users: Pick<Users, 'view'>;
   readonly passwords: Passwords;
@@ -45,6 +46,7 @@ export type Account = ReturnType<typeof createAccount>;
 export function createAccount({
   database,
   clock,
+  recordEvent,
   rateLimits,
   users,
   passwords,

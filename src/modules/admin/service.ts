@@ -3,7 +3,7 @@ import type { Clock } from '../../clock.ts';
 import type { Database, Sql, Transaction } from '../../database/database.ts';
 import { AuthError } from '../../errors.ts';
 import { parseLabel } from '../../label.ts';
-import { type EventName, recordEvent } from '../audit/store.ts';
+import type { EventName, RecordEvent } from '../audit/store.ts';
 import type { Mail } from '../mail/service.ts';
 import type { OneTimeTokens } from '../one-time-tokens/service.ts';
 import type { Passwords } from '../passwords/service.ts';
@@ -23,6 +23,7 @@ import {
 export interface AdminOptions {
   readonly database: Database;
   readonly clock: Clock;
+  readonly recordEvent: RecordEvent;
   readonly rateLimits: Pick<RateLimits, 'passwordWasSet'>;
   readonly passwords: Passwords;
   readonly sessions: Sessions;
@@ -35,6 +36,7 @@ export interface AdminOptions {
 export function createAdmin({
   database,
   clock,
+  recordEvent,
   rateLimits,
   passwords,
   sessions,

@@ -6,8 +6,9 @@ import type { BatchRecord, EventRecord } from './store.ts';
 /*
  * What makes the audit trail tamper-evident (ASVS 16.4.2)
  *
- * An event is written in the transaction of the change it speaks of, and waits for nobody else's. A few seconds
- * later one housekeeper chains what is there in batches, each a row of audit_batches:
+ * An event is written in the transaction of the change it speaks of, with a proof of its own (event-proof.ts), and
+ * waits for nobody else's. A few seconds later one housekeeper chains what is there in batches, each a row of
+ * audit_batches:
  *
  *   sequence       1, 2, 3 …; the events of the batch carry it from then on. Two housekeepers that take the same
  *                  number collide on the primary key, and one of the transactions is undone
@@ -32,7 +33,11 @@ import type { BatchRecord, EventRecord } from './store.ts';
 /** What the first batch comes after. */
 export const BEGINNING = { sequence: 0, chainedUntil: 0, digest: '' } as const;
 
-type Link = Pick<BatchRecord, 'sequence' | 'digest'>;
+/** What stands at the end of a chain; whoever keeps it can tell later that nothing was cut off. */
+export interface Head {
+  readonly sequence: number;
+  readonly digest: string;
+}
 
 /** The digest of a batch, base64url; the events come in any order. */
 export function digestBatch(
@@ -67,16 +72,18 @@ export function digestBatch(
 /** What a proof is of: that the batch was chained, or that it and all before it were deleted for their age. */
 type Subject = 'chained' | 'pruned';
 
+export type Proofs = ReturnType<typeof createProofs>;
+
 /** Makes proofs under the first secret and checks those of every one. */
 export function createProofs(keyring: Keyring) {
-  function macOf(key: Buffer, subject: Subject, { sequence, digest }: Link): Buffer {
+  function macOf(key: Buffer, subject: Subject, { sequence, digest }: Head): Buffer {
     return createHmac('sha256', key)
       .update(JSON.stringify([subject, sequence, digest]))
       .digest();
   }
 
   /** `unproven` when this server does not have the secret that made the proof. */
-  function check(proof: string, subject: Subject, batch: Link): 'right' | 'forged' | 'unproven' {
+  function check(proof: string, subject: Subject, batch: Head): 'right' | 'forged' | 'unproven' {
     const [id = '', mac = ''] = proof.split('.');
     const key = keyring.find(Buffer.from(id, 'base64url'))?.key;
     if (key === undefined) return 'unproven';
@@ -85,7 +92,7 @@ export function createProofs(keyring: Keyring) {
   }
 
   return {
-    make(subject: Subject, batch: Link): string {
+    make(subject: Subject, batch: Head): string {
       const { id, key } = keyring.current;
       return `${id.toString('base64url')}.${macOf(key, subject, batch).toString('base64url')}`;
     },
@@ -93,7 +100,7 @@ export function createProofs(keyring: Keyring) {
     check,
 
     /** Whether an older secret made the proof, and nobody else. */
-    isRenewable: (proof: string, subject: Subject, batch: Link): boolean =>
+    isRenewable: (proof: string, subject: Subject, batch: Head): boolean =>
       proof.split('.')[0] !== keyring.current.id.toString('base64url') &&
       check(proof, subject, batch) === 'right',
   };

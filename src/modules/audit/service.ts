@@ -1,68 +1,87 @@
+import { randomUUID } from 'node:crypto';
 import type { Clock } from '../../clock.ts';
 import { createKeyring } from '../../crypto/keyring.ts';
 import type { Database } from '../../database/database.ts';
+import type { Logger } from '../../logger.ts';
 import { inSteps } from '../../sweep.ts';
-import { BEGINNING, createProofs, digestBatch } from './chain.ts';
+import { BEGINNING, createProofs, digestBatch, type Head } from './chain.ts';
+import { createEventProofs } from './event-proof.ts';
 import * as store from './store.ts';
+import { createVerification } from './verification.ts';
 
 /** Events of one batch: its transaction is short, and a broken one says where within so many rows. */
 const BATCH = 500;
-/** How much older than the batch before its own an event may be: slow transactions, clocks out of step. */
-const LATE_MS = 15 * 60_000;
 
 export interface AuditOptions {
   readonly database: Database;
   readonly clock: Clock;
+  readonly logger: Pick<Logger, 'error'>;
   readonly secrets: readonly Buffer[];
   readonly auditRetentionSeconds: number;
 }
 
-/** What stands at the end of the chain; kept outside of the database, it proves later that nothing was cut off. */
-export interface Head {
-  readonly sequence: number;
-  readonly digest: string;
-}
-
-/** Something in the trail that the server did not write. */
-export interface Finding {
-  /**
-   * - `changed`: the events of the batch, or its row, are not those that were chained
-   * - `missing`: batches were removed
-   * - `inserted`: the event, or the first of several, was put in
-   * - `forged`: the batch was made without the secret
-   * - `unproven`: a secret proves the batch that this server does not have
-   * - `cut`: the head that was named is not in the chain
-   */
-  readonly problem: 'changed' | 'missing' | 'inserted' | 'forged' | 'unproven' | 'cut';
-  /** The first and the last batch that it is about; none for an event that is not chained yet. */
-  readonly batches?: readonly [first: number, last: number];
-  readonly eventId?: string;
-}
-
-export interface Verification {
-  readonly findings: readonly Finding[];
-  readonly batchCount: number;
-  /** Events in those batches. */
-  readonly eventCount: number;
-  /** Newer events that the next turn of the housekeeping chains. */
-  readonly unchainedCount: number;
-  readonly head: Head;
-}
-
 export type Audit = ReturnType<typeof createAudit>;
 
-/** Keeps the audit trail: chains it, proves it and deletes what is old; chain.ts explains how. */
-export function createAudit({ database, clock, secrets, auditRetentionSeconds }: AuditOptions) {
-  const proofs = createProofs(createKeyring(secrets, 'audit'));
+/** Keeps the audit trail: writes it, chains it, proves it and deletes what is old; chain.ts explains how. */
+export function createAudit({ database, clock, logger, secrets, auditRetentionSeconds }: AuditOptions) {
+  const keyring = createKeyring(secrets, 'audit');
+  const proofs = createProofs(keyring);
+  const eventProofs = createEventProofs(keyring);
+  const { judge, readChain, readUnchained, verify } = createVerification({ database, proofs, eventProofs });
+  /** The newest batch that this process knows. Its events vouch for it. */
+  let head: Head = BEGINNING;
+
+  const record: store.RecordEvent = async (
+    sql,
+    { name, outcome, at, userId, sessionId, client, details },
+  ) => {
+    const event = {
+      id: randomUUID(),
+      occurredAt: at,
+      name,
+      outcome,
+      userId: userId ?? null,
+      sessionId: sessionId ?? null,
+      ip: client?.ip ?? null,
+      userAgent: client?.userAgent ?? null,
+      requestId: client?.requestId ?? null,
+      details: JSON.stringify(details ?? {}),
+    };
+    await store.insertEvent(sql, { ...event, ownProof: eventProofs.make(event, head) });
+  };
+
+  /**
+   * Learns of the newest batch, which another process may have made. Where the one that was known is not in the chain
+   * any more, the log says so, which whoever writes to the database does not reach; and so does an event that still
+   * vouches for the old one.
+   */
+  async function followHead(): Promise<void> {
+    const newest = (await store.findHead(database)) ?? BEGINNING;
+    if (!(await isInChain(head))) {
+      const gone = `${head.sequence}:${head.digest}`;
+      logger.error({ head: gone }, 'batches of the audit trail are gone: see `latchkey audit verify`');
+      const details = { object: 'audit_batch', head: gone };
+      await record(database, { name: 'sensitive_delete', outcome: 'success', at: clock.now(), details });
+    }
+    head = { sequence: newest.sequence, digest: newest.digest };
+  }
+
+  async function isInChain({ sequence, digest }: Head): Promise<boolean> {
+    if (sequence === BEGINNING.sequence) return true;
+    const there = await store.findBatch(database, sequence);
+    if (there !== undefined) return there.digest === digest;
+    const tail = await store.findTail(database);
+    return tail !== undefined && tail.prunedProof !== null && tail.sequence > sequence;
+  }
 
   async function chainBatch(): Promise<number> {
-    return database.transaction(async (sql) => {
+    const chained = await database.transaction(async (sql) => {
       const previous = (await store.findHead(sql)) ?? BEGINNING;
       const sequence = previous.sequence + 1;
       const now = clock.now();
       const events = await store.takeUnchained(sql, { sequence, limit: BATCH });
       const eventCount = events.length;
-      if (eventCount === 0) return 0;
+      if (eventCount === 0) return undefined;
 
       // A full batch may leave others behind, and none that is older than its newest.
       const newest = Math.max(...events.map(({ occurredAt }) => occurredAt));
@@ -70,19 +89,24 @@ export function createAudit({ database, clock, secrets, auditRetentionSeconds }:
       const batch = { sequence, chainedUntil, eventCount };
       const digest = digestBatch({ ...batch, previousDigest: previous.digest }, events);
       await store.insertBatch(sql, { ...batch, digest, proof: proofs.make('chained', { sequence, digest }) });
-      return eventCount;
+      return { previous, sequence, digest, eventCount };
     });
+    if (chained === undefined) return 0;
+    const { previous, sequence, digest, eventCount } = chained;
+    // After any other batch than the known one, `followHead` asks first what became of that.
+    if (previous.digest === head.digest) head = { sequence, digest };
+    return eventCount;
   }
 
   async function pruneBatch(before: number): Promise<boolean> {
     return database.transaction(async (sql) => {
       const tail = await store.findTail(sql);
-      const anchor = tail === undefined || tail.prunedProof === null ? BEGINNING : tail;
-      const next = await store.findBatchAfter(sql, anchor.sequence);
+      const anchor = tail?.prunedProof == null ? undefined : tail;
+      const next = await store.findBatchAfter(sql, anchor?.sequence ?? BEGINNING.sequence);
       if (next === undefined || next.batch.chainedUntil >= before) return false;
       const { sequence } = next.batch;
       // Else the age of a batch could be forged, and the server itself would sign its end.
-      if (judge(next, anchor).length > 0)
+      if (!isGenuine(next, anchor))
         throw new Error(`Batch ${sequence} of the audit trail is kept: see \`latchkey audit verify\`.`);
       await store.setPrunedProof(sql, { sequence, prunedProof: proofs.make('pruned', next.batch) });
       await store.deleteUpTo(sql, sequence);
@@ -90,46 +114,33 @@ export function createAudit({ database, clock, secrets, auditRetentionSeconds }:
     });
   }
 
-  /** What is wrong with a batch that comes after `previous`. */
-  function judge(
-    { batch, events }: store.ChainedBatch,
-    previous: Pick<store.BatchRecord, 'sequence' | 'digest' | 'chainedUntil'>,
-  ): Finding[] {
-    const findings: Finding[] = [];
-    const { sequence } = batch;
-    const batches = [sequence, sequence] as const;
-    if (batch.prunedProof !== null) {
-      const verdict = proofs.check(batch.prunedProof, 'pruned', batch);
-      if (verdict !== 'right') findings.push({ problem: verdict, batches });
-      const [event] = events;
-      if (event !== undefined) findings.push({ problem: 'inserted', batches, eventId: event.id });
-      return findings;
-    }
-
-    if (sequence !== previous.sequence + 1)
-      findings.push({ problem: 'missing', batches: [previous.sequence + 1, sequence - 1] });
-    else if (digestBatch({ ...batch, previousDigest: previous.digest }, events) !== batch.digest)
-      findings.push({ problem: 'changed', batches });
-    const verdict = proofs.check(batch.proof, 'chained', batch);
-    if (verdict !== 'right') findings.push({ problem: verdict, batches });
-    // It would have been in an earlier batch, had it been there.
-    const late = events.find(({ occurredAt }) => occurredAt < previous.chainedUntil - LATE_MS);
-    if (late !== undefined) findings.push({ problem: 'inserted', batches, eventId: late.id });
-    return findings;
+  /** Whether a batch, and the anchor that it comes after, are as the server left them. */
+  function isGenuine(next: store.ChainedBatch, anchor: store.BatchRecord | undefined): boolean {
+    if (anchor !== undefined && proofs.check(anchor.prunedProof ?? '', 'pruned', anchor) !== 'right')
+      return false;
+    if (next.events.some((event) => eventProofs.check(event).verdict === 'forged')) return false;
+    return judge(next, anchor ?? BEGINNING).length === 0;
   }
 
-  async function* readChain(): AsyncGenerator<store.ChainedBatch> {
-    for (let sequence = BEGINNING.sequence as number; ; ) {
-      const next = await store.findBatchAfter(database, sequence);
-      if (next === undefined) return;
-      yield next;
-      ({ sequence } = next.batch);
-    }
+  /** Proves under the first secret those of the events that an older one proves. */
+  async function renewEvents(events: readonly store.EventRecord[]): Promise<void> {
+    const renewed = events.flatMap((event) => {
+      const ownProof = eventProofs.renew(event);
+      return ownProof === undefined || event.ownProof === null
+        ? []
+        : [{ id: event.id, asRead: event.ownProof, ownProof }];
+    });
+    if (renewed.length > 0) await store.replaceOwnProofs(database, renewed);
   }
 
   return {
+    record,
+    followHead,
+    verify,
+
     /** Chains what has been written since the last time; how many events. In two processes at once, one fails. */
     async chain(): Promise<number> {
+      await followHead();
       let total = 0;
       await inSteps(async () => {
         const count = await chainBatch();
@@ -152,50 +163,18 @@ export function createAudit({ database, clock, secrets, auditRetentionSeconds }:
     /** Proves under the first secret what an older one proves, so that the older one can go; how many batches. */
     async reseal(): Promise<number> {
       let count = 0;
-      for (let sequence = BEGINNING.sequence as number; ; ) {
-        const batch = await store.findProofAfter(database, sequence);
-        if (batch === undefined) return count;
-        ({ sequence } = batch);
+      // Those first, because a server may chain them meanwhile.
+      for await (const events of readUnchained()) await renewEvents(events);
+      for await (const { batch, events } of readChain()) {
+        const { sequence } = batch;
+        await renewEvents(events);
         if (batch.prunedProof !== null && proofs.isRenewable(batch.prunedProof, 'pruned', batch))
           await store.setPrunedProof(database, { sequence, prunedProof: proofs.make('pruned', batch) });
         if (!proofs.isRenewable(batch.proof, 'chained', batch)) continue;
         await store.setProof(database, { sequence, proof: proofs.make('chained', batch) });
         count += 1;
       }
-    },
-
-    /** Reads the whole trail and finds what the server did not write, while servers run. */
-    async verify(expectedHead: Head = BEGINNING): Promise<Verification> {
-      const findings: Finding[] = [];
-      let previous: Head & { chainedUntil: number } = BEGINNING;
-      let isHeadFound = expectedHead.sequence === BEGINNING.sequence;
-      let batchCount = 0;
-      let eventCount = 0;
-
-      for await (const chained of readChain()) {
-        const { batch, events } = chained;
-        findings.push(...judge(chained, previous));
-        if (batch.prunedProof === null) {
-          batchCount += 1;
-          eventCount += events.length;
-        } else {
-          // What is older than the retention cannot be asked for any more.
-          isHeadFound ||= expectedHead.sequence < batch.sequence;
-        }
-        isHeadFound ||= expectedHead.sequence === batch.sequence && expectedHead.digest === batch.digest;
-        previous = batch;
-      }
-
-      for (const { batch, eventId } of await store.listStrayEvents(database))
-        findings.push({ problem: 'inserted', batches: [batch, batch], eventId });
-      for (const { id } of await store.listUnchainedBefore(database, previous.chainedUntil - LATE_MS))
-        findings.push({ problem: 'inserted', eventId: id });
-      if (!isHeadFound)
-        findings.push({ problem: 'cut', batches: [expectedHead.sequence, expectedHead.sequence] });
-
-      const { sequence, digest } = previous;
-      const unchainedCount = await store.countUnchained(database);
-      return { findings, batchCount, eventCount, unchainedCount, head: { sequence, digest } };
+      return count;
     },
   };
 }

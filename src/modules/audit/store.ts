@@ -1,4 +1,3 @@
-import { randomUUID } from 'node:crypto';
 import type { Client } from '../../client.ts';
 import type { Sql } from '../../database/database.ts';
 
@@ -38,24 +37,7 @@ export interface AuditEvent {
 }
 
 /** Called with the transaction of the change that the event speaks of, so that neither is there alone (AUD-1). */
-export async function recordEvent(sql: Sql, event: AuditEvent): Promise<void> {
-  await sql.run(
-    `INSERT INTO audit_events (id, occurred_at, name, outcome, user_id, session_id, ip, user_agent, request_id, details)
-     VALUES (:id, :at, :name, :outcome, :userId, :sessionId, :ip, :userAgent, :requestId, :details)`,
-    {
-      id: randomUUID(),
-      at: event.at,
-      name: event.name,
-      outcome: event.outcome,
-      userId: event.userId ?? null,
-      sessionId: event.sessionId ?? null,
-      ip: event.client?.ip ?? null,
-      userAgent: event.client?.userAgent ?? null,
-      requestId: event.client?.requestId ?? null,
-      details: JSON.stringify(event.details ?? {}),
-    },
-  );
-}
+export type RecordEvent = (sql: Sql, event: AuditEvent) => Promise<void>;
 
 /** A row of `audit_events`, as it was written. */
 export interface EventRecord {
@@ -70,6 +52,17 @@ export interface EventRecord {
   readonly requestId: string | null;
   /** JSON. */
   readonly details: string;
+  /** event-proof.ts explains it. */
+  readonly ownProof: string | null;
+}
+
+export function insertEvent(sql: Sql, event: EventRecord): Promise<number> {
+  return sql.run(
+    `INSERT INTO audit_events (id, occurred_at, name, outcome, user_id, session_id, ip, user_agent, request_id,
+       details, own_proof)
+     VALUES (:id, :occurredAt, :name, :outcome, :userId, :sessionId, :ip, :userAgent, :requestId, :details, :ownProof)`,
+    { ...event },
+  );
 }
 
 /** A row of `audit_batches`; chain.ts explains the columns. */
@@ -83,7 +76,8 @@ export interface BatchRecord {
 }
 
 const EVENT_COLUMNS = `id, occurred_at AS "occurredAt", name, outcome, user_id AS "userId",
-  session_id AS "sessionId", ip, user_agent AS "userAgent", request_id AS "requestId", details`;
+  session_id AS "sessionId", ip, user_agent AS "userAgent", request_id AS "requestId", details,
+  own_proof AS "ownProof"`;
 
 const BATCH_COLUMNS = `sequence, chained_until AS "chainedUntil", event_count AS "eventCount", digest, proof,
   pruned_proof AS "prunedProof"`;
@@ -135,11 +129,27 @@ export function setProof(sql: Sql, batch: { sequence: number; proof: string }): 
   return sql.run('UPDATE audit_batches SET proof = :proof WHERE sequence = :sequence', batch);
 }
 
-/** The next batch, without its events. */
-export function findProofAfter(sql: Sql, sequence: number): Promise<BatchRecord | undefined> {
-  return sql.get(
-    `SELECT ${BATCH_COLUMNS} FROM audit_batches WHERE sequence > :sequence ORDER BY sequence LIMIT 1`,
-    { sequence },
+/** A batch, without its events. */
+export function findBatch(sql: Sql, sequence: number): Promise<BatchRecord | undefined> {
+  return sql.get(`SELECT ${BATCH_COLUMNS} FROM audit_batches WHERE sequence = :sequence`, { sequence });
+}
+
+/** Writes over the very proofs that were read. */
+export function replaceOwnProofs(
+  sql: Sql,
+  proofs: readonly { id: string; asRead: string; ownProof: string }[],
+): Promise<number> {
+  const values = proofs.map((_, i) => `(:id${i}, :asRead${i}, :ownProof${i})`);
+  const params = proofs.flatMap(({ id, asRead, ownProof }, i) => [
+    [`id${i}`, id] as const,
+    [`asRead${i}`, asRead] as const,
+    [`ownProof${i}`, ownProof] as const,
+  ]);
+  return sql.run(
+    `UPDATE audit_events SET own_proof = given.column3
+     FROM (VALUES ${values.join(', ')}) AS given
+     WHERE audit_events.id = given.column1 AND own_proof = given.column2`,
+    Object.fromEntries(params),
   );
 }
 
@@ -167,24 +177,27 @@ export async function findBatchAfter(sql: Sql, sequence: number): Promise<Chaine
   return batch && { batch, events: rows.filter((row): row is typeof row & EventRecord => row.id !== null) };
 }
 
-/** Events that claim a batch which is not there, one row per batch. */
-export function listStrayEvents(sql: Sql): Promise<{ batch: number; eventId: string }[]> {
+/** The lowest batch that an event claims, above one and below another, and one of its events. */
+export function findStrayEvent(
+  sql: Sql,
+  between: { above: number; below: number },
+): Promise<{ batch: number; eventId: string } | undefined> {
+  return sql.get(
+    `SELECT batch, id AS "eventId" FROM audit_events WHERE batch > :above AND batch < :below
+     ORDER BY batch, id LIMIT 1`,
+    between,
+  );
+}
+
+/** A page of the events that no batch has yet, the oldest first, after a moment and an id. */
+export function listUnchained(
+  sql: Sql,
+  page: { at: number; afterId: string; limit: number },
+): Promise<EventRecord[]> {
   return sql.all(
-    `SELECT batch, MIN(id) AS "eventId" FROM audit_events
-     WHERE batch IS NOT NULL AND NOT EXISTS (SELECT 1 FROM audit_batches WHERE sequence = batch)
-     GROUP BY batch ORDER BY batch`,
+    `SELECT ${EVENT_COLUMNS} FROM audit_events
+     WHERE batch IS NULL AND occurred_at >= :at AND (occurred_at > :at OR id > :afterId)
+     ORDER BY batch, occurred_at, id LIMIT :limit`,
+    page,
   );
-}
-
-/** How many events no batch has yet. */
-export async function countUnchained(sql: Sql): Promise<number> {
-  const row = await sql.get<{ count: number }>(
-    'SELECT COUNT(*) AS count FROM audit_events WHERE batch IS NULL',
-  );
-  return row?.count ?? 0;
-}
-
-/** Events that no batch has yet, from before a moment. */
-export function listUnchainedBefore(sql: Sql, before: number): Promise<{ id: string }[]> {
-  return sql.all('SELECT id FROM audit_events WHERE batch IS NULL AND occurred_at < :before', { before });
 }

@@ -2,7 +2,7 @@ import type { Client } from '../../client.ts';
 import type { Clock } from '../../clock.ts';
 import { type Database, isUniqueViolation, type Transaction } from '../../database/database.ts';
 import { AuthError } from '../../errors.ts';
-import { recordEvent } from '../audit/store.ts';
+import type { RecordEvent } from '../audit/store.ts';
 import type { Ownership, Shown } from '../login/ownership.ts';
 import type { Mail } from '../mail/service.ts';
 import type { NewToken, OneTimeTokens } from '../one-time-tokens/service.ts';
@@ -14,6 +14,7 @@ import { changeEmail, findUser, findUserByEmail, restoreEmail } from '../users/s
 export interface EmailChangesOptions {
   readonly database: Database;
   readonly clock: Clock;
+  readonly recordEvent: RecordEvent;
   readonly rateLimits: Pick<RateLimits, 'checking' | 'succeeded'>;
   readonly oneTimeTokens: OneTimeTokens;
   readonly ownership: Ownership;
@@ -38,6 +39,7 @@ export type EmailChanges = ReturnType<typeof createEmailChanges>;
 export function createEmailChanges({
   database,
   clock,
+  recordEvent,
   rateLimits,
   oneTimeTokens,
   ownership,

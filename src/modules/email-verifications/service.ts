@@ -4,7 +4,7 @@ import type { Clock } from '../../clock.ts';
 import type { Database } from '../../database/database.ts';
 import { AuthError } from '../../errors.ts';
 import { parseLabel } from '../../label.ts';
-import { recordEvent } from '../audit/store.ts';
+import type { RecordEvent } from '../audit/store.ts';
 import type { Door } from '../login/door.ts';
 import type { Mailbox } from '../login/mailbox.ts';
 import type { Ownership, Shown } from '../login/ownership.ts';
@@ -20,6 +20,7 @@ import { findUserByEmail, insertUser, type UserRecord } from '../users/store.ts'
 export interface EmailVerificationsOptions {
   readonly database: Database;
   readonly clock: Clock;
+  readonly recordEvent: RecordEvent;
   readonly rateLimits: Pick<RateLimits, 'succeeded'>;
   readonly oneTimeTokens: OneTimeTokens;
   readonly passwords: Pick<Passwords, 'check' | 'assertRoom' | 'hash'>;
@@ -42,6 +43,7 @@ export type EmailVerifications = ReturnType<typeof createEmailVerifications>;
 export function createEmailVerifications({
   database,
   clock,
+  recordEvent,
   rateLimits,
   oneTimeTokens,
   passwords,

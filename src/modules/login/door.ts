@@ -2,7 +2,7 @@ import type { Client } from '../../client.ts';
 import type { Clock } from '../../clock.ts';
 import type { Database, Transaction } from '../../database/database.ts';
 import { AuthError, type ErrorCode } from '../../errors.ts';
-import { type EventName, recordEvent } from '../audit/store.ts';
+import type { EventName, RecordEvent } from '../audit/store.ts';
 import type { Mail } from '../mail/service.ts';
 import type { Attempt, RateLimits } from '../rate-limits/service.ts';
 import type { Grant, OpenedSession, Sessions } from '../sessions/service.ts';
@@ -12,6 +12,7 @@ import type { Held, Proof } from './proof.ts';
 export interface DoorOptions {
   readonly database: Database;
   readonly clock: Clock;
+  readonly recordEvent: RecordEvent;
   readonly rateLimits: Pick<RateLimits, 'failuresBefore' | 'succeeded'>;
   readonly sessions: Pick<Sessions, 'open' | 'replace' | 'grantOpened'>;
   readonly mail: Pick<Mail, 'notify'>;
@@ -58,7 +59,7 @@ export type Door = ReturnType<typeof createDoor>;
  * holds for all of them is decided here: what the throttles count, what the audit trail says, what the owner is told,
  * and what the session says of how it was opened.
  */
-export function createDoor({ database, clock, rateLimits, sessions, mail }: DoorOptions) {
+export function createDoor({ database, clock, recordEvent, rateLimits, sessions, mail }: DoorOptions) {
   /** One answer, one write and one hash for every cause, so that nobody learns which accounts exist (LOG-1, LOG-2). */
   async function refuse({
     userId,

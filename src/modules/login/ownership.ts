@@ -2,7 +2,7 @@ import type { Client } from '../../client.ts';
 import type { Clock } from '../../clock.ts';
 import type { Database } from '../../database/database.ts';
 import { AuthError } from '../../errors.ts';
-import { type EventName, recordEvent } from '../audit/store.ts';
+import type { EventName, RecordEvent } from '../audit/store.ts';
 import type { OneTimeToken } from '../one-time-tokens/store.ts';
 import type { Passwords } from '../passwords/service.ts';
 import { type Attempt, type RateLimits, UNCOUNTED } from '../rate-limits/service.ts';
@@ -13,6 +13,7 @@ import { findCredential, type UserRecord } from '../users/store.ts';
 export interface OwnershipOptions {
   readonly database: Database;
   readonly clock: Clock;
+  readonly recordEvent: RecordEvent;
   readonly rateLimits: Pick<RateLimits, 'beforeProof' | 'checking'>;
   readonly passwords: Pick<Passwords, 'assertRoom' | 'verify'>;
   readonly sessions: Pick<Sessions, 'viewerOrRefusal'>;
@@ -44,7 +45,14 @@ export interface Owned {
 export type Ownership = ReturnType<typeof createOwnership>;
 
 /** Whether an account is somebody's: by its password, or by a live session of it. */
-export function createOwnership({ database, clock, rateLimits, passwords, sessions }: OwnershipOptions) {
+export function createOwnership({
+  database,
+  clock,
+  recordEvent,
+  rateLimits,
+  passwords,
+  sessions,
+}: OwnershipOptions) {
   /**
    * Compares a password for somebody who is not a stranger: the owner of a live session, or the reader of a mail.
    *

@@ -6,7 +6,7 @@ import { createKeyring } from '../../crypto/keyring.ts';
 import type { Database, Sql, Transaction } from '../../database/database.ts';
 import { AuthError } from '../../errors.ts';
 import { sweep } from '../../sweep.ts';
-import { recordEvent } from '../audit/store.ts';
+import type { RecordEvent } from '../audit/store.ts';
 import type { Mail, Message } from '../mail/service.ts';
 import type { RateLimits } from '../rate-limits/service.ts';
 import { canonicalEmail } from '../users/service.ts';
@@ -56,6 +56,7 @@ const ADDRESSES = 4;
 export interface OneTimeTokensOptions {
   readonly database: Database;
   readonly clock: Clock;
+  readonly recordEvent: RecordEvent;
   readonly secrets: readonly Buffer[];
   readonly mail: Mail;
   readonly rateLimits: Pick<RateLimits, 'beforeMail' | 'tokenFailed'>;
@@ -92,7 +93,7 @@ export type OneTimeTokens = ReturnType<typeof createOneTimeTokens>;
 
 /** What is good for one thing, once, and proves a mailbox: the tokens and codes that are sent by mail. */
 export function createOneTimeTokens(options: OneTimeTokensOptions) {
-  const { database, clock, mail, rateLimits } = options;
+  const { database, clock, recordEvent, mail, rateLimits } = options;
   const keyring = createKeyring(options.secrets, 'one-time-tokens');
   const most = options.throttles ? options.addressMails : Math.floor(Number.MAX_SAFE_INTEGER / ADDRESSES);
 

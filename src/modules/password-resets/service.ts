@@ -2,7 +2,7 @@ import type { Client } from '../../client.ts';
 import type { Clock } from '../../clock.ts';
 import type { Database } from '../../database/database.ts';
 import { AuthError } from '../../errors.ts';
-import { recordEvent } from '../audit/store.ts';
+import type { RecordEvent } from '../audit/store.ts';
 import type { Mailbox } from '../login/mailbox.ts';
 import type { Mail } from '../mail/service.ts';
 import type { OneTimeTokens } from '../one-time-tokens/service.ts';
@@ -14,6 +14,7 @@ import { findUser, resetPasswordHash } from '../users/store.ts';
 export interface PasswordResetsOptions {
   readonly database: Database;
   readonly clock: Clock;
+  readonly recordEvent: RecordEvent;
   readonly rateLimits: Pick<RateLimits, 'passwordWasSet'>;
   readonly oneTimeTokens: OneTimeTokens;
   readonly passwords: Passwords;
@@ -28,6 +29,7 @@ export type PasswordResets = ReturnType<typeof createPasswordResets>;
 export function createPasswordResets({
   database,
   clock,
+  recordEvent,
   rateLimits,
   oneTimeTokens,
   passwords,

@@ -2,7 +2,7 @@ import type { Client } from '../../client.ts';
 import type { Clock } from '../../clock.ts';
 import type { Database, Sql } from '../../database/database.ts';
 import { AuthError } from '../../errors.ts';
-import { recordEvent } from '../audit/store.ts';
+import type { RecordEvent } from '../audit/store.ts';
 import * as store from './store.ts';
 
 /** A count by the name that the audit trail has for it. Each of its keys has a row of its own. */
@@ -63,11 +63,13 @@ interface Excess extends Actor {
 export function createAttempts({
   database,
   clock,
+  recordEvent,
   throttles,
   cap,
 }: {
   database: Database;
   clock: Clock;
+  recordEvent: RecordEvent;
   throttles: boolean;
   cap: number;
 }) {

@@ -4,6 +4,7 @@ import type { Clock } from '../../clock.ts';
 import { createKeyring } from '../../crypto/keyring.ts';
 import type { Database, Sql } from '../../database/database.ts';
 import { inSteps } from '../../sweep.ts';
+import type { RecordEvent } from '../audit/store.ts';
 import { type Attempt, createAttempts, type Limit, tooMany } from './attempts.ts';
 import { createFailures } from './failures.ts';
 import { clear, countAttempt, deleteStale, findEndOfStep, highestCount, RUN, TALLY } from './store.ts';
@@ -56,6 +57,7 @@ const NOTICES = 10;
 export interface RateLimitsOptions {
   readonly database: Database;
   readonly clock: Clock;
+  readonly recordEvent: RecordEvent;
   readonly secrets: readonly Buffer[];
   /** Off for load tests only. */
   readonly throttles: boolean;
@@ -88,9 +90,15 @@ export type RateLimits = ReturnType<typeof createRateLimits>;
  * right password costs nothing but its place in the minute. Every process counts in the database.
  */
 export function createRateLimits(options: RateLimitsOptions) {
-  const { database, clock, throttles } = options;
+  const { database, clock, recordEvent, throttles } = options;
   const keyring = createKeyring(options.secrets, 'throttles');
-  const attempts = createAttempts({ database, clock, throttles, cap: options.accountDisableAfter });
+  const attempts = createAttempts({
+    database,
+    clock,
+    recordEvent,
+    throttles,
+    cap: options.accountDisableAfter,
+  });
   const { pass } = attempts;
   const refreshes = createFailures({ max: options.refreshFailures, windowMs: NETWORK_WINDOW_MS });
   const oneTimeTokens = createFailures({ max: TOKEN_FAILURES, windowMs: NETWORK_WINDOW_MS });

@@ -7,7 +7,7 @@ import type { Database, Sql, Transaction } from '../../database/database.ts';
 import { AuthError } from '../../errors.ts';
 import { isId } from '../../id.ts';
 import { sweep } from '../../sweep.ts';
-import { recordEvent } from '../audit/store.ts';
+import type { RecordEvent } from '../audit/store.ts';
 import type { RateLimits } from '../rate-limits/service.ts';
 import type { AccessToken } from '../tokens/access-token.ts';
 import type { RefreshToken } from '../tokens/refresh-token.ts';
@@ -34,6 +34,7 @@ const END_ALL_BATCH = 5_000;
 export interface SessionsOptions {
   readonly database: Database;
   readonly clock: Clock;
+  readonly recordEvent: RecordEvent;
   readonly tokens: Tokens;
   readonly users: Users;
   readonly rateLimits: Pick<RateLimits, 'assertFewFailedRefreshes' | 'refreshFailed'>;
@@ -106,7 +107,8 @@ export type Sessions = ReturnType<typeof createSessions>;
 
 /** Sessions: who is logged in, from where, until when. */
 export function createSessions(options: SessionsOptions) {
-  const { database, clock, tokens, users, rateLimits, idleTtlSeconds, absoluteTtlSeconds } = options;
+  const { database, clock, recordEvent, tokens, users, rateLimits, idleTtlSeconds, absoluteTtlSeconds } =
+    options;
   const windowMs = options.retryWindowSeconds * 1_000;
   const rotations = createRotationQueue(database);
   /** When a session was last seen alive, and its owner as that read found them. */

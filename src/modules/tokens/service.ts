@@ -5,7 +5,7 @@ import { createKeyring } from '../../crypto/keyring.ts';
 import { createSealer } from '../../crypto/seal.ts';
 import type { Database } from '../../database/database.ts';
 import { AuthError } from '../../errors.ts';
-import { recordEvent } from '../audit/store.ts';
+import type { RecordEvent } from '../audit/store.ts';
 import {
   type AccessToken,
   CLOCK_TOLERANCE_SECONDS,
@@ -24,6 +24,7 @@ const VERIFIED_MAX = 10_000;
 export interface TokensOptions {
   readonly database: Database;
   readonly clock: Clock;
+  readonly recordEvent: RecordEvent;
   readonly secrets: readonly Buffer[];
   readonly issuer: string;
   readonly audience: string;
@@ -45,6 +46,7 @@ export type Tokens = ReturnType<typeof createTokens>;
 export function createTokens({
   database,
   clock,
+  recordEvent,
   secrets,
   issuer,
   audience,

@@ -1,7 +1,7 @@
 import type { Clock } from '../../clock.ts';
 import type { FirebaseParameters } from '../../crypto/foreign-hashes.ts';
 import type { Database, Sql } from '../../database/database.ts';
-import { recordEvent } from '../audit/store.ts';
+import type { RecordEvent } from '../audit/store.ts';
 import { canonicalEmail, everyCredential } from '../users/service.ts';
 import { findUser, insertForeignUser } from '../users/store.ts';
 import { createRowReader, type ForeignUser } from './row.ts';
@@ -13,6 +13,7 @@ const BATCH = 500;
 export interface TransfersOptions {
   readonly database: Database;
   readonly clock: Clock;
+  readonly recordEvent: RecordEvent;
   /** For hashes of Firebase. */
   readonly firebase: FirebaseParameters | undefined;
 }
@@ -42,7 +43,7 @@ export interface ExportedUser {
 }
 
 /** Accounts that come from other systems, and those that leave for one. */
-export function createTransfers({ database, clock, firebase }: TransfersOptions) {
+export function createTransfers({ database, clock, recordEvent, firebase }: TransfersOptions) {
   const readRow = createRowReader({ now: clock.now, firebase });
 
   /** All of the batch or nothing, and what became of it. */
