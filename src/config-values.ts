@@ -3,6 +3,7 @@ import querystring from 'node:querystring';
 import { fileURLToPath } from 'node:url';
 import { z } from 'zod';
 import type { FirebaseParameters } from './crypto/foreign-hashes.ts';
+import { parseEmailAddress } from './email-address.ts';
 import type { Mailbox, SmtpServer } from './mailer.ts';
 
 /**
@@ -149,19 +150,35 @@ export const smtpUrl = () =>
     },
   });
 
-/** One mail address, with a name or without. */
+/** One mail address, with a name or without (RFC 5322 §3.4). */
 export const mailbox = () =>
   kind<Mailbox>({
     read: (text, refuse) => {
-      const [, name = '', inBrackets, bare] =
-        /^(?:([^<>"@,;:\\\p{Cc}]*)<([^<>]+)>|([^<>]+))$/u.exec(text) ?? [];
-      const address = inBrackets ?? bare ?? '';
-      if (address.length > 254 || !z.regexes.html5Email.test(address))
-        refuse('must be one mail address, as in Example <accounts@example.com>');
-      return { name: name.trim(), address };
+      const [, phrase = '', inBrackets, bare] = MAILBOX.exec(text.trim()) ?? [];
+      const address = parseEmailAddress(inBrackets ?? bare);
+      if (address === undefined)
+        refuse(
+          'must be one mail address, as in Example <accounts@example.com> or "Acme, Inc." <a@example.com>',
+        );
+      return { name: readPhrase(phrase), address: address ?? '' };
     },
-    write: ({ name, address }) => (name === '' ? address : `${name} <${address}>`),
+    write: ({ name, address }) => {
+      if (name === '') return address;
+      const phrase = IS_SPECIAL.test(name) ? `"${name.replace(/["\\]/g, '\\$&')}"` : name;
+      return `${phrase} <${address}>`;
+    },
   });
+
+/** A name of words and quoted texts before an address in angle brackets, or an address alone. */
+const MAILBOX = /^(?:((?:[^<>"@,;:\\\p{Cc}]|"(?:[^"\\\p{Cc}]|\\[^\p{Cc}])*")*)<([^<>]+)>|([^<>]+))$/u;
+const QUOTED = /"((?:[^"\\]|\\.)*)"/gu;
+/** What stands in a name only between quotes. */
+const IS_SPECIAL = /[<>"@,;:\\]/;
+
+function readPhrase(phrase: string): string {
+  const unquoted = phrase.replace(QUOTED, (_, text: string) => text.replace(/\\(.)/gu, '$1'));
+  return unquoted.trim().replace(/\s+/g, ' ');
+}
 
 /** Origins exactly as browsers send them (RFC 6454 §6.2), separated by commas. */
 export const origins = () =>

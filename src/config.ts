@@ -245,7 +245,8 @@ export const SETTINGS = {
   mailFrom: {
     name: 'LATCHKEY_MAIL_FROM',
     developmentDefault: 'Latchkey <latchkey@localhost>',
-    description: 'Who mail is from, as in `Example <accounts@example.com>`',
+    description:
+      'Who mail is from, as in `Example <accounts@example.com>` or `"Acme, Inc." <accounts@example.com>`',
     value: mailbox(),
   },
   appUrl: {

@@ -1,4 +1,5 @@
 import { Readable } from 'node:stream';
+import { asciiAddress } from './email-address.ts';
 
 /** Where mail is handed in. */
 export interface SmtpServer {
@@ -76,12 +77,13 @@ export async function createMailer({ smtp, from, timeoutsMs = TIMEOUTS_MS }: Mai
   const { default: MailComposer } = await import('nodemailer/lib/mail-composer');
   type Connection = InstanceType<typeof SMTPConnection>;
   const open = new Set<Connection>();
+  const sender = { ...from, address: forMailServers(from.address) };
 
   function compose({ id, to, subject, text, html }: Letter): Promise<Buffer> {
-    const content = { from, to: { name: '', address: to }, subject, text, html };
+    const content = { from: sender, to: { name: '', address: to }, subject, text, html };
     return new MailComposer({
       ...content,
-      messageId: `<${id}@${from.address.split('@')[1]}>`,
+      messageId: `<${id}@${sender.address.split('@')[1]}>`,
       // RFC 3834 §5: nobody's automatic reply answers it.
       headers: { 'Auto-Submitted': 'auto-generated' },
       disableFileAccess: true,
@@ -108,7 +110,7 @@ export async function createMailer({ smtp, from, timeoutsMs = TIMEOUTS_MS }: Mai
   function handIn(connection: Connection, to: string, content: Readable): Promise<void> {
     return new Promise((resolve, reject) => {
       const finish = (error?: Error | null) => (error ? reject(error) : resolve());
-      const send = () => connection.send({ from: from.address, to }, content, finish);
+      const send = () => connection.send({ from: sender.address, to }, content, finish);
       connection.on('error', reject);
       // Whoever closed it. What is known of the reason comes in the same turn.
       connection.on('end', () => setImmediate(reject, { code: 'ECONNECTION' }));
@@ -122,7 +124,8 @@ export async function createMailer({ smtp, from, timeoutsMs = TIMEOUTS_MS }: Mai
 
   return {
     async send(letter) {
-      const message = await compose(letter);
+      const to = forMailServers(letter.to);
+      const message = await compose({ ...letter, to });
       let isHandedOver = false;
       // Read when the mail server has agreed to the addresses and asks for the letter.
       const content = new Readable({
@@ -136,7 +139,7 @@ export async function createMailer({ smtp, from, timeoutsMs = TIMEOUTS_MS }: Mai
       open.add(connection);
       const deadline = setTimeout(() => connection.close(), timeoutsMs.sending);
       try {
-        await handIn(connection, letter.to, content);
+        await handIn(connection, to, content);
       } catch (error) {
         throw mailErrorOf(error as SmtpError, isHandedOver);
       } finally {
@@ -150,6 +153,11 @@ export async function createMailer({ smtp, from, timeoutsMs = TIMEOUTS_MS }: Mai
       for (const connection of open) connection.close();
     },
   };
+}
+
+/** As they read it without extensions (RFC 6531 is not offered by all of them). */
+function forMailServers(address: string): string {
+  return asciiAddress(address) ?? address;
 }
 
 /** What nodemailer says of a failure. */

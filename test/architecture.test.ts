@@ -38,6 +38,7 @@ const LEAVES = [
   'clock',
   'code-points',
   'deadline',
+  'email-address',
   'html',
   'id',
   'label',

@@ -252,6 +252,13 @@ describe('a setting', () => {
     ['LATCHKEY_MAIL_FROM', 'a@example.com, b@example.com'],
     ['LATCHKEY_MAIL_FROM', 'Example <a@example.com> b@example.com'],
     ['LATCHKEY_MAIL_FROM', 'Exam\nple <a@example.com>'],
+    ['LATCHKEY_MAIL_FROM', '"Exam\nple" <a@example.com>'],
+    ['LATCHKEY_MAIL_FROM', 'Acme, Inc. <a@example.com>'],
+    ['LATCHKEY_MAIL_FROM', '"Acme, Inc. <a@example.com>'],
+    ['LATCHKEY_MAIL_FROM', '"Acme, Inc."'],
+    ['LATCHKEY_MAIL_FROM', '"a@example.com"'],
+    ['LATCHKEY_MAIL_FROM', '"Acme" <a@example.com>, <b@example.com>'],
+    ['LATCHKEY_MAIL_FROM', 'bücher@example.com'],
     ['LATCHKEY_APP_URL', 'app.example.com'],
     ['LATCHKEY_APP_URL', 'https://app.example.com/?page='],
     ['LATCHKEY_APP_URL', 'https://app.example.com/#/'],
@@ -440,9 +447,36 @@ describe('mail', () => {
     });
   });
 
-  it('LATCHKEY_MAIL_FROM may be an address alone', () => {
-    const { mailFrom } = loadConfig({ ...DEVELOPMENT, LATCHKEY_MAIL_FROM: 'accounts@example.com' });
-    expect(mailFrom).toEqual({ name: '', address: 'accounts@example.com' });
+  it.each([
+    ['accounts@example.com', '', undefined],
+    ['<accounts@example.com>', '', 'accounts@example.com'],
+    ['Example <accounts@example.com>', 'Example', undefined],
+    [' Acme  (Support)<accounts@example.com> ', 'Acme (Support)', 'Acme (Support) <accounts@example.com>'],
+    ['"Acme, Inc." <accounts@example.com>', 'Acme, Inc.', undefined],
+    [
+      '"Acme: <us> @ home; \\"the best\\" \\\\" <accounts@example.com>',
+      'Acme: <us> @ home; "the best" \\',
+      undefined,
+    ],
+    [
+      '"Acme, Inc." Support <accounts@example.com>',
+      'Acme, Inc. Support',
+      '"Acme, Inc. Support" <accounts@example.com>',
+    ],
+    ['"Acme" <accounts@example.com>', 'Acme', 'Acme <accounts@example.com>'],
+    ['"" <accounts@example.com>', '', 'accounts@example.com'],
+    ['Bücher <accounts@example.com>', 'Bücher', undefined],
+  ])('LATCHKEY_MAIL_FROM may be %s', (text, name, shown = text) => {
+    const config = loadConfig({ ...DEVELOPMENT, LATCHKEY_MAIL_FROM: text });
+    expect(config.mailFrom).toEqual({ name, address: 'accounts@example.com' });
+    const written = describeConfig(config).find((setting) => setting.name === 'LATCHKEY_MAIL_FROM')?.value;
+    expect(written).toBe(shown);
+    expect(loadConfig({ ...DEVELOPMENT, LATCHKEY_MAIL_FROM: shown }).mailFrom).toEqual(config.mailFrom);
+  });
+
+  it('LATCHKEY_MAIL_FROM may have an internationalised domain', () => {
+    const LATCHKEY_MAIL_FROM = 'Bücher <info@bücher.example>';
+    expect(loadConfig({ ...DEVELOPMENT, LATCHKEY_MAIL_FROM }).mailFrom?.address).toBe('info@bücher.example');
   });
 });
 

@@ -1,8 +1,8 @@
 import { afterEach, describe, expect, it } from '@jest/globals';
 import { type GraphQLObjectType, printSchema } from 'graphql';
+import { asciiAddress, parseEmailAddress } from '../src/email-address.ts';
 import { AuthError, ERRORS } from '../src/errors.ts';
 import { publicFields } from '../src/graphql/guard.ts';
-import { parseEmailAddress } from '../src/graphql/scalars.ts';
 import { readTypeDefs } from '../src/graphql/type-defs.ts';
 import { type HttpServer, SECRET, startHttpServer, testSchema } from './support/http-server.ts';
 
@@ -41,6 +41,28 @@ describe('EmailAddress', () => {
   });
 
   it.each([
+    ['info@bücher.example', 'info@xn--bcher-kva.example'],
+    ['info@BÜCHER.example', 'info@xn--bcher-kva.example'],
+    ['info@bu\u0308cher.example', 'info@xn--bcher-kva.example'],
+    ['a@例え.テスト', 'a@xn--r8jz45g.xn--zckzah'],
+  ])('may have an internationalised domain, and is shown as it was typed: %s', (typed, ascii) => {
+    expect(parseEmailAddress(` ${typed} `)).toBe(typed);
+    expect(asciiAddress(typed)).toBe(ascii);
+  });
+
+  it.each([
+    'bücher@example.com',
+    'info@bücher..example',
+    'info@bü cher.example',
+    // Spellings of example.com, and of another host, that look like others.
+    'info@ｅxample.com',
+    'info@exa\u00admple.com',
+    'info@１２７.０.０.１',
+    'info@bü%41.example',
+    'info@bü\u202e.example',
+    'info@a\u200db.example',
+    'info@bücher.example@example.com',
+    `info@${'ü'.repeat(60)}.example`,
     '',
     'ada',
     'ada@',

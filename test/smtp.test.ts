@@ -72,6 +72,23 @@ describe('the mailer', () => {
     ])
       expect(mail?.content).toContain(header);
   });
+
+  it.each([
+    ['Acme, Inc.', 'From: "Acme, Inc." <accounts@xn--bcher-kva.example>'],
+    ['The "best"', 'From: "The \\"best\\"" <accounts@xn--bcher-kva.example>'],
+    ['Bücher', 'From: =?UTF-8?Q?B=C3=BCcher?= <accounts@xn--bcher-kva.example>'],
+  ])('spells names and domains as every mail server reads them: %s', async (name, from) => {
+    const server = await start();
+    const mailer = await createMailer({
+      smtp: { host: '127.0.0.1', port: server.port, tls: 'off' },
+      from: { name, address: 'accounts@bücher.example' },
+    });
+    mailers.push(mailer);
+    await mailer.send({ ...LETTER, to: 'info@Bücher.example' });
+    const [mail] = server.received;
+    for (const header of [from, 'To: info@xn--bcher-kva.example', '@xn--bcher-kva.example>'])
+      expect(mail?.content).toContain(header);
+  });
 });
 
 describe('a mail server that does not take a letter', () => {

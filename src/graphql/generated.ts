@@ -16,8 +16,9 @@ export type Scalars = {
   /** A moment in time, RFC 3339, always in UTC: `2026-01-31T12:00:00.000Z`. */
   DateTime: { input: Date; output: Date; }
   /**
-   * An email address (HTML's definition of a valid one), at most 254 characters. Spaces around it are dropped;
-   * upper and lower case are kept for display and ignored when addresses are compared.
+   * An email address (HTML's definition of a valid one), at most 254 characters. Its domain may be an internationalised
+   * one, as in `info@bücher.example`; what stands before the @ is ASCII. Spaces around it are dropped; it is shown as it was
+   * typed, and compared without case and with its domain in Punycode.
    */
   EmailAddress: { input: string; output: string; }
   /** A JSON Web Token in compact form (RFC 7519). Send it as `Authorization: Bearer <token>`; do not read it. */

@@ -1,24 +1,6 @@
 import { GraphQLError, GraphQLScalarType, type GraphQLScalarTypeConfig, Kind, type ValueNode } from 'graphql';
 import { GraphQLDateTime, GraphQLEmailAddress, GraphQLJWT, GraphQLPositiveInt } from 'graphql-scalars';
-
-/** RFC 5321 §4.5.3.1.3: a path has 256 characters at most, two of them its angle brackets. */
-const LONGEST_EMAIL = 254;
-
-/**
- * The address without the spaces around it, or `undefined` when it is not one: HTML's definition, at most 254
- * characters. That definition is ASCII, so an address that passes is its own NFKC form, and no look-alike of
- * another one.
- */
-export function parseEmailAddress(value: unknown): string | undefined {
-  if (typeof value !== 'string') return undefined;
-  const address = value.trim();
-  if (address.length > LONGEST_EMAIL) return undefined;
-  try {
-    return GraphQLEmailAddress.parseValue(address);
-  } catch {
-    return undefined;
-  }
-}
+import { parseEmailAddress } from '../email-address.ts';
 
 /** graphql-scalars' own quotes the value it refuses, has no upper bound, and refuses surrounding spaces. */
 const EmailAddress = new GraphQLScalarType<string, string>({

@@ -1,8 +1,8 @@
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { Client } from '../client.ts';
+import { parseEmailAddress } from '../email-address.ts';
 import type { ErrorCode } from '../errors.ts';
 import type { Funnel } from '../graphql/format-error.ts';
-import { parseEmailAddress } from '../graphql/scalars.ts';
 import type { ClientOf } from './client.ts';
 import { isCompressed, isUtf8Encoded, isUtf8Type } from './incoming-text.ts';
 import { clientFaultStatus } from './refusals.ts';

@@ -1,10 +1,14 @@
 import { z } from 'zod';
 import type { Database, Sql } from '../../database/database.ts';
+import { asciiAddress, parseEmailAddress } from '../../email-address.ts';
 import { AuthError } from '../../errors.ts';
 import { type Credential, findUser, listCredentials, listUsers, type UserRecord } from './store.ts';
 
-/** HTML's definition of an address, at most 254 characters (RFC 5321 §4.5.3.1.3), without the spaces around it. */
-export const Email = z.string().trim().max(254).regex(z.regexes.html5Email);
+/** An address without the spaces around it. */
+export const Email = z
+  .string()
+  .trim()
+  .refine((text) => parseEmailAddress(text) !== undefined);
 
 const PAGE = 500;
 
@@ -40,9 +44,10 @@ export function createUsers({ database }: { database: Database }) {
   };
 }
 
-/** What addresses are compared and throttled by: trimmed, NFKC, lower case; of no other field (LOG-5). */
+/** What addresses are compared and throttled by: trimmed, ASCII, lower case; of no other field (LOG-5). */
 export function canonicalEmail(email: string): string {
-  return email.trim().normalize('NFKC').toLowerCase();
+  const address = email.trim();
+  return (asciiAddress(address) ?? address).normalize('NFKC').toLowerCase();
 }
 
 /** Every user, by id, read a page at a time. */
