@@ -183,6 +183,89 @@ describeApp('an import', (start) => {
     expect(JSON.stringify(await eventsOf(app))).not.toContain(secret);
   });
 
+  it('skips lines that hold nothing, however they end', async () => {
+    const app = await start();
+    const ada = '{"email":"ada@example.com"}';
+    const lines = ['\ufeff', '', ada, '\r', ' \t ', '{"email":"grace@example.com"} ', 'null', ''];
+    const { total, refused } = await importFile(app, fileOf(lines.join('\r\n')));
+    expect(total).toEqual({ line: 7, created: 2, skipped: 0, refused: 1 });
+    expect(refused).toEqual([{ line: 7, problem: 'is no JSON object' }]);
+    const csv = [
+      ',,',
+      'email,name,,',
+      ',,,',
+      '" ", ,,',
+      ',',
+      'alan@example.com,Alan',
+      'dana@example.com,Dana,,,,',
+      'kim@example.com,Kim,x,',
+      'eve@example.com',
+    ];
+    const outcome = await importFile(app, fileOf(csv.join('\r\n'), 'csv'));
+    expect(outcome.total).toMatchObject({ created: 2, refused: 2 });
+    expect(outcome.refused).toEqual([
+      { line: 8, problem: 'has 4 cells, the header has 2' },
+      { line: 9, problem: 'has 1 cells, the header has 2' },
+    ]);
+  });
+
+  it.each<[unknown, string]>([
+    ['2019-12-10 08:00:00.123456+00', '2019-12-10T08:00:00.123Z'],
+    ['2019-12-10 08:00:00+05:30', '2019-12-10T02:30:00.000Z'],
+    ['2019-12-10 08:00:00-0330', '2019-12-10T11:30:00.000Z'],
+    ['2019-12-10 08:00:00', '2019-12-10T08:00:00.000Z'],
+    ['2019-12-10 08:00:00 UTC', '2019-12-10T08:00:00.000Z'],
+    ['2019-12-10T08:00:00', '2019-12-10T08:00:00.000Z'],
+    ['2019-12-10T08:00:00+0000', '2019-12-10T08:00:00.000Z'],
+    ['2019-12-10T08:00Z', '2019-12-10T08:00:00.000Z'],
+    ['2019-12-10t08:00:00,5z', '2019-12-10T08:00:00.500Z'],
+    ['20191210T080000Z', '2019-12-10T08:00:00.000Z'],
+    ['2020-02-29', '2020-02-29T00:00:00.000Z'],
+    [1_575_964_800, '2019-12-10T08:00:00.000Z'],
+    ['1575964800', '2019-12-10T08:00:00.000Z'],
+    [1_575_964_800.25, '2019-12-10T08:00:00.250Z'],
+    [999_999_999, '2001-09-09T01:46:39.000Z'],
+    [1_575_964_800_123, '2019-12-10T08:00:00.123Z'],
+    ['1575964800123', '2019-12-10T08:00:00.123Z'],
+    ['2019-02-31', ''],
+    ['2019-02-29T00:00:00Z', ''],
+    ['2019-13-01', ''],
+    ['2019-12-10T25:00:00Z', ''],
+    ['2019-12-10T08:00:00+25:00', ''],
+    ['10.12.2019', ''],
+    ['12/10/2019', ''],
+    ['2019-12', ''],
+    ['infinity', ''],
+    ['1e9', ''],
+    [true, ''],
+    [-1_575_964_800, ''],
+    [1_575_964_800_123_456, ''],
+  ])('reads a moment as other systems write it: %p', async (createdAt, expected) => {
+    const app = await start();
+    const { refused } = await importFile(app, fileOf(ndjson([{ email: 'ada@example.com', createdAt }])));
+    const [user] = await exported(app, false);
+    expect(user?.createdAt ?? '').toBe(expected);
+    expect(refused.map(({ problem }) => problem)).toEqual(
+      expected === '' ? [expect.stringMatching(/^createdAt is no moment/)] : [],
+    );
+  });
+
+  it("takes an account of Django's that has no usable password, and what spreadsheets call true", async () => {
+    const app = await start();
+    const hash = '!YyZ2lXtmqulYGjKF4umnHSxytEEeLZ7npUheTeNQ';
+    const rows = [
+      'email,passwordHash,emailVerified,disabled',
+      `ada@example.com,${hash},TRUE,FALSE`,
+      'grace@example.com,!,t,f',
+    ];
+    const { refused } = await importFile(app, fileOf(rows.join('\n'), 'csv'));
+    expect(refused).toEqual([]);
+    for (const user of await exported(app))
+      expect(user).toMatchObject({ passwordHash: null, emailVerified: true, disabled: false });
+    for (const password of [hash, '!'])
+      expect((await attempt(app, 'ada@example.com', password)).code).toBe('INVALID_CREDENTIALS');
+  });
+
   it('takes the hashes of one Firebase project, and none that its key cannot have made', async () => {
     const app = await start({ config: { firebaseScrypt: FIREBASE } });
     const hash = 'lSrfV15cpx95/sZS2W9c9Kp6i/LVgQNDNC/qzrCnh1SAyZvqmZqAjTdn3aoItz+VHjoZilo78198JAdRuid5lQ==';

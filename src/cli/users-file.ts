@@ -42,7 +42,10 @@ async function* readNdjson(bytes: Readable): AsyncGenerator<Row> {
   for await (const text of linesOf(bytes)) {
     line += 1;
     if (text === undefined) yield { line, problem: `is longer than ${LONGEST} bytes` };
-    else if (text.length > 0) yield { line, ...parseLine(text) };
+    else {
+      const parsed = parseLine(text);
+      if (parsed !== undefined) yield { line, ...parsed };
+    }
   }
 }
 
@@ -64,10 +67,13 @@ async function* linesOf(bytes: Readable): AsyncGenerator<Buffer | undefined> {
   if (isTooLong || begun.length > 0) yield isTooLong ? undefined : begun;
 }
 
-function parseLine(line: Buffer): { fields: Record<string, unknown> } | { problem: string } {
+/** `undefined` for a blank one. */
+function parseLine(line: Buffer): { fields: Record<string, unknown> } | { problem: string } | undefined {
   let value: unknown;
   try {
-    value = JSON.parse(UTF_8.decode(line));
+    const text = UTF_8.decode(line);
+    if (text.trim() === '') return undefined;
+    value = JSON.parse(text);
   } catch {
     return { problem: 'is no JSON in UTF-8' };
   }
@@ -99,6 +105,8 @@ async function* readCsv(bytes: Readable): AsyncGenerator<Row> {
   let header: string[] | undefined;
   try {
     for await (const { record, info } of records as AsyncIterable<CsvRecord>) {
+      // Rows of commas alone, as spreadsheets write them.
+      if (record.every(isEmpty)) continue;
       if (header === undefined) header = checkHeader(record);
       else yield { line: info.lines, ...parseRecord(record, header) };
     }
@@ -113,15 +121,24 @@ function parseRecord(
   cells: readonly string[],
   header: readonly string[],
 ): { fields: Record<string, unknown> } | { problem: string } {
-  if (cells.length !== header.length)
+  if (cells.length < header.length || !cells.slice(header.length).every(isEmpty))
     return { problem: `has ${cells.length} cells, the header has ${header.length}` };
   // What the decoder puts in the place of bytes that are no UTF-8.
   if (cells.some((cell) => cell.includes('\ufffd'))) return { problem: 'is no UTF-8 text' };
   return { fields: Object.fromEntries(header.map((name, column) => [name, cells[column]])) };
 }
 
-/** @throws Error that names the column by its number: without a header, it is the first account's. */
-function checkHeader(cells: string[]): string[] {
+function isEmpty(cell: string): boolean {
+  return cell.trim() === '';
+}
+
+/**
+ * The names of the columns, without empty ones at the end.
+ *
+ * @throws Error that names the column by its number: without a header, it is the first account's.
+ */
+function checkHeader(record: readonly string[]): string[] {
+  const cells = record.slice(0, record.findLastIndex((cell) => !isEmpty(cell)) + 1);
   const wrong = cells.findIndex((name, column) => !FIELDS.includes(name) || cells.indexOf(name) < column);
   if (wrong >= 0)
     throw new Error(

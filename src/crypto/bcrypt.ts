@@ -1,18 +1,24 @@
+import { hash } from 'node:crypto';
 import type { StoredHash } from './stored-hash.ts';
 
 /** About two seconds (PW-3). */
 const CEILING = 15;
 
-/** `$2b$12$…`. It sees the first 72 bytes of a password and no more, as the system that it comes from did. */
+/**
+ * `$2b$12$…`. It sees the first 72 bytes of a password and no more, as the system that it comes from did. Django's
+ * `bcrypt_sha256$$2b$12$…` sees all of it, because it is of the password's SHA-256 in hex.
+ */
 export function readBcrypt(text: string): StoredHash | undefined {
-  const [, cost] = /^\$2b\$(0[4-9]|[12]\d|3[01])\$[A-Za-z0-9./]{53}$/.exec(text) ?? [];
-  if (cost === undefined) return undefined;
+  const [, ofDigest, bcryptText, cost] =
+    /^(bcrypt_sha256\$)?(\$2b\$(0[4-9]|[12]\d|3[01])\$[A-Za-z0-9./]{53})$/.exec(text) ?? [];
+  if (bcryptText === undefined) return undefined;
   return {
     isTooCostly: Number(cost) > CEILING,
     async verify(password) {
       // Loaded by those who have such hashes.
       const { default: bcrypt } = await import('bcrypt');
-      return bcrypt.compare(password, canonical(text));
+      const input = ofDigest === undefined ? password : hash('sha256', password, 'hex');
+      return bcrypt.compare(input, canonical(bcryptText));
     },
   };
 }

@@ -9,7 +9,9 @@ import { formatPhc } from './phc.ts';
  *              {"credentialData":…,"secretData":…}           Keycloak
  *   bcrypt     $2a$, $2b$, $2y$                              $2b$12$…
  *              bcrypt$$2b$12$…                               Django
+ *              bcrypt_sha256$$2b$12$…                        Django, as it is
  *   scrypt     $scrypt$ln=…,r=…,p=…$…$…                      as it is
+ *              scrypt$16384$…$8$5$…                          Django
  *              passwordHash and salt                         $firebase-scrypt$ln=…,r=…$…$…
  *   PBKDF2     $pbkdf2-sha256$i=…$…$…                        as it is
  *              $pbkdf2-sha256$29000$…$…                      passlib
@@ -25,11 +27,30 @@ export interface FirebaseParameters {
   readonly memCost: number;
 }
 
+/** What Django keeps for an account that has no password. */
+export function isUnusable(passwordHash: unknown): boolean {
+  return typeof passwordHash === 'string' && passwordHash.startsWith('!');
+}
+
 /** The stored form of a hash that is one text; a text of another kind stays as it is, for `readPasswordHash` to refuse. */
 export function fromText(text: string): string {
   const bare = text.replace(/^argon2(?=\$argon2)/, '').replace(/^bcrypt\$(?=\$2)/, '');
   // The three differ in how their makers mark versions without certain defects, not in what they compute.
   if (/^\$2[aby]\$/.test(bare)) return `$2b${bare.slice(3)}`;
+
+  const ofDigest = /^bcrypt_sha256\$(\$2[aby]\$.*)$/.exec(bare)?.[1];
+  if (ofDigest !== undefined) return `bcrypt_sha256$${fromText(ofDigest)}`;
+
+  const scrypt = /^scrypt\$(\d{1,10})\$([^$]+)\$(\d{1,4})\$(\d{1,4})\$([A-Za-z0-9+/]+=*)$/.exec(bare);
+  if (scrypt !== null) {
+    const [n, salt = '', r, p, hash = ''] = scrypt.slice(1);
+    return formatPhc({
+      id: 'scrypt',
+      parameters: { ln: Math.log2(Number(n)), r: Number(r), p: Number(p) },
+      salt: Buffer.from(salt),
+      hash: Buffer.from(hash, 'base64'),
+    });
+  }
 
   const django = /^pbkdf2_(sha1|sha256)\$(\d+)\$([^$]+)\$([A-Za-z0-9+/]+=*)$/.exec(bare);
   if (django !== null) {

@@ -5,10 +5,12 @@ import {
   fromFirebase,
   fromKeycloak,
   fromText,
+  isUnusable,
 } from '../../crypto/foreign-hashes.ts';
 import { readPasswordHash } from '../../crypto/password-hash.ts';
 import { parseLabel } from '../../label.ts';
 import { Email } from '../users/service.ts';
+import { parseMoment } from './moment.ts';
 
 /** An account as another system knows it. */
 export interface ForeignUser {
@@ -29,7 +31,7 @@ const PROBLEMS = {
   email: 'email is missing or no address',
   emailVerified: 'emailVerified is neither true nor false',
   name: 'name has more than 100 characters, none that can be seen, or some that change how others are shown',
-  createdAt: 'createdAt is no moment of the past in ISO 8601 or in milliseconds since 1970',
+  createdAt: 'createdAt is no moment of the past: ISO 8601, or seconds or milliseconds since 1970',
   disabled: 'disabled is neither true nor false',
   passwordHash: 'passwordHash is in no form that is known here',
   salt: 'salt has no passwordHash to go with',
@@ -42,16 +44,10 @@ const TOO_COSTLY = 'passwordHash costs more to verify than this server ever spen
 const NO_PARAMETERS =
   'passwordHash has a salt of its own, as in Firebase: LATCHKEY_FIREBASE_SCRYPT is needed';
 
-const Flag = z.union([z.boolean(), z.stringbool({ truthy: ['true'], falsy: ['false'] })]);
+/** As JSON, spreadsheets and PostgreSQL write it. */
+const Flag = z.union([z.boolean(), z.stringbool({ truthy: ['true', 't'], falsy: ['false', 'f'] })]);
 
-const Moment = z.union([
-  z.int(),
-  z
-    .string()
-    .regex(/^\d{1,15}$/)
-    .transform(Number),
-  z.iso.datetime({ offset: true }).transform((text) => Date.parse(text)),
-]);
+const Moment = z.unknown().transform(parseMoment).pipe(z.int());
 
 /**
  * Reads what a row says of an account: the account, or why it is refused. A field that is null or an empty text is as
@@ -77,7 +73,7 @@ export function createRowReader({
   });
 
   function storedFormOf({ passwordHash, salt }: z.output<typeof Row>): string | undefined {
-    if (passwordHash === undefined) return undefined;
+    if (passwordHash === undefined || isUnusable(passwordHash)) return undefined;
     if (salt !== undefined) return firebase && fromFirebase({ hash: passwordHash, salt }, firebase);
     // In a cell of CSV, Keycloak's credential is a text.
     const isKeycloak = typeof passwordHash === 'object' || passwordHash.startsWith('{');
@@ -93,7 +89,8 @@ export function createRowReader({
 
     const stored = storedFormOf(data);
     const hash = stored === undefined ? undefined : readPasswordHash(stored);
-    if (data.passwordHash !== undefined && hash === undefined) return { problem: PROBLEMS.passwordHash };
+    const isGiven = data.passwordHash !== undefined && !isUnusable(data.passwordHash);
+    if (isGiven && hash === undefined) return { problem: PROBLEMS.passwordHash };
     if (hash?.isTooCostly) return { problem: TOO_COSTLY };
     return {
       id: data.id ?? randomUUID(),
