@@ -95,6 +95,34 @@ export const baseUrl = () =>
     write: (value) => value,
   });
 
+/**
+ * Where links in mail lead: the URL of an app, which may end in the fragment of its router, or a template with `{page}`
+ * and `{token}`. A token stands behind the #, because a browser sends that to no server (OTT-5).
+ */
+export const appUrl = () =>
+  kind<string>({
+    read: (text, refuse) => {
+      const [, fragment] = text.split('#');
+      const isTemplate = /[{}]/.test(text);
+      const url = readUrl(text);
+      const isComplete = text.includes('{page}') && fragment?.includes('{token}');
+      if (
+        url === undefined ||
+        !isHttp(url) ||
+        url.username !== '' ||
+        url.password !== '' ||
+        /\s|#.*#/.test(text) ||
+        /[{}]/.test(url.host + text.replace('{page}', '').replace('{token}', '')) ||
+        (isTemplate ? !isComplete : text.includes('?'))
+      )
+        refuse(
+          'must be an absolute http(s) URL, as in https://app.example.com or https://app.example.com/#/auth, or a template with {page} and, behind the #, {token}, as in https://app.example.com/#/{page}?token={token}',
+        );
+      return text;
+    },
+    write: (value) => value,
+  });
+
 /** Where the data is: an SQLite file or a PostgreSQL server. Shown without its password. */
 export const databaseUrl = () =>
   kind<string>({

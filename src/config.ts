@@ -2,6 +2,7 @@ import { availableParallelism } from 'node:os';
 import { dirname, join } from 'node:path';
 import type { z } from 'zod';
 import {
+  appUrl,
   baseUrl,
   databaseUrl,
   firebaseScrypt,
@@ -252,8 +253,9 @@ export const SETTINGS = {
   appUrl: {
     name: 'LATCHKEY_APP_URL',
     developmentDefault: 'http://localhost:3000',
-    description: 'What the links in mail begin with: the URL of your app. https in production',
-    value: baseUrl(),
+    description:
+      'What the links in mail begin with: the URL of your app, or a template as in `https://app.example.com/#/{page}?token={token}`. https in production',
+    value: appUrl(),
   },
   templates: {
     name: 'LATCHKEY_TEMPLATES',

@@ -261,7 +261,17 @@ describe('a setting', () => {
     ['LATCHKEY_MAIL_FROM', 'bücher@example.com'],
     ['LATCHKEY_APP_URL', 'app.example.com'],
     ['LATCHKEY_APP_URL', 'https://app.example.com/?page='],
-    ['LATCHKEY_APP_URL', 'https://app.example.com/#/'],
+    ['LATCHKEY_APP_URL', 'https://app.example.com/#/auth?page='],
+    ['LATCHKEY_APP_URL', 'https://app.example.com/#/#/auth'],
+    ['LATCHKEY_APP_URL', 'https://app.example.com/#/{page}'],
+    ['LATCHKEY_APP_URL', 'https://app.example.com/#/{token}'],
+    ['LATCHKEY_APP_URL', 'https://app.example.com/{page}?token={token}'],
+    ['LATCHKEY_APP_URL', 'https://app.example.com/#/{page}?token={token}&again={token}'],
+    ['LATCHKEY_APP_URL', 'https://app.example.com/#/{path}?token={token}'],
+    ['LATCHKEY_APP_URL', 'https://app.example.com/#/ {page}?token={token}'],
+    ['LATCHKEY_APP_URL', 'https://user:pw@app.example.com/#/{page}?token={token}'],
+    ['LATCHKEY_APP_URL', 'app://{page}#{token}'],
+    ['LATCHKEY_APP_URL', 'https://{page}.example.com/#{token}'],
     ['LATCHKEY_INTROSPECTION', 'true'],
     ['LATCHKEY_TOKEN_ENDPOINT', '1'],
   ];
@@ -416,6 +426,19 @@ describe('mail', () => {
 
   it('leads to an app with TLS in production (WEB-6)', () => {
     expect(problemsOf({ ...PRODUCTION, ...MAIL, LATCHKEY_APP_URL: 'http://app.example.com' })).toEqual([
+      'LATCHKEY_APP_URL: must be https in production',
+    ]);
+  });
+
+  it.each([
+    'https://app.example.com/#/auth',
+    'https://app.example.com/#',
+    'https://app.example.com/account/{page}#{token}',
+    'https://app.example.com/?lang=de#/{page}?token={token}',
+  ])('may lead to an app with a router of its own: %s', (text) => {
+    const config = loadConfig({ ...PRODUCTION, ...MAIL, LATCHKEY_APP_URL: text });
+    expect(config.appUrl).toBe(text);
+    expect(problemsOf({ ...PRODUCTION, ...MAIL, LATCHKEY_APP_URL: text.replace('https', 'http') })).toEqual([
       'LATCHKEY_APP_URL: must be https in production',
     ]);
   });

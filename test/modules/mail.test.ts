@@ -514,6 +514,23 @@ describe('what a mail says', () => {
   });
 
   it.each([
+    ['https://app.example.com/#/auth', `https://app.example.com/#/auth/reset-password?token=${TOKEN}`],
+    ['https://app.example.com/#/', `https://app.example.com/#/reset-password?token=${TOKEN}`],
+    [
+      'https://app.example.com/?lang=de#/{page}?token={token}',
+      `https://app.example.com/?lang=de#/reset-password?token=${TOKEN}`,
+    ],
+    ['https://app.example.com/my/{page}#{token}', `https://app.example.com/my/reset-password#${TOKEN}`],
+  ])('leads to the page of an app whose router is of another kind: %s (OTT-5)', async (appUrl, link) => {
+    const app = await start({ appUrl });
+    await queue(app, RESET);
+    const [{ text = '', html = '' } = {}] = await app.mailed();
+    expect(text).toContain(`\n${link}\n`);
+    expect(html).toContain(`href="${link}"`);
+    expect(text).toContain('your account at app.example.com.');
+  });
+
+  it.each([
     [10 * MINUTE_MS, '10 minutes'],
     [MINUTE_MS, '1 minute'],
     [5 * SECOND_MS, '1 minute'],

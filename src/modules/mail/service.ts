@@ -7,6 +7,7 @@ import type { Logger } from '../../logger.ts';
 import { type Letter, MailError, type Mailer } from '../../mailer.ts';
 import { sweep } from '../../sweep.ts';
 import type { RateLimits } from '../rate-limits/service.ts';
+import { linkTo } from './link.ts';
 import { createSender, LONGEST_DELAY_MS, type Sender } from './sender.ts';
 import * as store from './store.ts';
 import type { MailTemplate, Templates, Values } from './templates.ts';
@@ -72,7 +73,7 @@ export function createMail({ database, clock, logger, secrets, templates, rateLi
       email: to,
       code,
       // From the configuration alone, whatever host a request was for (WEB-6).
-      link: path === undefined ? undefined : appUrl.replace(/\/$/, '') + path,
+      link: path === undefined ? undefined : linkTo(appUrl, path),
       lifetime: expiresAt === undefined ? undefined : inWords(expiresAt - clock.now()),
     };
   }
