@@ -94,7 +94,7 @@ export const SETTINGS = {
   },
   secretFile: {
     name: 'LATCHKEY_SECRET_FILE',
-    description: 'A file that holds the master secret instead, and that not every user may read',
+    description: 'A file that holds the master secret instead, and that not every user may read or change',
     value: secretFile,
   },
   issuer: {
@@ -469,7 +469,11 @@ function* cautions({ mode, host, databaseUrl, refreshRetryWindowSeconds }: Value
 function chooseSecrets(values: Partial<Values>, databaseUrl: string) {
   const { secrets, secretFile } = values;
   if (secrets !== undefined) return { secrets, secretFile: undefined, notes: [] };
-  if (secretFile !== undefined) return { secrets: secretFile.secrets, secretFile, notes: [] };
+  if (secretFile !== undefined) {
+    const { warning } = secretFile;
+    const notes = warning === undefined ? [] : [`LATCHKEY_SECRET_FILE: ${warning}.`];
+    return { secrets: secretFile.secrets, secretFile, notes };
+  }
   if (databaseUrl === IN_MEMORY) {
     return {
       secrets: Object.freeze([generateSecret()]),
@@ -484,7 +488,9 @@ function chooseSecrets(values: Partial<Values>, databaseUrl: string) {
     return {
       secrets: made.secrets,
       secretFile: made,
-      notes: [`No LATCHKEY_SECRET: the development secret in ${path} is used; only this user can read it.`],
+      notes: [
+        `No LATCHKEY_SECRET: the development secret in ${path} is used${made.warning === undefined ? '; only this user can read it' : `, which ${made.warning}`}.`,
+      ],
     };
   } catch (error) {
     if (!(error instanceof SecretFileError)) throw error;

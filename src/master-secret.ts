@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import {
   closeSync,
   existsSync,
+  fchmodSync,
   fstatSync,
   fsyncSync,
   linkSync,
@@ -11,6 +12,7 @@ import {
   unlinkSync,
   writeFileSync,
 } from 'node:fs';
+import { userInfo } from 'node:os';
 import { dirname, join } from 'node:path';
 import { type Kind, kind } from './config-values.ts';
 
@@ -20,6 +22,10 @@ import { type Kind, kind } from './config-values.ts';
  * verify and open. Nothing here ever puts a secret, or a path that may be one by mistake, into a message.
  */
 const LEAST_BYTES = 32;
+
+/** Of a file's mode. */
+const OTHERS_READ = 0o004;
+const OTHERS_WRITE = 0o002;
 
 /** 32 random bytes hold about 30 different ones; fewer than 17 do not happen in the life of the universe. */
 const LEAST_VARIETY = 17;
@@ -51,9 +57,14 @@ export const masterSecrets: Kind<readonly Buffer[]> = kind({
 export interface SecretFile {
   readonly path: string;
   readonly secrets: readonly Buffer[];
+  /** What the operator should hear of it. */
+  readonly warning?: string | undefined;
 }
 
-/** The path of a file that holds master secrets and that others than its owner and group may not read (KEY-1). */
+/**
+ * The path of a file that holds master secrets and that others than its owner and group may neither read nor change
+ * (KEY-1). One that this server cannot protect, as a container's mounts often are, is read with a warning.
+ */
 export const secretFile: Kind<SecretFile> = kind({
   read: (path, refuse) => {
     try {
@@ -98,29 +109,63 @@ export class SecretFileError extends Error {
 }
 
 function readSecretFile(path: string): SecretFile {
-  const text = readPrivateFile(path).replace(/\r?\n$/, '');
-  const { data, error } = masterSecrets.safeParse(text);
+  const { text, protection } = inspect(path);
+  const { data, error } = masterSecrets.safeParse(text.replace(/\r?\n$/, ''));
+  if (protection.problem !== undefined) throw new SecretFileError(protection.problem);
   if (error !== undefined) throw new SecretFileError(error.issues.map(({ message }) => message).join(', '));
-  return Object.freeze({ path, secrets: data });
+  return Object.freeze({ path, secrets: data, warning: protection.warning });
 }
 
-function readPrivateFile(path: string): string {
-  let mode: number;
-  let text: string;
+/** What is in the file, and who else can get at it: of one and the same opening. */
+function inspect(path: string): { text: string; protection: Protection } {
   try {
     const file = openSync(path, 'r');
     try {
-      ({ mode } = fstatSync(file));
-      text = readFileSync(file, 'utf8');
+      return { text: readFileSync(file, 'utf8'), protection: protectionOf(file) };
     } finally {
       closeSync(file);
     }
   } catch (error) {
     throw new SecretFileError('cannot be read', error);
   }
-  if ((mode & 0o004) !== 0)
-    throw new SecretFileError('can be read by every user of this machine: chmod 600 it');
-  return text;
+}
+
+interface Protection {
+  readonly problem?: string;
+  readonly warning?: string;
+}
+
+function protectionOf(file: number): Protection {
+  const { mode, uid } = fstatSync(file);
+  const change = tryToChange(file, mode);
+  if ((mode & OTHERS_WRITE) !== 0 && change !== 'EROFS')
+    return { problem: 'can be changed by every user of this machine: its owner has to chmod 600 it' };
+  if ((mode & OTHERS_READ) === 0) return {};
+  if (change !== undefined || uid !== (ownUid() ?? uid))
+    return {
+      warning:
+        'can be read by every user of this machine, and is not for this server to change: mount it with mode 0400 for the user that runs the server (Kubernetes: defaultMode, Docker: mode and uid of the secret)',
+    };
+  return { problem: 'can be read by every user of this machine: chmod 600 it' };
+}
+
+/** Gives the file the mode that it has: the code of the error where it belongs to somebody else or cannot be written. */
+function tryToChange(file: number, mode: number): string | undefined {
+  try {
+    fchmodSync(file, mode & 0o7777);
+    return undefined;
+  } catch (error) {
+    return String((error as NodeJS.ErrnoException).code);
+  }
+}
+
+function ownUid(): number | undefined {
+  try {
+    return userInfo().uid;
+  } catch {
+    // A container may run under an id that no user has.
+    return undefined;
+  }
 }
 
 /**

@@ -1,6 +1,16 @@
+import { spawnSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { chmodSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
-import { availableParallelism, tmpdir } from 'node:os';
+import {
+  chmodSync,
+  chownSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
+import { availableParallelism, tmpdir, userInfo } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from '@jest/globals';
 import {
@@ -588,6 +598,56 @@ describe('the master secret', () => {
     expect(message).not.toContain(OTHER_SECRET);
   });
 
+  it.each([0o622, 0o602, 0o606, 0o666])(
+    'is refused when every user may change its file, which has mode %o (KEY-1)',
+    (mode) => {
+      const LATCHKEY_SECRET_FILE = fileOf('writable', SECRET, mode);
+      expect(problemsOf({ ...DEVELOPMENT, LATCHKEY_SECRET_FILE })).toEqual([
+        expect.stringMatching(/^LATCHKEY_SECRET_FILE: can be changed by every user .* chmod 600 it$/),
+      ]);
+    },
+  );
+
+  const asRoot = userInfo().uid === 0 ? it : it.skip;
+  asRoot.each([0o444, 0o644])(
+    "comes with a warning from another user's file that everybody may read, which has mode %o",
+    (mode) => {
+      const path = fileOf('foreign', SECRET, mode);
+      chownSync(path, 1_000, 1_000);
+      const config = loadConfig({ ...DEVELOPMENT, LATCHKEY_SECRET_FILE: path });
+      expect(config.secrets).toEqual([BYTES]);
+      expect(config.warnings).toEqual([
+        expect.stringMatching(/^LATCHKEY_SECRET_FILE: can be read by every user .*mode 0400/),
+      ]);
+      expect(config.warnings.join()).not.toContain(SECRET);
+      chmodSync(path, 0o646);
+      expect(problemsOf({ ...DEVELOPMENT, LATCHKEY_SECRET_FILE: path })).toEqual([
+        expect.stringMatching(/can be changed by every user/),
+      ]);
+    },
+  );
+
+  const onReadOnlyMount = canMount() ? it : it.skip;
+  onReadOnlyMount.each([
+    [0o444, 1],
+    [0o666, 1],
+    [0o400, 0],
+  ])('comes from a mount that is read-only, whatever its mode: %o', (mode, warnings) => {
+    const mounted = mkdtempSync(join(folder, 'mounted-'));
+    run('mount', '-t', 'tmpfs', 'tmpfs', mounted);
+    try {
+      writeFileSync(join(mounted, 'secret'), SECRET);
+      chmodSync(join(mounted, 'secret'), mode);
+      run('mount', '-o', 'remount,ro', mounted);
+      const LATCHKEY_SECRET_FILE = join(mounted, 'secret');
+      const config = loadConfig({ ...DEVELOPMENT, LATCHKEY_SECRET_FILE });
+      expect(config.secrets).toEqual([BYTES]);
+      expect(config.warnings).toHaveLength(warnings);
+    } finally {
+      run('umount', mounted);
+    }
+  });
+
   it('of a development server is made once, beside its database, for its user alone', () => {
     const data = join(folder, 'made', 'data');
     const environment = { DATABASE_URL: `file:${data}/latchkey.db` };
@@ -682,6 +742,15 @@ describe('describeConfig', () => {
     );
   }
 });
+
+function run(command: string, ...args: string[]): boolean {
+  return spawnSync(command, args).status === 0;
+}
+
+function canMount(): boolean {
+  const probe = mkdtempSync(join(folder, 'probe-'));
+  return run('mount', '-t', 'tmpfs', 'tmpfs', probe) && run('umount', probe);
+}
 
 function errorOf(environment: Environment): ConfigError {
   try {
