@@ -66,13 +66,15 @@ export const line = ({ most }: { most: number }) =>
     write: (value) => value,
   });
 
-/** An address or a host name to listen on. */
+/** An address or a host name to listen on. An IPv6 address may have the brackets that it has in a URL. */
 export const host = () =>
   kind<string>({
     read: (text, refuse) => {
-      if (isIP(text) === 0 && !/^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$/i.test(text))
+      const [, bracketed = ''] = /^\[(.*)\]$/.exec(text) ?? [];
+      const address = isIPv6(bracketed) ? bracketed : text;
+      if (isIP(address) === 0 && !/^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$/i.test(address))
         refuse('must be an IP address or a host name');
-      return text;
+      return address;
     },
     write: (value) => value,
   });
@@ -157,7 +159,9 @@ export const smtpUrl = () =>
         (search !== '' && !isPlain) ||
         hash !== ''
       )
-        refuse('must be smtp://user:password@host:port, which may end in ?tls=off, or smtps://…');
+        refuse(
+          'must be smtp://user:password@host:port, which may end in ?tls=off, or smtps://…; in the user and the password, / ? # @ : and % are percent-encoded, as in %2F for /',
+        );
       const host = hostname.replace(/^\[|\]$/g, '');
       const isSecure = protocol === 'smtps:';
       return {

@@ -89,7 +89,7 @@ export const SETTINGS = {
   secrets: {
     name: 'LATCHKEY_SECRET',
     description:
-      'Master secret, at least 32 bytes as base64url or hex; a comma-separated list replaces it step by step. Required in production; in development one is made in the folder of the database',
+      'Master secret, at least 32 bytes as base64url, base64 or hex; a comma-separated list replaces it step by step. Required in production; in development one is made in the folder of the database',
     value: masterSecrets,
   },
   secretFile: {

@@ -17,8 +17,8 @@ import { dirname, join } from 'node:path';
 import { type Kind, kind } from './config-values.ts';
 
 /**
- * The master secret: what every key of the server is derived from. It is given as base64url or hex, at least 32
- * bytes, or as a comma-separated list while it is being replaced: the first one makes and seals, all of them
+ * The master secret: what every key of the server is derived from. It is given as base64url, base64 or hex, at least
+ * 32 bytes, or as a comma-separated list while it is being replaced: the first one makes and seals, all of them
  * verify and open. Nothing here ever puts a secret, or a path that may be one by mistake, into a message.
  */
 const LEAST_BYTES = 32;
@@ -35,7 +35,10 @@ const EXAMPLES =
   /secret|passw[o0]rd|change[-_]?me|example|default|insecure|latchkey|deadbeef|abcdefgh|0123456789|123456789a|qwertyui/i;
 
 /** The key that RFC 7515, appendix A.1, publishes; half the tutorials on JWT copied it. */
-const PUBLISHED = 'AyM1SysPpbyDfgZld3umj1qzKObwVMkoqQ-EstJQLr_T-1qS0gZH75aKtMN3Yj0iPS4hcgUuTwjAzZr1Z9CAow';
+const PUBLISHED = Buffer.from(
+  'AyM1SysPpbyDfgZld3umj1qzKObwVMkoqQ-EstJQLr_T-1qS0gZH75aKtMN3Yj0iPS4hcgUuTwjAzZr1Z9CAow',
+  'base64url',
+);
 
 /** One master secret or a comma-separated list of them (KEY-1). */
 export const masterSecrets: Kind<readonly Buffer[]> = kind({
@@ -110,7 +113,7 @@ export class SecretFileError extends Error {
 
 function readSecretFile(path: string): SecretFile {
   const { text, protection } = inspect(path);
-  const { data, error } = masterSecrets.safeParse(text.replace(/\r?\n$/, ''));
+  const { data, error } = masterSecrets.safeParse(text.replace(/^\ufeff/, '').replace(/\r?\n$/, ''));
   if (protection.problem !== undefined) throw new SecretFileError(protection.problem);
   if (error !== undefined) throw new SecretFileError(error.issues.map(({ message }) => message).join(', '));
   return Object.freeze({ path, secrets: data, warning: protection.warning });
@@ -192,9 +195,14 @@ function createOnce(path: string, text: string): void {
 
 function readSecret(text: string): { bytes: Buffer; problem?: string } {
   const isHex = /^[0-9a-f]+$/i.test(text);
+  // Either alphabet of RFC 4648, and not a mixture of them.
+  const isBase64 = /^(?:[\w-]+|[A-Za-z0-9+/]+)={0,2}$/.test(text);
   const bytes = Buffer.from(text, isHex ? 'hex' : 'base64url');
-  if (isHex ? text.length % 2 !== 0 : !/^[\w-]+={0,2}$/.test(text)) {
-    return { bytes, problem: 'is neither base64url nor hex; `openssl rand -hex 32` makes a good one' };
+  if (isHex ? text.length % 2 !== 0 : !isBase64) {
+    return {
+      bytes,
+      problem: 'is neither base64url, base64 nor hex; `openssl rand -hex 32` makes a good one',
+    };
   }
   if (bytes.length < LEAST_BYTES) return { bytes, problem: `is shorter than ${LEAST_BYTES} bytes` };
   if (isGuessable(text, bytes, isHex)) {
@@ -204,7 +212,7 @@ function readSecret(text: string): { bytes: Buffer; problem?: string } {
 }
 
 function isGuessable(text: string, bytes: Buffer, isHex: boolean): boolean {
-  if (EXAMPLES.test(text) || text === PUBLISHED) return true;
+  if (EXAMPLES.test(text) || bytes.equals(PUBLISHED)) return true;
   // 43 random characters of base64url lack capitals, or small letters, once in five billion times; words do always.
   if (!isHex && !(/[a-z]/.test(text) && /[A-Z]/.test(text))) return true;
   // Steps betray what counts up, as in 000102…1f, or repeats itself.

@@ -53,6 +53,57 @@ describe('latchkey', () => {
   );
 
   it(
+    'says which version it is',
+    async () => {
+      const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8'));
+      for (const option of ['--version', '-V'])
+        expect(await run([option])).toEqual({ exitCode: 0, stdout: `${version}\n`, stderr: '' });
+    },
+    PATIENCE_MS,
+  );
+
+  it(
+    'takes a password without the byte order mark before it, and refuses what is no text',
+    async () => {
+      const cwd = mkdtempSync(join(folder, 'typed-'));
+      const args = (name: string) => ['users', 'create', `${name}@example.com`, '--password-stdin'];
+      const marked = await run(args('ada'), { cwd, input: `\ufeff${PASSWORD}\r\n` });
+      expect(marked).toMatchObject({ exitCode: 0, stderr: '' });
+      const utf16 = await run(args('grace'), { cwd, input: Buffer.from(`\ufeff${PASSWORD}`, 'utf16le') });
+      expect(utf16).toEqual({
+        exitCode: 1,
+        stdout: '',
+        stderr: 'latchkey: The password is not UTF-8 text.\n',
+      });
+
+      const { child, url } = await serve(cwd);
+      const body = {
+        query: `mutation { login(input: { email: "ada@example.com", password: "${PASSWORD}" }) { expiresIn } }`,
+      };
+      const answer = await fetch(`${url}/graphql`, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json' },
+        body: JSON.stringify(body),
+      });
+      expect(await answer.json()).toEqual({ data: { login: { expiresIn: 600 } } });
+      child.kill('SIGTERM');
+    },
+    PATIENCE_MS,
+  );
+
+  it(
+    'serves on an IPv6 address with the brackets of a URL',
+    async () => {
+      const { child, url, ended } = await serve(mkdtempSync(join(folder, 'v6-')), { HOST: '[::1]' });
+      expect(url).toMatch(/^http:\/\/\[::1\]:\d+$/);
+      expect((await fetch(`${url}/livez`)).status).toBe(200);
+      child.kill('SIGTERM');
+      expect(await ended).toMatchObject({ exitCode: 0 });
+    },
+    PATIENCE_MS,
+  );
+
+  it(
     'says what is wrong with the environment and exits with 1 (KEY-1)',
     async () => {
       const secret = randomBytes(16).toString('hex');

@@ -163,6 +163,8 @@ describe('a setting', () => {
     ['mode', 'NODE_ENV', 'test', 'development'],
     ['host', 'HOST', '::1', '::1'],
     ['host', 'HOST', 'localhost', 'localhost'],
+    ['host', 'HOST', '[::1]', '::1'],
+    ['host', 'HOST', '[::]', '::'],
     ['port', 'PORT', '0', 0],
     ['port', 'PORT', '65535', 65_535],
     ['logLevel', 'LOG_LEVEL', 'silent', 'silent'],
@@ -206,6 +208,10 @@ describe('a setting', () => {
     ['NODE_ENV', 'Production'],
     ['HOST', 'http://localhost'],
     ['HOST', '127.0.0.1:4000'],
+    ['HOST', '[127.0.0.1]'],
+    ['HOST', '[localhost]'],
+    ['HOST', '[::1]:4000'],
+    ['HOST', '[::1'],
     ['PORT', '65536'],
     ['PORT', '-1'],
     ['PORT', '4000 '],
@@ -481,6 +487,16 @@ describe('mail', () => {
   });
 
   it.each([
+    'smtp://user:pa/ss@mail.example.com',
+    'smtps://user:pa#ss@mail.example.com',
+    'smtp://us/er:pass@h',
+  ])('says how a password is spelt in the URL of a mail server: %s (AUD-2)', (LATCHKEY_SMTP_URL) => {
+    const { message } = errorOf({ ...DEVELOPMENT, LATCHKEY_SMTP_URL });
+    expect(message).toMatch(/LATCHKEY_SMTP_URL: .* percent-encoded, as in %2F for \/$/);
+    expect(message).not.toMatch(/pa\/ss|pa#ss|us\/er/);
+  });
+
+  it.each([
     ['accounts@example.com', '', undefined],
     ['<accounts@example.com>', '', 'accounts@example.com'],
     ['Example <accounts@example.com>', 'Example', undefined],
@@ -516,10 +532,13 @@ describe('mail', () => {
 describe('the master secret', () => {
   const secretsOf = (environment: Environment) => loadConfig({ ...DEVELOPMENT, ...environment }).secrets;
 
-  it('is base64url or hex, one or a list', () => {
+  it('is base64url, base64 or hex, one or a list', () => {
     expect(secretsOf({ LATCHKEY_SECRET: SECRET })).toEqual([BYTES]);
     expect(secretsOf({ LATCHKEY_SECRET: BYTES.toString('hex') })).toEqual([BYTES]);
     expect(secretsOf({ LATCHKEY_SECRET: BYTES.toString('hex').toUpperCase() })).toEqual([BYTES]);
+    const base64 = '+/+/aB3dE5gH7jK9mN1pQ2rS4tU6vW8xY0zA1cC2eF4=';
+    expect(secretsOf({ LATCHKEY_SECRET: base64 })).toEqual([Buffer.from(base64, 'base64')]);
+    expect(secretsOf({ LATCHKEY_SECRET: BYTES.toString('base64') })).toEqual([BYTES]);
     expect(secretsOf({ LATCHKEY_SECRET: `${OTHER_SECRET}, ${SECRET}=` })).toEqual([
       Buffer.from(OTHER_SECRET, 'hex'),
       BYTES,
@@ -530,7 +549,11 @@ describe('the master secret', () => {
     ['is too short', randomBytes(31).toString('base64url')],
     ['is too short in hex', randomBytes(31).toString('hex')],
     ['lost a digit of its hex', OTHER_SECRET.slice(1)],
-    ['is plain base64', `${SECRET.slice(2)}+/`],
+    ['mixes the two alphabets of base64', `${SECRET.slice(3)}-+/`],
+    [
+      'is base64 of two lines',
+      `${randomBytes(24).toString('base64')}\n${randomBytes(24).toString('base64')}`,
+    ],
     ['is a sentence', 'this is a very long sentence that somebody made up'],
     ['is in the list twice', `${SECRET},${BYTES.toString('hex')}`],
     ['has nothing behind a comma', `${SECRET},`],
@@ -553,6 +576,10 @@ describe('the master secret', () => {
       'the key of RFC 7515',
       'AyM1SysPpbyDfgZld3umj1qzKObwVMkoqQ-EstJQLr_T-1qS0gZH75aKtMN3Yj0iPS4hcgUuTwjAzZr1Z9CAow',
     ],
+    [
+      'the key of RFC 7515 in the other alphabet',
+      'AyM1SysPpbyDfgZld3umj1qzKObwVMkoqQ+EstJQLr/T+1qS0gZH75aKtMN3Yj0iPS4hcgUuTwjAzZr1Z9CAow==',
+    ],
   ])('is refused when it is %s (KEY-1)', (_, secret) => {
     expectRefusal(secret);
   });
@@ -568,8 +595,8 @@ describe('the master secret', () => {
     }
   });
 
-  it('comes from a file, without its line break', () => {
-    const path = fileOf('given', `${OTHER_SECRET},${SECRET}\r\n`, 0o640);
+  it('comes from a file, without its line break and a byte order mark', () => {
+    const path = fileOf('given', `\ufeff${OTHER_SECRET},${SECRET}\r\n`, 0o640);
 
     const config = loadConfig({ ...DEVELOPMENT, LATCHKEY_SECRET_FILE: path });
 

@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -531,10 +531,10 @@ describe('latchkey users import and export', () => {
     for (const child of running) child.kill('SIGKILL');
   });
 
-  function begin(args: string[], cwd: string) {
+  function begin(args: string[], cwd: string, environment: Record<string, string> = {}) {
     const child = spawn(process.execPath, [build.cli, 'users', ...args], {
       cwd,
-      env: cleanEnvironment(),
+      env: { ...cleanEnvironment(), ...environment },
     });
     running.add(child);
     const output = { stdout: '', stderr: '' };
@@ -574,6 +574,37 @@ describe('latchkey users import and export', () => {
       expect(again).toMatchObject({ exitCode: 1, stdout: expect.stringMatching(/^Went on after line 3, /) });
       expect(good).toMatchObject({ exitCode: 0, stdout: expect.stringMatching(/^Created 1 accounts/) });
       expect([wrongName, missing, none].map(({ exitCode }) => exitCode)).toEqual([2, 2, 2]);
+    },
+    PATIENCE_MS,
+  );
+
+  it.each([
+    ['NDJSON', `\ufeff\n ${ndjson([...people(2), { email: 'hunter2' }])}`],
+    ['CSV', 'email\nuser0@example.com\nuser1@example.com\nhunter2\n'],
+  ])(
+    'take accounts from standard input, and go on with them: %s',
+    async (_, content) => {
+      const cwd = freshFolder();
+      const left = () => readdirSync(cwd).filter((name) => name !== 'data');
+      const importStdin = () => {
+        const { child, ended } = begin(['import', '-'], cwd, { TMPDIR: cwd });
+        child.stdin?.end(content);
+        return ended;
+      };
+      const outcome = { exitCode: 1, stderr: '' };
+      expect(await importStdin()).toEqual({
+        ...outcome,
+        stdout: expect.stringMatching(
+          /^line \d: email .*\nCreated 2 accounts; 0 were there already; refused 1 lines\.\n$/,
+        ),
+      });
+      expect(await importStdin()).toEqual({
+        ...outcome,
+        stdout: expect.stringMatching(/^Went on after line \d/),
+      });
+      expect(left()).toEqual([]);
+      expect((await run(['export', '--output', '-'], cwd)).stdout.trim().split('\n')).toHaveLength(2);
+      expect(left()).toEqual([]);
     },
     PATIENCE_MS,
   );

@@ -24,7 +24,8 @@ export async function readPassword(command: Command, isOnStdin = false): Promise
 /** @throws Error rather than keep a password whose unreadable bytes were silently replaced. */
 function decode(bytes: Buffer): string {
   try {
-    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes).replace(/\r?\n$/, '');
+    // A byte order mark, which Windows' shells put in front of what they pipe, is dropped.
+    return new TextDecoder('utf-8', { fatal: true }).decode(bytes).replace(/\r?\n$/, '');
   } catch {
     throw new Error(NOT_UTF8);
   }

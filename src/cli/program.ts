@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
 import { addAudit } from './audit.ts';
 import { addBackup } from './backup.ts';
@@ -14,7 +15,12 @@ import { addUsers } from './users.ts';
 const FAILED = 1;
 const WRONG_USE = 2;
 
+const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as {
+  version: string;
+};
+
 const program = new Command('latchkey')
+  .version(version)
   .description('GraphQL authentication server. Configured by environment variables: see `latchkey doctor`.')
   .configureOutput(commanderOutput)
   .exitOverride();

@@ -1,6 +1,10 @@
 import { createHash } from 'node:crypto';
-import { createReadStream } from 'node:fs';
+import { createReadStream, createWriteStream } from 'node:fs';
+import { mkdtemp, rename, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import type { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
 import { CsvError, parse } from 'csv-parse';
 import { FIELDS } from '../modules/transfers/row.ts';
 import type { Row } from '../modules/transfers/service.ts';
@@ -35,6 +39,32 @@ export async function openUsersFile(path: string): Promise<UsersFile> {
   let lastLine = 0;
   for await (const { line } of read(bytes)) lastLine = line;
   return { digest: hash.digest('base64url'), lastLine, rows: read(createReadStream(path)) };
+}
+
+/**
+ * Keeps a copy of what comes in a file that its owner alone can read, for as long as `work` takes: it is read twice.
+ * What begins like an object is NDJSON, and everything else is CSV.
+ */
+export async function withSpooledUsers<Result>(
+  bytes: Readable,
+  work: (path: string) => Promise<Result>,
+): Promise<Result> {
+  const folder = await mkdtemp(join(tmpdir(), 'latchkey-import-'));
+  try {
+    const path = join(folder, 'users');
+    await pipeline(bytes, createWriteStream(path, { mode: 0o600 }));
+    const named = `${path}.${(await beginsLikeJson(path)) ? 'ndjson' : 'csv'}`;
+    await rename(path, named);
+    return await work(named);
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
+async function beginsLikeJson(path: string): Promise<boolean> {
+  let beginning = '';
+  for await (const chunk of createReadStream(path, { end: LONGEST })) beginning += chunk;
+  return /^\ufeff?\s*\{/.test(beginning);
 }
 
 async function* readNdjson(bytes: Readable): AsyncGenerator<Row> {

@@ -1,9 +1,10 @@
 import { existsSync } from 'node:fs';
 import { open, rm, writeFile } from 'node:fs/promises';
 import { type Command, InvalidArgumentError } from 'commander';
+import type { App } from '../app.ts';
 import { confirm, isRead, print } from './output.ts';
 import { createProgress } from './progress.ts';
-import { isUsersFile, openUsersFile } from './users-file.ts';
+import { isUsersFile, openUsersFile, withSpooledUsers } from './users-file.ts';
 import { withApp } from './with-app.ts';
 
 /** `latchkey users import` and `latchkey users export`: accounts from other systems, and for them. */
@@ -13,27 +14,17 @@ export function addUsersTransfer(users: Command): void {
     .description(
       'create accounts from a file of NDJSON or CSV, their passwords as hashes; prints the lines that are refused and exits with 1 if there are any; begun again, goes on where it stopped',
     )
-    .argument('<file>', 'named *.ndjson, *.jsonl or *.csv', parseFile)
+    .argument(
+      '<file>',
+      'named *.ndjson, *.jsonl or *.csv, or - for standard input, of either kind',
+      parseFile,
+    )
     .action((path: string) =>
-      withApp(async ({ transfers }) => {
-        const file = await openUsersFile(path);
-        const progress = createProgress('Importing');
-        const { earlier, total } = await transfers.importUsers(file, {
-          async onBatch(line, refused) {
-            progress.clear();
-            for (const { line: number, problem } of refused) await print(`line ${number}: ${problem}`);
-            progress.show(line / file.lastLine);
-          },
-        });
-        progress.clear();
-        if (earlier.line > 0)
-          await print(`Went on after line ${earlier.line}, where it stopped the last time.`);
-        const { created, skipped, refused } = total;
-        await confirm(
-          `Created ${created} accounts; ${skipped} were there already; refused ${refused} lines.`,
-        );
-        if (refused > 0) process.exitCode = 1;
-      }),
+      withApp(({ transfers }) =>
+        path === '-'
+          ? withSpooledUsers(process.stdin, (copy) => importFile(transfers, copy))
+          : importFile(transfers, path),
+      ),
     );
 
   users
@@ -44,9 +35,28 @@ export function addUsersTransfer(users: Command): void {
     .action(({ output, withPasswordHashes = false }: { output?: string; withPasswordHashes?: boolean }) =>
       withApp(async ({ transfers }) => {
         const users = transfers.exportUsers({ withPasswordHashes });
-        await (output === undefined ? printAll(users) : writePrivateFile(output, linesOf(users)));
+        await (output === undefined || output === '-'
+          ? printAll(users)
+          : writePrivateFile(output, linesOf(users)));
       }),
     );
+}
+
+async function importFile(transfers: App['transfers'], path: string): Promise<void> {
+  const file = await openUsersFile(path);
+  const progress = createProgress('Importing');
+  const { earlier, total } = await transfers.importUsers(file, {
+    async onBatch(line, refused) {
+      progress.clear();
+      for (const { line: number, problem } of refused) await print(`line ${number}: ${problem}`);
+      progress.show(line / file.lastLine);
+    },
+  });
+  progress.clear();
+  if (earlier.line > 0) await print(`Went on after line ${earlier.line}, where it stopped the last time.`);
+  const { created, skipped, refused } = total;
+  await confirm(`Created ${created} accounts; ${skipped} were there already; refused ${refused} lines.`);
+  if (refused > 0) process.exitCode = 1;
 }
 
 async function printAll(values: AsyncIterable<unknown>): Promise<void> {
@@ -75,6 +85,7 @@ async function writePrivateFile(path: string, lines: AsyncIterable<string>): Pro
 }
 
 function parseFile(path: string): string {
+  if (path === '-') return path;
   if (!isUsersFile(path)) throw new InvalidArgumentError('It is named neither *.ndjson, *.jsonl nor *.csv.');
   if (!existsSync(path)) throw new InvalidArgumentError('There is no such file.');
   return path;
