@@ -1,8 +1,8 @@
 import { isIP, isIPv4, isIPv6 } from 'node:net';
 import querystring from 'node:querystring';
-import { fileURLToPath } from 'node:url';
 import { z } from 'zod';
 import type { FirebaseParameters } from './crypto/foreign-hashes.ts';
+import { maskDatabaseUrl, readDatabaseUrl } from './database/url.ts';
 import { parseEmailAddress } from './email-address.ts';
 import type { Mailbox, SmtpServer } from './mailer.ts';
 
@@ -129,20 +129,14 @@ export const appUrl = () =>
 export const databaseUrl = () =>
   kind<string>({
     read: (text, refuse) => {
-      const isKnown = isPostgres(text)
-        ? /^[^:]+:\/\/./.test(text) && URL.canParse(text)
-        : /^file:(?!\/\/[^/])[^?#]+$/.test(text);
-      if (!isKnown) refuse('must be file:<path>, file::memory: or postgres://user:password@host/database');
+      try {
+        readDatabaseUrl(text);
+      } catch (error) {
+        refuse((error as Error).message);
+      }
       return text;
     },
-    write: (value) => {
-      const url = isPostgres(value) ? readUrl(value) : undefined;
-      if (url === undefined) return value;
-      if (url.password !== '') url.password = '***';
-      // libpq takes a password, and the passphrase of a client key, as parameters too.
-      for (const name of url.searchParams.keys()) if (/pass/i.test(name)) url.searchParams.set(name, '***');
-      return url.href;
-    },
+    write: maskDatabaseUrl,
   });
 
 /** A mail server: `smtp://`, which must offer TLS unless it is on this machine or `?tls=off` says so, or `smtps://`. */
@@ -270,17 +264,6 @@ export function kind<Value>(text: {
 /** Whether only this machine can reach what listens on `host`. */
 export function isLoopback(host: string): boolean {
   return host === 'localhost' || host === '::1' || (isIPv4(host) && host.startsWith('127.'));
-}
-
-/** Whether a database URL names a PostgreSQL server. */
-export function isPostgres(url: string): boolean {
-  return /^postgres(ql)?:/.test(url);
-}
-
-/** The file of an SQLite URL; `undefined` for one in memory and for a server. */
-export function sqliteFile(url: string): string | undefined {
-  if (isPostgres(url) || url === 'file::memory:') return undefined;
-  return url.startsWith('file://') ? fileURLToPath(url) : url.slice('file:'.length);
 }
 
 function list(problem: string, isItem: (text: string) => boolean) {

@@ -10,7 +10,6 @@ import {
   host,
   integer,
   isLoopback,
-  isPostgres,
   type Kind,
   kind,
   line,
@@ -19,10 +18,10 @@ import {
   origins,
   seconds,
   smtpUrl,
-  sqliteFile,
   word,
 } from './config-values.ts';
 import type { FirebaseParameters } from './crypto/foreign-hashes.ts';
+import { isPostgres, sqliteFile } from './database/url.ts';
 import {
   generateSecret,
   masterSecrets,

@@ -9,7 +9,7 @@ import { type Config, ConfigError, loadConfig } from './config.ts';
 import { lowerPoolPriority } from './crypto/thread-pool.ts';
 import type { Database } from './database/database.ts';
 import { migrate } from './database/migrate.ts';
-import { durabilityWarnings, openDatabase } from './database/open.ts';
+import { databaseNotes, durabilityWarnings, openDatabase } from './database/open.ts';
 import { followDatabaseTime } from './database/wall-clock.ts';
 import { MAX_CONNECTIONS } from './http/connection-limit.ts';
 import { createMetricsServer, type MetricsSource } from './http/metrics-server.ts';
@@ -75,6 +75,7 @@ interface RunningServer {
 async function prepare({ config, database, logger }: Omit<Parts, 'openFiles' | 'forward'>): Promise<void> {
   for (const warning of config.warnings) logger.warn(warning);
   for (const name of await migrate(database)) logger.info(`Migrated the database: ${name}`);
+  for (const note of await databaseNotes(database)) logger.info(note);
   for (const warning of await durabilityWarnings(database)) logger.warn(warning);
 }
 

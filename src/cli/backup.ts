@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import { loadConfig } from '../config.ts';
-import { isPostgres, sqliteFile } from '../config-values.ts';
+import { isPostgres, sqliteFile } from '../database/url.ts';
 import { confirm } from './output.ts';
 import { createProgress } from './progress.ts';
 

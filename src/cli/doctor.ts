@@ -1,10 +1,10 @@
 import { existsSync } from 'node:fs';
 import type { Command } from 'commander';
 import { type Config, describeConfig, loadConfig } from '../config.ts';
-import { sqliteFile } from '../config-values.ts';
 import type { Database } from '../database/database.ts';
 import { migrationObstacle, pendingMigrations } from '../database/migrate.ts';
-import { durabilityWarnings, openDatabase } from '../database/open.ts';
+import { databaseNotes, durabilityWarnings, openDatabase } from '../database/open.ts';
+import { sqliteFile } from '../database/url.ts';
 import { describeError } from './describe-error.ts';
 import { print } from './output.ts';
 import { withAppOn } from './with-app.ts';
@@ -25,8 +25,8 @@ export function addDoctor(program: Command): void {
 
       await print('');
       for (const warning of config.warnings) await print(`warning: ${warning}`);
-      for (const note of proxyNotes(config)) await print(`note: ${note}`);
-      const problems = await examine(config);
+      const { notes, problems } = await examine(config);
+      for (const note of [...proxyNotes(config), ...notes]) await print(`note: ${note}`);
       for (const problem of problems) await print(`problem: ${problem}`);
       if (problems.length > 0) process.exitCode = 1;
       else await print('Nothing is wrong.');
@@ -41,26 +41,31 @@ function* proxyNotes({ mode, trustProxy }: Config): Generator<string> {
     yield 'Is there a proxy in front of this server, for TLS or to balance the load? Then LATCHKEY_TRUST_PROXY must name its address: without it the proxy itself is the client, and all of its clients share one limit.';
 }
 
+interface Findings {
+  readonly notes: readonly string[];
+  readonly problems: readonly string[];
+}
+
 /** What is wrong with the database and the keys in it. Makes nothing but the first key, as every start does. */
-async function examine(config: Config): Promise<string[]> {
-  if (config.databaseUrl === 'file::memory:') return [];
+async function examine(config: Config): Promise<Findings> {
+  if (config.databaseUrl === 'file::memory:') return { notes: [], problems: [] };
   const file = sqliteFile(config.databaseUrl);
   if (file !== undefined && !existsSync(file))
-    return ['There is no database yet: `latchkey migrate` makes it.'];
+    return { notes: [], problems: ['There is no database yet: `latchkey migrate` makes it.'] };
 
   try {
     const database = await openDatabase(config.databaseUrl);
     try {
-      return await examineDatabase(config, database);
+      return { notes: await databaseNotes(database), problems: await findProblems(config, database) };
     } finally {
       await database.close();
     }
   } catch (error) {
-    return [describeError(error)];
+    return { notes: [], problems: [describeError(error)] };
   }
 }
 
-async function examineDatabase(config: Config, database: Database): Promise<string[]> {
+async function findProblems(config: Config, database: Database): Promise<string[]> {
   const obstacle = await migrationObstacle(database);
   if (obstacle !== undefined) return [obstacle];
   const pending = await pendingMigrations(database);

@@ -36,8 +36,13 @@ export interface PoolLoad {
   readonly waiting: number;
 }
 
+/** Whether a pooler stands before PostgreSQL, and whether the role of this program has the limits of statements. */
+export type Pooling = 'none' | 'with limits' | 'without limits';
+
 export interface Database extends Sql {
   readonly dialect: 'sqlite' | 'postgres';
+  /** Only where there can be a pooler. */
+  readonly pooling?: () => Promise<Pooling>;
   /** For the metrics; only where there is a pool. */
   readonly poolLoad?: () => PoolLoad;
   /**

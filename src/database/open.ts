@@ -1,32 +1,26 @@
-import { fileURLToPath } from 'node:url';
 import type { Database } from './database.ts';
 import type { PostgresOptions } from './postgres.ts';
 import type { SqliteOptions } from './sqlite.ts';
+import { readDatabaseUrl } from './url.ts';
 
 /**
- * Opens the database of a `DATABASE_URL`: `file:data/latchkey.db`, `file:/absolute/path.db`, `file::memory:` or
- * `postgres://…`. Loads the driver of that engine alone.
+ * Opens the database of a `DATABASE_URL`; see url.ts for what that may be. Loads the driver of that engine alone.
  *
- * @throws Error that says what to do when the URL is of neither kind or the SQLite driver is not installed;
- * AuthError `UNAVAILABLE` when the database file cannot be opened.
+ * @throws Error that says what to do when the URL is not understood or the SQLite driver is not installed; AuthError
+ * `UNAVAILABLE` when the database file cannot be opened.
  */
 export async function openDatabase(
-  url: string,
+  text: string,
   options: SqliteOptions & PostgresOptions = {},
 ): Promise<Database> {
-  if (/^postgres(ql)?:\/\//.test(url)) {
+  const url = read(text);
+  if (url.engine === 'postgres') {
     const { openPostgres } = await import('./postgres.ts');
     return openPostgres(url, options);
   }
-  // The URL may hold a password, so the message does not hold the URL.
-  if (!url.startsWith('file:'))
-    throw new Error('DATABASE_URL must begin with file:, postgres:// or postgresql://.');
-
-  const path = url.startsWith('file://') ? fileURLToPath(url) : url.slice('file:'.length);
-  if (path === '') throw new Error('DATABASE_URL names no file, as in file:data/latchkey.db.');
   try {
     const { openSqlite } = await import('./sqlite.ts');
-    return await openSqlite(path, options);
+    return await openSqlite(url.path ?? ':memory:', options);
   } catch (error) {
     if (!isDriverMissing(error)) throw error;
     throw new Error(
@@ -35,6 +29,14 @@ export async function openDatabase(
         'PostgreSQL database.',
       { cause: error },
     );
+  }
+}
+
+function read(text: string): ReturnType<typeof readDatabaseUrl> {
+  try {
+    return readDatabaseUrl(text);
+  } catch (error) {
+    throw new Error(`DATABASE_URL ${(error as Error).message}.`);
   }
 }
 
@@ -47,6 +49,23 @@ export async function durabilityWarnings(database: Database): Promise<string[]> 
   return settings.map(
     ({ name }) => `PostgreSQL runs with ${name} = off: a crash can undo logins, logouts and rotations.`,
   );
+}
+
+/** What stands between this program and its database that an operator should know of. */
+export async function databaseNotes(database: Database): Promise<string[]> {
+  switch (await database.pooling?.()) {
+    case 'with limits':
+      return ['PostgreSQL is behind a pooler: no statement is prepared under a name.'];
+    case 'without limits':
+      return [
+        'PostgreSQL is behind a pooler: no statement is prepared under a name, and each one is a transaction that sets ' +
+          'its own limits. A role that has them saves two of three round trips: ALTER ROLE … SET statement_timeout = ' +
+          "'5s', SET lock_timeout = '2s', SET idle_in_transaction_session_timeout = '10s', each by itself, and no " +
+          'schema in DATABASE_URL.',
+      ];
+    default:
+      return [];
+  }
 }
 
 function isDriverMissing(error: unknown): boolean {

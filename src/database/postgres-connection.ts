@@ -3,10 +3,8 @@ import { LRUCache } from 'lru-cache';
 import { DatabaseError, type PoolClient } from 'pg';
 import type { Params, Sql } from './database.ts';
 import { requireValue, unavailable } from './driver.ts';
+import type { Session } from './postgres-session.ts';
 
-const LOCK_TIMEOUT_MS = 2_000;
-export const STATEMENT_TIMEOUT_MS = 5_000;
-const IDLE_IN_TRANSACTION_TIMEOUT_MS = 10_000;
 /** As many statements as the stores have, with room to spare. */
 const CACHED_STATEMENTS = 500;
 
@@ -15,26 +13,25 @@ const CACHED_STATEMENTS = 500;
  * then lock_timeout, statement_timeout, idle in transaction, a standby that takes no writes, serialization failure
  * and deadlock (https://www.postgresql.org/docs/current/errcodes-appendix.html).
  */
-const UNAVAILABLE = /^(08...|53...|57P..|58...|55P03|57014|25P03|25006|40001|40P01)$/;
-const CONNECTION_LOST = /^(08...|57P..|25P03|25006)$/;
+const UNAVAILABLE = /^(08...|53...|57P..|58...|55P03|57014|25P03|25006|40001|40P01|26000|42P05)$/;
+const CONNECTION_LOST = /^(08...|57P..|25P03|25006|26000|42P05)$/;
 const UNDONE_BY_THE_SERVER = /^(40001|40P01)$/;
+/** A prepared statement that is not there, or is there already: a pooler has changed the server's end. */
+const STATEMENT_MIXED_UP = /^(26000|42P05)$/;
+const READ_ONLY = '25006';
 
 export interface ConnectionOptions {
-  readonly lockTimeoutMs?: number | undefined;
+  readonly session: Session;
   /** How long each statement may take, where that is not what a request's may. */
-  readonly statementMs?: number | undefined;
+  readonly statementMs: number | undefined;
+  /** Hears of what concerns later connections, too. */
+  readonly onFault: (fault: 'names are mixed up' | 'read-only') => void;
 }
 
 export type Connection = ReturnType<typeof createConnection>;
 
-/** Clients of the pool whose session has its limits. */
-const prepared = new WeakSet<PoolClient>();
-
 /** A client of the pool, for one statement or one transaction. */
-export function createConnection(
-  client: PoolClient,
-  { lockTimeoutMs = LOCK_TIMEOUT_MS, statementMs }: ConnectionOptions,
-) {
+export function createConnection(client: PoolClient, { session, statementMs, onFault }: ConnectionOptions) {
   let isLost = false;
   let isUndone = false;
   let lateAfterMs: number | undefined;
@@ -42,7 +39,8 @@ export function createConnection(
   async function execute(kind: keyof Sql, text: string, params: Params): Promise<unknown> {
     const { name, numberedText, parameters } = translate(text);
     const values = parameters.map((parameter) => requireValue(params, parameter));
-    const { rows, rowCount } = await ask(() => client.query({ name, text: numberedText, values }));
+    const query = { text: numberedText, values, ...(session.namesStatements && { name }) };
+    const { rows, rowCount } = await ask(() => client.query(query));
     if (kind === 'run') return rowCount ?? 0;
     return kind === 'get' ? rows[0] : rows;
   }
@@ -57,6 +55,8 @@ export function createConnection(
       const code = error instanceof DatabaseError ? (error.code ?? '') : '08000';
       isLost ||= CONNECTION_LOST.test(code);
       isUndone ||= UNDONE_BY_THE_SERVER.test(code);
+      if (STATEMENT_MIXED_UP.test(code)) onFault('names are mixed up');
+      if (code === READ_ONLY) onFault('read-only');
       throw UNAVAILABLE.test(code) ? unavailable(error) : error;
     }
   }
@@ -76,27 +76,16 @@ export function createConnection(
   }
 
   return {
+    session,
     execute,
     inTime,
 
-    /** Gives a new session its limits. By statements and not in the startup packet, so that the role's never win. */
-    async prepare(): Promise<void> {
-      if (prepared.has(client)) return;
-      await ask(() =>
-        client.query(`
-          SET default_transaction_isolation TO 'read committed';
-          SET statement_timeout TO ${STATEMENT_TIMEOUT_MS};
-          SET lock_timeout TO ${lockTimeoutMs};
-          SET idle_in_transaction_session_timeout TO ${IDLE_IN_TRANSACTION_TIMEOUT_MS};
-        `),
-      );
-      prepared.add(client);
-    },
+    /** Whether a single statement has the limits that it should, without a transaction that sets them. */
+    hasLimits: session.hasLimits(statementMs),
 
     async begin(): Promise<void> {
       isUndone = false;
-      const limit = statementMs === undefined ? '' : `; SET LOCAL statement_timeout TO ${statementMs}`;
-      await ask(() => client.query(`BEGIN${limit}`));
+      await ask(() => client.query(session.beginText(statementMs)));
     },
 
     commit: () => execute('run', 'COMMIT', {}),
@@ -111,8 +100,7 @@ export function createConnection(
     },
 
     canBeginAgain: () => isUndone && !isLost,
-    /** Returns the connection to the pool, or closes it when it failed. */
-    release: () => client.release(isLost),
+    isLost: () => isLost,
   };
 }
 

@@ -1,0 +1,295 @@
+import { fileURLToPath } from 'node:url';
+
+/*
+ * The one reader of a DATABASE_URL. Everything in it is understood or refused: a misspelt parameter would put the tables
+ * into another schema, or switch TLS off, without a word.
+ *
+ *   file:<path>   file:///<path>   file::memory:
+ *   postgres://user:password@host:port,host:port/database?parameter=value&…
+ *
+ * As with libpq (https://www.postgresql.org/docs/current/libpq-connect.html) a host that begins with a slash is the folder
+ * of a socket; in front of the database it is percent-encoded, so it is mostly given as the parameter `host`.
+ */
+
+export interface SqliteUrl {
+  readonly engine: 'sqlite';
+  /** None for a database in memory. */
+  readonly path: string | undefined;
+}
+
+export interface PostgresUrl {
+  readonly engine: 'postgres';
+  /** One at least, tried in this order. */
+  readonly hosts: readonly PostgresHost[];
+  readonly user: string | undefined;
+  readonly password: string | undefined;
+  readonly database: string | undefined;
+  /** None says that it is up to PGSSLMODE, and without that there is no TLS. */
+  readonly tls: PostgresTls | undefined;
+  /** Whether only a server that can be written to will do. */
+  readonly mustBeWritable: boolean;
+  /** Schemas that tables are looked for in, and made in the first of. */
+  readonly searchPath: string | undefined;
+  /** Settings of the session, as in `-c name=value`. */
+  readonly options: string | undefined;
+  readonly applicationName: string | undefined;
+  readonly bindsChannel: boolean;
+}
+
+export interface PostgresHost {
+  /** None says that it is up to PGHOST or PGPORT, or this machine. */
+  readonly host: string | undefined;
+  readonly port: number | undefined;
+}
+
+export interface PostgresTls {
+  readonly mode: (typeof TLS_MODES)[number];
+  /** Begins with TLS at once, instead of asking for it. */
+  readonly isDirect: boolean;
+  /** Paths of files in PEM. */
+  readonly rootCertificate: string | undefined;
+  readonly certificate: string | undefined;
+  readonly key: string | undefined;
+  readonly passphrase: string | undefined;
+}
+
+const TLS_MODES = ['disable', 'require', 'verify-ca', 'verify-full', 'no-verify'] as const;
+const ON = /^(true|1|on|yes)$/;
+const OFF = /^(false|0|off|no)$/;
+
+const PARAMETERS = [
+  'host',
+  'port',
+  'user',
+  'password',
+  'dbname',
+  'sslmode',
+  'ssl',
+  'sslrootcert',
+  'sslcert',
+  'sslkey',
+  'sslpassword',
+  'sslnegotiation',
+  'channel_binding',
+  'target_session_attrs',
+  'application_name',
+  'options',
+  'schema',
+  'search_path',
+] as const;
+
+type Parameters = Readonly<Partial<Record<(typeof PARAMETERS)[number], string>>>;
+
+const POSTGRES = /^postgres(?:ql)?:\/\//;
+const IDENTIFIERS = /^[a-z_][a-z0-9_$]*(,[a-z_][a-z0-9_$]*)*$/i;
+
+/** Whether a database URL names a PostgreSQL server. */
+export function isPostgres(url: string): boolean {
+  return POSTGRES.test(url);
+}
+
+/**
+ * What a DATABASE_URL says.
+ *
+ * @throws Error that goes on after "DATABASE_URL" and quotes nothing but names of parameters: there are secrets in it.
+ */
+export function readDatabaseUrl(text: string): SqliteUrl | PostgresUrl {
+  if (/\p{Cc}/u.test(text))
+    throw new Error('holds a control character, such as the end of a line from Windows: remove it');
+  if (text.trim() !== text) throw new Error('begins or ends with a blank: remove it');
+  if (isPostgres(text)) return readPostgresUrl(text);
+  if (text.startsWith('file:')) return { engine: 'sqlite', path: readPath(text) };
+  throw new Error('must begin with file:, postgres:// or postgresql://');
+}
+
+/** The file of an SQLite URL; `undefined` for one in memory and for a server. */
+export function sqliteFile(text: string): string | undefined {
+  const url = readDatabaseUrl(text);
+  return url.engine === 'sqlite' ? url.path : undefined;
+}
+
+/** The URL as an operator may see it. */
+export function maskDatabaseUrl(text: string): string {
+  if (!isPostgres(text)) return text;
+  const [, start = '', authority = '', rest = ''] = /^([^:]+:\/\/)([^/?#]*)(.*)$/s.exec(text) ?? [];
+  // libpq takes a password, and the passphrase of a client key, as parameters too.
+  const query = rest.replace(/([?&][^=&]*pass[^=&]*=)[^&]*/gi, '$1***');
+  return start + authority.replace(/^([^:]*):.*@/s, '$1:***@') + query;
+}
+
+function readPath(text: string): string | undefined {
+  const rest = text.slice('file:'.length);
+  if (rest === ':memory:') return undefined;
+  if (rest === '' || /[?#]/.test(rest)) throw new Error('must be file: and a path, without ? and #');
+  if (rest.startsWith('//') && !rest.startsWith('///'))
+    throw new Error('must name no host: file:<path> or file:///<path>');
+  if (!rest.startsWith('//')) return withoutBlanks(rest);
+  return withoutBlanks(pathOf(text));
+}
+
+function pathOf(fileUrl: string): string {
+  try {
+    return fileURLToPath(fileUrl);
+  } catch {
+    // As of a slash in one name: there is no such file.
+    throw new Error(BROKEN_PERCENT);
+  }
+}
+
+/** The driver of SQLite trims names: it would open another file than the one that is secured here. */
+function withoutBlanks(path: string): string {
+  if (path.trim() !== path) throw new Error('names a file that begins or ends with a blank');
+  if (path.includes('\0')) throw new Error('names a file with a zero byte');
+  return path;
+}
+
+const BROKEN_PERCENT = 'has a percent-encoding that stands for nothing: write %25 for the sign itself';
+
+function readPostgresUrl(text: string): PostgresUrl {
+  const [, authority = '', path = '', query = '', fragment] =
+    /^[^:]+:\/\/([^/?#]*)(?:\/([^?#]*))?(?:\?([^#]*))?(#.*)?$/s.exec(text) ?? [];
+  if (fragment !== undefined) throw new Error('has a #: write %23 for the sign itself');
+  if (authority === '' && path === '' && query === '')
+    throw new Error('must be as in postgres://user:password@host:port/database');
+
+  // What follows a ? in a password is no parameter, and is not to be quoted.
+  if (query.includes('@')) throw new Error('has an @ among its parameters: write %40 for the sign itself');
+  const at = authority.lastIndexOf('@');
+  const [user, password] = splitOnce(authority.slice(0, Math.max(at, 0)), ':').map(decode);
+  const parameters = readParameters(query);
+  const hosts = readHosts(authority.slice(at + 1), parameters);
+  const tls = readTls(parameters);
+  const channelBinding = parameters.channel_binding ?? 'disable';
+  if (!/^(disable|prefer)$/.test(channelBinding))
+    throw new Error('has a channel_binding that is not disable or prefer, which is all that there is here');
+  const attributes = parameters.target_session_attrs ?? 'any';
+  if (!/^(any|read-write|primary)$/.test(attributes))
+    throw new Error('has target_session_attrs that are not any, read-write or primary');
+
+  return {
+    engine: 'postgres',
+    hosts,
+    user: parameters.user ?? (user || undefined),
+    password: parameters.password ?? (password || undefined),
+    database: parameters.dbname ?? (decode(path) || undefined),
+    tls,
+    // Of several, only the one that takes writes is of use.
+    mustBeWritable: attributes !== 'any' || hosts.length > 1,
+    searchPath: readSearchPath(parameters),
+    options: parameters.options,
+    applicationName: parameters.application_name,
+    bindsChannel: channelBinding === 'prefer',
+  };
+}
+
+function readParameters(query: string): Parameters {
+  const found: Record<string, string> = {};
+  for (const pair of query.split('&')) {
+    if (pair === '') continue;
+    const [name = '', value] = splitOnce(pair, '=').map((part) => decode(part.replaceAll('+', ' ')));
+    if (!PARAMETERS.some((known) => known === name))
+      throw new Error(`has the parameter ${nameOf(name)}, which is none of ${PARAMETERS.join(', ')}`);
+    if (name in found) throw new Error(`has the parameter ${name} twice`);
+    if (!value) throw new Error(`has the parameter ${name} without a value`);
+    found[name] = value;
+  }
+  return found;
+}
+
+/** An unknown parameter may be part of a password with a ? in it, so it is quoted only when it looks like a name. */
+function nameOf(name: string): string {
+  return /^[a-zA-Z_]{1,30}$/.test(name) ? name : '(not shown)';
+}
+
+function readHosts(authority: string, { host, port }: Parameters): PostgresHost[] {
+  const hosts: PostgresHost[] = (host ?? authority).split(',').map((item) => {
+    // A parameter holds hosts alone, and ports are another one.
+    const [, address = '', itsPort] =
+      host !== undefined ? [item, item] : (/^(\[[^\]]*\]|[^:[\]]*)(?::(.*))?$/s.exec(item) ?? fail());
+    return {
+      host: decode(address).replace(/^\[(.*)\]$/, '$1') || undefined,
+      port: itsPort === undefined || itsPort === '' ? undefined : readPort(itsPort),
+    };
+  });
+  if (port === undefined) return hosts;
+
+  const ports = port.split(',').map(readPort);
+  if (ports.length !== 1 && ports.length !== hosts.length)
+    throw new Error('has another number of ports than of hosts');
+  return hosts.map((item, index) => ({ ...item, port: ports[index] ?? ports[0] }));
+}
+
+function fail(): never {
+  throw new Error(
+    'has a host that is no name, address or folder: percent-encode what belongs to the password',
+  );
+}
+
+function readPort(text: string): number {
+  const port = /^\d{1,5}$/.test(text) ? Number(text) : 0;
+  if (port < 1 || port > 65_535)
+    throw new Error(
+      'has a port that is no number from 1 to 65535: percent-encode what belongs to the password',
+    );
+  return port;
+}
+
+function readTls(parameters: Parameters): PostgresTls | undefined {
+  const { sslmode, ssl, sslrootcert, sslcert, sslkey, sslpassword, sslnegotiation } = parameters;
+  if (sslmode !== undefined && ssl !== undefined) throw new Error('has both sslmode and ssl: one decides');
+  const isDirect = sslnegotiation === 'direct';
+  if (sslnegotiation !== undefined && !/^(postgres|direct)$/.test(sslnegotiation))
+    throw new Error('has an sslnegotiation that is not postgres or direct');
+  const hasFiles = [sslrootcert, sslcert, sslkey, sslpassword].some((value) => value !== undefined);
+  const mode = readTlsMode(sslmode ?? ssl ?? (hasFiles || isDirect ? 'verify-full' : undefined));
+  if (mode === undefined) return undefined;
+  if (mode === 'disable' && (hasFiles || isDirect))
+    throw new Error('has TLS disabled, and parameters of TLS beside that');
+  if (mode === 'verify-ca' && sslrootcert === undefined)
+    throw new Error(
+      'has sslmode=verify-ca, which takes an sslrootcert: any other authority signs for anybody',
+    );
+  if ((sslcert === undefined) !== (sslkey === undefined))
+    throw new Error('has one of sslcert and sslkey without the other');
+  return {
+    mode,
+    isDirect,
+    rootCertificate: sslrootcert === 'system' ? undefined : sslrootcert,
+    certificate: sslcert,
+    key: sslkey,
+    passphrase: sslpassword,
+  };
+}
+
+function readTlsMode(text: string | undefined): PostgresTls['mode'] | undefined {
+  if (text === undefined) return undefined;
+  if (ON.test(text)) return 'verify-full';
+  if (OFF.test(text)) return 'disable';
+  if (text === 'prefer' || text === 'allow')
+    throw new Error(`has sslmode=${text}, which promises nothing: say verify-full, no-verify or disable`);
+  const mode = TLS_MODES.find((known) => known === text);
+  if (mode === undefined) throw new Error(`has an sslmode that is none of ${TLS_MODES.join(', ')}`);
+  return mode;
+}
+
+function readSearchPath({ schema, search_path }: Parameters): string | undefined {
+  if (schema !== undefined && search_path !== undefined)
+    throw new Error('has both schema and search_path: one decides');
+  const path = schema ?? search_path;
+  if (path !== undefined && !IDENTIFIERS.test(path))
+    throw new Error('has a schema that is no plain name: letters, digits and underscores');
+  return path;
+}
+
+function splitOnce(text: string, separator: string): string[] {
+  const at = text.indexOf(separator);
+  return at === -1 ? [text] : [text.slice(0, at), text.slice(at + 1)];
+}
+
+function decode(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    throw new Error(BROKEN_PERCENT);
+  }
+}
