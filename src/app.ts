@@ -229,8 +229,17 @@ export async function createApp({ config, database, clock, logger, metrics, mail
   }
 
   async function readiness(): Promise<Readiness> {
-    const pending = await pendingMigrations(database.within(READINESS_MS)).catch(() => undefined);
-    return { database: pending !== undefined, keys: tokens.keysLoaded(), migrations: pending?.length === 0 };
+    const impatient = database.within(READINESS_MS);
+    const [pending, writing] = await Promise.allSettled([
+      pendingMigrations(impatient),
+      housekeeping.tryWriting(impatient),
+    ]);
+    return {
+      database: pending.status === 'fulfilled',
+      writable: writing.status === 'fulfilled',
+      keys: tokens.keysLoaded(),
+      migrations: pending.status === 'fulfilled' && pending.value.length === 0,
+    };
   }
 
   return {

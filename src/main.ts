@@ -9,7 +9,7 @@ import { type Config, ConfigError, loadConfig } from './config.ts';
 import { lowerPoolPriority } from './crypto/thread-pool.ts';
 import type { Database } from './database/database.ts';
 import { migrate } from './database/migrate.ts';
-import { databaseNotes, durabilityWarnings, openDatabase } from './database/open.ts';
+import { databaseNotes, durabilityWarnings, fileWarnings, openDatabase } from './database/open.ts';
 import { followDatabaseTime } from './database/wall-clock.ts';
 import { MAX_CONNECTIONS } from './http/connection-limit.ts';
 import { createMetricsServer, type MetricsSource } from './http/metrics-server.ts';
@@ -38,7 +38,7 @@ try {
   process.on('exit', () => logger?.flush());
   process.on('uncaughtException', die);
 
-  const database = await openDatabase(config.databaseUrl);
+  const database = await openDatabase(config.databaseUrl, { onFault: (problem) => logger?.error(problem) });
   // A worker finds all of it done.
   if (cluster.isPrimary) await prepare({ config, database, logger });
   const start = cluster.isPrimary && config.workers > 1 ? startCluster : startServer;
@@ -76,7 +76,8 @@ async function prepare({ config, database, logger }: Omit<Parts, 'openFiles' | '
   for (const warning of config.warnings) logger.warn(warning);
   for (const name of await migrate(database)) logger.info(`Migrated the database: ${name}`);
   for (const note of await databaseNotes(database)) logger.info(note);
-  for (const warning of await durabilityWarnings(database)) logger.warn(warning);
+  const warnings = [...fileWarnings(config.databaseUrl), ...(await durabilityWarnings(database))];
+  for (const warning of warnings) logger.warn(warning);
 }
 
 /** The server itself: in this process when there is one, in each worker otherwise. */

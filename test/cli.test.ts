@@ -286,7 +286,9 @@ describe('a server', () => {
 
       // What one of them sealed opens for the other one only under the same secret.
       const ready = await Promise.all(servers.map(async ({ url }) => (await fetch(`${url}/readyz`)).json()));
-      expect(ready).toEqual([0, 1].map(() => ({ database: true, keys: true, migrations: true })));
+      expect(ready).toEqual(
+        [0, 1].map(() => ({ database: true, writable: true, keys: true, migrations: true })),
+      );
       const [first, second] = await Promise.all(
         servers.map(async ({ url }) => (await fetch(`${url}/.well-known/jwks.json`)).json()),
       );

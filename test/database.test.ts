@@ -1,4 +1,4 @@
-import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { chmod, copyFile, mkdtemp, readFile, rename, rm, stat, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { nextTick } from 'node:process';
@@ -9,7 +9,7 @@ import Sqlite from 'better-sqlite3';
 import { Client } from 'pg';
 import { type Database, isUniqueViolation, type Sql } from '../src/database/database.ts';
 import { migrate, migrationObstacle, pendingMigrations } from '../src/database/migrate.ts';
-import { durabilityWarnings, openDatabase } from '../src/database/open.ts';
+import { durabilityWarnings, fileWarnings, openDatabase } from '../src/database/open.ts';
 import { databaseTimeMs } from '../src/database/postgres.ts';
 import { openSqlite } from '../src/database/sqlite.ts';
 import { engines, type FreshDatabase, freshDatabase } from './support/databases.ts';
@@ -689,6 +689,82 @@ describe('on SQLite', () => {
     expect(await patient).toBe(1);
     expect(await impatient.run(INSERT, { id: 'c', amount: 1 })).toBe(1);
     await impatient.close();
+  });
+
+  describe('whose files are not in their place any more', () => {
+    let faults: string[] = [];
+    let watched: Database;
+    beforeEach(async () => {
+      faults = [];
+      watched = await openSqlite(path, { onFault: (problem) => faults.push(problem) });
+      await watched.run(INSERT, { id: 'a', amount: 1 });
+    });
+    afterEach(() => watched.close());
+
+    it.each<[string, () => Promise<void>, RegExp]>([
+      ['removed', () => rm(path), /removed/],
+      ['moved away', () => rename(path, `${path}.old`), /removed/],
+      ['replaced', () => replace(path), /replaced/],
+      ['robbed of its log', () => rm(`${path}-wal`), /removed/],
+      ['robbed of its index', () => rm(`${path}-shm`), /removed/],
+      ['given another log', () => replace(`${path}-wal`), /replaced/],
+      ['removed with its folder', () => rm(dirname(path), { recursive: true }), /removed/],
+    ])('%s, acknowledges no write, and says so once', async (_name, change, fault) => {
+      await change();
+      await expect(watched.run(INSERT, { id: 'b', amount: 1 })).rejects.toMatchObject(UNAVAILABLE);
+      await expect(
+        watched.transaction((sql) => sql.run(INSERT, { id: 'c', amount: 1 })),
+      ).rejects.toMatchObject(UNAVAILABLE);
+      expect(faults).toEqual([expect.stringMatching(fault)]);
+    });
+
+    it('writes again when they are back', async () => {
+      await rename(path, `${path}.old`);
+      await expect(watched.run(INSERT, { id: 'b', amount: 1 })).rejects.toMatchObject(UNAVAILABLE);
+      await rename(`${path}.old`, path);
+      expect(await watched.run(INSERT, { id: 'c', amount: 1 })).toBe(1);
+    });
+
+    async function replace(file: string): Promise<void> {
+      await copyFile(file, `${file}.copy`);
+      await rename(`${file}.copy`, file);
+    }
+  });
+
+  it('its own checkpoints and the comings and goings of others change nothing of that', async () => {
+    const faults: string[] = [];
+    const watched = await openSqlite(path, { onFault: (problem) => faults.push(problem) });
+    for (const mode of ['PASSIVE', 'FULL', 'RESTART', 'TRUNCATE']) {
+      const other = new Sqlite(path);
+      other.pragma(`wal_checkpoint(${mode})`);
+      other.close();
+      expect(await watched.run(INSERT, { id: mode, amount: 1 })).toBe(1);
+    }
+    await watched.close();
+    expect(faults).toEqual([]);
+  });
+
+  it('a link is followed: the file that it leads to is private, too, and watched', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'latchkey-'));
+    const [target, link] = [join(folder, 'target.db'), join(folder, 'link.db')];
+    await symlink(target, link);
+    const linked = await openSqlite(link);
+    await createItems(linked);
+    expect(((await stat(target)).mode & 0o777).toString(8)).toBe('600');
+    await rm(`${target}-wal`);
+    await expect(linked.run(INSERT, { id: 'a', amount: 1 })).rejects.toMatchObject(UNAVAILABLE);
+    await linked.close();
+    await rm(folder, { recursive: true });
+  });
+
+  it('a file that everybody may read is warned of, as it is and not as it was made', async () => {
+    expect(fileWarnings(fresh.url)).toEqual([]);
+    await chmod(path, 0o644);
+    expect(fileWarnings(fresh.url)).toEqual([expect.stringContaining(`chmod 600 ${path}`)]);
+    await chmod(path, 0o640);
+    expect(fileWarnings(fresh.url)).toEqual([]);
+    expect(fileWarnings('file::memory:')).toEqual([]);
+    expect(fileWarnings('postgres://h/d')).toEqual([]);
   });
 
   it('those who wait for a lock give up each at their own time', async () => {

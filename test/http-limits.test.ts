@@ -181,7 +181,7 @@ const ANSWERS: [route: string, what: string, request: InjectOptions, status: num
 
 describe('every answer', () => {
   const options: Parameters<typeof start>[0] = {
-    readiness: async () => ({ database: false, keys: true, migrations: true }),
+    readiness: async () => ({ database: false, writable: true, keys: true, migrations: true }),
     resolvers: { Query: { me: () => Promise.reject(new Error('a fault')) } },
   };
 

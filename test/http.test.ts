@@ -706,7 +706,7 @@ describe('the probes', () => {
       clock: { now: () => now },
       readiness: async () => {
         asked += 1;
-        return { database: asked === 1, keys: true, migrations: true };
+        return { database: asked === 1, writable: true, keys: true, migrations: true };
       },
     });
     expect(await Promise.all([inject({ url: '/readyz' }), inject({ url: '/readyz' })])).toMatchObject([
@@ -719,7 +719,7 @@ describe('the probes', () => {
     now = 1_000;
     const unready = await inject({ url: '/readyz' });
     expect(unready.status).toBe(503);
-    expect(unready.json()).toEqual({ database: false, keys: true, migrations: true });
+    expect(unready.json()).toEqual({ database: false, writable: true, keys: true, migrations: true });
   });
 
   it('do not fall over with what they ask', async () => {

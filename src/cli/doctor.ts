@@ -3,7 +3,7 @@ import type { Command } from 'commander';
 import { type Config, describeConfig, loadConfig } from '../config.ts';
 import type { Database } from '../database/database.ts';
 import { migrationObstacle, pendingMigrations } from '../database/migrate.ts';
-import { databaseNotes, durabilityWarnings, openDatabase } from '../database/open.ts';
+import { databaseNotes, durabilityWarnings, fileWarnings, openDatabase } from '../database/open.ts';
 import { sqliteFile } from '../database/url.ts';
 import { describeError } from './describe-error.ts';
 import { print } from './output.ts';
@@ -72,7 +72,7 @@ async function findProblems(config: Config, database: Database): Promise<string[
   if (pending.length > 0)
     return [`Migrations are missing, \`latchkey migrate\` applies them: ${pending.join(', ')}`];
 
-  const problems = await durabilityWarnings(database);
+  const problems = [...fileWarnings(config.databaseUrl), ...(await durabilityWarnings(database))];
   await withAppOn({ config, database }, async ({ tokens }) => {
     const unreadable = (await tokens.listKeys()).filter(({ status }) => status === 'unreadable');
     problems.push(

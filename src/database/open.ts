@@ -1,7 +1,8 @@
+import { statSync } from 'node:fs';
 import type { Database } from './database.ts';
 import type { PostgresOptions } from './postgres.ts';
 import type { SqliteOptions } from './sqlite.ts';
-import { readDatabaseUrl } from './url.ts';
+import { readDatabaseUrl, sqliteFile } from './url.ts';
 
 /**
  * Opens the database of a `DATABASE_URL`; see url.ts for what that may be. Loads the driver of that engine alone.
@@ -49,6 +50,14 @@ export async function durabilityWarnings(database: Database): Promise<string[]> 
   return settings.map(
     ({ name }) => `PostgreSQL runs with ${name} = off: a crash can undo logins, logouts and rotations.`,
   );
+}
+
+/** Who else may read or write the file of an SQLite database: looked at as it is, whatever it was made as. */
+export function fileWarnings(text: string): string[] {
+  const path = sqliteFile(text);
+  const mode = path === undefined ? undefined : statSync(path, { throwIfNoEntry: false })?.mode;
+  if (mode === undefined || (mode & 0o007) === 0) return [];
+  return [`Every user of this machine can get at the database: chmod 600 ${path}`];
 }
 
 /** What stands between this program and its database that an operator should know of. */

@@ -1,5 +1,3 @@
-import { closeSync, mkdirSync, openSync } from 'node:fs';
-import { dirname } from 'node:path';
 import { setTimeout as pause, setImmediate as turn } from 'node:timers/promises';
 import Sqlite from 'better-sqlite3';
 import { LRUCache } from 'lru-cache';
@@ -7,6 +5,7 @@ import { assertInTime, type Deadline, NO_DEADLINE } from '../deadline.ts';
 import { AuthError } from '../errors.ts';
 import { CLOSE_MS, type Database, type Params, type Sql, type Transaction } from './database.ts';
 import { createSql, createTransactionGuard, type Done, finish, requireValue, unavailable } from './driver.ts';
+import { createPrivateFile, rememberFiles } from './sqlite-files.ts';
 
 /*
  * Two connections
@@ -37,6 +36,8 @@ import { createSql, createTransactionGuard, type Done, finish, requireValue, una
  *      transaction its statements would commit one by one. (A transaction's own statements end with the first
  *      that fails: driver.ts sees to it.)
  *   4. Only one batch is under way. What arrives meanwhile is the next one.
+ *   5. Nothing is acknowledged that went into a file which is no longer in its place: after COMMIT the files are looked
+ *      at once more.
  *
  * A transaction is therefore BEGIN IMMEDIATE from its first statement: a deferred one that reads, then writes, can
  * be refused its write after another process wrote.
@@ -56,6 +57,8 @@ const UNAVAILABLE = /^SQLITE_(BUSY|LOCKED|PROTOCOL|FULL|IOERR|READONLY|CANTOPEN|
 
 export interface SqliteOptions {
   readonly busyTimeoutMs?: number;
+  /** Hears of what only an operator can mend, once. */
+  readonly onFault?: ((problem: string) => void) | undefined;
 }
 
 interface Limits {
@@ -79,7 +82,7 @@ interface Job {
  */
 export async function openSqlite(
   path: string,
-  { busyTimeoutMs = BUSY_TIMEOUT_MS }: SqliteOptions = {},
+  { busyTimeoutMs = BUSY_TIMEOUT_MS, onFault = () => {} }: SqliteOptions = {},
 ): Promise<Database> {
   if (path !== ':memory:') createPrivateFile(path);
   const guard = createTransactionGuard();
@@ -92,6 +95,9 @@ export async function openSqlite(
   const writer = await patiently(busyTimeoutMs, () => connect(path, { readonly: false }));
   const reader =
     path === ':memory:' ? undefined : await patiently(busyTimeoutMs, () => connect(path, { readonly: true }));
+
+  const files = path === ':memory:' ? undefined : rememberFiles(path);
+  let isInPlace = true;
 
   function enqueue<Result>(
     { deadline, busyTimeoutMs }: Limits,
@@ -132,12 +138,23 @@ export async function openSqlite(
       batch.push(...queue.splice(0));
       for (const job of batch) answers.push(await perform(job));
       writer.control('COMMIT');
+      assertInPlace();
     } catch (error) {
       if (writer.inTransaction()) writer.control('ROLLBACK');
       for (const job of batch) job.reject(unavailable(error));
       return;
     }
     for (const answer of answers) answer();
+  }
+
+  function assertInPlace(): void {
+    const change = files?.whatIsWrong();
+    const problem =
+      change &&
+      `The files of the database were ${change} while it was in use: put them back, or start again.`;
+    if (problem !== undefined && isInPlace) onFault(problem);
+    isInPlace = problem === undefined;
+    if (problem !== undefined) throw new Error(problem);
   }
 
   /** BEGIN IMMEDIATE, tried as long as a job has patience left; each is told of its end by itself. */
@@ -260,16 +277,6 @@ export async function openSqlite(
   }
 
   return limitedBy({ deadline: NO_DEADLINE, busyTimeoutMs });
-}
-
-function createPrivateFile(path: string): void {
-  mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
-  try {
-    // SQLite gives its -wal and -shm files the mode of this one.
-    closeSync(openSync(path, 'wx', 0o600));
-  } catch (error) {
-    if (codeOf(error) !== 'EEXIST') throw error;
-  }
 }
 
 function connect(path: string, { readonly }: { readonly: boolean }) {

@@ -51,6 +51,7 @@ async function queueIsEmpty(server: Server, over: AbortSignal): Promise<void> {
     arrivals += 1;
   };
   server.on('connection', count);
+  server.on('drop', count);
   let quietTurns = 0;
   for (let turns = 0; turns < LONGEST_QUEUE && quietTurns < 2 && !over.aborted; turns += 1) {
     const before = arrivals;
@@ -58,4 +59,5 @@ async function queueIsEmpty(server: Server, over: AbortSignal): Promise<void> {
     quietTurns = arrivals === before ? quietTurns + 1 : 0;
   }
   server.off('connection', count);
+  server.off('drop', count);
 }

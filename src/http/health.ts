@@ -4,6 +4,8 @@ import type { Clock } from '../clock.ts';
 /** What must hold before traffic is sent here. */
 export interface Readiness {
   readonly database: boolean;
+  /** Not on a standby, a full disk, or a file that was removed. */
+  readonly writable: boolean;
   readonly keys: boolean;
   readonly migrations: boolean;
 }
@@ -18,7 +20,8 @@ export function installHealth(app: FastifyInstance, clock: Clock, readiness: () 
   app.get('/readyz', async (_request, reply) => {
     const now = clock.now();
     if (latest === undefined || now - latest.at >= CACHED_MS) latest = { at: now, result: readiness() };
-    const { database, keys, migrations } = await latest.result;
-    return reply.code(database && keys && migrations ? 200 : 503).send({ database, keys, migrations });
+    const { database, writable, keys, migrations } = await latest.result;
+    const isReady = database && writable && keys && migrations;
+    return reply.code(isReady ? 200 : 503).send({ database, writable, keys, migrations });
   });
 }

@@ -393,7 +393,12 @@ describeApp('signing keys', (start, engine) => {
       clock,
       config: { secrets: [randomBytes(32)] },
     });
-    expect(await strange.readiness()).toEqual({ database: true, keys: false, migrations: true });
+    expect(await strange.readiness()).toEqual({
+      database: true,
+      writable: true,
+      keys: false,
+      migrations: true,
+    });
     const input = { email: 'ada@example.com', password: PASSWORD };
     expect((await strange.send(LOGIN, { input })).code).toBe('UNAVAILABLE');
     expect((await strange.send(ME, {}, { token: accessToken })).code).toBe('UNAVAILABLE');
@@ -403,7 +408,7 @@ describeApp('signing keys', (start, engine) => {
     await expect(strange.tokens.reseal()).rejects.toThrow();
     await strange.stop();
     expect((await refresh(app, refreshToken)).code).toBe('OK');
-    expect(await app.readiness()).toEqual({ database: true, keys: true, migrations: true });
+    expect(await app.readiness()).toEqual({ database: true, writable: true, keys: true, migrations: true });
   });
 
   it('do not open in another row (KEY-4)', async () => {

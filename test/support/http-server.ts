@@ -82,7 +82,7 @@ export async function startHttpServer({
     login: { withPassword: async () => TOKENS },
     sessions: { refresh: async () => TOKENS, endReplaced: async () => {}, ...sessions },
     tokens: { jwks: () => ({ keys: [{ kty: 'EC', kid: 'one' }] }) },
-    readiness: async () => ({ database: true, keys: true, migrations: true }),
+    readiness: async () => ({ database: true, writable: true, keys: true, migrations: true }),
     ...options,
   });
 

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { Clock } from '../../clock.ts';
-import type { Database } from '../../database/database.ts';
+import type { Database, Sql } from '../../database/database.ts';
 import type { Logger } from '../../logger.ts';
 import type { Audit } from '../audit/service.ts';
 import type { Mail } from '../mail/service.ts';
@@ -16,6 +16,8 @@ export const HOUSEKEEPING_INTERVAL_MS = 10_000;
 const LEASE_MS = 3 * HOUSEKEEPING_INTERVAL_MS;
 const PRUNE_EVERY_MS = 10 * 60_000;
 const LEASE = 'housekeeping';
+/** A lease that is over at once, and kept by nobody. */
+const TRIAL = 'trial';
 
 interface Chore {
   readonly name: string;
@@ -101,6 +103,12 @@ export function createHousekeeping({
       if (isOver || !(await prolong())) return false;
       await Promise.all(lanes.map(doDueChores));
       return true;
+    },
+
+    /** Writes what is of no use, for whoever asks whether anything can be written. @throws AuthError `UNAVAILABLE`. */
+    async tryWriting(sql: Sql): Promise<void> {
+      const now = clock.now();
+      await takeLease(sql, { name: TRIAL, holder: TRIAL, now, expiresAt: now });
     },
 
     /** Lets another process go on at once. */
