@@ -4,7 +4,14 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
-import { ApolloClient, CombinedGraphQLErrors, gql, HttpLink, InMemoryCache } from '@apollo/client';
+import {
+  ApolloClient,
+  CombinedGraphQLErrors,
+  gql,
+  HttpLink,
+  InMemoryCache,
+  ServerError,
+} from '@apollo/client';
 import { afterEach, describe, expect, it, jest } from '@jest/globals';
 import jwt from 'jsonwebtoken';
 import { createRefreshLink } from '../examples/apollo-client/refresh-link.ts';
@@ -107,6 +114,27 @@ describe('@apollo/client with the refresh link of the README', () => {
     expect(await codeOf(ask(client, '{ me { email } }'))).toBe('UNAVAILABLE');
     expect(refused.length).toBeGreaterThan(1);
     expect(new Set(refused).size).toBe(1);
+    jest.restoreAllMocks();
+
+    expect(signedOut).not.toHaveBeenCalled();
+    expect(await ask(client, '{ me { email } }')).toEqual({ me: { email: 'ada@example.com' } });
+    expect(await rotations()).toEqual([1]);
+  });
+
+  it.each<[string, () => Response]>([
+    ['the page of a proxy', () => new Response('<html>502 Bad Gateway</html>', { status: 502 })],
+    ['an empty page', () => new Response('', { status: 504 })],
+    ['no data', () => Response.json({ data: null })],
+    ['no tokens', () => Response.json({ data: { refreshToken: null }, errors: [] })],
+    ['another JSON', () => Response.json(null, { status: 500 })],
+  ])('says plainly that a refresh was answered with %s, and keeps the token', async (_, answer) => {
+    const { app, client, signedOut, rotations } = await startSignedIn();
+    app.clock.travel(11 * 60_000);
+    onRefresh(async () => answer());
+    const error: unknown = await ask(client, '{ me { email } }').catch((cause) => cause);
+    expect(ServerError.is(error) && error.message).toBe(
+      `The refresh was answered with ${answer().status} and no tokens`,
+    );
     jest.restoreAllMocks();
 
     expect(signedOut).not.toHaveBeenCalled();

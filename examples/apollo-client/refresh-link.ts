@@ -1,5 +1,6 @@
-import { ApolloLink, CombinedGraphQLErrors } from '@apollo/client';
+import { ApolloLink, CombinedGraphQLErrors, ServerError } from '@apollo/client';
 import { ErrorLink } from '@apollo/client/link/error';
+import type { GraphQLFormattedError } from 'graphql';
 import { from, switchMap } from 'rxjs';
 
 export interface Tokens {
@@ -88,9 +89,15 @@ export function createRefreshLink({
       body: JSON.stringify({ query: REFRESH, variables: { input: { refreshToken } } }),
       signal: AbortSignal.timeout(TRY_TIMEOUT_MS),
     });
-    const result = (await response.json()) as { data: { refreshToken: Tokens }; errors?: [] };
-    if (result.errors) throw new CombinedGraphQLErrors(result);
-    return result.data.refreshToken;
+    const bodyText = await response.text();
+    const { data, errors } = readResult(bodyText);
+    if (errors?.length) throw new CombinedGraphQLErrors({ errors });
+    if (data?.refreshToken) return data.refreshToken;
+    // As the page of a proxy in front: the class of error that HttpLink has for it.
+    throw new ServerError(`The refresh was answered with ${response.status} and no tokens`, {
+      response,
+      bodyText,
+    });
   }
 
   return {
@@ -104,6 +111,20 @@ export function createRefreshLink({
       tokens = undefined;
     },
   };
+}
+
+interface Result {
+  readonly data?: { readonly refreshToken?: Tokens | null } | null;
+  readonly errors?: readonly GraphQLFormattedError[];
+}
+
+/** What is no answer of GraphQL has neither data nor errors. */
+function readResult(text: string): Result {
+  try {
+    return Object(JSON.parse(text)) as Result;
+  } catch {
+    return {};
+  }
 }
 
 function hasCode(error: unknown, code: string): boolean {

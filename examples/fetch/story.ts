@@ -16,6 +16,9 @@ async function send<Data>(query: string, variables: object = {}, accessToken?: s
     },
     body: JSON.stringify({ query, variables }),
   });
+  // As the page of a proxy in front.
+  if (!response.headers.get('content-type')?.includes('json'))
+    throw new Error(`The server answered ${response.status} and no JSON`);
   const { data, errors } = (await response.json()) as {
     data: Data;
     errors?: { extensions: { code: string } }[];
