@@ -1,5 +1,6 @@
-import { execFile } from 'node:child_process';
-import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync, symlinkSync } from 'node:fs';
+import { execFile, spawnSync } from 'node:child_process';
+import { randomUUID } from 'node:crypto';
+import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -138,6 +139,97 @@ describe('the commands of the README, in a fresh copy', () => {
     expect(blocks.length).toBeGreaterThan(8);
   }, 120_000);
 
+  const withJq = isJqInstalled() ? it : skip('jq is not installed');
+  withJq(
+    'turn what Firebase and Keycloak export into accounts that an import takes',
+    async () => {
+      const created = 1_740_654_221_121;
+      const exported = {
+        'firebase.json': {
+          users: [
+            {
+              localId: 'one',
+              email: 'fred@jq.example',
+              emailVerified: true,
+              displayName: 'Fred',
+              createdAt: String(created),
+              disabled: false,
+              passwordHash:
+                'fV/XEWRchTnoSltlmguEOG2OEnoTPSD+yqtv3Dm1qFfNAiKUej6rf2pfQy00UndKiwbvkHugrcBRbgV5w8su4w==',
+              salt: 'uIpJgVFx82XDvA==',
+            },
+            { localId: 'two', email: 'google@jq.example', createdAt: String(created) },
+          ],
+        },
+        'keycloak-realm.json': {
+          realm: 'example',
+          users: [
+            {
+              ...{ id: randomUUID(), username: 'kim', email: 'kim@jq.example', emailVerified: true },
+              ...{ createdTimestamp: created, enabled: true },
+              credentials: [
+                { type: 'otp', secretData: '{}', credentialData: '{}' },
+                {
+                  type: 'password',
+                  secretData:
+                    '{"value":"BruFLfFkjH/8erZ26NnrbkOrWiZuQyDRCHD9o0R6Scg=","salt":"Cf9AYCE5pAbb4CKEF0GUTA=="}',
+                  credentialData:
+                    '{"hashIterations":5,"algorithm":"argon2","additionalParameters":{"memory":["7168"],"type":["id"],"version":["1.3"],"parallelism":["1"]}}',
+                },
+              ],
+            },
+            {
+              id: randomUUID(),
+              email: 'none@jq.example',
+              createdTimestamp: created,
+              enabled: true,
+              credentials: [],
+            },
+            { id: randomUUID(), email: 'off@jq.example', createdTimestamp: created, enabled: false },
+          ],
+        },
+      };
+      for (const [name, text] of Object.entries(exported))
+        writeFileSync(join(folder, name), JSON.stringify(text));
+
+      const commands = fences
+        .filter(({ language, text }) => language === 'console' && text.startsWith('jq '))
+        .flatMap(({ text }) => text.split('\n'));
+      const [firebase] = /^LATCHKEY_FIREBASE_SCRYPT='.*'/m.exec(README) ?? [];
+      const printed: string[] = [];
+      for (const command of commands) {
+        const takeOver = `${firebase} node dist/cli/latchkey.cjs users import users.ndjson`;
+        printed.push(await run('bash', ['-euc', `${command}\n${takeOver}`]));
+      }
+      expect(printed).toEqual([
+        'Created 2 accounts; 0 were there already; refused 0 lines.\n',
+        'Created 3 accounts; 0 were there already; refused 0 lines.\n',
+      ]);
+      const stdout = await run(process.execPath, [
+        'dist/cli/latchkey.cjs',
+        ...['users', 'export', '--with-password-hashes'],
+      ]);
+      const accounts = stdout
+        .trim()
+        .split('\n')
+        .map((line) => JSON.parse(line))
+        .filter(({ email }) => email.endsWith('@jq.example'));
+      const kinds = accounts.map(({ email, disabled, passwordHash }) => [
+        email,
+        disabled,
+        passwordHash?.split('$')[1] ?? null,
+      ]);
+      expect(kinds.sort()).toEqual([
+        ['fred@jq.example', false, 'firebase-scrypt'],
+        ['google@jq.example', false, null],
+        ['kim@jq.example', false, 'argon2id'],
+        ['none@jq.example', false, null],
+        ['off@jq.example', true, null],
+      ]);
+    },
+    120_000,
+  );
+
   it('include every command of the bin, with what its --help says', async () => {
     const rows = await commandsBelow([]);
     expect(section('commands')).toBe(table(['command', 'what it does'], rows));
@@ -165,6 +257,15 @@ describe('the commands of the README, in a fresh copy', () => {
     return (await Promise.all(below)).flat();
   }
 });
+
+function isJqInstalled(): boolean {
+  return spawnSync('jq', ['--version'], { env: cleanEnvironment() }).status === 0;
+}
+
+function skip(reason: string): typeof it.skip {
+  console.warn(`Skipped: ${reason}.`);
+  return it.skip;
+}
 
 /** Every `sh` block but the two that a fresh clone begins with, and the output that follows it. */
 function shellBlocks(): { command: string; output: string }[] {
