@@ -4,6 +4,18 @@ import type { StoredHash } from './stored-hash.ts';
 /** About two seconds (PW-3). */
 const CEILING = 15;
 
+/** What it sees of a password. */
+const SEEN_BYTES = 72;
+
+/**
+ * Whether a password that matches a stored hash can be taken for the one that made it. bcrypt sees no more than 72 bytes,
+ * so with more any ending matches. Behind a NUL the password may be repeated.
+ */
+export function isOnlyMatch(stored: string, password: string): boolean {
+  if (!stored.startsWith('$2b$')) return true;
+  return Buffer.byteLength(password) <= SEEN_BYTES && !password.includes('\0');
+}
+
 /**
  * `$2b$12$…`. It sees the first 72 bytes of a password and no more, as the system that it comes from did. Django's
  * `bcrypt_sha256$$2b$12$…` sees all of it, because it is of the password's SHA-256 in hex.

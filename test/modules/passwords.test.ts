@@ -1,5 +1,6 @@
 import { afterEach, describe, expect, it, jest } from '@jest/globals';
 import { hash as argon2 } from '@node-rs/argon2';
+import bcrypt from 'bcrypt';
 import fc from 'fast-check';
 import type { Config } from '../../src/config.ts';
 import { hashPassword } from '../../src/crypto/password-hash.ts';
@@ -188,6 +189,30 @@ describeApp('a password that was hashed elsewhere', (start) => {
       expect(await attempt(`x${password}`)).toBe('INVALID_CREDENTIALS');
     },
   );
+
+  // bcrypt sees 72 bytes; the hashes cost least, because how much is no matter here.
+  const LONG = 'é'.repeat(40);
+  const SEEN = 'é'.repeat(36);
+  it.each<[string, string, string]>([
+    ['another ending behind the bytes that bcrypt sees', LONG, `${SEEN}another ending`],
+    ['an ending behind a password of just as many bytes', SEEN, `${SEEN}!`],
+    ['a repetition behind a NUL', PASSWORD, `${PASSWORD}\0${PASSWORD}`],
+  ])('does not become the password that was typed: %s (PW-2)', async (_what, password, typed) => {
+    const hash = await bcrypt.hash(password, 4);
+    const { stored, attempt } = await startWith(hash);
+    expect(await attempt(typed)).toBe('OK');
+    expect(await stored()).toBe(hash);
+    expect(await attempt(password)).toBe('OK');
+  });
+
+  it.each([71, 72])('of %i bytes is replaced, because bcrypt sees all of it', async (length) => {
+    const password = 'a'.repeat(length);
+    const { stored, attempt } = await startWith(await bcrypt.hash(password, 4));
+    expect(await attempt(password)).toBe('OK');
+    expect(await stored()).toMatch(/^\$argon2id\$/);
+    expect(await attempt(`${password}a`)).toBe('INVALID_CREDENTIALS');
+    expect(await attempt(password)).toBe('OK');
+  });
 
   it('opens nothing without the key of its Firebase project, and is left as it is', async () => {
     const [, password, hash] = HASHES[3];

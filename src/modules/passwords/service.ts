@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { type Client, networkOf } from '../../client.ts';
 import { isLongerThan } from '../../code-points.ts';
+import { isOnlyMatch } from '../../crypto/bcrypt.ts';
 import { hashPassword, isOutdated, verifyPassword } from '../../crypto/password-hash.ts';
 import { createWorkQueue, type Requester } from '../../crypto/work-queue.ts';
 import type { Database } from '../../database/database.ts';
@@ -99,10 +100,13 @@ export function createPasswords({
       return matches && stored !== undefined;
     },
 
-    /** After a right password: replaces a hash of weaker parameters or from elsewhere. A login never fails for it (PW-2). */
+    /**
+     * After a right password: replaces a hash of weaker parameters or from elsewhere. A login never fails for it (PW-2).
+     * What only happens to match must not become the password, so such a hash stays.
+     */
     async upgrade(credential: Credential, password: string, client: Client): Promise<void> {
       const { user, passwordHash: asRead } = credential;
-      if (asRead === null || !isOutdated(asRead, credential)) return;
+      if (asRead === null || !isOutdated(asRead, credential) || !isOnlyMatch(asRead, password)) return;
       try {
         const passwordHash = await hash(password, client);
         await replacePasswordHash(database, { id: user.id, asRead, passwordHash });
