@@ -8,6 +8,7 @@ import { createClock } from './clock.ts';
 import { type Config, ConfigError, loadConfig } from './config.ts';
 import { lowerPoolPriority } from './crypto/thread-pool.ts';
 import type { Database } from './database/database.ts';
+import { describeDatabaseFailure } from './database/failure.ts';
 import { migrate } from './database/migrate.ts';
 import { databaseNotes, durabilityWarnings, fileWarnings, openDatabase } from './database/open.ts';
 import { followDatabaseTime } from './database/wall-clock.ts';
@@ -23,7 +24,12 @@ const CHORES_MS = 4_000;
 /** Workers hear of it within three seconds; requests have 10, the chores theirs, the database two: more never ends. */
 const LONGEST_DRAIN_MS = 20_000;
 
+/** A terminal that is closed, Ctrl-\\ and tools for development send the last three. */
+const STOP_SIGNALS = ['SIGTERM', 'SIGINT', 'SIGHUP', 'SIGQUIT', 'SIGUSR2'] as const;
+
 let logger: Logger | undefined;
+/** Until it serves. */
+let starting: Config | undefined;
 try {
   const openFiles = openFilesLimit(process.report);
   const signalled = stopSignal();
@@ -37,6 +43,7 @@ try {
   logger = log.logger;
   process.on('exit', () => logger?.flush());
   process.on('uncaughtException', die);
+  starting = config;
 
   const database = await openDatabase(config.databaseUrl, { onFault: (problem) => logger?.error(problem) });
   // A worker finds all of it done.
@@ -45,6 +52,7 @@ try {
   const server = await start({ config, database, logger, openFiles, forward: log.forward });
   if (cluster.isPrimary) announce(server.url, { config, logger });
   else reportListening(server.url);
+  starting = undefined;
 
   logger.info(`Stopping after ${await stopped}: requests under way have 10 seconds to finish`);
   setTimeout(() => die(new Error('What was under way did not end')), LONGEST_DRAIN_MS).unref();
@@ -151,15 +159,18 @@ function announce(url: string, { config, logger }: Pick<Parts, 'config' | 'logge
  * Listens from the beginning, so that a stop during a long migration waits for its end.
  */
 function stopSignal(): Promise<NodeJS.Signals> {
+  // Node.js opens its debugger for the first of these, unless somebody listens.
+  process.on('SIGUSR1', () => {});
   return new Promise((resolve) => {
-    process.on('SIGTERM', resolve);
-    process.on('SIGINT', resolve);
+    for (const signal of STOP_SIGNALS) process.on(signal, resolve);
   });
 }
 
 /** Nobody catches this any more: what state the process is in is unknown, so it ends, and its supervisor starts another. */
 function die(error: unknown): never {
+  const ofDatabase = starting && describeDatabaseFailure(error, starting.databaseUrl);
   if (error instanceof ConfigError) process.stderr.write(`${error.message}\n`);
+  else if (ofDatabase !== undefined) logger?.fatal(ofDatabase);
   else if (logger !== undefined) logger.fatal(error, 'The server cannot go on');
   else process.stderr.write(`${String(error)}\n`);
   process.exit(1);

@@ -1,7 +1,11 @@
+import { SETTINGS } from '../config.ts';
+import { describeDatabaseFailure } from '../database/failure.ts';
 import { AuthError } from '../errors.ts';
 
 /** One line for the operator, who may see the cause that clients never do. */
 export function describeError(error: unknown): string {
+  const ofDatabase = describeDatabaseFailure(error, process.env.DATABASE_URL || SETTINGS.databaseUrl.default);
+  if (ofDatabase !== undefined) return ofDatabase;
   if (!(error instanceof Error)) return String(error);
   if (!(error instanceof AuthError)) return error.message;
   const { reason, minLength } = error.extensions;

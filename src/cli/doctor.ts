@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs';
 import type { Command } from 'commander';
 import { type Config, describeConfig, loadConfig } from '../config.ts';
 import type { Database } from '../database/database.ts';
+import { encodingProblem } from '../database/encoding.ts';
 import { migrationObstacle, pendingMigrations } from '../database/migrate.ts';
 import { databaseNotes, durabilityWarnings, fileWarnings, openDatabase } from '../database/open.ts';
 import { sqliteFile } from '../database/url.ts';
@@ -66,6 +67,8 @@ async function examine(config: Config): Promise<Findings> {
 }
 
 async function findProblems(config: Config, database: Database): Promise<string[]> {
+  const encoding = await encodingProblem(database);
+  if (encoding !== undefined) return [encoding];
   const obstacle = await migrationObstacle(database);
   if (obstacle !== undefined) return [obstacle];
   const pending = await pendingMigrations(database);

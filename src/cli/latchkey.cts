@@ -5,6 +5,9 @@
  */
 const { availableParallelism } = process.getBuiltinModule('node:os');
 
+// Node.js opens its debugger to whoever may send this signal, unless somebody listens.
+process.on('SIGUSR1', () => {});
+
 // Each core hashes one password. Two at least, as a slow name server may take one of two, but would take all of one.
 process.env.UV_THREADPOOL_SIZE ||= String(Math.max(2, availableParallelism()));
 import('./program.ts').catch((error: NodeJS.ErrnoException) => {

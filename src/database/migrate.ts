@@ -1,5 +1,7 @@
 import { readdir, readFile } from 'node:fs/promises';
 import type { Database, Sql } from './database.ts';
+import { encodingProblem } from './encoding.ts';
+import { DatabaseProblem } from './failure.ts';
 
 /** From src/database and from dist/database alike. */
 const MIGRATIONS = new URL('../../src/database/migrations/', import.meta.url);
@@ -29,15 +31,18 @@ interface Migration {
  * other one waits. A migration that this version does not know belongs to a newer one and is left alone, so the version
  * before keeps working during a deployment (CR-4).
  *
- * @throws Error, and makes nothing, where a table of another program has a name that is needed.
+ * @throws DatabaseProblem, and makes nothing, where the database is not made for text of every kind, or a table of
+ * another program has a name that is needed.
  */
 export async function migrate(database: Database): Promise<string[]> {
   const migrations = await readMigrations(database.dialect);
   const patient = database.within(STATEMENT_MS);
+  const problem = await encodingProblem(patient);
+  if (problem !== undefined) throw new DatabaseProblem(problem);
   const ledger = await patient.transaction(async (sql) => {
     await lock(sql, database.dialect);
     const obstacle = await findObstacle(sql, database.dialect, migrations);
-    if (obstacle !== undefined) throw new Error(obstacle);
+    if (obstacle !== undefined) throw new DatabaseProblem(obstacle);
     return (await findLedger(sql, database.dialect)) ?? createLedger(sql);
   });
 

@@ -1,5 +1,6 @@
 import { statSync } from 'node:fs';
 import type { Database } from './database.ts';
+import { DatabaseProblem } from './failure.ts';
 import type { PostgresOptions } from './postgres.ts';
 import type { SqliteOptions } from './sqlite.ts';
 import { readDatabaseUrl, sqliteFile } from './url.ts';
@@ -7,7 +8,7 @@ import { readDatabaseUrl, sqliteFile } from './url.ts';
 /**
  * Opens the database of a `DATABASE_URL`; see url.ts for what that may be. Loads the driver of that engine alone.
  *
- * @throws Error that says what to do when the URL is not understood or the SQLite driver is not installed; AuthError
+ * @throws DatabaseProblem that says what to do when the URL is not understood or the SQLite driver is not installed; AuthError
  * `UNAVAILABLE` when the database file cannot be opened.
  */
 export async function openDatabase(
@@ -24,7 +25,7 @@ export async function openDatabase(
     return await openSqlite(url.path ?? ':memory:', options);
   } catch (error) {
     if (!isDriverMissing(error)) throw error;
-    throw new Error(
+    throw new DatabaseProblem(
       'SQLite needs the optional package better-sqlite3, which is not installed or not built for this Node.js. ' +
         'Install it with its build script allowed (npm rebuild better-sqlite3), or set DATABASE_URL to a ' +
         'PostgreSQL database.',
@@ -37,7 +38,7 @@ function read(text: string): ReturnType<typeof readDatabaseUrl> {
   try {
     return readDatabaseUrl(text);
   } catch (error) {
-    throw new Error(`DATABASE_URL ${(error as Error).message}.`);
+    throw new DatabaseProblem(`DATABASE_URL ${(error as Error).message}.`);
   }
 }
 

@@ -1,12 +1,13 @@
 import { readFileSync } from 'node:fs';
 import type { ClientConfig } from 'pg';
+import { DatabaseProblem } from './failure.ts';
 import type { PostgresTls, PostgresUrl } from './url.ts';
 
 /**
  * What node-postgres is to be told of a URL, for each of its hosts. What the URL leaves open stays open, so the
  * environment of libpq (PGHOST, PGUSER, PGSSLMODE and so on) decides it.
  *
- * @throws Error when a file with a certificate or a key cannot be read.
+ * @throws DatabaseProblem when a file with a certificate or a key cannot be read.
  */
 export function clientConfigs(url: PostgresUrl): [ClientConfig, ...ClientConfig[]] {
   const tls = url.tls && readTls(url.tls);
@@ -51,7 +52,9 @@ function readPem(parameter: string, path: string): string {
     return readFileSync(path, 'utf8');
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
-    throw new Error(`The file of the parameter ${parameter} in DATABASE_URL cannot be read (${code}).`);
+    throw new DatabaseProblem(
+      `The file of the parameter ${parameter} in DATABASE_URL cannot be read (${code}).`,
+    );
   }
 }
 

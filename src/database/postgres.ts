@@ -4,6 +4,7 @@ import { Client, type ClientConfig, Pool, type PoolClient, types } from 'pg';
 import { assertInTime, type Deadline, NO_DEADLINE } from '../deadline.ts';
 import { CLOSE_MS, type Database, type Sql, type Transaction } from './database.ts';
 import { createSql, createTransactionGuard, type Done, finish, unavailable } from './driver.ts';
+import { DatabaseProblem } from './failure.ts';
 import { clientConfigs } from './postgres-config.ts';
 import { type Connection, createConnection } from './postgres-connection.ts';
 import { openSession, type Session, STATEMENT_TIMEOUT_MS } from './postgres-session.ts';
@@ -186,7 +187,7 @@ export async function openPostgres(url: PostgresUrl, options: PostgresOptions = 
     const timer = setTimeout(() => void client.end(), GREETING_TIMEOUT_MS);
     try {
       const session = await openSession(client, { lockTimeoutMs, searchPath: url.searchPath, mustBePooled });
-      if (session.isPooled && url.options !== undefined) throw new Error(OPTIONS_ARE_LOST);
+      if (session.isPooled && url.options !== undefined) throw new DatabaseProblem(OPTIONS_ARE_LOST);
       if (session.isReadOnly && url.mustBeWritable) throw new Error('PostgreSQL takes no writes there.');
       sessions.set(client, session);
       return session;

@@ -84,7 +84,7 @@ export async function openSqlite(
   path: string,
   { busyTimeoutMs = BUSY_TIMEOUT_MS, onFault = () => {} }: SqliteOptions = {},
 ): Promise<Database> {
-  if (path !== ':memory:') createPrivateFile(path);
+  if (path !== ':memory:') create(path);
   const guard = createTransactionGuard();
   const queue: Job[] = [];
   let draining: Promise<void> | undefined;
@@ -277,6 +277,14 @@ export async function openSqlite(
   }
 
   return limitedBy({ deadline: NO_DEADLINE, busyTimeoutMs });
+}
+
+function create(path: string): void {
+  try {
+    createPrivateFile(path);
+  } catch (error) {
+    throw unavailable(error);
+  }
 }
 
 function connect(path: string, { readonly }: { readonly: boolean }) {

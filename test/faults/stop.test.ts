@@ -20,14 +20,12 @@ describe('a server that is told to stop', () => {
   it.each([1, 2])(
     'while %d processes are busy answers those who connected meanwhile, and ends with 0 (CR-3)',
     async (workers) => {
-      const folder = mkdtempSync(join(tmpdir(), 'latchkey-stop-'));
-      cleanups.push(() => rmSync(folder, { recursive: true, force: true }));
+      const folder = temporaryFolder();
       const release = join(folder, 'release');
-      const server = await startServerProcess(
-        [process.execPath, '--require', BUSY_ON_STOP, build.cli, 'serve'],
-        { cwd: folder, env: { NODE_ENV: 'test', LATCHKEY_WORKERS: String(workers), BUSY_UNTIL: release } },
-      );
-      cleanups.push(server.stop);
+      const server = await startIn(folder, ['--require', BUSY_ON_STOP, build.cli, 'serve'], {
+        LATCHKEY_WORKERS: String(workers),
+        BUSY_UNTIL: release,
+      });
 
       const stopped = server.stop();
       await server.printed('BUSY', workers === 1 ? 1 : workers + 1);
@@ -39,6 +37,56 @@ describe('a server that is told to stop', () => {
     TIME_LIMIT_MS,
   );
 });
+
+describe('a server that gets a signal', () => {
+  it.each([
+    ['SIGINT', 1],
+    ['SIGHUP', 1],
+    ['SIGQUIT', 1],
+    ['SIGUSR2', 1],
+    ['SIGHUP', 2],
+  ] as const)(
+    '%s with %d processes drains, and ends with 0 (CR-3)',
+    async (signal, workers) => {
+      const server = await start(workers);
+      process.kill(-server.pid, signal);
+      await server.printed(`Stopping after ${signal}`);
+      expect(await server.stop()).toBe(0);
+    },
+    TIME_LIMIT_MS,
+  );
+
+  it(
+    'SIGUSR1 opens no debugger, and serves on',
+    async () => {
+      const server = await start(1);
+      process.kill(server.pid, 'SIGUSR1');
+      expect((await fetch(new URL('/livez', server.url))).status).toBe(200);
+      expect(await server.stop()).toBe(0);
+      expect(server.complaints()).toBe('');
+    },
+    TIME_LIMIT_MS,
+  );
+
+  function start(workers: number) {
+    return startIn(temporaryFolder(), [build.cli, 'serve'], { LATCHKEY_WORKERS: String(workers) });
+  }
+});
+
+function temporaryFolder(): string {
+  const folder = mkdtempSync(join(tmpdir(), 'latchkey-stop-'));
+  cleanups.push(() => rmSync(folder, { recursive: true, force: true }));
+  return folder;
+}
+
+async function startIn(cwd: string, args: readonly string[], env: Readonly<Record<string, string>>) {
+  const server = await startServerProcess([process.execPath, ...args], {
+    cwd,
+    env: { NODE_ENV: 'test', ...env },
+  });
+  cleanups.push(server.stop);
+  return server;
+}
 
 /** A connection that is made, and has sent a request; `answer` is all that comes back. */
 async function openClient(url: string): Promise<{ readonly answer: Promise<string> }> {

@@ -55,6 +55,8 @@ export async function startServerProcess(
     /** What it printed. */
     lines,
     printed,
+    /** What it wrote to its standard error. */
+    complaints: () => errors,
     /** Asks the whole group to end, as Ctrl-C in a terminal does; its exit code. */
     async stop(): Promise<number | null> {
       if (child.exitCode === null && child.pid !== undefined) process.kill(-child.pid, 'SIGTERM');
