@@ -88,14 +88,14 @@ export function startWorker(port: number, output: WorkerOutput): RunningWorker {
       }),
     );
   });
-  ended.then(handOver.stop);
+  void ended.then(handOver.stop);
   const listening = new Promise<string | undefined>((resolve) => {
     worker.on('message', ({ listening }: Report) => {
       if (listening === undefined) return;
       listeningSince = performance.now();
       resolve(listening);
     });
-    ended.then(() => resolve(undefined));
+    void ended.then(() => resolve(undefined));
   });
   const wantsToStop = new Promise<void>((resolve) => {
     worker.on('message', ({ wantsToStop }: Report) => {
@@ -128,10 +128,10 @@ export function startWorker(port: number, output: WorkerOutput): RunningWorker {
       isRetired = true;
       handOver.close();
       // The last one that stops listening would close the port.
-      successor.then(() => {
+      void successor.then(() => {
         stop();
         const patience = setTimeout(kill, RETIRE_MS).unref();
-        ended.then(() => clearTimeout(patience));
+        void ended.then(() => clearTimeout(patience));
       });
     },
   };
@@ -177,7 +177,7 @@ export function reportListening(url: string): void {
 
 /** In a worker: resolves when the primary process says that it is time to stop, which a signal of its own asks for. */
 export function toldToStop(signalled: Promise<unknown>): Promise<void> {
-  signalled.then(() => report({ wantsToStop: true }));
+  void signalled.then(() => report({ wantsToStop: true }));
   return new Promise((resolve) => {
     cluster.worker?.on('message', ({ stop }: Order) => {
       if (stop) resolve();

@@ -55,8 +55,8 @@ export async function startWorkers({
   function start(): RunningWorker {
     const worker = startWorker(workerPort, output);
     running.add(worker);
-    worker.ended.then(() => running.delete(worker));
-    worker.wantsToStop.then(async () => {
+    void worker.ended.then(() => running.delete(worker));
+    void worker.wantsToStop.then(async () => {
       await pause(OWN_SIGNAL_MS);
       if (!stopping.signal.aborted) worker.stop();
     });
@@ -94,7 +94,7 @@ export async function startWorkers({
   }
 
   const others = Array.from({ length: count - 1 }, start);
-  for (const worker of [first, ...others]) keepReplacing(worker);
+  for (const worker of [first, ...others]) void keepReplacing(worker);
   await Promise.all(others.map(({ listening }) => listening));
 
   return {

@@ -18,7 +18,7 @@ describe('a work queue that is full', () => {
     const finished = new Promise<void>((resolve) => {
       finish = resolve;
     });
-    for (const source of ['a', 'a', 'a', 'b']) queue.run(ask(source), () => finished);
+    for (const source of ['a', 'a', 'a', 'b']) void queue.run(ask(source), () => finished);
   });
 
   it('refuses at once, before and instead of queueing, and says when to come again (DOS-1)', async () => {
@@ -35,7 +35,7 @@ describe('a work queue that is full', () => {
     const finished = new Promise<void>((resolve) => {
       finish = resolve;
     });
-    for (let n = 0; n < 2; n += 1) roomy.run(ask('a'), () => finished);
+    for (let n = 0; n < 2; n += 1) void roomy.run(ask('a'), () => finished);
     await expect(roomy.assertRoom(ask('a'))).rejects.toMatchObject(OVERLOADED);
     await roomy.assertRoom(ask('b'));
     finish();

@@ -99,7 +99,7 @@ function readJsonStrictly(app: FastifyInstance): void {
       done(new errorCodes.FST_ERR_CTP_INVALID_MEDIA_TYPE());
     else if (!isUtf8(bytes)) done(new errorCodes.FST_ERR_CTP_INVALID_JSON_BODY());
     else if (hasMoreValues(bytes, JSON_LIMIT_VALUES)) done(new errorCodes.FST_ERR_CTP_BODY_TOO_LARGE());
-    else parseJson(request, bytes.toString(), done);
+    else void parseJson(request, bytes.toString(), done);
   });
 }
 

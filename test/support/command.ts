@@ -58,7 +58,7 @@ export function useCommands(build: { readonly cli: string }) {
         };
         child.stdout?.on('data', look);
         look();
-        ended.then((end) => reject(new Error(`It ended: ${end.stdout}${end.stderr}`)));
+        void ended.then((end) => reject(new Error(`It ended: ${end.stdout}${end.stderr}`)));
       });
     }
 

@@ -63,7 +63,7 @@ export async function startSmtpServer(options: ConstructorParameters<typeof SMTP
     onData(stream, { envelope }, callback) {
       if (mood === 'drop-before-content') return drop();
       if (mood === 'drop-in-content') return void stream.once('data', drop);
-      text(stream).then((content) => {
+      void text(stream).then((content) => {
         const { mailFrom, rcptTo } = envelope;
         const to = rcptTo.map(({ address }) => address).join();
         // What it quotes is what the letter says.
