@@ -16,8 +16,17 @@ export interface Client {
 
 /** Whoever shares an uplink: the IPv4 address, or the /64 of an IPv6 one, which one subscriber owns whole. */
 export function networkOf(ip: string): string {
-  if (!ipaddr.isValid(ip)) return ip;
+  return prefixOf(ip, 64) ?? (ipaddr.isValid(ip) ? ipaddr.process(ip).toString() : ip);
+}
+
+/** The /48 of an IPv6 address: a site is given one, and has 65,536 networks in it. None for IPv4. */
+export function siteOf(ip: string): string | undefined {
+  return prefixOf(ip, 48);
+}
+
+function prefixOf(ip: string, bits: number): string | undefined {
+  if (!ipaddr.isValid(ip)) return undefined;
   const address = ipaddr.process(ip);
-  if (address.kind() === 'ipv4') return address.toString();
-  return `${ipaddr.IPv6.networkAddressFromCIDR(`${address.toString()}/64`).toString()}/64`;
+  if (address.kind() === 'ipv4') return undefined;
+  return `${ipaddr.IPv6.networkAddressFromCIDR(`${address.toString()}/${bits}`).toString()}/${bits}`;
 }

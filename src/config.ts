@@ -180,7 +180,8 @@ export const SETTINGS = {
   networkFailures: {
     name: 'LATCHKEY_NETWORK_FAILURES',
     default: '10',
-    description: 'Failed password checks of one network (IPv4 address, IPv6 /64) in 5 minutes',
+    description:
+      'Failed password checks of one network (IPv4 address, IPv6 /64) in 5 minutes; an IPv6 /48 has sixteen times this and every other limit of a network',
     value: integer({ least: 1, most: 100_000 }),
   },
   networkChecks: {

@@ -1,4 +1,5 @@
 import { expect, it } from '@jest/globals';
+import type { Config } from '../../src/config.ts';
 import type { Database, Params } from '../../src/database/database.ts';
 import { migrate } from '../../src/database/migrate.ts';
 import { AuthError } from '../../src/errors.ts';
@@ -6,16 +7,26 @@ import { freshDatabase } from '../support/databases.ts';
 import {
   CHANGE_PASSWORD,
   LOGIN,
+  LOGIN_WITH_CODE,
+  LOGIN_WITH_LINK,
   login,
   ME,
   REAUTHENTICATE,
   REGISTER,
+  REQUEST_RESET,
   refresh,
   refreshed,
   register,
 } from '../support/documents.ts';
 import { eventsOf } from '../support/events.ts';
-import { describeApp, PASSWORD, type Sender, startApp, type TestApp } from '../support/start-app.ts';
+import {
+  type Answer,
+  describeApp,
+  PASSWORD,
+  type Sender,
+  startApp,
+  type TestApp,
+} from '../support/start-app.ts';
 import { noteStatements } from '../support/statements.ts';
 
 const WRONG = 'wrong horse battery staple';
@@ -362,6 +373,73 @@ describeApp('the throttles of everything else', (start) => {
     expect((await refresh(app, auth.refreshToken)).code).toBe('OK');
     expect((await refresh(app, 'garbage', from(7))).code).toBe('INVALID_REFRESH_TOKEN');
   });
+});
+
+/** What is limited by network, with a limit of one or two, and an attempt of which each must be refused or fail. */
+const NETWORK_LIMITS: Record<
+  string,
+  {
+    config: Partial<Config>;
+    most: number;
+    attempt: (app: TestApp, sender: Sender, n: number) => Promise<Answer>;
+  }
+> = {
+  'failed passwords': {
+    config: { networkFailures: 1 },
+    most: 16,
+    attempt: (app, sender, n) =>
+      app.send(LOGIN, { input: { email: `user${n}@example.com`, password: WRONG } }, sender),
+  },
+  'checks of passwords': {
+    config: { networkChecks: 1 },
+    most: 16,
+    attempt: (app, sender, n) =>
+      app.send(LOGIN, { input: { email: `user${n}@example.com`, password: WRONG } }, sender),
+  },
+  'wrong codes': {
+    config: { networkFailures: 1, magicLinks: true },
+    most: 16,
+    attempt: (app, sender, n) =>
+      app.send(LOGIN_WITH_CODE, { input: { email: `user${n}@example.com`, code: '00000000' } }, sender),
+  },
+  registrations: {
+    config: { networkRegistrations: 1 },
+    most: 16,
+    attempt: (app, sender, n) =>
+      app.send(REGISTER, { input: { email: `user${n}@example.com`, password: PASSWORD } }, sender),
+  },
+  'mails with a link': {
+    config: { networkMails: 1 },
+    most: 16,
+    attempt: (app, sender, n) =>
+      app.send(REQUEST_RESET, { input: { email: `user${n}@example.com` } }, sender),
+  },
+  'failed refreshes': {
+    config: { refreshFailures: 1 },
+    most: 16,
+    attempt: (app, sender) => refresh(app, 'garbage', sender),
+  },
+  'bad one-time tokens': {
+    config: { magicLinks: true },
+    most: 16 * 30,
+    attempt: (app, sender) => app.send(LOGIN_WITH_LINK, { input: { token: 'garbage' } }, sender),
+  },
+};
+
+describeApp('an IPv6 site', (start) => {
+  it.each(Object.entries(NETWORK_LIMITS))(
+    'has sixteen times the %s of a network, however many networks it is divided into (LOG-4)',
+    async (_what, { config, most, attempt: tryOnce }) => {
+      const app = await start({ config });
+      const codes = new Set<string>();
+      for (let n = 0; n < most; n += 1)
+        codes.add((await tryOnce(app, { ip: `2001:db8:7:${n.toString(16)}::1` }, n)).code);
+      expect([...codes]).not.toContain('TOO_MANY_REQUESTS');
+      expect((await tryOnce(app, { ip: '2001:db8:7:ffff::1' }, most)).code).toBe('TOO_MANY_REQUESTS');
+      expect((await tryOnce(app, { ip: '2001:db8:8::1' }, most)).code).not.toBe('TOO_MANY_REQUESTS');
+      expect((await tryOnce(app, { ip: '203.0.113.1' }, most + 1)).code).not.toBe('TOO_MANY_REQUESTS');
+    },
+  );
 });
 
 describeApp('a clock that was wrong', (start) => {

@@ -7,6 +7,7 @@ import { inSteps } from '../../sweep.ts';
 import type { RecordEvent } from '../audit/store.ts';
 import { type Attempt, createAttempts, type Limit, tooMany } from './attempts.ts';
 import { createFailures } from './failures.ts';
+import { networksOf, type Source } from './networks.ts';
 import { clear, countAttempt, deleteStale, findEndOfStep, highestCount, RUN, TALLY } from './store.ts';
 
 export { type Attempt, UNCOUNTED } from './attempts.ts';
@@ -100,9 +101,9 @@ export function createRateLimits(options: RateLimitsOptions) {
     cap: options.accountDisableAfter,
   });
   const { pass } = attempts;
-  const refreshes = createFailures({ max: options.refreshFailures, windowMs: NETWORK_WINDOW_MS });
-  const oneTimeTokens = createFailures({ max: TOKEN_FAILURES, windowMs: NETWORK_WINDOW_MS });
-  const changes = createFailures({ max: CHANGES, windowMs: NETWORK_WINDOW_MS });
+  const refreshes = createFailures(NETWORK_WINDOW_MS);
+  const oneTimeTokens = createFailures(NETWORK_WINDOW_MS);
+  const changes = createFailures(NETWORK_WINDOW_MS);
 
   /**
    * Known and unknown accounts have the same kind of key, so they answer and cost the same (LOG-1). While master
@@ -129,11 +130,15 @@ export function createRateLimits(options: RateLimitsOptions) {
     return limitOf('password', subject, options.accountFailures, TALLY);
   }
 
-  function networkLimits({ ip }: Client): { failures: Limit[]; checks: Limit[] } {
-    const network = [networkOf(ip)];
+  /** So many of a network within a time, and more of its site. */
+  function networkLimit(name: string, client: Client, max: number, windowMs: number): Limit[] {
+    return networksOf(client, max).map((source) => limitOf(name, [source.name], source.most, windowMs));
+  }
+
+  function networkLimits(client: Client): { failures: Limit[]; checks: Limit[] } {
     return {
-      failures: [limitOf('network-failures', network, options.networkFailures, NETWORK_WINDOW_MS)],
-      checks: [limitOf('network-checks', network, options.networkChecks, MINUTE_MS)],
+      failures: networkLimit('network-failures', client, options.networkFailures, NETWORK_WINDOW_MS),
+      checks: networkLimit('network-checks', client, options.networkChecks, MINUTE_MS),
     };
   }
 
@@ -146,14 +151,23 @@ export function createRateLimits(options: RateLimitsOptions) {
   async function assertFew(
     limit: string,
     failures: ReturnType<typeof createFailures>,
-    { source, client }: { source: string; client: Client },
+    { sources, client }: { sources: readonly Source[]; client: Client },
   ): Promise<void> {
-    const excess = throttles ? failures.waitOf(source) : undefined;
-    if (excess === undefined) return;
-    const at = clock.now();
-    if (excess.isNews)
-      await attempts.recordExcess(database, { at, client, limit, blockedUntil: at + excess.waitMs });
-    throw tooMany(excess.waitMs);
+    if (!throttles) return;
+    for (const source of sources) {
+      const excess = failures.waitOf(source.name, source.most);
+      if (excess === undefined) continue;
+      const at = clock.now();
+      if (excess.isNews)
+        await attempts.recordExcess(database, { at, client, limit, blockedUntil: at + excess.waitMs });
+      throw tooMany(excess.waitMs);
+    }
+  }
+
+  /** Of what is a session's the session, and else the network. */
+  function sourcesOf(sessionId: string | undefined, client: Client): Source[] {
+    const most = options.refreshFailures;
+    return sessionId === undefined ? networksOf(client, most) : [{ name: sessionId, most }];
   }
 
   return {
@@ -241,9 +255,8 @@ export function createRateLimits(options: RateLimitsOptions) {
 
     /** @throws AuthError `TOO_MANY_REQUESTS` with `retryAfter`. */
     beforeRegistration(client: Client): Promise<Attempt> {
-      const network = [networkOf(client.ip)];
-      const limit = limitOf('registrations', network, options.networkRegistrations, NETWORK_WINDOW_MS);
-      return pass({ checks: [limit] }, { client });
+      const max = options.networkRegistrations;
+      return pass({ checks: networkLimit('registrations', client, max, NETWORK_WINDOW_MS) }, { client });
     },
 
     /**
@@ -252,20 +265,23 @@ export function createRateLimits(options: RateLimitsOptions) {
      * @throws AuthError `TOO_MANY_REQUESTS` with `retryAfter`.
      */
     async beforeMail(client: Client): Promise<void> {
-      const network = [networkOf(client.ip)];
-      const limit = limitOf('network-mails', network, options.networkMails, HOUR_MS);
-      await pass({ checks: [limit] }, { client });
+      await pass(
+        { checks: networkLimit('network-mails', client, options.networkMails, HOUR_MS) },
+        { client },
+      );
     },
 
     /**
-     * Counts refreshes that fail, in memory; those that succeed are free, because an office shares an address.
-     * `source` is a network for what is no token, or a session for its own.
+     * Counts refreshes that fail, in memory; those that succeed are free, because an office shares an address. Those
+     * with the token of a session count for the session, and what is no token for its network.
      *
      * @throws AuthError `TOO_MANY_REQUESTS` with `retryAfter`.
      */
-    assertFewFailedRefreshes: (source: string, client: Client): Promise<void> =>
-      assertFew('refreshes', refreshes, { source, client }),
-    refreshFailed: refreshes.add,
+    assertFewFailedRefreshes: (sessionId: string | undefined, client: Client): Promise<void> =>
+      assertFew('refreshes', refreshes, { sources: sourcesOf(sessionId, client), client }),
+    refreshFailed(sessionId: string | undefined, client: Client): void {
+      for (const { name } of sourcesOf(sessionId, client)) refreshes.add(name);
+    },
 
     /**
      * Counts a one-time token that is good for nothing, against its network.
@@ -273,9 +289,9 @@ export function createRateLimits(options: RateLimitsOptions) {
      * @throws AuthError `TOO_MANY_REQUESTS` with `retryAfter` when there were too many before.
      */
     async tokenFailed(client: Client): Promise<void> {
-      const source = networkOf(client.ip);
-      await assertFew('one-time-tokens', oneTimeTokens, { source, client });
-      oneTimeTokens.add(source);
+      const sources = networksOf(client, TOKEN_FAILURES);
+      await assertFew('one-time-tokens', oneTimeTokens, { sources, client });
+      for (const { name } of sources) oneTimeTokens.add(name);
     },
 
     /**
@@ -284,7 +300,8 @@ export function createRateLimits(options: RateLimitsOptions) {
      * @throws AuthError `TOO_MANY_REQUESTS` with `retryAfter`.
      */
     async beforeChange(userId: string, client: Client): Promise<void> {
-      await assertFew('account-changes', changes, { source: userId, client });
+      const sources = [{ name: userId, most: CHANGES }];
+      await assertFew('account-changes', changes, { sources, client });
       changes.add(userId);
     },
 

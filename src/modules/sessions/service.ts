@@ -244,9 +244,8 @@ export function createSessions(options: SessionsOptions) {
   async function refresh(text: string, client: Client): Promise<Grant> {
     const token = decode(text);
     // What is no token of ours costs no I/O, and is counted for its network; what is one, for its session.
-    const source = token?.sessionId ?? networkOf(client.ip);
-    await rateLimits.assertFewFailedRefreshes(source, client);
-    if (token === undefined) throw failed(source);
+    await rateLimits.assertFewFailedRefreshes(token?.sessionId, client);
+    if (token === undefined) throw failed(undefined, client);
     // Before the token is spent: an answer that cannot be made must not cost it.
     tokens.requireSigningKey();
     // Twice, because another request may write the row during the first attempt; the second one waits for it.
@@ -294,11 +293,11 @@ export function createSessions(options: SessionsOptions) {
       case 'retry':
         if (session !== undefined) return grantRetry(session, token, client);
     }
-    throw failed(token.sessionId, verdict);
+    throw failed(token.sessionId, client, verdict);
   }
 
-  function failed(source: string, cause?: string): AuthError {
-    rateLimits.refreshFailed(source);
+  function failed(sessionId: string | undefined, client: Client, cause?: string): AuthError {
+    rateLimits.refreshFailed(sessionId, client);
     return new AuthError('INVALID_REFRESH_TOKEN', { cause });
   }
 
