@@ -1,4 +1,5 @@
 import { chmod, copyFile, mkdtemp, readFile, rename, rm, stat, symlink, writeFile } from 'node:fs/promises';
+import { connect, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { nextTick } from 'node:process';
@@ -1048,6 +1049,41 @@ describe('on SQLite', () => {
       proxy.silenceAll();
       await idle.close();
     });
+  });
+
+  it('is reached over a socket of this machine, as a URL names it', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'latchkey-socket-'));
+    const { port } = new URL(fresh.url);
+    const sockets = createServer((socket) => {
+      const server = connect(Number(port), '127.0.0.1');
+      socket.on('error', () => {}).on('close', () => server.destroy());
+      server.on('error', () => {}).on('close', () => socket.destroy());
+      socket.pipe(server).pipe(socket);
+    }).listen(join(folder, '.s.PGSQL.5432'));
+    for (const url of [
+      `postgres://latchkey:pw@/postgres?host=${folder}`,
+      `postgresql:///postgres?host=${folder}&port=5432&user=latchkey&sslmode=require`,
+      `postgres://latchkey@${encodeURIComponent(folder)}/postgres`,
+    ]) {
+      const local = await openDatabase(url);
+      expect(await local.get('SELECT 1 AS one')).toEqual({ one: 1 });
+      await local.close();
+    }
+    sockets.close();
+    await rm(folder, { recursive: true });
+  });
+
+  it('makes its tables in the schema that the URL names, and looks for them there', async () => {
+    const url = new URL(fresh.url);
+    const [, schema = ''] = /search_path=(\w+)/.exec(url.searchParams.get('options') ?? '') ?? [];
+    url.search = `?schema=${schema}`;
+    const named = await openDatabase(url.href);
+    await migrate(named);
+    const tables = `SELECT table_schema AS name FROM information_schema.tables WHERE table_name = 'sessions'
+      AND table_schema = '${schema}'`;
+    expect(await named.all(tables)).toEqual([{ name: schema }]);
+    expect(await named.transaction(ids)).toEqual([]);
+    await named.close();
   });
 
   it('a longer limit is PostgreSQL’s, too, and of that statement or transaction alone', async () => {

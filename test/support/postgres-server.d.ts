@@ -10,4 +10,10 @@ export interface PostgresServer {
   remove(): Promise<void>;
 }
 
-export function startPostgres(): Promise<PostgresServer>;
+/** Whether there is a server that `startPostgres` can give a certificate. */
+export const hasSystemPostgres: boolean;
+
+/** Paths of files in PEM. */
+export function startPostgres(options?: {
+  certificate?: { certificate: string; key: string };
+}): Promise<PostgresServer>;

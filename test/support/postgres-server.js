@@ -1,6 +1,8 @@
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import {
+  appendFileSync,
+  chmodSync,
   cpSync,
   existsSync,
   mkdirSync,
@@ -45,16 +47,17 @@ const GUARDIAN = `
 const START_TIMEOUT_MS = 20_000;
 
 /**
- * Makes a server of its own on a free port of 127.0.0.1 and starts it.
+ * Makes a server of its own on a free port of 127.0.0.1 and starts it. With a certificate it takes TLS, too, which the
+ * embedded one was built without.
  *
  * @throws Error that lists what was tried and how it went wrong, when none starts here.
  */
-export async function startPostgres() {
+export async function startPostgres({ certificate } = {}) {
   const reasons = [];
-  for (const findServer of [embeddedServer, ...systemServers()]) {
+  for (const findServer of certificate ? systemServers() : [embeddedServer, ...systemServers()]) {
     const folder = mkdtempSync(join(tmpdir(), 'latchkey-postgres-'));
     try {
-      return await start(findServer(folder), folder);
+      return await start(findServer(folder), folder, certificate);
     } catch (error) {
       rmSync(folder, { recursive: true, force: true });
       reasons.push(`- ${error.message}`);
@@ -63,8 +66,13 @@ export async function startPostgres() {
   throw new Error(['No PostgreSQL server starts here.', ...reasons].join('\n'));
 }
 
-async function start({ bin, env }, folder) {
+async function start({ bin, env }, folder, certificate) {
   const user = unprivilegedUser();
+  if (certificate) {
+    cpSync(certificate.certificate, join(folder, 'server.crt'));
+    cpSync(certificate.key, join(folder, 'server.key'));
+    chmodSync(join(folder, 'server.key'), 0o600);
+  }
   // Everything in it, or the guardian could not remove it.
   if (user) spawnSync('chown', ['-R', `${user.uid}:${user.gid}`, folder]);
   // Nothing else of the environment, where PGDATA and the like may be.
@@ -86,6 +94,15 @@ async function start({ bin, env }, folder) {
   const created = spawnSync(join(bin, 'initdb'), initdb, { ...options, encoding: 'utf8' });
   if (created.status !== 0)
     throw new Error(`${bin}/initdb: ${created.error?.message ?? created.stderr.trim()}`);
+
+  if (certificate) {
+    const settings = [
+      'ssl = on',
+      `ssl_cert_file = '${folder}/server.crt'`,
+      `ssl_key_file = '${folder}/server.key'`,
+    ];
+    appendFileSync(join(data, 'postgresql.conf'), settings.join('\n'));
+  }
 
   const port = await freePort();
   // In a session of its own, so that Ctrl-C reaches Jest alone.
@@ -168,6 +185,9 @@ function embeddedServer(folder) {
   const libraries = [links, join(home, 'lib')].join(delimiter);
   return { bin: join(home, 'bin'), env: { LD_LIBRARY_PATH: libraries, DYLD_LIBRARY_PATH: libraries } };
 }
+
+/** Whether there is a server that `startPostgres` can give a certificate. */
+export const hasSystemPostgres = systemServers().length > 0;
 
 /** Where the system keeps `initdb` and `postgres`, the newest version first. */
 function systemServers() {
