@@ -212,16 +212,17 @@ export async function openPostgres(url: PostgresUrl, options: PostgresOptions = 
   async function tryTransaction<Result>(
     connection: Connection,
     work: (tx: Transaction) => Promise<Result>,
-  ): Promise<Done<Result>> {
+  ): Promise<Result> {
     await connection.begin();
+    let done: Done<Result>;
     try {
-      const done = await guard.run(connection.execute, work);
+      done = await guard.run(connection.execute, work);
       await connection.commit();
-      return done;
     } catch (error) {
       await connection.rollback();
       throw error;
     }
+    return finish(done);
   }
 
   async function close(): Promise<void> {
@@ -263,7 +264,7 @@ export async function openPostgres(url: PostgresUrl, options: PostgresOptions = 
         withConnection(limits, async (connection) => {
           for (let tries = 1; ; tries += 1) {
             try {
-              return finish(await tryTransaction(connection, work));
+              return await tryTransaction(connection, work);
             } catch (error) {
               if (tries === TRANSACTION_TRIES || !connection.canBeginAgain()) throw error;
             }
