@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -83,6 +83,20 @@ describe('the lockfile', () => {
     expect(runtime.length).toBeLessThanOrEqual(MOST_RUNTIME_PACKAGES);
     expect(readFileSync(join(ROOT, 'SECURITY.md'), 'utf8')).toContain(`${MOST_RUNTIME_PACKAGES} packages`);
   });
+
+  it(
+    'installs without a warning: the first screen of a newcomer is quiet',
+    async () => {
+      const cwd = join(folder, 'install');
+      mkdirSync(cwd);
+      for (const name of ['package.json', 'package-lock.json', '.npmrc'])
+        cpSync(join(ROOT, name), join(cwd, name));
+      const options = { cwd, env: cleanEnvironment(), maxBuffer: 64 * 1024 * 1024 };
+      const args = ['ci', '--dry-run', '--offline', '--no-audit', '--no-fund'];
+      expect((await promisify(execFile)('npm', args, options)).stderr).toBe('');
+    },
+    PATIENCE_MS,
+  );
 
   it('has a decision on every package with an install script, and one of them runs (SUP-3)', () => {
     const withScript = locked
