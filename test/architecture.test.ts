@@ -2,10 +2,18 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { dirname, join, normalize } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from '@jest/globals';
-import { buildASTSchema, isEnumType, isInputObjectType, isObjectType, parse } from 'graphql';
+import {
+  buildASTSchema,
+  getNullableType,
+  isEnumType,
+  isInputObjectType,
+  isListType,
+  isObjectType,
+  parse,
+} from 'graphql';
 import { ERRORS } from '../src/errors.ts';
 import { publicFields } from '../src/graphql/guard.ts';
-import { markedFields } from '../src/graphql/marks.ts';
+import { markedFields, numberOf } from '../src/graphql/marks.ts';
 import { readTypeDefs } from '../src/graphql/type-defs.ts';
 
 const SRC = fileURLToPath(new URL('../src/', import.meta.url));
@@ -248,6 +256,19 @@ describe('the schema', () => {
     );
     expect(others.map(({ path }) => path)).toEqual(['Mutation.logout']);
     for (const { field } of others) expect(field.description).toContain('Not a `@credential` field:');
+  });
+
+  it('says how long every list can be, of which documents have a budget, and of nothing else (GQL-2)', () => {
+    const wrong = Object.values(schema.getTypeMap())
+      .filter(isObjectType)
+      .filter(({ name }) => !name.startsWith('__'))
+      .flatMap((type) => Object.values(type.getFields()).map((field) => ({ type, field })))
+      .filter(({ field }) => {
+        const isList = isListType(getNullableType(field.type));
+        return isList !== (numberOf(field, 'listSize', 'assumedSize') !== undefined);
+      })
+      .map(({ type, field }) => `${type.name}.${field.name}`);
+    expect(wrong).toEqual([]);
   });
 
   it('publishes every code there is, and no other', () => {

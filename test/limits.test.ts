@@ -1,8 +1,19 @@
 import { makeExecutableSchema } from '@graphql-tools/schema';
 import { afterEach, describe, expect, it, jest } from '@jest/globals';
-import { buildSchema, getIntrospectionQuery, parse, type ValidationContext, validate } from 'graphql';
+import {
+  buildSchema,
+  type GraphQLObjectType,
+  type GraphQLOutputType,
+  getIntrospectionQuery,
+  getNamedType,
+  isObjectType,
+  parse,
+  type ValidationContext,
+  validate,
+} from 'graphql';
 import { ERRORS } from '../src/errors.ts';
 import { createFold, sum } from '../src/graphql/limits/fold.ts';
+import { MaxCostRule } from '../src/graphql/limits/max-cost.ts';
 import { operationsOf } from '../src/graphql/limits/operations.ts';
 import { scalars } from '../src/graphql/scalars.ts';
 import { readTypeDefs } from '../src/graphql/type-defs.ts';
@@ -16,7 +27,10 @@ afterEach(async () => {
 /** What the real schema has no use for: a field that nests without end, and lists in arguments. */
 const EXTRA = `
   extend type Query { node: Node! @public }
-  type Node { node: Node! leaf(ids: [[Int]], where: Where): Int }
+  type Node {
+    node: Node! leaf(ids: [[Int]], where: Where): Int
+    nodes: [Node!]! @listSize(assumedSize: 50) of38: Int @cost(weight: 38) of49: Int @cost(weight: 49)
+  }
   input Where { ids: [Int!] }
 `;
 
@@ -34,7 +48,7 @@ async function start(config: Parameters<typeof startHttpServer>[0] = {}) {
       ...scalars,
       Query: { node: reach('node') },
       Mutation: Object.fromEntries(names.map((name) => [name, reach(name)])),
-      Node: { node: () => ({}), leaf: () => 1 },
+      Node: { node: () => ({}), leaf: () => 1, nodes: () => [{}], of38: () => 1, of49: () => 1 },
     },
   });
   const server = await startHttpServer({ schema, ...config });
@@ -115,6 +129,36 @@ describe('a document', () => {
         query: `query A { ${times(5, (i) => `a${i}: __typename`)} }
           query B { ${times(5 + n, (i) => `b${i}: __typename`)} }`,
       }),
+    ],
+    ['a cost of 2,000', (n) => ({ query: `{ node { nodes { of38 } of49 ${n ? 'leaf' : ''} } }` })],
+    [
+      'a cost of 2,000 through fragments, for the operation that costs the most',
+      (n) => ({
+        operationName: 'A',
+        query: `query A { node { leaf } }
+          query B { ...F } fragment F on Query { node { ... on Node { ...G } ... { of49 ${n ? '__typename' : ''} } } }
+          fragment G on Node { nodes { ...H } } fragment H on Node { of38 }`,
+      }),
+    ],
+    [
+      'a cost of 2,000 of what several fragments select, once each',
+      (n) => ({
+        query: `{ ...F ...G node { ...H } } fragment F on Query { node { nodes { of38 } } }
+          fragment G on Query { node { nodes { of38 } of49 } } fragment H on Node { nodes { of38 ...I } of49 }
+          fragment I on Node { ${n ? 'leaf' : 'of38'} }`,
+      }),
+    ],
+    [
+      'a cost of 2,000 in lists of lists',
+      (n) => ({ query: `{ node { node { nodes { ${n ? 'nodes' : 'node'} { __typename } } } } }` }),
+    ],
+    [
+      'a cost of 2,000 in introspections of types',
+      (n) => ({ query: `{ ${times(4 + n, (i) => `a${i}: __type(name: "Node") { name }`)} }` }),
+    ],
+    [
+      'an introspection of the schema',
+      (n) => ({ query: `{ ${times(1 + n, (i) => `a${i}: __schema { types { name } }`)} }` }),
     ],
     ['10 root fields', (n) => ({ query: `{ ${times(10 + n, () => '__typename')} }` })],
     [
@@ -330,6 +374,73 @@ describe('a document', () => {
     const json = { 'content-type': 'application/json' };
     expect((await send({ ...json, accept: accept.slice(0, 1_000) })).status).toBe(406);
     expect((await send({ ...json, accept })).status).toBe(200);
+  });
+
+  it.each([
+    '{ __schema { a: types { name } } }',
+    '{ __schema { ...F } } fragment F on __Schema { types { a: fields { name } b: fields { name } } }',
+    '{ __type(name: "Node") { ... on __Type { fields { a: description } } } }',
+    'query A { __typename } query B { __schema { queryType { a: __typename } } }',
+  ])('may not have an alias inside of an introspection: %s (GQL-2)', async (query) => {
+    await expectRefused({ query, operationName: query.startsWith('query A') ? 'A' : undefined });
+  });
+
+  /** Everything below a type, each field once. */
+  function everythingOf(type: GraphQLOutputType | undefined): string {
+    const named = type && getNamedType(type);
+    if (!isObjectType(named)) return '';
+    const fields = Object.values(named.getFields());
+    return `{ ${fields.map((field) => `${field.name} ${everythingOf(field.type)}`).join(' ')} }`;
+  }
+  const schema = buildSchema(readTypeDefs());
+  const isRefused = (query: string) => validate(schema, parse(query), [MaxCostRule]).length > 0;
+
+  it('may ask for every field of the API once, and for a list of many fields twice (GQL-2)', () => {
+    expect(isRefused(everythingOf(schema.getQueryType() ?? undefined))).toBe(false);
+    for (const field of Object.values(schema.getMutationType()?.getFields() ?? {}))
+      expect([field.name, isRefused(`mutation { ${field.name} ${everythingOf(field.type)} }`)]).toEqual([
+        field.name,
+        false,
+      ]);
+    const session = everythingOf(schema.getType('Session') as GraphQLObjectType);
+    expect(isRefused(`{ sessions ${session} me { sessions ${session} } }`)).toBe(false);
+    expect(isRefused(`{ sessions ${session} me { a: sessions ${session} b: sessions ${session} } }`)).toBe(
+      true,
+    );
+  });
+
+  it('is given up as too dear long before every branch of its fragments is followed (GQL-2)', () => {
+    const branches = ['a', 'b', 'c', 'd', 'e', 'f'];
+    const tree = buildSchema(`type Query { ${times(6, (i) => `${branches[i]}: Query`)} leaf: Int }`);
+    const document = parse(
+      `{ ...F0 } ${times(7, (i) => `fragment F${i} on Query { ${branches.map((name) => `${name} { ${i < 6 ? `...F${i + 1}` : 'leaf'} }`).join(' ')} }`)}`,
+    );
+    let lookUps = 0;
+    const errors = validate(tree, document, [
+      (context) => {
+        const getFragment = context.getFragment.bind(context);
+        context.getFragment = (name) => {
+          lookUps += 1;
+          return getFragment(name);
+        };
+        return MaxCostRule(context);
+      },
+    ]);
+    expect(errors).toHaveLength(1);
+    expect(lookUps).toBeLessThan(2_000);
+  });
+
+  it('costs what its lists can hold, by whatever way it asks for them ten times (GQL-2)', async () => {
+    const session = 'id userAgent ip deviceName';
+    for (const query of [
+      `{ ${times(10, (i) => `a${i}: sessions { ${session} }`)} }`,
+      `{ ${times(10, (i) => `a${i}: me { sessions { ${session} } }`)} }`,
+      `{ me { ${times(10, (i) => `a${i}: sessions { ${session} }`)} } }`,
+      `{ me { ${times(5, (i) => `a${i}: sessions { ...F }`)} } } fragment F on Session { ${session} }`,
+      `mutation { login(input: { email: "ada@example.com", password: "p" }) {
+        user { ${times(10, (i) => `a${i}: sessions { ${session} }`)} } } }`,
+    ])
+      await expectRefused({ query });
   });
 
   it('may be the whole introspection query, wherever introspection is on (GQL-4)', async () => {

@@ -131,7 +131,10 @@ export type ErrorCode =
   /**
    * The document is larger than one request may be: it checks more than one credential, or goes past 1,000 tokens,
    * 16 Ki characters, 10 root fields, 10 aliases, 5 directives, 20 fragments, 20 fields of one name (100 of
-   * `__typename`), 8 levels of fields, 100 items in a list or 1,000 values in its variables. Nothing of it was run.
+   * `__typename`), 8 levels of fields, 100 items in a list, 1,000 values in its variables, or a cost of 2,000. Each value
+   * of the answer costs 1, or the `@cost` of its field; a list costs its `@listSize` times what one of its items does; and
+   * an introspection is asked for once and without aliases in it (`__schema` costs 1,500, `__type` 500). Every field of a
+   * viewer and of all their sessions fits in twice. Nothing of a document past a limit is run.
    */
   | 'OPERATION_LIMIT_EXCEEDED'
   /** `operationName` is missing or names no operation of the document. */
@@ -857,9 +860,21 @@ export type ResolversParentTypes = {
   VerifyEmailInput: VerifyEmailInput;
 };
 
+export type CostDirectiveArgs = {
+  weight: Scalars['Int']['input'];
+};
+
+export type CostDirectiveResolver<Result, Parent, ContextType = Context, Args = CostDirectiveArgs> = DirectiveResolverFn<Result, Parent, ContextType, Args>;
+
 export type CredentialDirectiveArgs = { };
 
 export type CredentialDirectiveResolver<Result, Parent, ContextType = Context, Args = CredentialDirectiveArgs> = DirectiveResolverFn<Result, Parent, ContextType, Args>;
+
+export type ListSizeDirectiveArgs = {
+  assumedSize: Scalars['Int']['input'];
+};
+
+export type ListSizeDirectiveResolver<Result, Parent, ContextType = Context, Args = ListSizeDirectiveArgs> = DirectiveResolverFn<Result, Parent, ContextType, Args>;
 
 export type PublicDirectiveArgs = { };
 
@@ -995,6 +1010,8 @@ export type Resolvers<ContextType = Context> = {
 };
 
 export type DirectiveResolvers<ContextType = Context> = {
+  cost?: CostDirectiveResolver<any, any, ContextType>;
   credential?: CredentialDirectiveResolver<any, any, ContextType>;
+  listSize?: ListSizeDirectiveResolver<any, any, ContextType>;
   public?: PublicDirectiveResolver<any, any, ContextType>;
 };

@@ -1,4 +1,4 @@
-import type { GraphQLField, GraphQLSchema } from 'graphql';
+import { type GraphQLField, type GraphQLSchema, Kind } from 'graphql';
 import type { Context } from '../context.ts';
 
 /** The directives by which the SDL marks root fields. */
@@ -26,4 +26,15 @@ export function markedFields(schema: GraphQLSchema, mark: Mark): RootField[] {
 
 export function isMarked({ astNode }: RootField['field'], mark: Mark): boolean {
   return astNode?.directives?.some(({ name }) => name.value === mark) ?? false;
+}
+
+/** What a directive of the SDL says of a field in a whole number. */
+export function numberOf(
+  field: GraphQLField<unknown, unknown> | undefined,
+  directive: string,
+  argument: string,
+): number | undefined {
+  const mark = field?.astNode?.directives?.find(({ name }) => name.value === directive);
+  const value = mark?.arguments?.find(({ name }) => name.value === argument)?.value;
+  return value?.kind === Kind.INT ? Number(value.value) : undefined;
 }

@@ -1,5 +1,6 @@
 import type { ValidationRule } from 'graphql';
 import { MaxAliasesRule } from './max-aliases.ts';
+import { MaxCostRule } from './max-cost.ts';
 import { MaxDepthRule } from './max-depth.ts';
 import { MaxDirectivesRule } from './max-directives.ts';
 import { MaxFragmentsRule } from './max-fragments.ts';
@@ -29,5 +30,6 @@ export const documentLimits: readonly ValidationRule[] = [
   MaxRootFieldsRule,
   MaxDepthRule,
   MaxAliasesRule,
+  MaxCostRule,
   OneCredentialRule,
 ];

@@ -3,7 +3,7 @@ import { createFold } from './fold.ts';
 import { operationsOf } from './operations.ts';
 import { refuse } from './refuse.ts';
 
-const MAX_DEPTH = 8;
+export const MAX_DEPTH = 8;
 
 /**
  * Fields stand at most eight deep, the root field being the first, fragments written out (GQL-2).
