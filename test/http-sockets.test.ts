@@ -51,7 +51,7 @@ function closing(socket: Socket | undefined): Promise<void> {
 
 /** `me` under a name, so that its answer can be told from others. */
 function ask(alias: string, padding = ''): string {
-  const body = JSON.stringify({ query: `{ ${alias}: me { id } } #${padding}` });
+  const body = JSON.stringify({ query: `{ ${alias}: me { id } }`, extensions: { padding } });
   return `POST /graphql HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer good\r\nContent-Type: application/json\r\nContent-Length: ${body.length}\r\n\r\n${body}`;
 }
 

@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
+import { nextTick } from 'node:process';
 
 interface Line {
   /** Requests of the socket so far. */
@@ -35,8 +36,11 @@ export function createTurns(most: number) {
       begin();
       return;
     }
-    socket.pause();
     line.waiting += 1;
+    // Behind what the request before it may have scheduled: a `resume` of the same turn would outlast a `pause` now.
+    nextTick(() => {
+      if (line.waiting > 0) socket.pause();
+    });
     response.once('socket', () =>
       setImmediate(() => {
         line.waiting -= 1;
