@@ -1,9 +1,10 @@
-import { isIP, isIPv4, isIPv6 } from 'node:net';
+import { isIP, isIPv6 } from 'node:net';
 import querystring from 'node:querystring';
 import { z } from 'zod';
 import type { FirebaseParameters } from './crypto/foreign-hashes.ts';
 import { maskDatabaseUrl, readDatabaseUrl } from './database/url.ts';
 import { parseEmailAddress } from './email-address.ts';
+import { isLoopback } from './loopback.ts';
 import type { Mailbox, SmtpServer } from './mailer.ts';
 
 /**
@@ -259,11 +260,6 @@ export function kind<Value>(text: {
       text.read(given, (message) => context.issues.push({ code: 'custom', message, input: undefined })),
     encode: text.write,
   });
-}
-
-/** Whether only this machine can reach what listens on `host`. */
-export function isLoopback(host: string): boolean {
-  return host === 'localhost' || host === '::1' || (isIPv4(host) && host.startsWith('127.'));
 }
 
 function list(problem: string, isItem: (text: string) => boolean) {

@@ -9,7 +9,6 @@ import {
   flag,
   host,
   integer,
-  isLoopback,
   type Kind,
   kind,
   line,
@@ -22,6 +21,7 @@ import {
 } from './config-values.ts';
 import type { FirebaseParameters } from './crypto/foreign-hashes.ts';
 import { isPostgres, sqliteFile } from './database/url.ts';
+import { isLoopback } from './loopback.ts';
 import {
   generateSecret,
   masterSecrets,

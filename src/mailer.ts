@@ -1,4 +1,5 @@
 import { Readable } from 'node:stream';
+import type SMTPConnection from 'nodemailer/lib/smtp-connection';
 import { asciiAddress } from './email-address.ts';
 
 /** Where mail is handed in. */
@@ -70,12 +71,13 @@ export interface MailerOptions {
   readonly timeoutsMs?: typeof TIMEOUTS_MS;
 }
 
+type Connection = InstanceType<typeof SMTPConnection>;
+
 /** Hands letters in by SMTP (RFC 5321), each over a connection of its own. */
 export async function createMailer({ smtp, from, timeoutsMs = TIMEOUTS_MS }: MailerOptions): Promise<Mailer> {
   // Loaded where mail is sent only: it takes 100 ms.
-  const { default: SMTPConnection } = await import('nodemailer/lib/smtp-connection');
   const { default: MailComposer } = await import('nodemailer/lib/mail-composer');
-  type Connection = InstanceType<typeof SMTPConnection>;
+  const connect = await connector(smtp, timeoutsMs);
   const open = new Set<Connection>();
   const sender = { ...from, address: forMailServers(from.address) };
 
@@ -91,35 +93,6 @@ export async function createMailer({ smtp, from, timeoutsMs = TIMEOUTS_MS }: Mai
     })
       .compile()
       .build();
-  }
-
-  function connect(): Connection {
-    return new SMTPConnection({
-      host: smtp.host,
-      port: smtp.port,
-      secure: smtp.tls === 'from the start',
-      requireTLS: smtp.tls === 'starttls',
-      ignoreTLS: smtp.tls === 'off',
-      connectionTimeout: timeoutsMs.connection,
-      dnsTimeout: timeoutsMs.connection,
-      greetingTimeout: timeoutsMs.connection,
-      socketTimeout: timeoutsMs.silence,
-    });
-  }
-
-  function handIn(connection: Connection, to: string, content: Readable): Promise<void> {
-    return new Promise((resolve, reject) => {
-      const finish = (error?: Error | null) => (error ? reject(error) : resolve());
-      const send = () => connection.send({ from: sender.address, to }, content, finish);
-      connection.on('error', reject);
-      // Whoever closed it. What is known of the reason comes in the same turn.
-      connection.on('end', () => setImmediate(reject, { code: 'ECONNECTION' }));
-      connection.connect((error) => {
-        if (error) reject(error);
-        else if (smtp.login === undefined) send();
-        else connection.login({ ...smtp.login }, (refused) => (refused ? reject(refused) : send()));
-      });
-    });
   }
 
   return {
@@ -139,7 +112,9 @@ export async function createMailer({ smtp, from, timeoutsMs = TIMEOUTS_MS }: Mai
       open.add(connection);
       const deadline = setTimeout(() => connection.close(), timeoutsMs.sending);
       try {
-        await handIn(connection, to, content);
+        await converse(connection, smtp, (done) =>
+          connection.send({ from: sender.address, to }, content, done),
+        );
       } catch (error) {
         throw mailErrorOf(error as SmtpError, isHandedOver);
       } finally {
@@ -153,6 +128,60 @@ export async function createMailer({ smtp, from, timeoutsMs = TIMEOUTS_MS }: Mai
       for (const connection of open) connection.close();
     },
   };
+}
+
+/**
+ * Connects to a mail server and logs in, as for a letter, and sends none.
+ *
+ * @throws MailError
+ */
+export async function checkMailServer(smtp: SmtpServer, timeoutsMs = TIMEOUTS_MS): Promise<void> {
+  const connect = await connector(smtp, timeoutsMs);
+  const connection = connect();
+  const deadline = setTimeout(() => connection.close(), timeoutsMs.sending);
+  try {
+    await converse(connection, smtp, (done) => done());
+  } catch (error) {
+    throw mailErrorOf(error as SmtpError, false);
+  } finally {
+    clearTimeout(deadline);
+    connection.close();
+  }
+}
+
+async function connector(smtp: SmtpServer, timeoutsMs: typeof TIMEOUTS_MS): Promise<() => Connection> {
+  const { default: Connection } = await import('nodemailer/lib/smtp-connection');
+  return () =>
+    new Connection({
+      host: smtp.host,
+      port: smtp.port,
+      secure: smtp.tls === 'from the start',
+      requireTLS: smtp.tls === 'starttls',
+      ignoreTLS: smtp.tls === 'off',
+      connectionTimeout: timeoutsMs.connection,
+      dnsTimeout: timeoutsMs.connection,
+      greetingTimeout: timeoutsMs.connection,
+      socketTimeout: timeoutsMs.silence,
+    });
+}
+
+/** Connects, logs in where that is configured, and does what is to be done. */
+function converse(
+  connection: Connection,
+  { login }: SmtpServer,
+  work: (done: (error?: Error | null) => void) => void,
+): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const finish = (error?: Error | null) => (error ? reject(error) : resolve());
+    connection.on('error', reject);
+    // Whoever closed it. What is known of the reason comes in the same turn.
+    connection.on('end', () => setImmediate(reject, { code: 'ECONNECTION' }));
+    connection.connect((error) => {
+      if (error) reject(error);
+      else if (login === undefined) work(finish);
+      else connection.login({ ...login }, (refused) => (refused ? reject(refused) : work(finish)));
+    });
+  });
 }
 
 /** As they read it without extensions (RFC 6531 is not offered by all of them). */

@@ -51,6 +51,7 @@ const LEAVES = [
   'id',
   'label',
   'logger',
+  'loopback',
   'mailer',
   'sweep',
 ];

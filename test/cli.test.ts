@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
-import { closeSync, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs';
+import { chmodSync, closeSync, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -9,9 +9,11 @@ import { pino } from 'pino';
 import { createApp } from '../src/app.ts';
 import { createClock } from '../src/clock.ts';
 import { loadConfig } from '../src/config.ts';
+import { migrate } from '../src/database/migrate.ts';
 import { openDatabase } from '../src/database/open.ts';
 import { freePort } from './faults/support/server.ts';
 import { type CommandOptions, type Ended, useCommands } from './support/command.ts';
+import { engines, freshDatabase } from './support/databases.ts';
 import { useBuild } from './support/setup.ts';
 import { startSmtpServer } from './support/smtp-server.ts';
 
@@ -272,6 +274,88 @@ describe('latchkey', () => {
       expect(well.stdout).not.toContain(readFileSync(join(folder, 'data', 'secret'), 'utf8').trim());
       expect(ill).toMatchObject({ exitCode: 1, stdout: expect.stringMatching(/problem: .*signing key/) });
       expect(ill.stdout + ill.stderr).not.toContain(secret);
+    },
+    PATIENCE_MS,
+  );
+});
+
+describe('doctor', () => {
+  it(
+    'tries the mail server, and says what of it is wrong',
+    async () => {
+      const cwd = mkdtempSync(join(folder, 'mail-'));
+      await run(['migrate'], { cwd });
+      const smtp = await startSmtpServer({
+        authOptional: false,
+        onAuth: ({ password }, _session, done) =>
+          password === 'right'
+            ? done(null, { user: 'ada' })
+            : done(Object.assign(new Error('no'), { responseCode: 535 })),
+      });
+      const { port } = new URL(smtp.url);
+      const doctor = (url: string) => run(['doctor'], { cwd, environment: { LATCHKEY_SMTP_URL: url } });
+      const right = await doctor(`smtp://ada:right@127.0.0.1:${port}`);
+      const wrong = await doctor(`smtp://ada:hunter2@127.0.0.1:${port}`);
+      const noTls = await doctor(`smtps://ada:right@127.0.0.1:${port}`);
+      const closed = await doctor('smtp://127.0.0.1:1');
+      await smtp.stop();
+
+      expect(right).toMatchObject({ exitCode: 0, stdout: expect.stringMatching(/Nothing is wrong\.\n$/) });
+      expect(smtp.received).toEqual([]);
+      for (const [end, reason] of [
+        [wrong, /535/],
+        [noTls, /[A-Z]+/],
+        [closed, /ECONNREFUSED/],
+      ] as const) {
+        expect(end).toMatchObject({ exitCode: 1, stderr: '' });
+        const [, problem = ''] =
+          /^problem: The mail server of LATCHKEY_SMTP_URL (.*)$/m.exec(end.stdout) ?? [];
+        expect(problem).toMatch(reason);
+        expect(end.stdout).not.toContain('hunter2');
+      }
+    },
+    PATIENCE_MS,
+  );
+
+  it(
+    'finds a database that every user may read or change',
+    async () => {
+      const cwd = mkdtempSync(join(folder, 'open-'));
+      await run(['migrate'], { cwd });
+      const file = join(cwd, 'data', 'latchkey.db');
+      for (const [mode, exitCode] of [
+        [0o644, 1],
+        [0o602, 1],
+        [0o640, 0],
+      ] as const) {
+        chmodSync(file, mode);
+        const end = await run(['doctor'], { cwd });
+        expect(end.exitCode).toBe(exitCode);
+        if (exitCode === 1)
+          expect(end.stdout).toMatch(/^problem: Every user .* chmod 600 \S*data\/latchkey\.db$/m);
+      }
+    },
+    PATIENCE_MS,
+  );
+
+  it.each(engines.filter((engine) => engine === 'postgres'))(
+    'warns of a connection to %s on another machine that is not encrypted',
+    async (engine) => {
+      const { database, url, drop } = await freshDatabase(engine);
+      await migrate(database);
+      // For the system 0.0.0.0 is this machine, and for a reader of the URL it is not.
+      const elsewhere = url.replace('127.0.0.1', '0.0.0.0');
+      const environment = { NODE_ENV: 'test', LATCHKEY_SECRET: randomBytes(32).toString('hex') };
+      const examined = (DATABASE_URL: string) =>
+        run(['doctor'], { environment: { ...environment, DATABASE_URL } });
+      const warned = await examined(elsewhere);
+      const local = await examined(url);
+      await drop();
+      expect(warned).toMatchObject({
+        exitCode: 0,
+        stdout: expect.stringMatching(/^warning: The connection to PostgreSQL is not encrypted/m),
+      });
+      expect(local.stdout).not.toContain('encrypted');
     },
     PATIENCE_MS,
   );

@@ -205,7 +205,7 @@ describe.each(kinds)('the database on %s', (_kind, create) => {
           await tx.run(INSERT, { id: 'a', amount: 1 });
           await fail(tx);
         });
-        await expect(undone).rejects.toThrow();
+        await expect(undone).rejects.toHaveProperty('message');
       }
       expect(effect).not.toHaveBeenCalled();
     });

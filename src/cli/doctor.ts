@@ -4,18 +4,32 @@ import { type Config, describeConfig, loadConfig } from '../config.ts';
 import type { Database } from '../database/database.ts';
 import { encodingProblem } from '../database/encoding.ts';
 import { migrationObstacle, pendingMigrations } from '../database/migrate.ts';
-import { databaseNotes, durabilityWarnings, fileWarnings, openDatabase } from '../database/open.ts';
+import {
+  databaseNotes,
+  durabilityWarnings,
+  encryptionWarnings,
+  fileWarnings,
+  openDatabase,
+} from '../database/open.ts';
 import { sqliteFile } from '../database/url.ts';
+import { checkMailServer } from '../mailer.ts';
 import { describeError } from './describe-error.ts';
 import { print } from './output.ts';
 import { withAppOn } from './with-app.ts';
+
+/** What to know, what is risky, and what is wrong: a sentence each. */
+interface Findings {
+  readonly notes: string[];
+  readonly warnings: string[];
+  readonly problems: string[];
+}
 
 /** `latchkey doctor`: the effective configuration, and what is wrong with it and with what it leads to. */
 export function addDoctor(program: Command): void {
   program
     .command('doctor')
     .description(
-      'print the effective configuration, secrets masked, and what is wrong; exits with 1 if anything is',
+      'print the effective configuration, secrets masked, and what is wrong with it, the database and the mail server; exits with 1 if anything is',
     )
     .action(async () => {
       const config = loadConfig(process.env);
@@ -25,11 +39,16 @@ export function addDoctor(program: Command): void {
         await print(`${name.padEnd(width)}  ${value === '' ? '-' : value}`);
 
       await print('');
-      for (const warning of config.warnings) await print(`warning: ${warning}`);
-      const { notes, problems } = await examine(config);
-      for (const note of [...proxyNotes(config), ...notes]) await print(`note: ${note}`);
-      for (const problem of problems) await print(`problem: ${problem}`);
-      if (problems.length > 0) process.exitCode = 1;
+      const findings: Findings = {
+        notes: [...proxyNotes(config)],
+        warnings: [...config.warnings],
+        problems: fileWarnings(config.databaseUrl),
+      };
+      await Promise.all([examineDatabase(config, findings), examineMailServer(config, findings)]);
+      for (const warning of findings.warnings) await print(`warning: ${warning}`);
+      for (const note of findings.notes) await print(`note: ${note}`);
+      for (const problem of findings.problems) await print(`problem: ${problem}`);
+      if (findings.problems.length > 0) process.exitCode = 1;
       else await print('Nothing is wrong.');
     });
 }
@@ -42,27 +61,25 @@ function* proxyNotes({ mode, trustProxy }: Config): Generator<string> {
     yield 'Is there a proxy in front of this server, for TLS or to balance the load? Then LATCHKEY_TRUST_PROXY must name its address: without it the proxy itself is the client, and all of its clients share one limit.';
 }
 
-interface Findings {
-  readonly notes: readonly string[];
-  readonly problems: readonly string[];
-}
-
 /** What is wrong with the database and the keys in it. Makes nothing but the first key, as every start does. */
-async function examine(config: Config): Promise<Findings> {
-  if (config.databaseUrl === 'file::memory:') return { notes: [], problems: [] };
+async function examineDatabase(config: Config, findings: Findings): Promise<void> {
+  if (config.databaseUrl === 'file::memory:') return;
   const file = sqliteFile(config.databaseUrl);
-  if (file !== undefined && !existsSync(file))
-    return { notes: [], problems: ['There is no database yet: `latchkey migrate` makes it.'] };
-
+  if (file !== undefined && !existsSync(file)) {
+    findings.problems.push('There is no database yet: `latchkey migrate` makes it.');
+    return;
+  }
   try {
     const database = await openDatabase(config.databaseUrl);
     try {
-      return { notes: await databaseNotes(database), problems: await findProblems(config, database) };
+      findings.notes.push(...(await databaseNotes(database)));
+      findings.warnings.push(...(await encryptionWarnings(config.databaseUrl, database)));
+      findings.problems.push(...(await findProblems(config, database)));
     } finally {
       await database.close();
     }
   } catch (error) {
-    return { notes: [], problems: [describeError(error)] };
+    findings.problems.push(describeError(error));
   }
 }
 
@@ -75,7 +92,7 @@ async function findProblems(config: Config, database: Database): Promise<string[
   if (pending.length > 0)
     return [`Migrations are missing, \`latchkey migrate\` applies them: ${pending.join(', ')}`];
 
-  const problems = [...fileWarnings(config.databaseUrl), ...(await durabilityWarnings(database))];
+  const problems = await durabilityWarnings(database);
   await withAppOn({ config, database }, async ({ tokens }) => {
     const unreadable = (await tokens.listKeys()).filter(({ status }) => status === 'unreadable');
     problems.push(
@@ -83,4 +100,11 @@ async function findProblems(config: Config, database: Database): Promise<string[
     );
   });
   return problems;
+}
+
+async function examineMailServer({ smtp }: Config, { problems }: Findings): Promise<void> {
+  if (smtp === undefined) return;
+  await checkMailServer(smtp).catch((error: unknown) =>
+    problems.push(`The mail server of LATCHKEY_SMTP_URL takes no mail from here: ${describeError(error)}.`),
+  );
 }

@@ -3,7 +3,7 @@ import type { Database } from './database.ts';
 import { DatabaseProblem } from './failure.ts';
 import type { PostgresOptions } from './postgres.ts';
 import type { SqliteOptions } from './sqlite.ts';
-import { readDatabaseUrl, sqliteFile } from './url.ts';
+import { isElsewhere, readDatabaseUrl, sqliteFile } from './url.ts';
 
 /**
  * Opens the database of a `DATABASE_URL`; see url.ts for what that may be. Loads the driver of that engine alone.
@@ -53,12 +53,26 @@ export async function durabilityWarnings(database: Database): Promise<string[]> 
   );
 }
 
-/** Who else may read or write the file of an SQLite database: looked at as it is, whatever it was made as. */
+/** Who else may read or write the files of an SQLite database: looked at as they are, whatever they were made as. */
 export function fileWarnings(text: string): string[] {
-  const path = sqliteFile(text);
-  const mode = path === undefined ? undefined : statSync(path, { throwIfNoEntry: false })?.mode;
-  if (mode === undefined || (mode & 0o007) === 0) return [];
-  return [`Every user of this machine can get at the database: chmod 600 ${path}`];
+  const file = sqliteFile(text);
+  if (file === undefined) return [];
+  return ['', '-wal', '-shm']
+    .map((suffix) => file + suffix)
+    .filter((path) => ((statSync(path, { throwIfNoEntry: false })?.mode ?? 0) & 0o007) !== 0)
+    .map((path) => `Every user of this machine can get at the database: chmod 600 ${path}`);
+}
+
+/** Whether what is said to a PostgreSQL server elsewhere can be read on its way. A pooler hides that of its own half. */
+export async function encryptionWarnings(text: string, database: Database): Promise<string[]> {
+  if (!isElsewhere(text) || (await database.pooling?.()) !== 'none') return [];
+  const row = await database.get<{ ssl: boolean }>(
+    'SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()',
+  );
+  if (row?.ssl !== false) return [];
+  return [
+    'The connection to PostgreSQL is not encrypted: what passes between can read password hashes (sslmode=verify-full in DATABASE_URL).',
+  ];
 }
 
 /** What stands between this program and its database that an operator should know of. */

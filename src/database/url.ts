@@ -1,4 +1,5 @@
 import { fileURLToPath } from 'node:url';
+import { isLoopback } from '../loopback.ts';
 
 /*
  * The one reader of a DATABASE_URL. Everything in it is understood or refused: a misspelt parameter would put the tables
@@ -106,6 +107,13 @@ export function readDatabaseUrl(text: string): SqliteUrl | PostgresUrl {
 export function sqliteFile(text: string): string | undefined {
   const url = readDatabaseUrl(text);
   return url.engine === 'sqlite' ? url.path : undefined;
+}
+
+/** Whether the database may be a server that is not on this machine; a socket is, and what the URL leaves out. */
+export function isElsewhere(text: string): boolean {
+  const url = readDatabaseUrl(text);
+  if (url.engine === 'sqlite') return false;
+  return url.hosts.some(({ host }) => host !== undefined && !host.startsWith('/') && !isLoopback(host));
 }
 
 /** The URL as an operator may see it. */

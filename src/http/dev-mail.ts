@@ -1,7 +1,7 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { escapeHtml } from '../html.ts';
+import { isLoopback } from '../loopback.ts';
 import { isForwarded } from './forwarded-for.ts';
-import { isLoopback } from './loopback.ts';
 
 /** A mail that development does not send. */
 export interface ShownLetter {

@@ -4,8 +4,8 @@ import type { Client } from '../client.ts';
 import type { Clock } from '../clock.ts';
 import type { Delivered, TokenCookies } from '../context.ts';
 import { AuthError } from '../errors.ts';
+import { isLoopback } from '../loopback.ts';
 import type { Grant, Sessions } from '../modules/sessions/service.ts';
-import { isLoopback } from './loopback.ts';
 
 /*
  * Two cookies that a browser keeps for a page, so that no script of it can carry a long-lived token away (WEB-1):
