@@ -141,7 +141,7 @@ async function serveMetrics(
   source: MetricsSource,
   { config, logger }: Pick<Parts, 'config' | 'logger'>,
 ): Promise<void> {
-  const server = createMetricsServer(source, logger).listen(config.metricsPort, config.host);
+  const server = createMetricsServer(source, logger).listen(config.metricsPort, config.metricsHost);
   await once(server, 'listening');
   const { address, family, port } = server.address() as AddressInfo;
   logger.info(`Metrics: http://${family === 'IPv6' ? `[${address}]` : address}:${port}/metrics`);

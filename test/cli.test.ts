@@ -419,6 +419,30 @@ describe('a server', () => {
     PATIENCE_MS,
   );
 
+  it.each([
+    [{}, /Metrics: (http:\/\/127\.0\.0\.1:\d+\/metrics)/],
+    [{ LATCHKEY_METRICS_HOST: '[::1]' }, /Metrics: (http:\/\/\[::1\]:\d+\/metrics)/],
+    [{ LATCHKEY_WORKERS: '2' }, /Metrics: (http:\/\/127\.0\.0\.1:\d+\/metrics)/],
+  ])(
+    'shows its metrics where it is told to, and otherwise on this machine alone: %p',
+    async (settings, line) => {
+      const cwd = mkdtempSync(join(folder, 'metrics-'));
+      const environment = {
+        HOST: '127.0.0.2',
+        LATCHKEY_METRICS: 'on',
+        LATCHKEY_METRICS_PORT: '0',
+        ...settings,
+      };
+      const { child, ended, url, printed } = await serve(cwd, environment);
+      const [, metrics = ''] = await printed(line);
+      expect(new URL(url).hostname).toBe('127.0.0.2');
+      expect(await (await fetch(metrics)).text()).toContain('nodejs_eventloop_lag_p99_seconds');
+      child.kill('SIGTERM');
+      expect(await ended).toMatchObject({ exitCode: 0 });
+    },
+    PATIENCE_MS,
+  );
+
   it.each(['1', '2'])(
     'of %s processes whose log nobody reads any more works on, and ends in its time (CR-3)',
     async (workers) => {

@@ -271,6 +271,8 @@ describe('a hash from elsewhere', () => {
   it.each<[string, string, string]>([
     ['argon2 of more than 1 GiB', `m=1048577,t=1,p=1`, `m=1048576,t=1,p=1`],
     ['argon2 of more than 10 passes', `m=1024,t=11,p=1`, `m=1024,t=10,p=1`],
+    ['argon2 of more than 1 GiB in all its passes', `m=524289,t=2,p=1`, `m=524288,t=2,p=1`],
+    ['argon2 of 1 GiB ten times', `m=1048576,t=10,p=1`, `m=104857,t=10,p=1`],
     ['argon2 of more than 16 lanes', `m=1024,t=1,p=17`, `m=1024,t=1,p=16`],
   ])('costs too much: %s (PW-3)', (_, over, at) => {
     for (const kind of ['argon2id', 'argon2i', 'argon2d']) {

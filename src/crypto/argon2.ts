@@ -4,6 +4,8 @@ import type { StoredHash } from './stored-hash.ts';
 
 /** PW-3. Memory in KiB. */
 const CEILING = { memoryCost: 1_048_576, timeCost: 10, parallelism: 16 };
+/** KiB that are filled in all passes: some seconds, as with the ceilings of the other schemes. */
+const WORK_CEILING = 1_048_576;
 
 export interface Argon2Cost {
   /** KiB. */
@@ -23,7 +25,7 @@ export function readArgon2(text: string): (StoredHash & { readonly cost: Argon2C
   const cost = { memoryCost, timeCost, parallelism };
   return {
     cost,
-    isTooCostly: isCostlier(cost, CEILING),
+    isTooCostly: isCostlier(cost, CEILING) || memoryCost * timeCost > WORK_CEILING,
     // The library throws for every spelling but the canonical one.
     verify: (password) => verify(formatPhc(phc), password),
   };

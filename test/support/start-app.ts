@@ -56,6 +56,7 @@ export const TEST_CONFIG: Config = {
   introspection: true,
   workers: 1,
   metrics: false,
+  metricsHost: '127.0.0.1',
   metricsPort: 0,
   auditRetentionSeconds: 365 * 86_400,
   tokenEndpoint: true,
