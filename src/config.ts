@@ -111,13 +111,15 @@ export const SETTINGS = {
   accessTokenTtlSeconds: {
     name: 'LATCHKEY_ACCESS_TOKEN_TTL',
     default: '10m',
-    description: 'Lifetime of an access token, `1s` to `60m`',
+    description:
+      'Lifetime of an access token, `1s` to `60m`, and never past the known end of its session. Here one is taken for 10 seconds more, because clocks differ',
     value: seconds({ least: '1s', most: '60m' }),
   },
   sessionIdleTtlSeconds: {
     name: 'LATCHKEY_SESSION_IDLE_TTL',
     default: '14d',
-    description: 'A session that is not refreshed for so long ends, `1s` to `365d`',
+    description:
+      'A session that is not refreshed for so long ends, `1s` to `365d`; no longer than `LATCHKEY_SESSION_ABSOLUTE_TTL`',
     value: seconds({ least: '1s', most: '365d' }),
   },
   sessionAbsoluteTtlSeconds: {
@@ -360,6 +362,8 @@ export function loadConfig(environment: Environment): Config {
   const { secrets, secretFile, notes } = chooseSecrets(values, settings.databaseUrl);
   return Object.freeze({
     ...settings,
+    // A shorter absolute lifetime alone shortens the other one, too.
+    sessionIdleTtlSeconds: Math.min(settings.sessionIdleTtlSeconds, settings.sessionAbsoluteTtlSeconds),
     secrets,
     secretFile,
     audience: values.audience ?? settings.issuer,
@@ -422,7 +426,10 @@ function* contradictions(given: Given, values: Partial<Values>): Generator<strin
 
   if (has('secrets') && has('secretFile'))
     yield 'LATCHKEY_SECRET_FILE: cannot be given together with LATCHKEY_SECRET';
-  if ((values.sessionIdleTtlSeconds ?? 0) > (values.sessionAbsoluteTtlSeconds ?? Number.POSITIVE_INFINITY))
+  if (
+    has('sessionIdleTtlSeconds') &&
+    (values.sessionIdleTtlSeconds ?? 0) > (values.sessionAbsoluteTtlSeconds ?? Number.POSITIVE_INFINITY)
+  )
     yield 'LATCHKEY_SESSION_IDLE_TTL: must not be longer than LATCHKEY_SESSION_ABSOLUTE_TTL';
   if (databaseUrl === IN_MEMORY && (values.workers ?? 1) > 1)
     yield 'LATCHKEY_WORKERS: must be 1 with a database in memory, which no other process can see';
@@ -457,13 +464,15 @@ function* contradictions(given: Given, values: Partial<Values>): Generator<strin
   }
 }
 
-function* cautions({ mode, host, databaseUrl, refreshRetryWindowSeconds }: Values): Generator<string> {
+function* cautions({ mode, host, databaseUrl, ...values }: Values): Generator<string> {
+  if (values.accessTokenTtlSeconds > Math.min(values.sessionIdleTtlSeconds, values.sessionAbsoluteTtlSeconds))
+    yield 'A session that is not refreshed ends before LATCHKEY_ACCESS_TOKEN_TTL is over: access tokens end with it, and clients have to refresh that often.';
   if (mode === 'development' && !isLoopback(host))
     yield 'DEVELOPMENT MODE, and others can reach this server: it is open to introspection and its secret is made for one machine. Set NODE_ENV=production.';
   if (mode === 'production' && databaseUrl === IN_MEMORY)
     yield 'The database is in memory: every account and session ends with this process.';
   // Without a window at all the operator chose so.
-  if (refreshRetryWindowSeconds > 0 && refreshRetryWindowSeconds < ANSWER_LIMIT_SECONDS)
+  if (values.refreshRetryWindowSeconds > 0 && values.refreshRetryWindowSeconds < ANSWER_LIMIT_SECONDS)
     yield `LATCHKEY_REFRESH_RETRY_WINDOW is shorter than a request may wait for the database, ${ANSWER_LIMIT_SECONDS}s: a refresh whose answer is lost can sign its client out.`;
 }
 

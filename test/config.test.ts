@@ -306,6 +306,31 @@ describe('a setting', () => {
   });
 });
 
+describe('the lifetimes', () => {
+  it('of a session that may be idle for longer than it lives is the shorter one, if that alone was given', () => {
+    const config = loadConfig({ ...DEVELOPMENT, LATCHKEY_SESSION_ABSOLUTE_TTL: '8h' });
+    expect(config).toMatchObject({
+      sessionIdleTtlSeconds: 8 * 3_600,
+      sessionAbsoluteTtlSeconds: 8 * 3_600,
+    });
+    expect(config.warnings).toHaveLength(1);
+    const both = { LATCHKEY_SESSION_ABSOLUTE_TTL: '8h', LATCHKEY_SESSION_IDLE_TTL: '9h' };
+    expect(problemsOf({ ...DEVELOPMENT, ...both })).toEqual([
+      'LATCHKEY_SESSION_IDLE_TTL: must not be longer than LATCHKEY_SESSION_ABSOLUTE_TTL',
+    ]);
+  });
+
+  it.each([
+    [{ LATCHKEY_SESSION_IDLE_TTL: '4s' }, true],
+    [{ LATCHKEY_SESSION_ABSOLUTE_TTL: '9m' }, true],
+    [{ LATCHKEY_SESSION_IDLE_TTL: '10m' }, false],
+    [{ LATCHKEY_SESSION_IDLE_TTL: '4s', LATCHKEY_ACCESS_TOKEN_TTL: '4s' }, false],
+  ])('warn where sessions end before their access tokens would: %p', (environment, isWarned) => {
+    const { warnings } = loadConfig({ ...PRODUCTION, ...environment });
+    expect(warnings).toEqual(isWarned ? [expect.stringContaining('LATCHKEY_ACCESS_TOKEN_TTL')] : []);
+  });
+});
+
 describe('the parameters of Firebase', () => {
   const KEY = randomBytes(64);
   const shown = `hash_config {

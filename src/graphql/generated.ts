@@ -39,7 +39,7 @@ export type AuthPayload = {
   readonly deviceToken?: Maybe<Scalars['String']['output']>;
   /** When the access token expires. */
   readonly expiresAt: Scalars['DateTime']['output'];
-  /** Seconds until the access token expires. */
+  /** Seconds until the access token expires: `LATCHKEY_ACCESS_TOKEN_TTL`, or less where the session ends before. */
   readonly expiresIn: Scalars['PositiveInt']['output'];
   /** When the refresh token expires if it is not used; never later than the session's end. */
   readonly refreshExpiresAt: Scalars['DateTime']['output'];

@@ -41,6 +41,41 @@ describeApp('sessions', (start, engine) => {
     ]);
   });
 
+  it.each([
+    ['idle lifetime', { sessionIdleTtlSeconds: 4 }, 4, 4],
+    ['absolute lifetime', { sessionIdleTtlSeconds: 300, sessionAbsoluteTtlSeconds: 300 }, 300, 297],
+  ])(
+    'end no later than their access tokens think: with a short %s (AT-3, RT-6)',
+    async (_, config, first, then) => {
+      const app = await start({ config });
+      const opened = await register(app);
+      const lifetimeOf = (token: string) => {
+        const { iat, exp } = JSON.parse(Buffer.from(token.split('.')[1] ?? '', 'base64url').toString());
+        return exp - iat;
+      };
+      expect([opened.expiresIn, lifetimeOf(opened.accessToken)]).toEqual([first, first]);
+      expect(opened.expiresAt).toBe(opened.session.idleExpiresAt);
+
+      app.clock.travel(3_000);
+      const next = await refreshed(app, opened.refreshToken);
+      expect([next.expiresIn, lifetimeOf(next.accessToken)]).toEqual([then, then]);
+      const { body } = await app.server.inject({
+        method: 'POST',
+        url: '/token/refresh',
+        headers: { authorization: `Bearer ${next.refreshToken}` },
+      });
+      const rest = JSON.parse(body);
+      expect(rest.expires_in).toBe(then);
+      expect((await app.send(ME, {}, { token: next.accessToken })).code).toBe('OK');
+
+      // In the last second of the session, too, a token is one.
+      app.clock.travel(then * 1_000 - 200);
+      const last = await refreshed(app, rest.refresh_token);
+      expect(last.expiresIn).toBeGreaterThanOrEqual(1);
+      expect((await app.send(ME, {}, { token: last.accessToken })).code).toBe('OK');
+    },
+  );
+
   it('say which one asks, also inside the answer that opened it', async () => {
     const app = await start();
     const { session, accessToken } = await register(app);

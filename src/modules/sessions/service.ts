@@ -220,11 +220,12 @@ export function createSessions(options: SessionsOptions) {
       amr: wordsOf(session.amr),
       scope: session.scope,
       authenticatedAt: Math.floor(session.authenticatedAt / 1_000),
+      sessionEndsAt: session.idleExpiresAt,
     });
     return {
       accessToken: access.text,
       expiresAt: access.expiresAt * 1_000,
-      expiresInSeconds: tokens.accessTokenTtlSeconds,
+      expiresInSeconds: access.lifetimeSeconds,
       refreshToken: tokens.refreshTokens.encode({
         sessionId: session.id,
         generation: session.generation,

@@ -125,7 +125,6 @@ export function createTokens({
     refreshTokens,
     /** Makes and reads the proofs of known devices. */
     deviceTokens,
-    accessTokenTtlSeconds,
     reload,
     keysLoaded,
     requireSigningKey,
@@ -150,16 +149,28 @@ export function createTokens({
       if (rows.some((row) => row.sequence < needed)) await removeKeysBefore(needed);
     },
 
-    /** @throws AuthError `UNAVAILABLE` when no key that may sign is loaded. */
-    signAccessToken(token: Omit<AccessToken, 'id' | 'issuedAt' | 'expiresAt'>): {
-      text: string;
-      expiresAt: number;
-    } {
+    /**
+     * A token that ends with its session, if that comes first, and lives for a second at least.
+     *
+     * @throws AuthError `UNAVAILABLE` when no key that may sign is loaded.
+     */
+    signAccessToken({
+      sessionEndsAt,
+      ...token
+    }: Omit<AccessToken, 'id' | 'issuedAt' | 'expiresAt'> & {
+      /** ms since 1970. */
+      sessionEndsAt: number;
+    }): { text: string; expiresAt: number; lifetimeSeconds: number } {
       const issuedAt = nowSeconds();
-      const expiresAt = issuedAt + accessTokenTtlSeconds;
+      const lifetimeSeconds = Math.max(
+        1,
+        Math.min(accessTokenTtlSeconds, Math.floor(sessionEndsAt / 1_000) - issuedAt),
+      );
+      const expiresAt = issuedAt + lifetimeSeconds;
       return {
         text: signAccessToken(token, { issuedAt, expiresAt, issuer, audience }, requireSigningKey()),
         expiresAt,
+        lifetimeSeconds,
       };
     },
 
