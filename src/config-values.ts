@@ -207,15 +207,20 @@ function readPhrase(phrase: string): string {
   return unquoted.trim().replace(/\s+/g, ' ');
 }
 
-/** Origins exactly as browsers send them (RFC 6454 §6.2), separated by commas. */
+/** Origins exactly as browsers and WebViews send them (RFC 6454 §6.2), separated by commas. */
 export const origins = () =>
   list(
-    'must be origins as browsers send them, as in https://app.example.com,http://localhost:3000',
+    'must be origins as browsers send them, as in https://app.example.com,http://localhost:3000,capacitor://localhost',
     (text) => {
+      if (APP_ORIGIN.test(text)) return true;
       const url = readUrl(text);
       return url !== undefined && isHttp(url) && url.origin === text && !text.includes('*');
     },
   );
+
+/** Of a WebView or an extension. For URL, every origin of such a scheme is `null`. */
+const APP_ORIGIN =
+  /^(?:capacitor|ionic|tauri|app|(?:chrome|moz|safari-web)-extension):\/\/[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?(?::\d{1,5})?$/i;
 
 /** IP addresses and CIDR blocks, separated by commas. A block of every address there is would trust everybody. */
 export const networks = () =>

@@ -222,7 +222,8 @@ export const SETTINGS = {
   corsOrigins: {
     name: 'LATCHKEY_CORS_ORIGINS',
     default: '',
-    description: 'Origins whose pages may call this server from a browser, comma-separated',
+    description:
+      'Origins whose pages may call this server from a browser, a WebView (`capacitor://localhost`) or an extension, comma-separated',
     value: origins(),
   },
   cookies: {

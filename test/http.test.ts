@@ -269,6 +269,30 @@ describe('CORS', () => {
     },
   });
 
+  it('knows the pages of apps and extensions by the origins that they send (WEB-3)', async () => {
+    const origins = ['capacitor://localhost', 'chrome-extension://aapbdbdomjkkjkaonfhkkikfgjllcleb'];
+    const { inject, query } = await start({ config: { ...PRODUCTION.config, corsOrigins: origins } });
+    for (const origin of origins) {
+      expect((await inject(preflight(origin))).headers['access-control-allow-origin']).toBe(origin);
+      const { headers } = await query({ query: '{ __typename }' }, { origin });
+      expect(headers['access-control-allow-origin']).toBe(origin);
+      const form = { 'content-type': 'application/x-www-form-urlencoded', origin };
+      const login = {
+        method: 'POST',
+        url: '/token',
+        headers: form,
+        payload: 'username=a@b.example&password=p',
+      };
+      expect((await inject(login as InjectOptions)).status).toBe(200);
+    }
+    for (const origin of [
+      'capacitor://localhost:1',
+      'capacitor://localhost.evil.example',
+      'ionic://localhost',
+    ])
+      expect((await inject(preflight(origin))).headers['access-control-allow-origin']).toBeUndefined();
+  });
+
   it('allows exactly the listed origins, without credentials (WEB-3)', async () => {
     const { inject } = await start(PRODUCTION);
     const allowed = await inject(preflight('https://app.example.com'));
