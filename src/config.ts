@@ -100,7 +100,7 @@ export const SETTINGS = {
     name: 'LATCHKEY_ISSUER',
     developmentDefault: 'http://localhost:4000',
     description:
-      'Public URL of this server, the `iss` of its tokens. Required in production, and https there',
+      'Public URL of this server, the `iss` of its tokens. Required in production, and https there; in development it follows `PORT`',
     value: baseUrl(),
   },
   audience: {
@@ -407,6 +407,9 @@ function readSettings(given: Given): { values: Partial<Values>; problems: string
     if (result.success) values[key] = result.data;
     else problems.push(...result.error.issues.map((issue) => `${setting.name}: ${issue.message}`));
   }
+  // A verifier is configured with the address that is printed at the start.
+  if (!isProduction && !given.has(SETTINGS.issuer.name) && values.port !== undefined)
+    values.issuer = `http://localhost:${values.port}`;
   return { values: values as Partial<Values>, problems };
 }
 
@@ -461,8 +464,14 @@ function* contradictions(given: Given, values: Partial<Values>): Generator<strin
       yield 'NODE_ENV: must be given with a HOST that others can reach';
     if (databaseUrl !== undefined && isPostgres(databaseUrl))
       yield 'NODE_ENV: must be given with a PostgreSQL DATABASE_URL';
-    if (has('issuer')) yield 'NODE_ENV: must be given with LATCHKEY_ISSUER';
+    if (has('issuer') && issuer !== undefined && !isLoopback(hostOf(issuer)))
+      yield 'NODE_ENV: must be given with a LATCHKEY_ISSUER that is not on this machine';
   }
+}
+
+/** An IPv6 address without its brackets. */
+function hostOf(url: string): string {
+  return new URL(url).hostname.replace(/^\[|\]$/g, '');
 }
 
 function* cautions({ mode, host, databaseUrl, ...values }: Values): Generator<string> {

@@ -17,7 +17,7 @@ import { createMetricsServer, type MetricsSource } from './http/metrics-server.t
 import { type Log, type Logger, openLog } from './logger.ts';
 import { openFilesLimit, roomForConnections } from './open-files.ts';
 import { reportListening, reportTaken, toldToStop } from './worker.ts';
-import { startWorkers } from './workers.ts';
+import { findFreePort, startWorkers } from './workers.ts';
 
 /** For what no request waits for any more: a lease to give back, mail that is being sent. */
 const CHORES_MS = 4_000;
@@ -34,7 +34,7 @@ try {
   const openFiles = openFilesLimit(process.report);
   const signalled = stopSignal();
   const stopped = cluster.isPrimary ? signalled : toldToStop(signalled);
-  const config = loadConfig(process.env);
+  const config = await settlePort(loadConfig(process.env));
   const log = await openLog({
     level: config.logLevel,
     fileDescriptor: 1,
@@ -77,6 +77,13 @@ interface RunningServer {
   readonly url: string;
   /** Drains it, and closes what it was given. */
   close(): Promise<void>;
+}
+
+/** In development the issuer follows the port, so one that is free is chosen before the issuer is needed. */
+async function settlePort(config: Config): Promise<Config> {
+  if (config.port !== 0 || config.mode === 'production') return config;
+  const port = await findFreePort(config.host);
+  return loadConfig({ ...process.env, PORT: String(port) });
 }
 
 /** What is done once for a database, before anybody serves from it. */

@@ -146,8 +146,8 @@ function asksItself(url: string): Promise<void> {
   });
 }
 
-/** Workers that all died would get another port for 0 than those before them, so it is chosen here, once. */
-async function findFreePort(host: string): Promise<number> {
+/** A port that was free a moment ago: workers that all died would get another one for 0 than those before them. */
+export async function findFreePort(host: string): Promise<number> {
   const server = createServer();
   server.listen({ host, port: 0 });
   await once(server, 'listening');

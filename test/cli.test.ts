@@ -419,6 +419,29 @@ describe('a server', () => {
     PATIENCE_MS,
   );
 
+  it.each([{}, { LATCHKEY_WORKERS: '2' }])(
+    'in development signs with the address that it prints, whatever port it got: %p',
+    async (settings) => {
+      const { child, ended, url } = await serve(mkdtempSync(join(folder, 'issuer-')), settings);
+      const input = `{ email: "${EMAIL}", password: "${PASSWORD}" }`;
+      const answer = await fetch(`${url}/graphql`, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json' },
+        body: JSON.stringify({ query: `mutation { register(input: ${input}) { auth { accessToken } } }` }),
+      });
+      const { data } = (await answer.json()) as { data: { register: { auth: { accessToken: string } } } };
+      const [, claims = ''] = data.register.auth.accessToken.split('.');
+      const issuer = `http://localhost:${new URL(url).port}`;
+      expect(JSON.parse(Buffer.from(claims, 'base64url').toString())).toMatchObject({
+        iss: issuer,
+        aud: issuer,
+      });
+      child.kill('SIGTERM');
+      expect(await ended).toMatchObject({ exitCode: 0 });
+    },
+    PATIENCE_MS,
+  );
+
   it.each([
     [{}, /Metrics: (http:\/\/127\.0\.0\.1:\d+\/metrics)/],
     [{ LATCHKEY_METRICS_HOST: '[::1]' }, /Metrics: (http:\/\/\[::1\]:\d+\/metrics)/],

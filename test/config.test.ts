@@ -400,7 +400,7 @@ describe('the mode', () => {
   it.each<[string, Environment]>([
     ['a HOST that others can reach', REACHABLE],
     ['a PostgreSQL URL', { DATABASE_URL: 'postgres://localhost/latchkey' }],
-    ['an issuer', { LATCHKEY_ISSUER: 'http://localhost:4000' }],
+    ['an issuer elsewhere', { LATCHKEY_ISSUER: 'http://auth.internal:4000' }],
   ])('must be given with %s', (_, environment) => {
     expect(problemsOf({ ...DEVELOPMENT, LATCHKEY_SECRET: SECRET, ...environment })).toEqual([
       expect.stringMatching(/^NODE_ENV: /),
@@ -408,6 +408,30 @@ describe('the mode', () => {
     expect(loadConfig({ NODE_ENV: 'test', LATCHKEY_SECRET: SECRET, ...environment }).mode).toBe(
       'development',
     );
+  });
+
+  it.each(['http://localhost:4100', 'http://127.0.0.2:4100', 'https://[::1]/auth'])(
+    'may be left out with an issuer on this machine: %s',
+    (LATCHKEY_ISSUER) => {
+      expect(loadConfig({ ...DEVELOPMENT, LATCHKEY_ISSUER })).toMatchObject({
+        mode: 'development',
+        issuer: LATCHKEY_ISSUER,
+        audience: LATCHKEY_ISSUER,
+      });
+    },
+  );
+
+  it('development has an issuer that follows the port, and production has not', () => {
+    expect(loadConfig({ ...DEVELOPMENT, PORT: '4101' })).toMatchObject({
+      issuer: 'http://localhost:4101',
+      audience: 'http://localhost:4101',
+    });
+    expect(loadConfig({ ...DEVELOPMENT, PORT: '4101', LATCHKEY_ISSUER: 'http://localhost:1' }).issuer).toBe(
+      'http://localhost:1',
+    );
+    expect(problemsOf({ ...PRODUCTION, PORT: '4101', LATCHKEY_ISSUER: '' })).toEqual([
+      'LATCHKEY_ISSUER: required in production',
+    ]);
   });
 
   it('may be left out on every loopback address', () => {
