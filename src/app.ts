@@ -210,11 +210,17 @@ export async function createApp({ config, database, clock, logger, metrics, mail
 
   await audit.followHead();
   await tokens.start();
-  const chores = [
-    repeat(HOUSEKEEPING_INTERVAL_MS, 'head of the audit trail', audit.followHead),
-    repeat(RELOAD_INTERVAL_MS, 'reload of the signing keys', tokens.reload),
-    repeat(HOUSEKEEPING_INTERVAL_MS, 'housekeeping', housekeeping.turn),
-  ];
+  const chores: NodeJS.Timeout[] = [];
+
+  /** Commands, which end by themselves, have none. */
+  function beginChores(): void {
+    mail.watch();
+    chores.push(
+      repeat(HOUSEKEEPING_INTERVAL_MS, 'head of the audit trail', audit.followHead),
+      repeat(RELOAD_INTERVAL_MS, 'reload of the signing keys', tokens.reload),
+      repeat(HOUSEKEEPING_INTERVAL_MS, 'housekeeping', housekeeping.turn),
+    );
+  }
 
   /** A chore that fails, as with a database that is away, is said and done again the next time. */
   function repeat(everyMs: number, chore: string, work: () => Promise<unknown>): NodeJS.Timeout {
@@ -255,7 +261,7 @@ export async function createApp({ config, database, clock, logger, metrics, mail
     housekeeping,
     readiness,
 
-    /** The HTTP side; listens once it is told to, and then sends mail, too. */
+    /** The HTTP side; listens once it is told to, and then sends mail and keeps house, too. */
     async createServer({ maxConnections }: { maxConnections?: number } = {}): Promise<FastifyInstance> {
       const usedMailer = mailer ?? (await chooseMailer());
       if (usedMailer !== undefined) mail.start(usedMailer);
@@ -272,7 +278,7 @@ export async function createApp({ config, database, clock, logger, metrics, mail
         devMail: devMailbox?.letters,
         createContext: (request) => createContext(tokens, request),
       });
-      server.addHook('onListen', async () => mail.watch());
+      server.addHook('onListen', async () => beginChores());
       if (metrics !== undefined) observeRequests(server, metrics.observeRequest);
       return server;
     },

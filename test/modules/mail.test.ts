@@ -16,6 +16,7 @@ import {
   REQUEST_EMAIL_CHANGE,
   register,
 } from '../support/documents.ts';
+import { gate } from '../support/gate.ts';
 import {
   createFrozenClock,
   describeApp,
@@ -280,14 +281,21 @@ describeApp('a notice', (start) => {
 
 describeApp('the sender', (start) => {
   it('is woken by whoever queued a mail, and by nobody who has to wait for it', async () => {
-    const { mailer, arrived, go } = createSlowMailer();
+    const [first, second, answered] = [gate(), gate(), gate()];
+    const { tried, mailer } = createTestMailer(() => {
+      (tried.length === 1 ? first : second).open();
+      return answered.opened;
+    });
     const app = await start({ mailer });
+    app.mail.watch();
     await queue(app, NOTICE);
-    await arrived;
+    await first.opened;
+    await queue(app, NOTICE);
+    await second.opened;
     // The mail server takes its time; nobody else does.
     expect((await app.send(ME)).code).toBe('UNAUTHENTICATED');
     await register(app, 'grace@example.com');
-    go();
+    answered.open();
     await app.mail.turn();
     expect(await listed(app)).toEqual([]);
   });

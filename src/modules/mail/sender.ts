@@ -135,7 +135,7 @@ export function createSender({ database, clock, logger, mailer, compose }: Sende
   }
 
   function wake(): void {
-    if (isOver) return;
+    if (isOver || polling === undefined) return;
     waking ??= setTimeout(() => {
       waking = undefined;
       look();

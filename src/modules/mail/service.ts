@@ -146,12 +146,12 @@ export function createMail({ database, clock, logger, secrets, templates, rateLi
         await enqueue(tx, { to: owner.email, template, userId: owner.id });
     },
 
-    /** From now on this process sends when it is woken: a server does, commands leave it to the servers. */
+    /** What mail is sent with, at each `turn`. */
     start(mailer: Mailer): void {
       sender = createSender({ database, clock, logger, mailer, compose });
     },
 
-    /** And by itself, what other processes left behind. */
+    /** From now on this process sends by itself, as servers do and commands do not: when it is woken, and what others left behind. */
     watch(): void {
       sender?.watch();
     },
