@@ -128,12 +128,14 @@ export async function cpuSecondsOf(pid: number | undefined, { family = false } =
 }
 
 async function addressOf(child: ChildProcess, log: string): Promise<string> {
-  for (;;) {
+  const deadline = performance.now() + 60_000;
+  while (performance.now() < deadline) {
     const [url] = /http:\/\/[^\s"]+\/graphql/.exec(await readFile(log, 'utf8')) ?? [];
     if (url !== undefined) return url;
     if (child.exitCode !== null) throw new Error(`the server exited with ${child.exitCode}`);
     await pause(5);
   }
+  throw new Error('the server does not say where it listens');
 }
 
 function stopChild(child: ChildProcess): Promise<void> {

@@ -29,7 +29,9 @@ async function hold<Result>(sql: Sql, outside: Promise<Result>): Promise<Result>
     isDone = true;
   });
   done.catch(() => {});
-  while (!isDone) await sql.get('SELECT 1 AS one');
+  // Other limits end it sooner; this one, where a test has failed.
+  const deadline = performance.now() + 60_000;
+  while (!isDone && performance.now() < deadline) await sql.get('SELECT 1 AS one');
   return done;
 }
 
@@ -205,7 +207,8 @@ describe.each(kinds)('the database on %s', (_kind, create) => {
           await tx.run(INSERT, { id: 'a', amount: 1 });
           await fail(tx);
         });
-        await expect(undone).rejects.toHaveProperty('message');
+        // `toThrow` knows the errors of this realm; SQLite's may be of the file that a worker of Jest ran before.
+        expect(await undone.catch(() => 'undone')).toBe('undone');
       }
       expect(effect).not.toHaveBeenCalled();
     });

@@ -5,12 +5,12 @@ import { mkdtemp, open, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
-import { setTimeout as pause } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { describe, expect, it } from '@jest/globals';
 import { createLogger } from '../src/logger.ts';
 import { cleanEnvironment } from './support/server-process.ts';
+import { until } from './support/until.ts';
 
 const OPTIONS = { cwd: fileURLToPath(new URL('..', import.meta.url)), env: cleanEnvironment() };
 
@@ -133,10 +133,9 @@ function shellLine(args: readonly string[]): string {
   return [process.execPath, ...args].map((word) => `'${word.replaceAll("'", "'\\''")}'`).join(' ');
 }
 
-async function linesOnce(path: string, count: number): Promise<string[]> {
-  for (;;) {
+function linesOnce(path: string, count: number): Promise<string[]> {
+  return until(async () => {
     const lines = (await readFile(path, 'utf8')).split('\n').slice(0, -1);
-    if (lines.length >= count) return lines.map((line) => (JSON.parse(line) as { msg: string }).msg);
-    await pause(10);
-  }
+    return lines.length >= count ? lines.map((line) => (JSON.parse(line) as { msg: string }).msg) : undefined;
+  }, 10);
 }

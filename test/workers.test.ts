@@ -3,7 +3,6 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { connect, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { setTimeout as pause } from 'node:timers/promises';
 import { beforeEach, describe, expect, it } from '@jest/globals';
 import { migrate } from '../src/database/migrate.ts';
 import { engines, freshDatabase } from './support/databases.ts';
@@ -11,6 +10,7 @@ import { LOGIN, ME, REGISTER } from './support/documents.ts';
 import { startServerProcess } from './support/server-process.ts';
 import { useBuild, useCleanups } from './support/setup.ts';
 import { PASSWORD } from './support/start-app.ts';
+import { until } from './support/until.ts';
 
 /** Starting processes is slow where cores are few; nothing here is about how slow. */
 const PATIENCE_MS = 120_000;
@@ -75,14 +75,6 @@ function workersOf(
     for (const pid of old) pids.delete(pid);
     return pids.size >= 2 ? pids : undefined;
   });
-}
-
-async function until<Result>(look: () => Promise<Result | undefined> | Result | undefined): Promise<Result> {
-  for (;;) {
-    const found = await look();
-    if (found !== undefined) return found;
-    await pause(50);
-  }
 }
 
 describe.each(engines)('several workers on %s', (engine) => {
