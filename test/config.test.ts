@@ -22,6 +22,7 @@ import {
   SETTINGS,
 } from '../src/config.ts';
 import type { SmtpServer } from '../src/mailer.ts';
+import { cleanEnvironment } from './support/server-process.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'latchkey-config-'));
 afterAll(() => rmSync(folder, { recursive: true }));
@@ -840,7 +841,7 @@ describe('describeConfig', () => {
 });
 
 function run(command: string, ...args: string[]): boolean {
-  return spawnSync(command, args).status === 0;
+  return spawnSync(command, args, { env: cleanEnvironment() }).status === 0;
 }
 
 function canMount(): boolean {

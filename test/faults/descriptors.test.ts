@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { describe, expect, it } from '@jest/globals';
-import { startServerProcess } from '../support/server-process.ts';
+import { cleanEnvironment, startServerProcess } from '../support/server-process.ts';
 import { useBuild, useCleanups } from '../support/setup.ts';
 
 /*
@@ -137,6 +137,6 @@ const cleanups = useCleanups();
   }
 
   function limitOpenFiles(pid: number, count: number): void {
-    execFileSync('prlimit', ['--pid', String(pid), `--nofile=${count}:`]);
+    execFileSync('prlimit', ['--pid', String(pid), `--nofile=${count}:`], { env: cleanEnvironment() });
   }
 });

@@ -8,6 +8,7 @@ import { describeDatabaseFailure } from '../../src/database/failure.ts';
 import { openDatabase } from '../../src/database/open.ts';
 import { engines } from '../support/databases.ts';
 import { hasSystemPostgres, type PostgresServer, startPostgres } from '../support/postgres-server.js';
+import { cleanEnvironment } from '../support/server-process.ts';
 import { useCleanups } from '../support/setup.ts';
 
 /*
@@ -16,7 +17,8 @@ import { useCleanups } from '../support/setup.ts';
  */
 
 const TIME_LIMIT_MS = 60_000;
-const canRun = hasSystemPostgres && spawnSync('openssl', ['version']).status === 0;
+const canRun =
+  hasSystemPostgres && spawnSync('openssl', ['version'], { env: cleanEnvironment() }).status === 0;
 if (!canRun) console.warn('Skipped: there is no PostgreSQL of the system here, or no openssl.');
 
 (canRun && engines.includes('postgres') ? describe : describe.skip)('TLS to PostgreSQL', () => {
@@ -116,6 +118,6 @@ if (!canRun) console.warn('Skipped: there is no PostgreSQL of the system here, o
   }
 
   function openssl(...args: string[]): void {
-    execFileSync('openssl', args, { cwd: folder, stdio: 'ignore' });
+    execFileSync('openssl', args, { cwd: folder, env: cleanEnvironment(), stdio: 'ignore' });
   }
 });

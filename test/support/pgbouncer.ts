@@ -6,9 +6,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { Client } from 'pg';
+import { cleanEnvironment } from './server-process.ts';
 
 /** Whether Debian's pgbouncer, or another one, is installed here. */
-export const hasPgbouncer = spawnSync('pgbouncer', ['--version']).status === 0;
+export const hasPgbouncer = spawnSync('pgbouncer', ['--version'], { env: cleanEnvironment() }).status === 0;
 
 /** So few connections to the server that clients change between them all the time. */
 const POOL_SIZE = 2;
@@ -38,7 +39,12 @@ ignore_startup_parameters = options
   // It refuses to run as root.
   const user = process.getuid?.() === 0 ? nobody() : undefined;
   for (const path of user ? [folder, file] : []) chownSync(path, user?.uid ?? 0, user?.gid ?? 0);
-  const child = spawn('pgbouncer', [file], { cwd: folder, stdio: 'ignore', ...user });
+  const child = spawn('pgbouncer', [file], {
+    cwd: folder,
+    env: cleanEnvironment(),
+    stdio: 'ignore',
+    ...user,
+  });
   const ended = once(child, 'close');
 
   const url = new URL(databaseUrl);
