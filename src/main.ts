@@ -17,7 +17,7 @@ import { createMetricsServer, type MetricsSource } from './http/metrics-server.t
 import { type Log, type Logger, openLog } from './logger.ts';
 import { openFilesLimit, roomForConnections } from './open-files.ts';
 import { reportListening, reportTaken, toldToStop } from './worker.ts';
-import { findFreePort, startWorkers } from './workers.ts';
+import { findFreePort, NoWorkerError, startWorkers } from './workers.ts';
 
 /** For what no request waits for any more: a lease to give back, mail that is being sent. */
 const CHORES_MS = 4_000;
@@ -175,10 +175,34 @@ function stopSignal(): Promise<NodeJS.Signals> {
 
 /** Nobody catches this any more: what state the process is in is unknown, so it ends, and its supervisor starts another. */
 function die(error: unknown): never {
-  const ofDatabase = starting && describeDatabaseFailure(error, starting.databaseUrl);
+  const sentence =
+    starting && (describeDatabaseFailure(error, starting.databaseUrl) ?? describeStartFailure(error));
   if (error instanceof ConfigError) process.stderr.write(`${error.message}\n`);
-  else if (ofDatabase !== undefined) logger?.fatal(ofDatabase);
+  else if (sentence !== undefined) logger?.fatal(sentence);
   else if (logger !== undefined) logger.fatal(error, 'The server cannot go on');
   else process.stderr.write(`${String(error)}\n`);
   process.exit(1);
+}
+
+/** Why nobody listens, as their operator should read it; nothing for an error of anything else. */
+function describeStartFailure(error: unknown): string | undefined {
+  if (error instanceof NoWorkerError) return error.message;
+  const { syscall, code, address, port, hostname } = error as NodeJS.ErrnoException & {
+    readonly address?: string;
+    readonly port?: number;
+    readonly hostname?: string;
+  };
+  if (syscall === 'getaddrinfo') return `${hostname} is no name of this machine: correct HOST.`;
+  if (syscall !== 'listen' && syscall !== 'bind') return undefined;
+  const where = `${address}:${port}`;
+  switch (code) {
+    case 'EADDRINUSE':
+      return `Another program listens at ${where}: end it, or set another PORT (LATCHKEY_METRICS_PORT for the metrics).`;
+    case 'EACCES':
+      return `This user may not listen at ${where}: set a PORT from 1024 on.`;
+    case 'EADDRNOTAVAIL':
+      return `${address} is no address of this machine: correct HOST.`;
+    default:
+      return undefined;
+  }
 }

@@ -26,6 +26,9 @@ const HAND_OVER_MS = 3_000;
 /** An answer that takes longer says that the processes are busy, and others have connected meanwhile. */
 const QUICK_MS = 100;
 
+/** No worker could be started, or the first one ended at once, having said why. */
+export class NoWorkerError extends Error {}
+
 /**
  * Starts `count` workers on one port and keeps them at that number: one that ends, or takes no connections any more, is
  * replaced, at once or, when it had only just started, after a while. The first one starts alone: what keeps it from
@@ -33,7 +36,7 @@ const QUICK_MS = 100;
  *
  * @param port 0 stands for any free one, the same for all of them, for good.
  * @returns where they listen, once all of them do; `close` drains them (CR-3).
- * @throws Error when the first one ends before it listens, having said why.
+ * @throws NoWorkerError when the first one ends before it listens, having said why.
  */
 export async function startWorkers({
   count,
@@ -86,7 +89,7 @@ export async function startWorkers({
   const url = await first.listening;
   if (url === undefined) {
     const { didStart, how } = await first.ended;
-    throw new Error(
+    throw new NoWorkerError(
       didStart
         ? 'A worker ended before it listened: see what it said last'
         : `A worker could not be started: ${how}`,

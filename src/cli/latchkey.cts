@@ -3,6 +3,16 @@
  * Where the program starts. Not an ES module: loading one begins libuv's pool of threads, and its size is settled then.
  * Of libuv's own accord it is four, however many cores there are.
  */
+/** What `engines` in package.json says. An older one would fail somewhere in the middle. */
+const LEAST = [20, 19] as const;
+const [major = 0, minor = 0] = process.versions.node.split('.').map(Number);
+if (major < LEAST[0] || (major === LEAST[0] && minor < LEAST[1])) {
+  process.stderr.write(
+    `latchkey: This is Node.js ${process.versions.node}, and ${LEAST.join('.')} or newer is needed: install that.\n`,
+  );
+  process.exit(1);
+}
+
 const { availableParallelism } = process.getBuiltinModule('node:os');
 
 // Node.js opens its debugger to whoever may send this signal, unless somebody listens.
