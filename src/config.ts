@@ -100,7 +100,7 @@ export const SETTINGS = {
     name: 'LATCHKEY_ISSUER',
     developmentDefault: 'http://localhost:4000',
     description:
-      'Public URL of this server, the `iss` of its tokens. Required in production, and https there; in development it follows `PORT`',
+      'Public URL of this server, the `iss` of its tokens. Required in production, and https there; in development it follows `PORT`, so several servers of one database need the same',
     value: baseUrl(),
   },
   audience: {

@@ -33,6 +33,8 @@ export function spawnServer(build: Pick<Build, 'cli'>, { databaseUrl, secret, po
       PORT: String(port),
       DATABASE_URL: databaseUrl,
       LATCHKEY_SECRET: secret,
+      // One for all that share a database, on whatever ports: each takes the tokens of the others.
+      LATCHKEY_ISSUER: 'http://localhost:4000',
       // So that what counts here is not how often somebody logs in.
       LATCHKEY_THROTTLES: 'off',
       LOG_LEVEL: 'warn',
