@@ -160,6 +160,29 @@ describe.each(engines)('an operation that takes 10 seconds, on %s', (engine) => 
     expect((await app.send(LOGOUT, {}, { token })).code).toBe('OK');
   });
 
+  it.each([
+    ['CURRENT', 'access'],
+    ['OTHERS', 'access'],
+    ['ALL', 'access'],
+    ['CURRENT', 'refresh'],
+  ])(
+    'ends no session any more by logout of %s with its %s token, and says so (GQL-6)',
+    async (scope, kind) => {
+      const { app, beSlow } = await start();
+      const [mine, other] = [await register(app), (await logIn(app)).data.login];
+      const logout = () =>
+        kind === 'access'
+          ? app.send(LOGOUT, { input: { scope } }, { token: mine.accessToken })
+          : app.send(LOGOUT, { input: { scope, refreshToken: mine.refreshToken } });
+      beSlow({ before: /transaction/ });
+      expect((await logout()).errors?.[0]?.extensions).toEqual({ code: 'UNAVAILABLE', retryAfter: 1 });
+      for (const { accessToken: token } of [mine, other])
+        expect((await app.send(ME, {}, { token })).code).toBe('OK');
+      beSlow({ before: /transaction/ }, LIMIT_MS - 1);
+      expect((await logout()).code).toBe('OK');
+    },
+  );
+
   it('finishes what has begun, and answers it as it ended (GQL-6)', async () => {
     const { app, beSlow } = await start();
     await register(app);

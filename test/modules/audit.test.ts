@@ -3,6 +3,7 @@ import { describe, expect, it } from '@jest/globals';
 import type { Params } from '../../src/database/database.ts';
 import type { Finding } from '../../src/modules/audit/finding.ts';
 import { createAudit } from '../../src/modules/audit/service.ts';
+import { engines, freshDatabase } from '../support/databases.ts';
 import {
   CHANGE_PASSWORD,
   LOGIN,
@@ -16,7 +17,15 @@ import {
   register,
 } from '../support/documents.ts';
 import { eventsOf } from '../support/events.ts';
-import { createFrozenClock, describeApp, PASSWORD, type Sender, type TestApp } from '../support/start-app.ts';
+import { holdTransaction } from '../support/hold-transaction.ts';
+import {
+  createFrozenClock,
+  describeApp,
+  PASSWORD,
+  type Sender,
+  startApp,
+  type TestApp,
+} from '../support/start-app.ts';
 import { noteStatements } from '../support/statements.ts';
 
 const WRONG = 'wrong horse battery staple';
@@ -759,6 +768,28 @@ describeApp('the audit chain', (start, engine) => {
     expect((await app.audit.verify()).findings).toEqual([{ problem: 'missing', batches: [2, 2] }]);
   });
 });
+
+if (engines.includes('postgres'))
+  describe('events that another process chains at this very moment, on postgres', () => {
+    it('are chained once', async () => {
+      const fresh = await freshDatabase('postgres');
+      const app = await startApp({ engine: 'postgres', database: fresh.database });
+      const other = await holdTransaction(fresh);
+      try {
+        await register(app);
+        // As the batch of the other process, whose row is no more to be seen than its events.
+        await other.run('UPDATE audit_events SET batch = 99');
+        const chaining = app.audit.chain();
+        await other.commitOnceWaitedFor();
+        expect(await chaining).toBe(0);
+        expect(await app.database.all('SELECT DISTINCT batch FROM audit_events')).toEqual([{ batch: 99 }]);
+      } finally {
+        await other.end();
+        await app.stop();
+        await fresh.drop();
+      }
+    });
+  });
 
 describeApp('the audit trail', (start) => {
   it('says that a login came after failures, and how many (LOG-7)', async () => {

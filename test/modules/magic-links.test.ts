@@ -154,6 +154,41 @@ describeApp('a code', (start) => {
     expect((await withLink(app, token)).code).toBe('OK');
   });
 
+  it('has tries of its own: a newer one can be used when those of the one before are used up', async () => {
+    const { app, code } = await startAsked(start);
+    for (let i = 1; i <= 5; i += 1) await withCode(app, wrongFor(code, i));
+    app.clock.travel(2_000);
+    expect((await withCode(app, code)).code).toBe('INVALID_TOKEN');
+    await request(app);
+    app.clock.travel(MINUTE_MS);
+    const newer = await mailedCode(app);
+    for (let i = 1; i <= 4; i += 1) {
+      expect((await withCode(app, wrongFor(newer, i))).code).toBe('INVALID_TOKEN');
+      app.clock.travel(MINUTE_MS);
+    }
+    expect((await withCode(app, newer)).code).toBe('OK');
+  });
+
+  it('that is right ends the run of failures before it, and is none of its network (LOG-3)', async () => {
+    const app = await start({
+      config: { magicLinks: true, addressMails: 100, networkMails: 100, networkFailures: 12 },
+    });
+    await register(app);
+    const logIn = async () => {
+      await request(app);
+      return (await withCode(app, await mailedCode(app))).code;
+    };
+    for (let round = 0; round < 2; round += 1) {
+      await request(app);
+      const code = await mailedCode(app);
+      for (let i = 1; i <= 4; i += 1)
+        expect((await withCode(app, wrongFor(code, i))).code).toBe('INVALID_TOKEN');
+      expect((await withCode(app, code)).code).toBe('OK');
+    }
+    // Of the network's twelve failures four are left, which the right ones do not take.
+    for (let i = 0; i < 6; i += 1) expect(await logIn()).toBe('OK');
+  });
+
   it('is right at the fifth try', async () => {
     const { app, code } = await startAsked(start);
     for (let i = 1; i <= 4; i += 1) await withCode(app, wrongFor(code, i));

@@ -8,6 +8,7 @@ import type { Database } from '../../src/database/database.ts';
 import { type Letter, MailError, type Mailer } from '../../src/mailer.ts';
 import type { MailSummary, Message } from '../../src/modules/mail/service.ts';
 import type { MailTemplate } from '../../src/modules/mail/templates.ts';
+import { engines, freshDatabase } from '../support/databases.ts';
 import {
   CHANGE_PASSWORD,
   DELETE_ME,
@@ -17,6 +18,7 @@ import {
   register,
 } from '../support/documents.ts';
 import { gate } from '../support/gate.ts';
+import { holdTransaction } from '../support/hold-transaction.ts';
 import {
   createFrozenClock,
   describeApp,
@@ -90,6 +92,17 @@ function failing(kind: MailError['kind']) {
   return createTestMailer(() => {
     throw new MailError(kind, '451 4.7.1 to RCPT TO');
   });
+}
+
+/** Takes a letter and lets it lie until `fail`, then fails; `arrived` resolves once it has one. */
+function createLateMailer(kind: MailError['kind']) {
+  const [arriving, failing] = [gate(), gate()];
+  const { tried, mailer } = createTestMailer(async () => {
+    arriving.open();
+    await failing.opened;
+    throw new MailError(kind, '451 4.7.1 to RCPT TO');
+  });
+  return { tried, mailer, arrived: arriving.opened, fail: failing.open };
 }
 
 /** Takes letters and lets them lie until `go`; `arrived` resolves once it has so many. */
@@ -279,6 +292,30 @@ describeApp('a notice', (start) => {
   });
 });
 
+if (engines.includes('postgres'))
+  describe('a mail that another process claims at this very moment, on postgres', () => {
+    it('is not claimed again when that claim is on disk (CR-8)', async () => {
+      const fresh = await freshDatabase('postgres');
+      const app = await startApp({ engine: 'postgres', database: fresh.database });
+      const other = await holdTransaction(fresh);
+      try {
+        await queue(app, NOTICE);
+        await other.run(
+          `UPDATE mails SET tries = 1, unsettled_tries = 1, next_try_at = ${START + 5 * MINUTE_MS}`,
+        );
+        const turn = app.mailed();
+        // It has found the mail due, and waits for the row.
+        await other.commitOnceWaitedFor();
+        expect(await turn).toEqual([]);
+        expect(await listed(app)).toMatchObject([{ tries: 1, failedAt: null }]);
+      } finally {
+        await other.end();
+        await app.stop();
+        await fresh.drop();
+      }
+    });
+  });
+
 describeApp('the sender', (start) => {
   it('is woken by whoever queued a mail, and by nobody who has to wait for it', async () => {
     const [first, second, answered] = [gate(), gate(), gate()];
@@ -414,6 +451,32 @@ describeApp('the sender', (start) => {
     await app.housekeeping.turn();
     expect(await listed(app)).toMatchObject([{ tries: 2, failure: 'UNSETTLED', failedAt: app.clock.now() }]);
   });
+
+  it.each(['deferred', 'refused', 'unanswered'] as const)(
+    'changes nothing by a try that ends as %s after its claim has lapsed: the mail is another process’s (CR-8)',
+    async (kind) => {
+      const late = createLateMailer(kind);
+      const prompt = createSlowMailer();
+      const clock = createFrozenClock();
+      const slow = await start({ clock, mailer: late.mailer });
+      const other = await start({ clock, database: slow.database, mailer: prompt.mailer });
+      await queue(slow, NOTICE);
+      const slowTurn = slow.mail.turn();
+      await late.arrived;
+      clock.travel(5 * MINUTE_MS);
+      const otherTurn = other.mail.turn();
+      await prompt.arrived;
+      const rows = () => slow.database.all('SELECT * FROM mails');
+      const claimed = await rows();
+
+      late.fail();
+      await slowTurn;
+      expect(await rows()).toEqual(claimed);
+      prompt.go();
+      await otherTurn;
+      expect([late.tried.length, prompt.tried.length, await rows()]).toEqual([1, 1, []]);
+    },
+  );
 
   it('counts a try that surely failed as no delivery', async () => {
     const kinds: MailError['kind'][] = ['unreachable', 'deferred', 'unanswered', 'unreachable', 'unanswered'];

@@ -313,6 +313,18 @@ describeApp('a one-time token', (start) => {
     expect((await use(app, token)).code).toBe(code);
   });
 
+  it('that undoes a change of address keeps the address of before from nobody once the account is deleted', async () => {
+    const app = await start({ config: { ...OPEN, registration: 'open' } });
+    await createUser(app, 'ada@example.com');
+    await PURPOSES['undo-email-change'].issue(app, 'ada@example.com');
+    const again = () => app.send(REGISTER, input({ email: 'ada@example.com', password: PASSWORD }));
+    expect((await again()).code).toBe('EMAIL_TAKEN');
+    const { accessToken } = await login(app, { email: 'new-ada@example.com' });
+    await app.send(DELETE_ME, input({ password: PASSWORD }), { token: accessToken });
+    expect(await app.database.all('SELECT purpose FROM one_time_tokens')).toEqual([]);
+    expect((await again()).code).toBe('OK');
+  });
+
   it('is good for the address that it was mailed to, and for no other that the account has by then', async () => {
     const app = await start({ config: OPEN });
     const { user } = await createUser(app, 'ada@example.com');

@@ -315,6 +315,24 @@ describeApp('under attack', (start) => {
     await app.admin.setPassword('ada@example.com', PASSWORD);
     expect((await attempt(app, { password: PASSWORD }, from(253))).code).toBe('OK');
   });
+
+  it('a disabled password is remembered by every sweep of old throttles, and a shorter run forgotten (LOG-6)', async () => {
+    const app = await start({ config: { accountDisableAfter: 10, networkFailures: 1_000 } });
+    await register(app, 'ada@example.com', from(251));
+    await register(app, 'eve@example.com', from(251));
+    await failInARow(app, 10);
+    for (let i = 0; i < 6; i += 1) await attempt(app, { email: 'eve@example.com' }, from(i));
+    for (let month = 0; month < 3; month += 1) {
+      app.clock.travel(31 * DAY_MS);
+      await app.housekeeping.turn();
+    }
+    expect((await attempt(app, { password: PASSWORD }, from(252))).code).toBe('TOO_MANY_REQUESTS');
+    expect((await attempt(app, { email: 'eve@example.com', password: PASSWORD }, from(252))).code).toBe('OK');
+    // What is left of all that was counted: the run of ada's password, and nothing that its refusal adds.
+    app.clock.travel(31 * DAY_MS);
+    await app.housekeeping.turn();
+    expect(await app.database.all('SELECT count FROM throttles WHERE count >= 10')).toHaveLength(1);
+  });
 });
 
 describeApp('the throttles of everything else', (start) => {
@@ -334,6 +352,22 @@ describeApp('the throttles of everything else', (start) => {
     expect((await reauthenticate()).code).toBe('TOO_MANY_REQUESTS');
     app.clock.travel(1_000);
     expect((await change(PASSWORD)).code).toBe('OK');
+  });
+
+  it('forget the failures of a session that proves its password, and count no right one for its network (PW-7)', async () => {
+    const app = await start();
+    let { accessToken } = await register(app);
+    const reauthenticate = async (password: string) => {
+      const answer = await app.send(REAUTHENTICATE, { input: { password } }, { token: accessToken });
+      accessToken = answer.data?.reauthenticate.accessToken ?? accessToken;
+      return answer.code;
+    };
+    for (let round = 0; round < 2; round += 1) {
+      for (let i = 0; i < 4; i += 1) expect(await reauthenticate(WRONG)).toBe('INVALID_CREDENTIALS');
+      expect(await reauthenticate(PASSWORD)).toBe('OK');
+    }
+    // Of the network's ten failures two are left, which the right ones do not take.
+    for (let i = 0; i < 4; i += 1) expect(await reauthenticate(PASSWORD)).toBe('OK');
   });
 
   it('count nothing that the hash queue refused', async () => {

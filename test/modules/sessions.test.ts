@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { describe, expect, it } from '@jest/globals';
 import {
   LOGIN,
@@ -230,6 +231,24 @@ describeApp('sessions', (start, engine) => {
     expect((await refresh(app, second.refreshToken)).code).toBe('OK');
   });
 
+  it('are not ended by a refresh token of the right session, made by the server’s own key, with another secret', async () => {
+    const app = await start();
+    const { session, accessToken, refreshToken } = await register(app);
+    // As whoever has the master secret and a session’s id would make it.
+    const forged = app.tokens.refreshTokens.encode({
+      sessionId: session.id,
+      generation: 0,
+      familySecret: randomBytes(32),
+    });
+    const logout = (token?: string) => app.send(LOGOUT, { input: { refreshToken: forged } }, { token });
+    expect((await logout()).data.logout.revokedSessions).toBe(0);
+    expect((await logout('an.expired.token')).data.logout.revokedSessions).toBe(0);
+    expect((await refresh(app, forged)).code).toBe('INVALID_REFRESH_TOKEN');
+    expect((await app.send(ME, {}, { token: accessToken })).code).toBe('OK');
+    expect((await refresh(app, refreshToken)).code).toBe('OK');
+    expect(await eventsOf(app, 'authn_token_re%')).toEqual([]);
+  });
+
   it('are not ended by a bearer and a refresh token that disagree', async () => {
     const app = await start();
     const first = await register(app);
@@ -334,6 +353,55 @@ describeApp('sessions', (start, engine) => {
     expect(ids).toContain(old.session.id);
     expect(ids).toContain(newest.session.id);
     expect((await app.send(ME, {}, { token: accessToken })).code).toBe('UNAUTHENTICATED');
+  });
+
+  describe('past the limit of 50 a user', () => {
+    /** Sessions of the owner, each last used a millisecond after the one before. */
+    async function addSessions(
+      app: TestApp,
+      sessions: { userId: string; name: string; count: number; generation: number; at: number },
+    ): Promise<void> {
+      await app.database.run(
+        `INSERT INTO sessions (id, user_id, client_id, scope, amr, secret_hash, generation, skipped_generations,
+           rotated_at, burst_from, burst_at, created_at, authenticated_at, idle_expires_at, expires_at)
+         WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < :count)
+         SELECT :name || '-' || i, :userId, 'first-party', '', 'pwd', 'x', CAST(:generation AS BIGINT), 0,
+           CAST(:at AS BIGINT) + i, 0, 0, CAST(:at AS BIGINT), CAST(:at AS BIGINT), CAST(:later AS BIGINT), CAST(:later AS BIGINT)
+         FROM n`,
+        { ...sessions, later: app.clock.now() + DAY_MS },
+      );
+    }
+
+    const ended = async (app: TestApp): Promise<string[]> => {
+      const rows = await app.database.all<{ id: string }>(
+        'SELECT id FROM sessions WHERE revoked_at IS NOT NULL ORDER BY id',
+      );
+      return rows.map(({ id }) => id);
+    };
+
+    it('the never-refreshed ones go first, however recently they began (RT-9)', async () => {
+      const app = await start();
+      const { id: userId } = await app.admin.createUser({ email: 'ada@example.com', password: PASSWORD });
+      const now = app.clock.now();
+      await addSessions(app, { userId, name: 'refreshed', count: 48, generation: 1, at: now - 2 * DAY_MS });
+      await addSessions(app, { userId, name: 'fresh', count: 2, generation: 0, at: now - 1_000 });
+      await login(app);
+      expect(await ended(app)).toEqual(['fresh-1']);
+      await login(app);
+      expect(await ended(app)).toEqual(['fresh-1', 'fresh-2']);
+    });
+
+    it('the least recently refreshed ones go next, and never the newest one (RT-9)', async () => {
+      const app = await start();
+      const { id: userId } = await app.admin.createUser({ email: 'ada@example.com', password: PASSWORD });
+      const now = app.clock.now();
+      await addSessions(app, { userId, name: 'used', count: 50, generation: 1, at: now - DAY_MS });
+      // The oldest one is used again.
+      await app.database.run("UPDATE sessions SET rotated_at = :now WHERE id = 'used-1'", { now });
+      const { accessToken } = await login(app);
+      expect(await ended(app)).toEqual(['used-2']);
+      expect((await app.send(ME, {}, { token: accessToken })).code).toBe('OK');
+    });
   });
 
   it('are deleted a week after they ended, in bounded batches (RT-9)', async () => {

@@ -349,6 +349,48 @@ describeApp('signing keys', (start, engine) => {
     expect(await reasonOf(app, data.refreshToken.accessToken)).toBe('OK');
   });
 
+  it('of an emergency in another process end the tokens here, too, those that were just accepted among them', async () => {
+    const app = await start();
+    const clock = app.clock;
+    const other = await start({ database: app.database, clock });
+    const before = await register(app);
+    expect(await reasonOf(app, before.accessToken)).toBe('OK');
+    await other.tokens.rotateKeys({ emergency: true });
+    await app.tokens.reload();
+    expect(await reasonOf(app, before.accessToken)).toBe('TOKEN_INVALID');
+
+    const { data } = await refresh(app, before.refreshToken);
+    const { accessToken } = data.refreshToken;
+    expect(await reasonOf(app, accessToken)).toBe('OK');
+    // Dropped by hand, where there was one more.
+    await app.tokens.rotateKeys();
+    expect(await reasonOf(app, accessToken)).toBe('OK');
+    await other.database.run('DELETE FROM signing_keys WHERE sequence = 2');
+    await app.tokens.reload();
+    expect(await reasonOf(app, accessToken)).toBe('TOKEN_INVALID');
+  });
+
+  it('are what their sealed half says, whatever public half somebody wrote beside it (KEY-4)', async () => {
+    const app = await start();
+    const { accessToken } = await register(app);
+    const published = app.tokens.jwks();
+    const foreign = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+    const jwk = JSON.stringify(foreign.publicKey.export({ format: 'jwk' }));
+    await app.database.run('UPDATE signing_keys SET public_jwk = :jwk', { jwk });
+
+    const later = await start({ database: app.database, clock: app.clock });
+    expect(later.tokens.jwks()).toEqual(published);
+    expect(await reasonOf(later, accessToken)).toBe('OK');
+    const { header, claims } = decode(accessToken);
+    const forged = jwt.sign(claims, foreign.privateKey, {
+      algorithm: 'ES256',
+      header: { ...header, alg: 'ES256', typ: 'at+jwt' },
+    });
+    for (const one of [app, later]) expect(await reasonOf(one, forged)).toBe('TOKEN_INVALID');
+    expect(await later.tokens.reseal()).toBe(0);
+    expect((await later.server.inject('/.well-known/jwks.json')).body).not.toContain(JSON.parse(jwk).x);
+  });
+
   it('that another process added are found on the next reload, and verify there', async () => {
     const app = await start();
     const other = await startApp({

@@ -21,7 +21,8 @@ export async function startServerProcess(
 ) {
   const child = spawn(command, args, {
     cwd,
-    env: { ...cleanEnvironment(), PORT: '0', ...env },
+    // On whatever port it is started again, it takes its tokens of before.
+    env: { ...cleanEnvironment(), PORT: '0', LATCHKEY_ISSUER: 'http://localhost:4000', ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
     detached: true,
   });
