@@ -176,11 +176,14 @@ function stopSignal(): Promise<NodeJS.Signals> {
 /** Nobody catches this any more: what state the process is in is unknown, so it ends, and its supervisor starts another. */
 function die(error: unknown): never {
   const sentence =
-    starting && (describeDatabaseFailure(error, starting.databaseUrl) ?? describeStartFailure(error));
-  if (error instanceof ConfigError) process.stderr.write(`${error.message}\n`);
-  else if (sentence !== undefined) logger?.fatal(sentence);
-  else if (logger !== undefined) logger.fatal(error, 'The server cannot go on');
-  else process.stderr.write(`${String(error)}\n`);
+    error instanceof ConfigError
+      ? error.message
+      : starting && (describeDatabaseFailure(error, starting.databaseUrl) ?? describeStartFailure(error));
+  // A log that is silent keeps nobody from learning why there is no server.
+  if (error instanceof ConfigError || !logger?.isLevelEnabled('fatal'))
+    process.stderr.write(`${sentence ?? String(error)}\n`);
+  else if (sentence !== undefined) logger.fatal(sentence);
+  else logger.fatal(error, 'The server cannot go on');
   process.exit(1);
 }
 
