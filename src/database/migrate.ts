@@ -113,7 +113,7 @@ async function findObstacle(
   const pending = await pendingOf(sql, dialect, migrations);
   if (pending.length === 0) return undefined;
   if (dialect === 'postgres' && !(await hasSchema(sql)))
-    return 'The search_path names no schema that is there: create the schema, or name another one.';
+    return 'The search_path names no schema that is there: make it with CREATE SCHEMA, or name another one.';
 
   const taken = new Set(await namesTaken(sql, dialect));
   const wanted = namesMade(pending).filter((name) => taken.has(name));
