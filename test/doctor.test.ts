@@ -16,9 +16,10 @@ afterEach(() => {
 async function doctor(settings: Record<string, string>): Promise<string[]> {
   Object.assign(process.env, settings);
   const lines: string[] = [];
-  const write = jest
-    .spyOn(process.stdout, 'write')
-    .mockImplementation((text) => lines.push(String(text)) > 0);
+  const write = jest.spyOn(process.stdout, 'write').mockImplementation((text, ...rest) => {
+    for (const done of rest) if (typeof done === 'function') done();
+    return lines.push(String(text)) > 0;
+  });
   try {
     const program = new Command();
     addDoctor(program);
