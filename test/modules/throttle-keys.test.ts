@@ -192,7 +192,9 @@ describeApp('while master secrets change', (start) => {
     await later.send(REQUEST_VERIFICATION, { input: { email: ADA } });
     const second = await mailedToken(later, '/verify-email');
     expect((await later.send(VERIFY_EMAIL, { input: { token: first } })).code).toBe('INVALID_TOKEN');
-    expect((await later.send(VERIFY_EMAIL, { input: { token: second, password: PASSWORD } })).code).toBe('OK');
+    expect((await later.send(VERIFY_EMAIL, { input: { token: second, password: PASSWORD } })).code).toBe(
+      'OK',
+    );
     expect((await login(later)).user.name).toBe('Ada');
   });
 });
