@@ -1,9 +1,10 @@
 import { once } from 'node:events';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
+import { setTimeout as pause } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from '@jest/globals';
 import { startServerProcess } from '../support/server-process.ts';
@@ -28,7 +29,8 @@ describe('a server that is told to stop', () => {
       });
 
       const stopped = server.stop();
-      await server.printed('BUSY', workers === 1 ? 1 : workers + 1);
+      const busy = () => (existsSync(`${release}-busy`) ? readFileSync(`${release}-busy`).length : 0);
+      while (busy() < (workers === 1 ? 1 : workers + 1)) await pause(20);
       const clients = await Promise.all(Array.from({ length: CLIENTS }, () => openClient(server.url)));
       writeFileSync(release, '');
       for (const { answer } of clients) expect(await answer).toMatch(/^HTTP\/1\.1 200 /);
