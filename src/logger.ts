@@ -1,6 +1,7 @@
-import { constants, fstatSync, openSync, writeSync } from 'node:fs';
+import { constants, openSync, writeSync } from 'node:fs';
 import type { Readable } from 'node:stream';
 import { type Logger, pino } from 'pino';
+import { statOpenFile } from './open-files.ts';
 
 export type { Logger } from 'pino';
 
@@ -78,7 +79,7 @@ async function loadPretty(): Promise<Format> {
  * belongs to this opening alone: other processes that write to the same terminal do not see it.
  */
 function openUnblocked(fileDescriptor: number): number {
-  const stats = fstatSync(fileDescriptor);
+  const stats = statOpenFile(fileDescriptor);
   if (!stats.isFIFO() && !stats.isCharacterDevice()) return fileDescriptor;
   try {
     const { O_WRONLY, O_NONBLOCK, O_NOCTTY } = constants;

@@ -3,7 +3,6 @@ import {
   closeSync,
   existsSync,
   fchmodSync,
-  fstatSync,
   fsyncSync,
   linkSync,
   mkdirSync,
@@ -15,6 +14,7 @@ import {
 import { userInfo } from 'node:os';
 import { dirname, join } from 'node:path';
 import { type Kind, kind } from './config-values.ts';
+import { statOpenFile } from './open-files.ts';
 
 /**
  * The master secret: what every key of the server is derived from. It is given as base64url, base64 or hex, at least
@@ -139,7 +139,8 @@ interface Protection {
 }
 
 function protectionOf(file: number): Protection {
-  const { mode, uid } = fstatSync(file);
+  const stats = statOpenFile(file);
+  const [mode, uid] = [Number(stats.mode), Number(stats.uid)];
   const change = tryToChange(file, mode);
   if ((mode & OTHERS_WRITE) !== 0 && change !== 'EROFS')
     return { problem: 'can be changed by every user of this machine: its owner has to chmod 600 it' };

@@ -1,4 +1,4 @@
-import { readdirSync } from 'node:fs';
+import { type BigIntStats, fstatSync, readdirSync } from 'node:fs';
 
 /** Fewer do not suffice to start: Node.js reads modules many at a time. */
 const LEAST = 128;
@@ -41,4 +41,13 @@ function countOpen(): number {
     // As where there is no such folder.
     return USUALLY_OPEN;
   }
+}
+
+/**
+ * What an open file is. With `bigint`, because Node.js keeps the numbers of its last plain `stat`, and its resolver of
+ * modules looks at them: after one of a pipe or a socket it follows no symbolic link, so that a package of a store, as
+ * pnpm's, is loaded twice or not found.
+ */
+export function statOpenFile(fileDescriptor: number): BigIntStats {
+  return fstatSync(fileDescriptor, { bigint: true });
 }

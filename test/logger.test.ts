@@ -1,7 +1,7 @@
 import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { openSync } from 'node:fs';
-import { mkdtemp, open, readFile, rm } from 'node:fs/promises';
+import { mkdtemp, open, readFile, realpath, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
@@ -46,6 +46,30 @@ it('writes what it has gathered when the process ends', async () => {
     OPTIONS,
   );
   expect(JSON.parse(stdout)).toMatchObject({ msg: 'the last words' });
+});
+
+it('leaves the resolver of Node.js as it was: a module behind a symbolic link is found by its real name', async () => {
+  const folder = await realpath(await mkdtemp(join(tmpdir(), 'latchkey-logger-')));
+  const [first, second, link] = [
+    join(folder, 'first.js'),
+    join(folder, 'second.js'),
+    join(folder, 'link.js'),
+  ];
+  for (const module of [first, second]) await writeFile(module, 'module.exports = __filename;');
+  await symlink(second, link);
+  // The first one has the resolver remember the folder, of which it would have believed anything then.
+  const body = `
+    const { createRequire } = await import('node:module');
+    const require = createRequire('${first}');
+    require('./first.js');
+    await createLogger({ level: 'info', fileDescriptor: 1, isTerminal });
+    logger.info(require('./link.js'));`;
+  try {
+    const { stdout } = await promisify(execFile)(process.execPath, programOf(body), OPTIONS);
+    expect(JSON.parse(stdout)).toMatchObject({ msg: second });
+  } finally {
+    await rm(folder, { recursive: true });
+  }
 });
 
 /** More than a pipe holds, and a terminal. */
