@@ -53,6 +53,7 @@ const LEAVES = [
   'logger',
   'loopback',
   'mailer',
+  'open-files',
   'sweep',
 ];
 
