@@ -6,13 +6,16 @@ import { engines, type FreshDatabase, freshDatabase } from './support/databases.
 import {
   CHANGE_PASSWORD,
   LOGIN,
+  LOGIN_WITH_CODE,
   LOGOUT,
   ME,
   REGISTER,
+  REQUEST_MAGIC_LINK,
   refresh,
   refreshed,
   register,
 } from './support/documents.ts';
+import { mailedCode } from './support/letters.ts';
 import { useCleanups } from './support/setup.ts';
 import { createFrozenClock, PASSWORD, startApp, type TestApp } from './support/start-app.ts';
 
@@ -182,6 +185,17 @@ describe.each(engines)('an operation that takes 10 seconds, on %s', (engine) => 
       expect((await logout()).code).toBe('OK');
     },
   );
+
+  it('uses up no try of a code, and the code still works (GQL-6)', async () => {
+    const { app, beSlow } = await start({ config: { magicLinks: true } });
+    await register(app);
+    await app.send(REQUEST_MAGIC_LINK, { input: { email: EMAIL } });
+    const input = { email: EMAIL, code: await mailedCode(app) };
+    beSlow({ before: /tries_left - 1/ });
+    expect((await app.send(LOGIN_WITH_CODE, { input })).code).toBe('UNAVAILABLE');
+    expect(await app.database.all(`SELECT tries_left FROM one_time_tokens`)).toEqual([{ tries_left: 5 }]);
+    expect((await app.send(LOGIN_WITH_CODE, { input })).code).toBe('OK');
+  });
 
   it('finishes what has begun, and answers it as it ended (GQL-6)', async () => {
     const { app, beSlow } = await start();

@@ -145,7 +145,7 @@ export function createEmailVerifications({
       await oneTimeTokens.beforeRequest(client);
       const user = await findUserByEmail(database.before(client.deadline), canonicalEmail(email));
       const recipient = oneTimeTokens.recipientOf({ email });
-      const registration = await oneTimeTokens.findPending(recipient, 'registration');
+      const registration = await oneTimeTokens.findPending(recipient, 'registration', client);
       if (user !== undefined) return oneTimeTokens.send(verificationOf(user, 'nothing'), client);
       return oneTimeTokens.send(
         registration === undefined

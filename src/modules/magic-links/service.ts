@@ -90,7 +90,7 @@ export function createMagicLinks({
       const attempt = await rateLimits.beforeCode({ emailCanonical, user, client });
       const recipient = oneTimeTokens.recipientOf(user ?? input);
       const token = await rateLimits.checking(attempt, () =>
-        oneTimeTokens.tryCode(recipient, input.code.replaceAll(/\s/g, '')),
+        oneTimeTokens.tryCode(recipient, input.code.replaceAll(/\s/g, ''), client),
       );
       if (user === undefined || token === undefined) {
         const refusal = 'INVALID_TOKEN';

@@ -202,7 +202,7 @@ export function createOneTimeTokens(options: OneTimeTokensOptions) {
      */
     async request(purpose: 'reset-password' | 'magic-link', email: string, client: Client): Promise<number> {
       await beforeRequest(client);
-      const user = await findUserByEmail(database, canonicalEmail(email));
+      const user = await findUserByEmail(database.before(client.deadline), canonicalEmail(email));
       const instead = user?.disabledAt === null ? undefined : 'nothing';
       return send({ purpose, recipient: recipientOf(user ?? { email }), instead }, client);
     },
@@ -221,7 +221,10 @@ export function createOneTimeTokens(options: OneTimeTokensOptions) {
       client: Client,
     ): Promise<store.OneTimeToken> {
       const token = SHAPE.test(text)
-        ? await store.findToken(database, { tokenHash: sha256(text), now: clock.now() })
+        ? await store.findToken(database.before(client.deadline), {
+            tokenHash: sha256(text),
+            now: clock.now(),
+          })
         : undefined;
       if (token !== undefined && purposes.includes(token.purpose)) return token;
       await rateLimits.tokenFailed(client);
@@ -240,8 +243,13 @@ export function createOneTimeTokens(options: OneTimeTokensOptions) {
     },
 
     /** The token that the code stands for, if it is right; not spent yet. One statement, whatever it is. */
-    async tryCode({ subject }: Recipient, code: string): Promise<store.OneTimeToken | undefined> {
-      const token = await store.takeTry(database, { subject, purpose: 'magic-link', now: clock.now() });
+    async tryCode(
+      { subject }: Recipient,
+      code: string,
+      client: Client,
+    ): Promise<store.OneTimeToken | undefined> {
+      const bound = database.before(client.deadline);
+      const token = await store.takeTry(bound, { subject, purpose: 'magic-link', now: clock.now() });
       const expected = Buffer.from(token?.codeHash ?? '');
       const isRight = keyring.all.some(({ key }) =>
         constantTimeEqual(Buffer.from(keyedHash(key, 'code', subject, code)), expected),
@@ -253,8 +261,13 @@ export function createOneTimeTokens(options: OneTimeTokensOptions) {
     findPending: (
       { subject, otherSubjects }: Recipient,
       purpose: store.Purpose,
+      client: Client,
     ): Promise<store.OneTimeToken | undefined> =>
-      store.findTokenOf(database, { subjects: [subject, ...otherSubjects], purpose, now: clock.now() }),
+      store.findTokenOf(database.before(client.deadline), {
+        subjects: [subject, ...otherSubjects],
+        purpose,
+        now: clock.now(),
+      }),
 
     /** Whether somebody may still go back to this address, so that nobody else can have it unproven. */
     isReserved: (sql: Sql, emailCanonical: string): Promise<boolean> =>
