@@ -98,7 +98,7 @@ export async function createApp({ config, database, clock, logger, metrics, mail
   const { registration } = config;
   const door = createDoor({ database, clock, recordEvent, rateLimits, sessions, mail });
   const mailbox = createMailbox({ clock, rateLimits, oneTimeTokens, sessions });
-  const ownership = createOwnership({ database, clock, recordEvent, rateLimits, passwords, sessions });
+  const ownership = createOwnership({ database, rateLimits, passwords, sessions, door });
   const login = createLogin({
     database,
     clock,

@@ -110,9 +110,8 @@ export function createAccount({
       client: Client,
     ): Promise<Grant> {
       passwords.check(input.newPassword, await users.view(viewer));
-      const { user, attempt } = await ownership.requirePassword(viewer.userId, {
+      const { user, attempt } = await ownership.requirePassword(viewer, {
         password: input.currentPassword,
-        lane: ['session', viewer.sessionId],
         client,
         failure: 'authn_password_change_fail',
       });
@@ -146,9 +145,8 @@ export function createAccount({
      */
     async reauthenticate(viewer: Viewer, input: { password: string }, client: Client): Promise<Grant> {
       const failure = 'authn_login_fail';
-      const { user, attempt } = await ownership.requirePassword(viewer.userId, {
+      const { user, attempt } = await ownership.requirePassword(viewer, {
         password: input.password,
-        lane: ['session', viewer.sessionId],
         client,
         failure,
       });
@@ -194,9 +192,8 @@ export function createAccount({
 
     /** @throws AuthError `INVALID_CREDENTIALS`, `TOO_MANY_REQUESTS`, `OVERLOADED`, `UNAVAILABLE`. */
     async delete(viewer: Viewer, input: { password: string }, client: Client): Promise<{ id: string }> {
-      const { user, attempt } = await ownership.requirePassword(viewer.userId, {
+      const { user, attempt } = await ownership.requirePassword(viewer, {
         password: input.password,
-        lane: ['session', viewer.sessionId],
         client,
         failure: 'authn_password_change_fail',
       });

@@ -39,6 +39,22 @@ export interface Head {
   readonly digest: string;
 }
 
+/** All that an event says, for digests and proofs: without its own proof, which is made of it. */
+export function contentOf(event: Omit<EventRecord, 'ownProof'>): readonly (string | number | null)[] {
+  return [
+    event.id,
+    event.occurredAt,
+    event.name,
+    event.outcome,
+    event.userId,
+    event.sessionId,
+    event.ip,
+    event.userAgent,
+    event.requestId,
+    event.details,
+  ];
+}
+
 /** The digest of a batch, base64url; the events come in any order. */
 export function digestBatch(
   batch: Pick<BatchRecord, 'sequence' | 'chainedUntil' | 'eventCount'> & { previousDigest: string },
@@ -53,18 +69,7 @@ export function digestBatch(
       batch.chainedUntil,
       batch.eventCount,
       batch.previousDigest,
-      ordered.map((event) => [
-        event.id,
-        event.occurredAt,
-        event.name,
-        event.outcome,
-        event.userId,
-        event.sessionId,
-        event.ip,
-        event.userAgent,
-        event.requestId,
-        event.details,
-      ]),
+      ordered.map(contentOf),
     ]),
   );
 }

@@ -1,7 +1,7 @@
 import { createHmac } from 'node:crypto';
 import { constantTimeEqual } from '../../crypto/digest.ts';
 import type { Keyring } from '../../crypto/keyring.ts';
-import type { Head } from './chain.ts';
+import { contentOf, type Head } from './chain.ts';
 import type { EventRecord } from './store.ts';
 
 /*
@@ -26,23 +26,7 @@ export type EventProofs = ReturnType<typeof createEventProofs>;
 export function createEventProofs(keyring: Keyring) {
   function macOf(key: Buffer, event: Omit<EventRecord, 'ownProof'>, { sequence, digest }: Head): Buffer {
     return createHmac('sha256', key)
-      .update(
-        JSON.stringify([
-          'event',
-          sequence,
-          digest,
-          event.id,
-          event.occurredAt,
-          event.name,
-          event.outcome,
-          event.userId,
-          event.sessionId,
-          event.ip,
-          event.userAgent,
-          event.requestId,
-          event.details,
-        ]),
-      )
+      .update(JSON.stringify(['event', sequence, digest, ...contentOf(event)]))
       .digest();
   }
 

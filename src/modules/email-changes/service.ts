@@ -92,9 +92,8 @@ export function createEmailChanges({
       input: { newEmail: string; password: string },
       client: Client,
     ): Promise<number> {
-      const { user, attempt } = await ownership.requirePassword(viewer.userId, {
+      const { user, attempt } = await ownership.requirePassword(viewer, {
         password: input.password,
-        lane: ['session', viewer.sessionId],
         client,
         failure: 'authn_password_change_fail',
       });

@@ -1,22 +1,22 @@
 import type { Client } from '../../client.ts';
-import type { Clock } from '../../clock.ts';
 import type { Database } from '../../database/database.ts';
 import { AuthError } from '../../errors.ts';
-import type { EventName, RecordEvent } from '../audit/store.ts';
+import type { EventName } from '../audit/store.ts';
 import type { OneTimeToken } from '../one-time-tokens/store.ts';
 import type { Passwords } from '../passwords/service.ts';
 import { type Attempt, type RateLimits, UNCOUNTED } from '../rate-limits/service.ts';
 import type { Sessions } from '../sessions/service.ts';
 import type { AccessToken } from '../tokens/access-token.ts';
+import type { Viewer } from '../users/service.ts';
 import { findCredential, type UserRecord } from '../users/store.ts';
+import type { Door } from './door.ts';
 
 export interface OwnershipOptions {
   readonly database: Database;
-  readonly clock: Clock;
-  readonly recordEvent: RecordEvent;
   readonly rateLimits: Pick<RateLimits, 'beforeProof' | 'checking'>;
   readonly passwords: Pick<Passwords, 'assertRoom' | 'verify'>;
   readonly sessions: Pick<Sessions, 'viewerOrRefusal'>;
+  readonly door: Pick<Door, 'refuse'>;
 }
 
 /** What somebody brings along to show that an account is theirs. */
@@ -29,12 +29,13 @@ export interface Shown {
 /** A password that is to be compared. */
 interface Tried {
   readonly password: string;
-  /** The secret that it comes along with, whose bearer alone can fill that lane. */
-  readonly lane: Parameters<RateLimits['beforeProof']>[0]['lane'];
   readonly client: Client;
   /** What the audit trail calls a wrong one. */
   readonly failure: EventName;
 }
+
+/** The secret that a password comes along with, whose bearer alone can fill that lane. */
+type Lane = Parameters<RateLimits['beforeProof']>[0]['lane'];
 
 /** That an account is somebody's, as it was read then. */
 export interface Owned {
@@ -45,20 +46,12 @@ export interface Owned {
 export type Ownership = ReturnType<typeof createOwnership>;
 
 /** Whether an account is somebody's: by its password, or by a live session of it. */
-export function createOwnership({
-  database,
-  clock,
-  recordEvent,
-  rateLimits,
-  passwords,
-  sessions,
-}: OwnershipOptions) {
-  /**
-   * Compares a password for somebody who is not a stranger: the owner of a live session, or the reader of a mail.
-   *
-   * @throws AuthError `INVALID_CREDENTIALS`, `TOO_MANY_REQUESTS`, `OVERLOADED`, `UNAVAILABLE`.
-   */
-  async function requirePassword(userId: string, { password, lane, client, failure }: Tried): Promise<Owned> {
+export function createOwnership({ database, rateLimits, passwords, sessions, door }: OwnershipOptions) {
+  /** Compares a password for somebody who is not a stranger: the owner of a live session, or the reader of a mail. */
+  async function compare(
+    userId: string,
+    { password, lane, client, failure }: Tried & { lane: Lane },
+  ): Promise<Owned> {
     await passwords.assertRoom(client);
     const credential = await findCredential(database.before(client.deadline), userId);
     // The account is gone, and the session or the token that led here with it.
@@ -68,17 +61,16 @@ export function createOwnership({
     const attempt = await rateLimits.beforeProof({ lane, user, client });
     const matches = await rateLimits.checking(attempt, () => passwords.verify(credential, password, client));
     if (matches) return { user, attempt };
-    // Past the deadline, too: what was found to be wrong is recorded.
-    const event = {
-      outcome: 'fail',
-      at: clock.now(),
-      userId,
-      client,
-      details: { reason: 'wrong_password' },
-    } as const;
-    await recordEvent(database, { ...event, name: failure });
-    if (attempt.isLast) await recordEvent(database, { ...event, name: 'authn_login_lock' });
-    throw new AuthError('INVALID_CREDENTIALS');
+    return door.refuse({ userId, reason: 'wrong_password', client, attempt, failure });
+  }
+
+  /**
+   * The password of the owner of a live session.
+   *
+   * @throws AuthError `INVALID_CREDENTIALS`, `TOO_MANY_REQUESTS`, `OVERLOADED`, `UNAVAILABLE`.
+   */
+  function requirePassword({ userId, sessionId }: Viewer, tried: Tried): Promise<Owned> {
+    return compare(userId, { ...tried, lane: ['session', sessionId] });
   }
 
   /**
@@ -96,7 +88,7 @@ export function createOwnership({
     if (password == null) return 'userId' in viewer ? new AuthError('FORBIDDEN') : viewer;
     const lane = ['token', tokenHash] as const;
     const failure = 'authn_login_fail';
-    return (await requirePassword(userId, { password, lane, client, failure })).attempt;
+    return (await compare(userId, { password, lane, client, failure })).attempt;
   }
 
   return { requirePassword, show };
