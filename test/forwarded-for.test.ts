@@ -1,16 +1,13 @@
 import { type AddressInfo, connect } from 'node:net';
-import { afterEach, describe, expect, it } from '@jest/globals';
+import { describe, expect, it } from '@jest/globals';
 import type { Client } from '../src/client.ts';
 import { AuthError } from '../src/errors.ts';
 import { createForwardedFor, readEntry } from '../src/http/forwarded-for.ts';
 import { LOGIN, register } from './support/documents.ts';
-import { type HttpServer, startHttpServer } from './support/http-server.ts';
+import { type HttpServer, useHttpServers } from './support/http-server.ts';
 import { describeApp, PASSWORD } from './support/start-app.ts';
 
-const servers: HttpServer[] = [];
-afterEach(async () => {
-  for (const { app } of servers.splice(0)) await app.close();
-});
+const serve = useHttpServers();
 
 describe('readEntry', () => {
   it.each([
@@ -161,7 +158,7 @@ describe('createForwardedFor', () => {
 describe('the address of a request', () => {
   async function start(trustProxy: string[]) {
     const seen: string[] = [];
-    const server = await startHttpServer({
+    const server = await serve({
       config: { trustProxy },
       createContext: ({ client }: { client: Client }) => {
         seen.push(client.ip);
@@ -174,7 +171,6 @@ describe('the address of a request', () => {
         },
       },
     });
-    servers.push(server);
     const ask = (headers: Record<string, string>, remoteAddress = '127.0.0.1') =>
       server.inject({
         method: 'POST',

@@ -1,15 +1,12 @@
 import { makeExecutableSchema } from '@graphql-tools/schema';
-import { afterEach, expect, it } from '@jest/globals';
+import { expect, it } from '@jest/globals';
 import { ERRORS } from '../src/errors.ts';
 import { scalars } from '../src/graphql/scalars.ts';
 import { readTypeDefs } from '../src/graphql/type-defs.ts';
-import { type HttpServer, startHttpServer } from './support/http-server.ts';
+import { type HttpServer, type HttpServerOptions, useHttpServers } from './support/http-server.ts';
 import { describeApp } from './support/start-app.ts';
 
-const servers: HttpServer[] = [];
-afterEach(async () => {
-  for (const { app } of servers.splice(0)) await app.close();
-});
+const serve = useHttpServers();
 
 /** Kinds of types and arguments that the real schema has no use for. */
 const EXTRA = `
@@ -24,7 +21,7 @@ const EXTRA = `
   input Where { need: Int! in: Where }
 `;
 
-async function start(config: NonNullable<Parameters<typeof startHttpServer>[0]>['config'] = {}) {
+async function start(config: HttpServerOptions['config'] = {}) {
   const schema = makeExecutableSchema({
     typeDefs: [readTypeDefs(), EXTRA],
     resolvers: {
@@ -34,9 +31,7 @@ async function start(config: NonNullable<Parameters<typeof startHttpServer>[0]>[
       Node: { leaf: () => 1 },
     },
   });
-  const server = await startHttpServer({ schema, config });
-  servers.push(server);
-  return server;
+  return serve({ schema, config });
 }
 
 type Body = Parameters<HttpServer['query']>[0];

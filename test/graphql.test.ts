@@ -1,20 +1,12 @@
-import { afterEach, describe, expect, it } from '@jest/globals';
+import { describe, expect, it } from '@jest/globals';
 import { type GraphQLObjectType, printSchema } from 'graphql';
 import { asciiAddress, parseEmailAddress } from '../src/email-address.ts';
 import { AuthError, ERRORS } from '../src/errors.ts';
 import { publicFields } from '../src/graphql/guard.ts';
 import { readTypeDefs } from '../src/graphql/type-defs.ts';
-import { type HttpServer, SECRET, startHttpServer, testSchema } from './support/http-server.ts';
+import { type HttpServer, SECRET, testSchema, useHttpServers } from './support/http-server.ts';
 
-const servers: HttpServer[] = [];
-async function start(options: Parameters<typeof startHttpServer>[0] = {}): Promise<HttpServer> {
-  const server = await startHttpServer(options);
-  servers.push(server);
-  return server;
-}
-afterEach(async () => {
-  for (const { app } of servers.splice(0)) await app.close();
-});
+const start = useHttpServers();
 
 const LOGIN = 'mutation Login($input: LoginInput!) { login(input: $input) { accessToken } }';
 const ADA = { id: 'ada', email: 'ada@example.com', createdAt: new Date(0), updatedAt: new Date(0) };

@@ -1,20 +1,15 @@
 import { gzipSync } from 'node:zlib';
-import { afterEach, describe, expect, it } from '@jest/globals';
+import { describe, expect, it } from '@jest/globals';
 import type { InjectOptions } from 'fastify';
-import { type HttpServer, startHttpServer } from './support/http-server.ts';
+import { type HttpServer, type HttpServerOptions, useHttpServers } from './support/http-server.ts';
 
-const servers: HttpServer[] = [];
-afterEach(async () => {
-  for (const { app } of servers.splice(0)) await app.close();
-});
+const serve = useHttpServers();
 
-async function start(options: Parameters<typeof startHttpServer>[0] = {}): Promise<HttpServer> {
-  const server = await startHttpServer({
+async function start(options: HttpServerOptions = {}): Promise<HttpServer> {
+  return serve({
     resolvers: { Query: { me: () => ({ id: 'ada' }) } },
     ...options,
   });
-  servers.push(server);
-  return server;
 }
 
 const QUERY = '{ __typename }';

@@ -1,25 +1,20 @@
 import { type AddressInfo, connect, type Socket } from 'node:net';
-import { afterEach, describe, expect, it } from '@jest/globals';
+import { describe, expect, it } from '@jest/globals';
 import type { InjectOptions } from 'fastify';
-import { type HttpServer, startHttpServer } from './support/http-server.ts';
+import { type HttpServer, type HttpServerOptions, useHttpServers } from './support/http-server.ts';
 
 const PAGE = 'https://app.example.com';
 const QUERY = '{"query":"{ __typename }"}';
 const JSON_TYPE = { 'content-type': 'application/json' };
 const FORM_TYPE = { 'content-type': 'application/x-www-form-urlencoded' };
 
-const servers: HttpServer[] = [];
-afterEach(async () => {
-  for (const { app } of servers.splice(0)) await app.close();
-});
+const serve = useHttpServers();
 
-async function start(options: Parameters<typeof startHttpServer>[0] = {}): Promise<HttpServer> {
-  const server = await startHttpServer({
+async function start(options: HttpServerOptions = {}): Promise<HttpServer> {
+  return serve({
     ...options,
     config: { mode: 'production', issuer: 'https://id.example.com', ...options.config },
   });
-  servers.push(server);
-  return server;
 }
 
 async function listen(options?: Parameters<typeof start>[0]): Promise<number> {

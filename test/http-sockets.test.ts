@@ -3,19 +3,18 @@ import { type AddressInfo, connect, type Socket } from 'node:net';
 import { afterEach, describe, expect, it } from '@jest/globals';
 import { ERRORS } from '../src/errors.ts';
 import { gate } from './support/gate.ts';
-import { type HttpServer, startHttpServer } from './support/http-server.ts';
+import { useHttpServers } from './support/http-server.ts';
 
-const servers: HttpServer[] = [];
 const sockets: Socket[] = [];
 afterEach(async () => {
   for (const socket of sockets.splice(0)) socket.destroy();
-  for (const { app } of servers.splice(0)) await app.close();
 });
+// Closes its servers after the sockets: hooks run in the order of their definition.
+const serve = useHttpServers();
 
 /** A server that listens, and what `me` does there. */
 async function listen(me: () => unknown = () => ({ id: 'ada' })) {
-  const server = await startHttpServer({ resolvers: { Query: { me } } });
-  servers.push(server);
+  const server = await serve({ resolvers: { Query: { me } } });
   await server.app.listen({ host: '127.0.0.1', port: 0 });
   /** The server's ends of the sockets, in the order of their clients. */
   const accepted: Socket[] = [];

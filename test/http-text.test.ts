@@ -1,26 +1,23 @@
 import { type AddressInfo, connect } from 'node:net';
-import { afterEach, describe, expect, it } from '@jest/globals';
+import { describe, expect, it } from '@jest/globals';
 import { type GraphQLInputType, getNamedType, isInputObjectType, isNonNullType } from 'graphql';
 import type { Client } from '../src/client.ts';
 import { AuthError } from '../src/errors.ts';
 import { rootFields } from '../src/graphql/marks.ts';
 import { LOGIN, login, REGISTER, refresh, register } from './support/documents.ts';
-import { type HttpServer, startHttpServer } from './support/http-server.ts';
+import { type HttpServer, type HttpServerOptions, useHttpServers } from './support/http-server.ts';
 import { describeApp, PASSWORD, type TestApp } from './support/start-app.ts';
 
-const servers: HttpServer[] = [];
-afterEach(async () => {
-  for (const { app } of servers.splice(0)) await app.close();
-});
+const serve = useHttpServers();
 
 /** The HTTP door; `asked` holds the secrets that got through it. */
-async function start(options: Parameters<typeof startHttpServer>[0] = {}) {
+async function start(options: HttpServerOptions = {}) {
   const asked: string[] = [];
   const keep = (secret: string) => {
     asked.push(secret);
     throw new AuthError('INVALID_CREDENTIALS');
   };
-  const server = await startHttpServer({
+  const server = await serve({
     resolvers: {
       Query: { me: () => ({ id: 'ada' }) },
       Mutation: {
@@ -31,7 +28,6 @@ async function start(options: Parameters<typeof startHttpServer>[0] = {}) {
     sessions: { refresh: async (token) => keep(token) },
     ...options,
   });
-  servers.push(server);
   return { ...server, asked };
 }
 

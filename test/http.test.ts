@@ -1,23 +1,15 @@
 import { type AddressInfo, connect } from 'node:net';
-import { afterEach, describe, expect, it } from '@jest/globals';
+import { describe, expect, it } from '@jest/globals';
 import type { InjectOptions } from 'fastify';
 import { getIntrospectionQuery, parse, print, separateOperations } from 'graphql';
 import { pino } from 'pino';
 import type { Client } from '../src/client.ts';
 import { AuthError, ERRORS } from '../src/errors.ts';
 import { gate } from './support/gate.ts';
-import { type HttpServer, SECRET, startHttpServer, TOKENS } from './support/http-server.ts';
+import { type HttpServer, SECRET, TOKENS, useHttpServers } from './support/http-server.ts';
 import { sandboxOf } from './support/sandbox.ts';
 
-const servers: HttpServer[] = [];
-async function start(options: Parameters<typeof startHttpServer>[0] = {}): Promise<HttpServer> {
-  const server = await startHttpServer(options);
-  servers.push(server);
-  return server;
-}
-afterEach(async () => {
-  for (const { app } of servers.splice(0)) await app.close();
-});
+const start = useHttpServers();
 
 const STUDIO = 'https://studio.apollographql.com';
 const PRODUCTION = { config: { mode: 'production', issuer: 'https://id.example.com' } } as const;

@@ -1,5 +1,5 @@
 import { makeExecutableSchema } from '@graphql-tools/schema';
-import { afterEach, describe, expect, it, jest } from '@jest/globals';
+import { describe, expect, it, jest } from '@jest/globals';
 import {
   buildSchema,
   type GraphQLObjectType,
@@ -17,12 +17,9 @@ import { MaxCostRule } from '../src/graphql/limits/max-cost.ts';
 import { operationsOf } from '../src/graphql/limits/operations.ts';
 import { scalars } from '../src/graphql/scalars.ts';
 import { readTypeDefs } from '../src/graphql/type-defs.ts';
-import { type HttpServer, SECRET, startHttpServer } from './support/http-server.ts';
+import { type HttpServer, type HttpServerOptions, SECRET, useHttpServers } from './support/http-server.ts';
 
-const servers: HttpServer[] = [];
-afterEach(async () => {
-  for (const { app } of servers.splice(0)) await app.close();
-});
+const serve = useHttpServers();
 
 /** What the real schema has no use for: a field that nests without end, and lists in arguments. */
 const EXTRA = `
@@ -35,7 +32,7 @@ const EXTRA = `
 `;
 
 /** The server's own schema and those fields; `ran` names every root field that was reached. */
-async function start(config: Parameters<typeof startHttpServer>[0] = {}) {
+async function start(config: HttpServerOptions = {}) {
   const ran: string[] = [];
   const reach = (name: string) => () => {
     ran.push(name);
@@ -51,8 +48,7 @@ async function start(config: Parameters<typeof startHttpServer>[0] = {}) {
       Node: { node: () => ({}), leaf: () => 1, nodes: () => [{}], of38: () => 1, of49: () => 1 },
     },
   });
-  const server = await startHttpServer({ schema, ...config });
-  servers.push(server);
+  const server = await serve({ schema, ...config });
   return { ...server, ran };
 }
 

@@ -3,6 +3,7 @@ import type { Config } from '../../src/config.ts';
 import type { Database, Params } from '../../src/database/database.ts';
 import { migrate } from '../../src/database/migrate.ts';
 import { AuthError } from '../../src/errors.ts';
+import { RUN, TALLY } from '../../src/modules/rate-limits/store.ts';
 import { freshDatabase } from '../support/databases.ts';
 import {
   CHANGE_PASSWORD,
@@ -328,10 +329,14 @@ describeApp('under attack', (start) => {
     }
     expect((await attempt(app, { password: PASSWORD }, from(252))).code).toBe('TOO_MANY_REQUESTS');
     expect((await attempt(app, { email: 'eve@example.com', password: PASSWORD }, from(252))).code).toBe('OK');
-    // What is left of all that was counted: the run of ada's password, and nothing that its refusal adds.
+    // What is left of all that was counted: the run of strangers at ada's account, the tally of her password, and nothing
+    // that its refusal adds.
     app.clock.travel(31 * DAY_MS);
     await app.housekeeping.turn();
-    expect(await app.database.all('SELECT count FROM throttles WHERE count >= 10')).toHaveLength(1);
+    const kept = await app.database.all(
+      'SELECT window_ms, count FROM throttles WHERE count >= 10 ORDER BY window_ms',
+    );
+    expect(kept).toEqual([TALLY, RUN].map((window_ms) => ({ window_ms, count: 10 })));
   });
 });
 

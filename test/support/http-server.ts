@@ -9,6 +9,7 @@ import { guardRootFields } from '../../src/graphql/guard.ts';
 import { scalars } from '../../src/graphql/scalars.ts';
 import { readTypeDefs } from '../../src/graphql/type-defs.ts';
 import { createServer, type ServerOptions } from '../../src/http/server.ts';
+import { useCleanups } from './setup.ts';
 
 /** A value that came in, and must be in no answer and no line of the log (AUD-2). */
 export const SECRET = 'hunter2-planted-secret';
@@ -39,7 +40,7 @@ export interface HttpServer {
   ): ReturnType<HttpServer['inject']>;
 }
 
-type Overrides = Omit<Partial<ServerOptions>, 'config' | 'sessions'> & {
+export type HttpServerOptions = Omit<Partial<ServerOptions>, 'config' | 'sessions'> & {
   config?: Partial<Config>;
   sessions?: Partial<ServerOptions['sessions']>;
   resolvers?: Record<string, Record<string, unknown>>;
@@ -55,13 +56,23 @@ export function testSchema(resolvers: Record<string, Record<string, unknown>> = 
   return schema;
 }
 
+/** Starts servers for the tests of the file or block that this is called in, and closes them after each. */
+export function useHttpServers(): (options?: HttpServerOptions) => Promise<HttpServer> {
+  const cleanups = useCleanups();
+  return async (options) => {
+    const server = await startHttpServer(options);
+    cleanups.push(() => server.app.close());
+    return server;
+  };
+}
+
 /** The HTTP door over services that a test brings: what no real service can be made to do on demand. */
-export async function startHttpServer({
+async function startHttpServer({
   config = {},
   resolvers,
   sessions,
   ...options
-}: Overrides = {}): Promise<HttpServer> {
+}: HttpServerOptions = {}): Promise<HttpServer> {
   const lines: Record<string, unknown>[] = [];
   const logger = pino({ level: 'debug' }, { write: (line: string) => void lines.push(JSON.parse(line)) });
   const app = await createServer({
