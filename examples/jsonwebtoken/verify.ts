@@ -46,7 +46,7 @@ export function createVerifier({ issuer, audience, url }: { issuer: string; audi
     const isDue = age > MAX_AGE_MS || (known === undefined && age > UNKNOWN_KID_PAUSE_MS);
     if (isDue && Date.now() - (failure?.at ?? 0) > RETRY_PAUSE_MS) {
       const loaded = load();
-      // Where a key is known, nobody waits for the key set once it was away.
+      // A token whose key is known does not wait for a key set that could not be loaded.
       if (failure === undefined || known === undefined) await loaded;
     }
     const key = usableKey(kid);
@@ -82,7 +82,7 @@ async function fetchKeys(url: string): Promise<ReadonlyMap<string, KeyObject>> {
   return keys;
 }
 
-/** RFC 7517 §5: what is not understood is ignored, as a key of another type that a later server publishes. */
+/** Ignores the keys that it does not understand, as RFC 7517 §5 asks: a later server may publish other types. */
 function readKey(jwk: unknown): [string, KeyObject][] {
   const { kty, crv, kid, use = 'sig' } = Object(jwk) as Readonly<Record<string, unknown>>;
   if (kty !== 'EC' || crv !== 'P-256' || use !== 'sig' || typeof kid !== 'string') return [];
