@@ -4,6 +4,7 @@ import type { Logger } from 'pino';
 import type { Clock } from './clock.ts';
 import { type Config, ConfigError } from './config.ts';
 import { createContext } from './context.ts';
+import type { Argon2Cost } from './crypto/argon2.ts';
 import type { Database } from './database/database.ts';
 import { pendingMigrations } from './database/migrate.ts';
 import { guardRootFields } from './graphql/guard.ts';
@@ -60,12 +61,14 @@ export interface AppOptions {
   readonly metrics?: Metrics | undefined;
   /** What sends mail instead of what the configuration says. */
   readonly mailer?: Mailer | undefined;
+  /** What the hash of a new password costs instead of what OWASP says. */
+  readonly hashCost?: Argon2Cost | undefined;
 }
 
 export type App = Awaited<ReturnType<typeof createApp>>;
 
 /** Builds every module in the order of their dependencies; the only place that knows them all. */
-export async function createApp({ config, database, clock, logger, metrics, mailer }: AppOptions) {
+export async function createApp({ config, database, clock, logger, metrics, mailer, hashCost }: AppOptions) {
   const { templates, problems } = loadTemplates(config.templates);
   if (problems.length > 0) throw new ConfigError(problems.map((problem) => `LATCHKEY_TEMPLATES: ${problem}`));
   const showsMail = config.mode === 'development' && config.smtp === undefined;
@@ -82,6 +85,7 @@ export async function createApp({ config, database, clock, logger, metrics, mail
     concurrency: config.hashConcurrency,
     threads: config.poolThreads,
     minLength: config.passwordMinLength,
+    hashCost,
     firebaseSignerKey: config.firebaseScrypt?.signerKey,
   });
   const sessions = createSessions({

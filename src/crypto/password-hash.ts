@@ -1,13 +1,15 @@
 import { hash } from '@node-rs/argon2';
 import { isLongerThan } from '../code-points.ts';
-import { isCostlier, readArgon2 } from './argon2.ts';
+import { type Argon2Cost, isCostlier, readArgon2 } from './argon2.ts';
 import { readBcrypt } from './bcrypt.ts';
 import { readPbkdf2 } from './pbkdf2.ts';
 import { readFirebaseScrypt, readScrypt } from './scrypt.ts';
 import type { HashKeys, StoredHash } from './stored-hash.ts';
 
-/** OWASP's and ASVS 5.0 Appendix C's argon2id: m=19456 KiB, t=2, p=1, a 16-byte salt and a 32-byte tag. */
-const PARAMETERS = { memoryCost: 19_456, timeCost: 2, parallelism: 1, outputLen: 32 } as const;
+/** OWASP's and ASVS 5.0 Appendix C's argon2id. */
+export const HASH_COST: Argon2Cost = { memoryCost: 19_456, timeCost: 2, parallelism: 1 };
+/** The tag, in bytes; the library makes a salt of 16. */
+const TAG_LENGTH = 32;
 
 /** All that is ever verified: what this server makes, and what accounts bring along from elsewhere. */
 const SCHEMES = [readArgon2, readBcrypt, readScrypt, readFirebaseScrypt, readPbkdf2];
@@ -21,9 +23,9 @@ const LONGEST_PASSWORD = 4_096;
  */
 const LONGEST_NORMALIZED = 512;
 
-/** A PHC string of the password under the current parameters. */
-export function hashPassword(password: string): Promise<string> {
-  return hash(normalize(password), PARAMETERS);
+/** A PHC string of the password. */
+export function hashPassword(password: string, cost = HASH_COST): Promise<string> {
+  return hash(normalize(password), { ...cost, outputLen: TAG_LENGTH });
 }
 
 /** What the text of a stored hash does not tell: a hash of ours and one from elsewhere can look alike. */
@@ -61,11 +63,11 @@ export function readPasswordHash(text: string): StoredHash | undefined {
   return undefined;
 }
 
-/** Whether the hash is from elsewhere, however strong it is, or weaker than a new one would be. */
-export function isOutdated(stored: string, { isForeign }: HashOrigin): boolean {
+/** Whether the hash is from elsewhere, however strong it is, or weaker than a new one of `newCost` would be. */
+export function isOutdated(stored: string, { isForeign }: HashOrigin, newCost = HASH_COST): boolean {
   if (isForeign) return true;
   const cost = isOfOurKind(stored) ? readArgon2(stored)?.cost : undefined;
-  return cost === undefined || isCostlier(PARAMETERS, cost);
+  return cost === undefined || isCostlier(newCost, cost);
 }
 
 function isOfOurKind(stored: string): boolean {

@@ -1,4 +1,5 @@
 import { expect, it, jest } from '@jest/globals';
+import { HASH_COST } from '../../src/crypto/password-hash.ts';
 import {
   CHANGE_PASSWORD,
   DELETE_ME,
@@ -43,7 +44,7 @@ describeApp('register', (start) => {
   });
 
   it('stores argon2id at m=19456, t=2, p=1 with a 16-byte salt and a 32-byte tag (PW-1)', async () => {
-    const app = await start();
+    const app = await start({ hashCost: HASH_COST });
     await register(app);
     const row = await app.database.get<{ phc: string }>('SELECT password_hash AS phc FROM users');
     const [, id, version, parameters, salt, tag] = row?.phc.split('$') ?? [];

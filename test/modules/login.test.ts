@@ -1,4 +1,5 @@
 import { expect, it } from '@jest/globals';
+import { HASH_COST } from '../../src/crypto/password-hash.ts';
 import { CHANGE_PASSWORD, LOGIN, login, ME, register } from '../support/documents.ts';
 import { eventsOf } from '../support/events.ts';
 import { describeApp, PASSWORD } from '../support/start-app.ts';
@@ -108,7 +109,7 @@ describeApp('login', (start) => {
   });
 
   it('rehashes a password of weaker parameters, and only then (PW-2)', async () => {
-    const app = await start();
+    const app = await start({ hashCost: HASH_COST });
     await register(app);
     const weak = '$argon2id$v=19$m=4096,t=1,p=1$';
     const { hash } = await import('@node-rs/argon2');

@@ -3,7 +3,7 @@ import { hash as argon2 } from '@node-rs/argon2';
 import bcrypt from 'bcrypt';
 import fc from 'fast-check';
 import type { Config } from '../../src/config.ts';
-import { hashPassword } from '../../src/crypto/password-hash.ts';
+import { HASH_COST, hashPassword } from '../../src/crypto/password-hash.ts';
 import { bitsToGuess } from '../../src/modules/passwords/guessability.ts';
 import {
   CHANGE_PASSWORD,
@@ -167,7 +167,7 @@ describeApp('a password that was hashed elsewhere', (start) => {
   ] as const;
 
   async function startWith(hash: string, config: Partial<Config> = {}) {
-    const app = await start({ config });
+    const app = await start({ config, hashCost: HASH_COST });
     await register(app);
     await app.database.run('UPDATE users SET password_hash = :hash', { hash });
     const stored = async () =>

@@ -1,10 +1,12 @@
 import { randomBytes } from 'node:crypto';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { Client } from 'pg';
 import type { Database } from '../../src/database/database.ts';
+import { migrate } from '../../src/database/migrate.ts';
 import { openDatabase } from '../../src/database/open.ts';
+import { noteStatements } from './statements.ts';
 
 export type Engine = Database['dialect'];
 
@@ -23,7 +25,20 @@ export interface FreshDatabase {
 
 /** A database of its own, without a table: a file in a new folder, or a new schema of the test run's server. */
 export async function freshDatabase(engine: Engine): Promise<FreshDatabase> {
-  const { url, remove } = await (engine === 'sqlite' ? createFolder() : createSchema());
+  return opened(await (engine === 'sqlite' ? createFolder() : createSchema()));
+}
+
+const templates: Partial<Record<Engine, Promise<Template>>> = {};
+
+/** The same with every table. Migrations are run once in each test file: they take longer than most tests. */
+export async function migratedDatabase(engine: Engine): Promise<FreshDatabase> {
+  templates[engine] ??= makeTemplate(engine);
+  const place = await (engine === 'sqlite' ? createFolder() : createSchema());
+  await place.fill(await templates[engine]);
+  return opened(place);
+}
+
+async function opened({ url, remove }: Place): Promise<FreshDatabase> {
   const handles: Database[] = [];
 
   async function open(options?: Parameters<typeof openDatabase>[1]): Promise<Database> {
@@ -43,15 +58,51 @@ export async function freshDatabase(engine: Engine): Promise<FreshDatabase> {
   };
 }
 
-async function createFolder() {
+/** What every table is made with: a file, or statements. */
+interface Template {
+  readonly file?: Buffer;
+  readonly script?: string;
+}
+
+interface Place {
+  readonly url: string;
+  /** Before it is opened. */
+  fill(template: Template): Promise<void>;
+  remove(): Promise<void>;
+}
+
+async function makeTemplate(engine: Engine): Promise<Template> {
+  const { url, database, drop } = await freshDatabase(engine);
+  const statements: string[] = [];
+  const noting = noteStatements(database, (text) => {
+    if (/^(CREATE|ALTER|DROP|UPDATE)\b/.test(text)) statements.push(text);
+    return text;
+  });
+  await migrate(noting.database);
+  const ledger = await database.all<{ name: string }>('SELECT name FROM latchkey_migrations');
+  const rows = ledger.map(({ name }) => `('${name}', 0)`);
+  await database.close();
+  const file = engine === 'sqlite' ? await readFile(new URL(url)) : undefined;
+  await drop();
+  return file
+    ? { file }
+    : { script: [...statements, `INSERT INTO latchkey_migrations VALUES ${rows}`].join(';') };
+}
+
+async function createFolder(): Promise<Place> {
   const folder = await mkdtemp(join(tmpdir(), 'latchkey-'));
+  const path = join(folder, 'data', 'latchkey.db');
   return {
-    url: `file:${join(folder, 'data', 'latchkey.db')}`,
+    url: `file:${path}`,
+    async fill({ file = Buffer.of() }) {
+      await mkdir(dirname(path), { mode: 0o700 });
+      await writeFile(path, file, { mode: 0o600 });
+    },
     remove: () => rm(folder, { recursive: true, force: true }),
   };
 }
 
-async function createSchema() {
+async function createSchema(): Promise<Place> {
   const server = process.env.TEST_DATABASE_URL;
   if (!server) throw new Error('TEST_DATABASE_URL is not set: the test run started no PostgreSQL server.');
 
@@ -59,7 +110,11 @@ async function createSchema() {
   await administer(server, `CREATE SCHEMA ${schema}`);
   const url = new URL(server);
   url.searchParams.set('options', `-c search_path=${schema}`);
-  return { url: url.href, remove: () => administer(server, `DROP SCHEMA ${schema} CASCADE`) };
+  return {
+    url: url.href,
+    fill: ({ script = '' }) => administer(url.href, script),
+    remove: () => administer(server, `DROP SCHEMA ${schema} CASCADE`),
+  };
 }
 
 async function administer(url: string, statement: string): Promise<void> {

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { type Client, networkOf } from '../../client.ts';
 import { isLongerThan } from '../../code-points.ts';
+import type { Argon2Cost } from '../../crypto/argon2.ts';
 import { isOnlyMatch } from '../../crypto/bcrypt.ts';
 import { hashPassword, isOutdated, verifyPassword } from '../../crypto/password-hash.ts';
 import { createWorkQueue, type Requester } from '../../crypto/work-queue.ts';
@@ -23,6 +24,8 @@ export interface PasswordsOptions {
   readonly threads: number;
   /** Characters (code points). */
   readonly minLength: number;
+  /** Of a new hash. */
+  readonly hashCost?: Argon2Cost | undefined;
   /** For accounts that were imported from Firebase. */
   readonly firebaseSignerKey?: Buffer | undefined;
 }
@@ -41,6 +44,7 @@ export function createPasswords({
   concurrency,
   threads,
   minLength,
+  hashCost,
   firebaseSignerKey,
 }: PasswordsOptions) {
   const queue = createWorkQueue({
@@ -51,11 +55,11 @@ export function createPasswords({
     capacityPerSource: 16,
   });
   // Verified when no account matches, so an unknown address costs as much as a wrong password (LOG-2).
-  const decoy = hashPassword(randomBytes(16).toString('base64url'));
+  const decoy = hashPassword(randomBytes(16).toString('base64url'), hashCost);
 
   /** @param client whom the work is for; none for the operator. */
   function hash(password: string, client?: Client): Promise<string> {
-    return queue.run(requesterOf(client), () => hashPassword(password));
+    return queue.run(requesterOf(client), () => hashPassword(password, hashCost));
   }
 
   return {
@@ -106,7 +110,8 @@ export function createPasswords({
      */
     async upgrade(credential: Credential, password: string, client: Client): Promise<void> {
       const { user, passwordHash: asRead } = credential;
-      if (asRead === null || !isOutdated(asRead, credential) || !isOnlyMatch(asRead, password)) return;
+      if (asRead === null || !isOutdated(asRead, credential, hashCost) || !isOnlyMatch(asRead, password))
+        return;
       try {
         const passwordHash = await hash(password, client);
         await replacePasswordHash(database, { id: user.id, asRead, passwordHash });
