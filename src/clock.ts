@@ -3,6 +3,12 @@ export interface Clock {
   now(): number;
 }
 
+/**
+ * A stored moment that is further ahead than this was written by a clock that was wrong; the clocks of servers that
+ * share a database differ by less. What began then counts for nothing, or it would last for years (CR-7).
+ */
+export const LARGEST_LEAD_MS = 60 * 60_000;
+
 /** How often, at most, the wall clock is looked at. */
 const CHECK_EVERY_MS = 1_000;
 /** How far one look may move the time: a wall clock that is an hour off for ten seconds moves it by one. */

@@ -297,6 +297,16 @@ describeApp('undoEmailChange', (start) => {
     expect((await undo(app, await mailedToken(app, '/undo-email-change'))).code).toBe('OK');
   });
 
+  it('of a wrong clock keeps no address from anybody (CR-7)', async () => {
+    const app = await start();
+    await app.admin.createUser({ email: OLD, password: PASSWORD });
+    app.clock.travel(365 * DAY_MS);
+    const { accessToken } = await login(app);
+    await change(app, accessToken);
+    app.clock.travel(-365 * DAY_MS);
+    expect((await app.send(REGISTER, { input: { email: OLD, password: PASSWORD } })).code).toBe('OK');
+  });
+
   it('is not for an address that somebody else proved since', async () => {
     const app = await start(VERIFY);
     const { accessToken, user } = await registerVerified(app);

@@ -145,6 +145,14 @@ describeApp('a code', (start) => {
     expect(auth).toMatchObject({ user: { id: user.id, emailVerified: true }, session: { amr: ['otp'] } });
   });
 
+  it('that a wrong clock made is good for nothing when the clock is right again (CR-7)', async () => {
+    const { app, code } = await startAsked(start);
+    app.clock.travel(-365 * 24 * 60 * MINUTE_MS);
+    expect((await withCode(app, code)).code).toBe('INVALID_TOKEN');
+    app.clock.travel(365 * 24 * 60 * MINUTE_MS);
+    expect((await withCode(app, code)).code).toBe('OK');
+  });
+
   it('can be tried five times, and the link beside it works all the same', async () => {
     const { app, token, code } = await startAsked(start);
     for (let i = 1; i <= 5; i += 1)

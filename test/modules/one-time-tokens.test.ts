@@ -245,6 +245,21 @@ describeApp('a one-time token', (start) => {
     expect((await use(app, token)).code).toBe('OK');
   });
 
+  it.each(purposes)(
+    'for %s that a wrong clock made is good for nothing when the clock is right again (CR-7)',
+    async (purpose) => {
+      const app = await start({ config: OPEN });
+      await createUser(app, 'ada@example.com');
+      const { issue, use } = PURPOSES[purpose];
+      app.clock.travel(365 * DAY_MS);
+      const token = await issue(app, 'ada@example.com');
+      app.clock.travel(-365 * DAY_MS);
+      expect((await use(app, token)).code).toBe('INVALID_TOKEN');
+      app.clock.travel(365 * DAY_MS);
+      expect((await use(app, token)).code).toBe('OK');
+    },
+  );
+
   it.each(superseded)('for %s ends with the next one (OTT-2)', async (purpose) => {
     const app = await start({ config: OPEN });
     await createUser(app, 'ada@example.com');

@@ -138,6 +138,18 @@ describeApp('sessions', (start, engine) => {
       expect((await app.send(ME, {}, { token: third.accessToken })).code).toBe('OK');
     });
 
+    it('takes an authentication that no wrong clock put into the future (SES-5, CR-7)', async () => {
+      const app = await start({ config });
+      const [first, second] = [await register(app), await login(app)];
+      await app.database.run(`UPDATE sessions SET authenticated_at = authenticated_at + ${DAY_MS}`);
+      expect((await revoke(app, second.session.id, first.accessToken)).code).toBe(
+        'REAUTHENTICATION_REQUIRED',
+      );
+      const input = { password: PASSWORD };
+      const { data } = await app.send(REAUTHENTICATE, { input }, { token: first.accessToken });
+      expect((await revoke(app, second.session.id, data.reauthenticate.accessToken)).code).toBe('OK');
+    });
+
     it('is decided by the row, not by what the token says of it (SES-5)', async () => {
       const app = await start({ config });
       const [first, second] = [await register(app), await login(app)];
@@ -327,6 +339,28 @@ describeApp('sessions', (start, engine) => {
     app.clock.travel(2 * DAY_MS);
     expect((await refresh(app, busy.refreshToken)).code).toBe('INVALID_REFRESH_TOKEN');
     expect((await app.send(ME, {}, { token: busy.accessToken })).code).toBe('UNAUTHENTICATED');
+  });
+
+  it('that a wrong clock opened are not renewed when it is right again, and can still be ended (CR-7)', async () => {
+    const app = await start();
+    await register(app);
+    app.clock.travel(365 * DAY_MS);
+    const future = await login(app);
+    app.clock.travel(-365 * DAY_MS);
+    expect((await app.send(ME, {}, { token: future.accessToken })).code).toBe('UNAUTHENTICATED');
+    expect((await refresh(app, future.refreshToken)).code).toBe('INVALID_REFRESH_TOKEN');
+    const { accessToken } = await login(app);
+    const { data } = await app.send(LOGOUT, { input: { scope: 'ALL' } }, { token: accessToken });
+    expect(data.logout.revokedSessions).toBe(3);
+    app.clock.travel(365 * DAY_MS);
+    expect((await refresh(app, future.refreshToken)).code).toBe('INVALID_REFRESH_TOKEN');
+  });
+
+  it('are renewed by another process whose clock is some minutes behind (CR-7)', async () => {
+    const app = await start();
+    const { refreshToken } = await register(app);
+    app.clock.travel(-5 * 60_000);
+    expect((await refresh(app, refreshToken)).code).toBe('OK');
   });
 
   it('are at most 50 a user: never-refreshed ones go first, then the least recently refreshed (RT-9)', async () => {

@@ -75,7 +75,7 @@ async function makeTemplate(engine: Engine): Promise<Template> {
   const { url, database, drop } = await freshDatabase(engine);
   const statements: string[] = [];
   const noting = noteStatements(database, (text) => {
-    if (/^(CREATE|ALTER|DROP|UPDATE)\b/.test(text)) statements.push(text);
+    if (/^(CREATE|ALTER|DROP|UPDATE)\b/m.test(text)) statements.push(text);
     return text;
   });
   await migrate(noting.database);
@@ -86,7 +86,7 @@ async function makeTemplate(engine: Engine): Promise<Template> {
   await drop();
   return file
     ? { file }
-    : { script: [...statements, `INSERT INTO latchkey_migrations VALUES ${rows}`].join(';') };
+    : { script: [...statements, `INSERT INTO latchkey_migrations VALUES ${rows}`].join(';\n') };
 }
 
 async function createFolder(): Promise<Place> {

@@ -1,3 +1,4 @@
+import { LARGEST_LEAD_MS } from '../../clock.ts';
 import type { Sql } from '../../database/database.ts';
 
 /*
@@ -47,6 +48,8 @@ export interface OneTimeToken {
 const COLUMNS = `token_hash AS "tokenHash", purpose, subject, email, email_canonical AS "emailCanonical", payload,
   code_hash AS "codeHash", created_at AS "createdAt", expires_at AS "expiresAt"`;
 
+const IS_USABLE = `expires_at > :now AND created_at - ${LARGEST_LEAD_MS} <= :now`;
+
 /** How many mails of one purpose there may be for a subject, within a time. */
 export interface MailLimit {
   /** To one address. */
@@ -94,7 +97,7 @@ export function findToken(
   token: { tokenHash: string; now: number },
 ): Promise<OneTimeToken | undefined> {
   return sql.get(
-    `SELECT ${COLUMNS} FROM one_time_tokens WHERE token_hash = :tokenHash AND expires_at > :now`,
+    `SELECT ${COLUMNS} FROM one_time_tokens WHERE token_hash = :tokenHash AND ${IS_USABLE}`,
     token,
   );
 }
@@ -107,7 +110,7 @@ export function findTokenOf(
   const { list, params } = listOf(subjects);
   return sql.get(
     `SELECT ${COLUMNS} FROM one_time_tokens
-     WHERE subject IN (${list}) AND purpose = :purpose AND expires_at > :now
+     WHERE subject IN (${list}) AND purpose = :purpose AND ${IS_USABLE}
      ORDER BY created_at DESC LIMIT 1`,
     { ...token, ...params },
   );
@@ -120,7 +123,7 @@ export function takeTry(
 ): Promise<OneTimeToken | undefined> {
   return sql.get(
     `UPDATE one_time_tokens SET tries_left = tries_left - 1
-     WHERE subject = :subject AND purpose = :purpose AND expires_at > :now AND tries_left > 0
+     WHERE subject = :subject AND purpose = :purpose AND ${IS_USABLE} AND tries_left > 0
      RETURNING ${COLUMNS}`,
     token,
   );
@@ -128,7 +131,7 @@ export function takeTry(
 
 /** Spends a token: 1 for whoever is first, 0 for all others. */
 export function deleteToken(sql: Sql, token: { tokenHash: string; now: number }): Promise<number> {
-  return sql.run('DELETE FROM one_time_tokens WHERE token_hash = :tokenHash AND expires_at > :now', token);
+  return sql.run(`DELETE FROM one_time_tokens WHERE token_hash = :tokenHash AND ${IS_USABLE}`, token);
 }
 
 /** What subjects have of a purpose. */
@@ -166,7 +169,7 @@ export async function isFormerAddress(
 ): Promise<boolean> {
   const row = await sql.get(
     `SELECT 1 AS found FROM one_time_tokens
-     WHERE email_canonical = :emailCanonical AND purpose = 'undo-email-change' AND expires_at > :now`,
+     WHERE email_canonical = :emailCanonical AND purpose = 'undo-email-change' AND ${IS_USABLE}`,
     address,
   );
   return row !== undefined;

@@ -1,3 +1,4 @@
+import { LARGEST_LEAD_MS } from '../../clock.ts';
 import type { RefreshToken } from '../tokens/refresh-token.ts';
 import type { SessionRecord } from './store.ts';
 
@@ -39,6 +40,7 @@ export function judgeSpentToken(
   // A mac forged over a known session id must not even revoke it.
   if (session === undefined || session.secretHash !== token.secretHash) return 'unknown';
   if (session.revokedAt !== null || session.expiresAt <= now || session.idleExpiresAt <= now) return 'ended';
+  if (session.createdAt - LARGEST_LEAD_MS > now) return 'ended';
   if (session.generation <= token.generation) return 'moved';
   if (session.rotatedAt - now > SKEW_LIMIT_MS) return 'skewed';
   return isRetry(session, token, { now, windowMs }) ? 'retry' : 'reuse';

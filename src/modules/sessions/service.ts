@@ -1,7 +1,7 @@
 import { randomBytes, randomUUID } from 'node:crypto';
 import { LRUCache } from 'lru-cache';
 import { type Client, networkOf } from '../../client.ts';
-import type { Clock } from '../../clock.ts';
+import { type Clock, LARGEST_LEAD_MS } from '../../clock.ts';
 import { sha256 } from '../../crypto/digest.ts';
 import type { Database, Sql, Transaction } from '../../database/database.ts';
 import { AuthError } from '../../errors.ts';
@@ -173,7 +173,8 @@ export function createSessions(options: SessionsOptions) {
   async function requireFreshAuthentication(viewer: Viewer, client: Client): Promise<void> {
     const session = await store.findSession(database.before(client.deadline), viewer.sessionId);
     if (session === undefined || session.revokedAt !== null) throw hasEnded();
-    if (clock.now() - session.authenticatedAt > FRESH_MS) throw new AuthError('REAUTHENTICATION_REQUIRED');
+    const age = clock.now() - session.authenticatedAt;
+    if (age > FRESH_MS || age < -LARGEST_LEAD_MS) throw new AuthError('REAUTHENTICATION_REQUIRED');
   }
 
   /** Inside the transaction that proves the login: a session of its own id and secret (SES-1, RT-1). */

@@ -1,3 +1,4 @@
+import { LARGEST_LEAD_MS } from '../../clock.ts';
 import type { Sql } from '../../database/database.ts';
 import { type UserRecord, userColumns } from '../users/store.ts';
 
@@ -104,7 +105,7 @@ const ROTATION_COLUMNS = `"sessionId" TEXT, "secretHash" TEXT, "spent" BIGINT, "
 /**
  * The compare-and-swap that spends a refresh token; no row when the token may not be spent. `<=`, not `=`: after
  * a failover to a replica that lost the last writes, an authentic later token moves the row forward instead of
- * locking its owner out. A burst begins with the first rotation that is a window away from the last beginning.
+ * locking its owner out. A session that a wrong clock opened is not renewed. A burst begins with the first rotation that is a window away from the last beginning.
  *
  * @param value how the statement spells a value of the rotation.
  * @param from where the values come from, when not from parameters, and `row` what that knows of the row beside its id.
@@ -123,7 +124,7 @@ function swap(value: (name: keyof Rotation) => string, { from = '', row = 'TRUE'
       ip = ${value('newIp')}
     ${from}
     WHERE ${row} AND id = ${value('sessionId')} AND secret_hash = ${value('secretHash')} AND generation <= ${value('spent')}
-      AND ${isLiveAt(value('now'))}
+      AND ${isLiveAt(value('now'))} AND created_at - ${LARGEST_LEAD_MS} <= ${value('now')}
     RETURNING ${COLUMNS}`;
 }
 
