@@ -168,6 +168,8 @@ function createApollo({ config, logger, schema }: ServerOptions, funnel: Funnel)
     parseOptions: { maxTokens: MAX_TOKENS },
     validationRules: [...documentLimits, KnownOperationTypesRule],
     validationOptions: { maxErrors: MAX_ERRORS },
+    // Each error holds the whole variable in print.
+    executionOptions: { maxCoercionErrors: MAX_ERRORS },
     stopOnTerminationSignals: false,
     plugins: [
       operationsPlugin(listener),
