@@ -24,7 +24,7 @@ const text = await codegen({
   config: {
     emitLegacyCommonJSImports: false,
     importExtension: '.ts',
-    contextType: '../context.ts#Context',
+    contextType: './context.ts#Context',
     useTypeImports: true,
     enumsAsTypes: true,
     immutableTypes: true,
@@ -39,9 +39,9 @@ const text = await codegen({
       PositiveInt: 'number',
     },
     mappers: {
-      User: '../modules/users/service.ts#UserView as UserMapper',
-      Session: '../modules/sessions/service.ts#SessionView as SessionMapper',
-      AuthPayload: '../context.ts#Delivered as AuthPayloadMapper',
+      User: '../core/users/service.ts#UserView as UserMapper',
+      Session: '../core/sessions/service.ts#SessionView as SessionMapper',
+      AuthPayload: './context.ts#Delivered as AuthPayloadMapper',
     },
   },
 });

@@ -5,11 +5,11 @@
 import { hash } from 'node:crypto';
 import Sqlite from 'better-sqlite3';
 import { Client } from 'pg';
+import { createRefreshTokens } from '../src/core/tokens/refresh-token.ts';
 import { createKeyring } from '../src/crypto/keyring.ts';
 import { migrate } from '../src/database/migrate.ts';
 import { openDatabase } from '../src/database/open.ts';
 import { sqliteFile } from '../src/database/url.ts';
-import { createRefreshTokens } from '../src/modules/tokens/refresh-token.ts';
 
 const SESSIONS_PER_USER = 5;
 const CHUNK = 50_000;

@@ -1,53 +1,53 @@
 import { makeExecutableSchema } from '@graphql-tools/schema';
 import type { FastifyInstance } from 'fastify';
 import type { Logger } from 'pino';
-import type { Clock } from './clock.ts';
-import { type Config, ConfigError } from './config.ts';
-import { createContext } from './context.ts';
+import { type Config, ConfigError } from './config/config.ts';
+import { createAudit } from './core/audit/service.ts';
+import { createDoor } from './core/login/door.ts';
+import { createMailbox } from './core/login/mailbox.ts';
+import { createOwnership } from './core/login/ownership.ts';
+import { loginResolvers } from './core/login/resolvers.ts';
+import { createLogin } from './core/login/service.ts';
+import { createDevMailbox } from './core/mail/dev-mailbox.ts';
+import { createMail } from './core/mail/service.ts';
+import { loadTemplates } from './core/mail/templates.ts';
+import { createOneTimeTokens } from './core/one-time-tokens/service.ts';
+import { createPasswords } from './core/passwords/service.ts';
+import { createRateLimits } from './core/rate-limits/service.ts';
+import { sessionsResolvers } from './core/sessions/resolvers.ts';
+import { createSessions } from './core/sessions/service.ts';
+import { createTokens } from './core/tokens/service.ts';
+import { RELOAD_INTERVAL_MS } from './core/tokens/signing-keys.ts';
+import { usersResolvers } from './core/users/resolvers.ts';
+import { createUsers } from './core/users/service.ts';
 import type { Argon2Cost } from './crypto/argon2.ts';
 import type { Database } from './database/database.ts';
 import { pendingMigrations } from './database/migrate.ts';
+import { accountResolvers } from './features/account/resolvers.ts';
+import { createAccount } from './features/account/service.ts';
+import { createAdmin } from './features/admin/service.ts';
+import { emailChangesResolvers } from './features/email-changes/resolvers.ts';
+import { createEmailChanges } from './features/email-changes/service.ts';
+import { emailVerificationsResolvers } from './features/email-verifications/resolvers.ts';
+import { createEmailVerifications } from './features/email-verifications/service.ts';
+import { createHousekeeping, HOUSEKEEPING_INTERVAL_MS } from './features/housekeeping/service.ts';
+import { magicLinksResolvers } from './features/magic-links/resolvers.ts';
+import { createMagicLinks } from './features/magic-links/service.ts';
+import { passwordResetsResolvers } from './features/password-resets/resolvers.ts';
+import { createPasswordResets } from './features/password-resets/service.ts';
+import { createTransfers } from './features/transfers/service.ts';
+import { createContext } from './graphql/context.ts';
 import { guardRootFields } from './graphql/guard.ts';
 import { refuseLateFields } from './graphql/late-fields.ts';
 import { scalars } from './graphql/scalars.ts';
 import { readTypeDefs } from './graphql/type-defs.ts';
 import { refuseMalformedText } from './graphql/well-formed.ts';
-import type { Readiness } from './http/health.ts';
-import { observeRequests } from './http/request-metrics.ts';
+import type { Readiness } from './http/doors/health.ts';
 import { createServer } from './http/server.ts';
-import { createMailer, type Mailer } from './mailer.ts';
-import type { Metrics } from './metrics.ts';
-import { accountResolvers } from './modules/account/resolvers.ts';
-import { createAccount } from './modules/account/service.ts';
-import { createAdmin } from './modules/admin/service.ts';
-import { createAudit } from './modules/audit/service.ts';
-import { emailChangesResolvers } from './modules/email-changes/resolvers.ts';
-import { createEmailChanges } from './modules/email-changes/service.ts';
-import { emailVerificationsResolvers } from './modules/email-verifications/resolvers.ts';
-import { createEmailVerifications } from './modules/email-verifications/service.ts';
-import { createHousekeeping, HOUSEKEEPING_INTERVAL_MS } from './modules/housekeeping/service.ts';
-import { createDoor } from './modules/login/door.ts';
-import { createMailbox } from './modules/login/mailbox.ts';
-import { createOwnership } from './modules/login/ownership.ts';
-import { loginResolvers } from './modules/login/resolvers.ts';
-import { createLogin } from './modules/login/service.ts';
-import { magicLinksResolvers } from './modules/magic-links/resolvers.ts';
-import { createMagicLinks } from './modules/magic-links/service.ts';
-import { createDevMailbox } from './modules/mail/dev-mailbox.ts';
-import { createMail } from './modules/mail/service.ts';
-import { loadTemplates } from './modules/mail/templates.ts';
-import { createOneTimeTokens } from './modules/one-time-tokens/service.ts';
-import { passwordResetsResolvers } from './modules/password-resets/resolvers.ts';
-import { createPasswordResets } from './modules/password-resets/service.ts';
-import { createPasswords } from './modules/passwords/service.ts';
-import { createRateLimits } from './modules/rate-limits/service.ts';
-import { sessionsResolvers } from './modules/sessions/resolvers.ts';
-import { createSessions } from './modules/sessions/service.ts';
-import { createTokens } from './modules/tokens/service.ts';
-import { RELOAD_INTERVAL_MS } from './modules/tokens/signing-keys.ts';
-import { createTransfers } from './modules/transfers/service.ts';
-import { usersResolvers } from './modules/users/resolvers.ts';
-import { createUsers } from './modules/users/service.ts';
+import type { Metrics } from './metrics/metrics.ts';
+import { observeRequests } from './metrics/requests.ts';
+import type { Clock } from './platform/clock.ts';
+import { createMailer, type Mailer } from './platform/mailer.ts';
 
 /** Shorter than a request's: probes wait a few seconds. */
 const READINESS_MS = 2_000;
@@ -134,7 +134,7 @@ export async function createApp({ config, database, clock, logger, metrics, mail
     door,
     sessions,
     oneTimeTokens,
-    emailVerifications,
+    beginRegistration: emailVerifications.beginRegistration,
     mail,
     registration,
   });

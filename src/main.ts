@@ -4,20 +4,20 @@ import type { AddressInfo } from 'node:net';
 import type { Readable } from 'node:stream';
 import { setTimeout as pause } from 'node:timers/promises';
 import { createApp } from './app.ts';
-import { createClock } from './clock.ts';
-import { type Config, ConfigError, loadConfig } from './config.ts';
-import { lowerPoolPriority } from './crypto/thread-pool.ts';
+import { type Config, ConfigError, loadConfig } from './config/config.ts';
 import type { Database } from './database/database.ts';
 import { describeDatabaseFailure } from './database/failure.ts';
 import { migrate } from './database/migrate.ts';
 import { databaseNotes, durabilityWarnings, fileWarnings, openDatabase } from './database/open.ts';
 import { followDatabaseTime } from './database/wall-clock.ts';
 import { MAX_CONNECTIONS } from './http/connection-limit.ts';
-import { createMetricsServer, type MetricsSource } from './http/metrics-server.ts';
-import { type Log, type Logger, openLog } from './logger.ts';
-import { openFilesLimit, roomForConnections } from './open-files.ts';
-import { reportListening, reportTaken, toldToStop } from './worker.ts';
-import { findFreePort, NoWorkerError, startWorkers } from './workers.ts';
+import { createMetricsServer, type MetricsSource } from './metrics/server.ts';
+import { createClock } from './platform/clock.ts';
+import { type Log, type Logger, openLog } from './platform/logger.ts';
+import { openFilesLimit, roomForConnections } from './platform/open-files.ts';
+import { lowerPoolPriority } from './platform/thread-pool.ts';
+import { reportListening, reportTaken, toldToStop } from './platform/worker.ts';
+import { findFreePort, NoWorkerError, startWorkers } from './platform/workers.ts';
 
 /** For what no request waits for any more: a lease to give back, mail that is being sent. */
 const CHORES_MS = 4_000;
@@ -98,7 +98,7 @@ async function prepare({ config, database, logger }: Omit<Parts, 'openFiles' | '
 /** The server itself: in this process when there is one, in each worker otherwise. */
 async function startServer({ config, database, logger, openFiles }: Parts): Promise<RunningServer> {
   // Loaded on demand, so that they cost nothing where nobody asks for them.
-  const metrics = config.metrics ? (await import('./metrics.ts')).createMetrics() : undefined;
+  const metrics = config.metrics ? (await import('./metrics/metrics.ts')).createMetrics() : undefined;
   await lowerPoolPriority(config.poolThreads).catch((error: unknown) =>
     logger.warn({ err: error }, 'Hashing could not be given a lower priority'),
   );
@@ -133,7 +133,7 @@ async function startServer({ config, database, logger, openFiles }: Parts): Prom
 async function startCluster({ config, database, logger, forward }: Parts): Promise<RunningServer> {
   await database.close();
   if (config.metrics) {
-    const { createWorkersMetrics } = await import('./metrics.ts');
+    const { createWorkersMetrics } = await import('./metrics/metrics.ts');
     await serveMetrics(createWorkersMetrics(), { config, logger });
   }
   const output = {

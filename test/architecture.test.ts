@@ -18,8 +18,8 @@ import { readTypeDefs } from '../src/graphql/type-defs.ts';
 
 const SRC = fileURLToPath(new URL('../src/', import.meta.url));
 
-/** From the lowest module to the highest: each may know those before it. */
-const ORDER = [
+/** Of `core`, from the lowest to the highest: each may know those before it. */
+const CORE = [
   'audit',
   'rate-limits',
   'mail',
@@ -29,38 +29,35 @@ const ORDER = [
   'passwords',
   'sessions',
   'login',
-  'email-verifications',
-  'account',
-  'password-resets',
-  'email-changes',
-  'magic-links',
-  'admin',
-  'transfers',
-  'housekeeping',
 ];
 
-/** Leaves that anyone may import: they know nothing of the domain but its words. */
-const LEAVES = [
-  'errors',
-  'client',
-  'clock',
-  'code-points',
-  'deadline',
-  'email-address',
-  'html',
-  'id',
-  'label',
-  'logger',
-  'loopback',
-  'mailer',
-  'open-files',
-  'sweep',
+/** Features, which know no other feature. */
+const FEATURES = [
+  'account',
+  'admin',
+  'email-changes',
+  'email-verifications',
+  'housekeeping',
+  'magic-links',
+  'password-resets',
+  'transfers',
 ];
+
+/** What each folder may import beside itself, `platform` and the table of errors. */
+const LAYERS: Readonly<Record<string, readonly RegExp[]>> = {
+  platform: [],
+  crypto: [],
+  database: [],
+  config: [/^crypto\//, /^database\/url$/],
+  metrics: [/^database\/database$/, /^http\/access-log$/],
+  graphql: [/^core\/[^/]+\/service$/, /^core\/tokens\/access-token$/],
+  http: [/^graphql\//, /^config\/config$/, /^core\/[^/]+\/service$/],
+  cli: [/^(app|main)$/, /^(config|crypto|database)\//, /^features\/transfers\/(row|service)$/, /^core\//],
+};
 
 interface Import {
   readonly from: string;
   readonly to: string;
-  readonly typeOnly: boolean;
 }
 
 const files = readdirSync(SRC, { recursive: true, encoding: 'utf8' })
@@ -73,66 +70,61 @@ function source(file: string): string {
 
 function importsOf(file: string): Import[] {
   const found = source(file).matchAll(
-    /(?:import|export)\s+(type\s)?(?:[^'"]*?\sfrom\s+)?['"](\.[^'"]+)['"]|import\(\s*['"](\.[^'"]+)['"]/g,
+    /(?:import|export)\s+(?:type\s)?(?:[^'"]*?\sfrom\s+)?['"](\.[^'"]+)['"]|import\(\s*['"](\.[^'"]+)['"]/g,
   );
   return [...found].map((match) => ({
     from: file,
-    to: normalize(join(dirname(file), match[2] ?? match[3] ?? '')).replace(/\.ts$/, ''),
-    typeOnly: match[1] !== undefined,
+    to: normalize(join(dirname(file), match[1] ?? match[2] ?? '')).replace(/\.ts$/, ''),
   }));
 }
 
 const imports = files.flatMap(importsOf);
 
+/** `core/users` and `features/account`: a folder of one subject. */
 function moduleOf(file: string): string | undefined {
-  return /^modules\/([^/]+)\//.exec(file)?.[1];
+  return /^(?:core|features)\/[^/]+(?=\/)/.exec(file)?.[0];
+}
+
+function isHigher(module: string, other: string): boolean {
+  if (module.startsWith('features/')) return true;
+  return other.startsWith('core/') && CORE.indexOf(module.slice(5)) > CORE.indexOf(other.slice(5));
 }
 
 /** The rules of who may import what; `undefined` when an import is in order, else what is wrong with it. */
-function verdictOn({ from, to, typeOnly }: Import): string | undefined {
-  const is = (pattern: RegExp) => pattern.test(to);
-  const leaf = LEAVES.includes(to);
-  const [ownModule, otherModule] = [moduleOf(from), moduleOf(to)];
-  const allowed = (...patterns: RegExp[]) => (leaf || patterns.some(is) ? undefined : `${from} → ${to}`);
+function verdictOn({ from, to }: Import): string | undefined {
+  const isForAll = to.startsWith('platform/') || to === 'errors';
+  const allowed = (...patterns: RegExp[]) =>
+    isForAll || patterns.some((pattern) => pattern.test(to)) ? undefined : `${from} → ${to}`;
 
-  if (ownModule !== undefined) {
-    if (otherModule !== undefined && ORDER.indexOf(otherModule) > ORDER.indexOf(ownModule))
-      return `${from} ↑ ${to}`;
-    if (from.endsWith('/resolvers'))
-      return allowed(new RegExp(`^modules/${ownModule}/`), /^context$/, /^graphql\/generated$/);
+  const [own, other] = [moduleOf(from), moduleOf(to)];
+  if (own !== undefined) {
+    if (other !== undefined && other !== own && isHigher(other, own)) return `${from} ↑ ${to}`;
+    if (from.endsWith('/resolvers')) return allowed(new RegExp(`^${own}/`), /^graphql\/(context|generated)$/);
     if (from.endsWith('/store')) return allowed(/^database\/database$/, /\/store$/);
-    if (otherModule === ownModule) return is(/\/resolvers$/) ? `${from} → ${to}` : undefined;
+    if (other === own) return to.endsWith('/resolvers') ? `${from} → ${to}` : undefined;
     return allowed(
-      /^modules\/[^/]+\/(service|store|access-token|refresh-token)$/,
+      /^core\/[^/]+\/(service|store|access-token|refresh-token)$/,
       // What every way into a session stands on.
-      /^modules\/login\/(door|mailbox|ownership|proof)$/,
+      /^core\/login\/(door|mailbox|ownership|proof)$/,
       /^crypto\//,
       /^database\/database$/,
     );
   }
-  if (from.startsWith('crypto/') || from.startsWith('database/') || LEAVES.includes(from)) {
-    return allowed(new RegExp(`^${dirname(from)}/`));
-  }
-  if (from === 'context') return allowed(/^modules\/[^/]+\/service$/, /^modules\/tokens\/access-token$/);
-  if (from === 'graphql/generated') return typeOnly ? undefined : `${from} → ${to}`;
-  if (from.startsWith('graphql/')) return allowed(/^graphql\//, /^context$/, /^modules\/[^/]+\/service$/);
-  if (from.startsWith('http/')) {
-    return allowed(/^http\//, /^graphql\//, /^context$/, /^config$/, /^modules\/[^/]+\/service$/);
-  }
+  const [folder = ''] = from.split('/');
+  const layer = LAYERS[folder];
+  if (layer !== undefined) return allowed(new RegExp(`^${folder}/`), ...layer);
   if (from === 'app')
-    return is(/^(main|cli\/|database\/(sqlite|postgres|open))/) ? `${from} → ${to}` : undefined;
-  if (from === 'main' || from.startsWith('cli/'))
-    return is(/^(modules\/[^/]+\/store|graphql)/) ? `${from} → ${to}` : undefined;
-  return is(/^(app|main|cli\/|modules\/|http\/|graphql\/)/) ? `${from} → ${to}` : undefined;
+    return /^(main$|cli\/|database\/(sqlite|postgres|open))/.test(to) ? `${from} → ${to}` : undefined;
+  if (from === 'main') return allowed(/^app$/, /^(config|database|metrics)\//, /^http\/connection-limit$/);
+  return allowed();
 }
 
 describe('the architecture', () => {
   it('sees imports at all', () => {
     expect(imports.length).toBeGreaterThan(60);
     expect(imports).toContainEqual({
-      from: 'modules/login/resolvers',
-      to: 'modules/login/service',
-      typeOnly: true,
+      from: 'core/login/resolvers',
+      to: 'core/login/service',
     });
   });
 
@@ -141,19 +133,42 @@ describe('the architecture', () => {
   });
 
   it.each([
-    { from: 'modules/users/store', to: 'modules/users/service', typeOnly: false },
-    { from: 'modules/users/service', to: 'modules/login/service', typeOnly: true },
-    { from: 'modules/login/resolvers', to: 'modules/sessions/store', typeOnly: false },
-    { from: 'crypto/seal', to: 'modules/tokens/service', typeOnly: false },
-    { from: 'http/server', to: 'modules/users/store', typeOnly: false },
-    { from: 'app', to: 'main', typeOnly: false },
+    { from: 'core/users/store', to: 'core/users/service' },
+    { from: 'core/users/service', to: 'core/login/service' },
+    { from: 'core/login/service', to: 'features/account/service' },
+    { from: 'core/login/resolvers', to: 'core/sessions/store' },
+    { from: 'features/account/service', to: 'features/email-verifications/service' },
+    { from: 'features/account/service', to: 'features/email-verifications/store' },
+    { from: 'crypto/seal', to: 'core/tokens/service' },
+    { from: 'platform/clock', to: 'database/database' },
+    { from: 'graphql/guard', to: 'http/server' },
+    { from: 'http/server', to: 'core/users/store' },
+    { from: 'app', to: 'main' },
+    { from: 'errors', to: 'app' },
   ])('would refuse $from → $to', (wrong) => {
     expect(verdictOn(wrong)).toBeDefined();
   });
 
   it('knows the place of every module', () => {
-    const folders = readdirSync(join(SRC, 'modules'));
-    expect(folders.sort()).toEqual([...ORDER].sort());
+    expect(readdirSync(join(SRC, 'core')).sort()).toEqual([...CORE].sort());
+    expect(readdirSync(join(SRC, 'features')).sort()).toEqual(FEATURES);
+    const folders = readdirSync(SRC, { withFileTypes: true }).filter((entry) => entry.isDirectory());
+    expect(folders.map(({ name }) => name).sort()).toEqual(
+      ['core', 'features', ...Object.keys(LAYERS)].sort(),
+    );
+  });
+
+  it('has no cycle of imports, types included', () => {
+    const onward = new Map(files.map((file) => [file, importsOf(file).map(({ to }) => to)]));
+    const done = new Set<string>();
+    const cycles: string[] = [];
+    const visit = (file: string, way: readonly string[]): void => {
+      if (way.includes(file)) cycles.push([...way.slice(way.indexOf(file)), file].join(' → '));
+      else if (!done.has(file)) for (const next of onward.get(file) ?? []) visit(next, [...way, file]);
+      done.add(file);
+    };
+    for (const file of files) visit(file, []);
+    expect(cycles).toEqual([]);
   });
 
   it('says `process` in main and the commands only', () => {
@@ -165,10 +180,10 @@ describe('the architecture', () => {
 
   it('opens sessions through one door, for proofs that are made in one file', () => {
     const naming = (pattern: RegExp) => files.filter((file) => pattern.test(source(file))).sort();
-    expect(naming(/\bsessions\.(open|replace)\(/)).toEqual(['modules/login/door']);
-    expect(naming(/\bas Proof\b/)).toEqual(['modules/login/proof']);
-    expect(naming(/\binsertSession\(/)).toEqual(['modules/sessions/service', 'modules/sessions/store']);
-    expect(source('modules/login/proof')).not.toMatch(/export .*\bPROVEN\b.*unique symbol/);
+    expect(naming(/\bsessions\.(open|replace)\(/)).toEqual(['core/login/door']);
+    expect(naming(/\bas Proof\b/)).toEqual(['core/login/proof']);
+    expect(naming(/\binsertSession\(/)).toEqual(['core/sessions/service', 'core/sessions/store']);
+    expect(source('core/login/proof')).not.toMatch(/export .*\bPROVEN\b.*unique symbol/);
   });
 
   it('hands the hash of a password to what compares, makes and moves them, and to nothing that is shown or kept', () => {
@@ -176,13 +191,13 @@ describe('the architecture', () => {
       /find(Credential|CredentialByEmail)\(|everyCredential\(/.test(source(file)),
     );
     expect(readers.sort()).toEqual([
-      'modules/login/ownership',
-      'modules/login/service',
-      'modules/transfers/service',
-      'modules/users/service',
-      'modules/users/store',
+      'core/login/ownership',
+      'core/login/service',
+      'core/users/service',
+      'core/users/store',
+      'features/transfers/service',
     ]);
-    const record = /export interface UserRecord \{[\s\S]*?\n\}/.exec(source('modules/users/store'))?.[0];
+    const record = /export interface UserRecord \{[\s\S]*?\n\}/.exec(source('core/users/store'))?.[0];
     expect(record).toContain('credentialVersion');
     expect(record).not.toContain('Hash');
   });
@@ -190,12 +205,12 @@ describe('the architecture', () => {
   it('compares macs through one function, in constant time (KEY-6)', () => {
     // What makes keys of a mac, as the throttles do, compares none.
     const makers = files.filter((file) => source(file).includes('createHmac('));
-    const comparing = makers.filter((file) => file !== 'modules/rate-limits/service');
+    const comparing = makers.filter((file) => file !== 'core/rate-limits/service');
     expect(comparing.sort()).toEqual([
+      'core/audit/chain',
+      'core/audit/event-proof',
+      'core/one-time-tokens/service',
       'crypto/mac-token',
-      'modules/audit/chain',
-      'modules/audit/event-proof',
-      'modules/one-time-tokens/service',
     ]);
     for (const file of comparing) expect(source(file)).toContain('constantTimeEqual(');
     expect(files.filter((file) => source(file).includes('timingSafeEqual('))).toEqual(['crypto/digest']);

@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { afterEach, expect, it } from '@jest/globals';
 import { cleanEnvironment } from './support/server-process.ts';
 
-const TESTS = fileURLToPath(new URL('.', import.meta.url));
+const TESTS = fileURLToPath(new URL('./', import.meta.url));
 
 const environment = process.env;
 afterEach(() => {

@@ -161,8 +161,8 @@ describe('a release', () => {
     expect(packed).toEqual(
       expect.arrayContaining([
         ...['package.json', 'README.md', 'SECURITY.md', 'LICENSE', 'dist/main.js', 'dist/cli/latchkey.cjs'],
-        ...['schema/base.graphql', 'src/database/migrations/0001_initial.sql'],
-        'src/modules/mail/templates/reset-password.html',
+        ...['schema/base.graphql', 'dist/database/migrations/0001_initial.sql'],
+        'dist/core/mail/templates/reset-password.html',
       ]),
     );
   });
@@ -170,7 +170,7 @@ describe('a release', () => {
   it('holds no tests, maps, sources or anything of development (SUP-3)', () => {
     const documents = ['package.json', 'README.md', 'SECURITY.md', 'LICENSE'];
     const runs =
-      /^(dist\/[\w/-]+(\.d)?\.(js|ts)|dist\/cli\/latchkey\.(cjs|d\.cts)|schema\/[\w-]+\.graphql|src\/database\/migrations\/\w+(\.postgres)?\.sql|src\/modules\/mail\/templates\/[\w-]+\.(txt|html))$/;
+      /^(dist\/[\w/-]+(\.d)?\.(js|ts)|dist\/cli\/latchkey\.(cjs|d\.cts)|schema\/[\w-]+\.graphql|dist\/database\/migrations\/\w+(\.postgres)?\.sql|dist\/core\/mail\/templates\/[\w-]+\.(txt|html))$/;
     expect(packed.filter((path) => !documents.includes(path) && !runs.test(path))).toEqual([]);
     expect(
       packed.filter((path) => path.startsWith('dist') && path.endsWith('.ts') && !path.endsWith('.d.ts')),

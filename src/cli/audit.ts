@@ -1,6 +1,6 @@
 import { type Command, InvalidArgumentError } from 'commander';
-import type { Head } from '../modules/audit/chain.ts';
-import type { Finding } from '../modules/audit/finding.ts';
+import type { Head } from '../core/audit/chain.ts';
+import type { Finding } from '../core/audit/finding.ts';
 import { print } from './output.ts';
 import { withApp } from './with-app.ts';
 

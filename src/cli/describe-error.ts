@@ -1,4 +1,4 @@
-import { SETTINGS } from '../config.ts';
+import { SETTINGS } from '../config/config.ts';
 import { describeDatabaseFailure } from '../database/failure.ts';
 import { AuthError } from '../errors.ts';
 

@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
 import type { Command } from 'commander';
-import { type Config, describeConfig, loadConfig } from '../config.ts';
+import { type Config, describeConfig, loadConfig } from '../config/config.ts';
 import type { Database } from '../database/database.ts';
 import { encodingProblem } from '../database/encoding.ts';
 import { migrationObstacle, pendingMigrations } from '../database/migrate.ts';
@@ -12,7 +12,7 @@ import {
   openDatabase,
 } from '../database/open.ts';
 import { sqliteFile } from '../database/url.ts';
-import { checkMailServer } from '../mailer.ts';
+import { checkMailServer } from '../platform/mailer.ts';
 import { describeError } from './describe-error.ts';
 import { print } from './output.ts';
 import { withAppOn } from './with-app.ts';

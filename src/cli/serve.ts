@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { openFilesLimit } from '../open-files.ts';
+import { openFilesLimit } from '../platform/open-files.ts';
 
 /** `latchkey serve`: the same as `npm start` after its build. */
 export function addServe(program: Command): void {

@@ -6,8 +6,8 @@ import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { CsvError, parse } from 'csv-parse';
-import { FIELDS } from '../modules/transfers/row.ts';
-import type { Row } from '../modules/transfers/service.ts';
+import { FIELDS } from '../features/transfers/row.ts';
+import type { Row } from '../features/transfers/service.ts';
 
 /** Bytes of a line, or of a record of CSV: no account needs more, and nothing in a file can fill the memory. */
 const LONGEST = 65_536;

@@ -1,5 +1,5 @@
 import { type Command, InvalidArgumentError } from 'commander';
-import { Email } from '../modules/users/service.ts';
+import { Email } from '../core/users/service.ts';
 import { confirm, isRead, print } from './output.ts';
 import { readPassword } from './password.ts';
 import { addUsersTransfer } from './users-transfer.ts';

@@ -1,11 +1,11 @@
 import type { App } from '../app.ts';
-import { createClock } from '../clock.ts';
-import { type Config, loadConfig } from '../config.ts';
+import { type Config, loadConfig } from '../config/config.ts';
 import type { Database } from '../database/database.ts';
 import { migrate } from '../database/migrate.ts';
 import { openDatabase } from '../database/open.ts';
 import { followDatabaseTime } from '../database/wall-clock.ts';
-import { createLogger } from '../logger.ts';
+import { createClock } from '../platform/clock.ts';
+import { createLogger } from '../platform/logger.ts';
 
 /** What a command asks for may take longer than a request's, but says so some time. */
 const STATEMENT_MS = 60_000;

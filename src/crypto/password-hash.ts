@@ -1,5 +1,5 @@
 import { hash } from '@node-rs/argon2';
-import { isLongerThan } from '../code-points.ts';
+import { isLongerThan } from '../platform/code-points.ts';
 import { type Argon2Cost, isCostlier, readArgon2 } from './argon2.ts';
 import { readBcrypt } from './bcrypt.ts';
 import { readPbkdf2 } from './pbkdf2.ts';

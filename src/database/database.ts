@@ -1,4 +1,4 @@
-import type { Deadline } from '../deadline.ts';
+import type { Deadline } from '../platform/deadline.ts';
 
 /**
  * What the server asks of a database, on every engine. Statements are text with `:name` parameters, in the

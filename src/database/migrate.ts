@@ -3,8 +3,7 @@ import type { Database, Sql } from './database.ts';
 import { encodingProblem } from './encoding.ts';
 import { DatabaseProblem } from './failure.ts';
 
-/** From src/database and from dist/database alike. */
-const MIGRATIONS = new URL('../../src/database/migrations/', import.meta.url);
+const MIGRATIONS = new URL('./migrations/', import.meta.url);
 
 /** Any number, the same in every version: who migrates holds the lock of this number. */
 const ADVISORY_LOCK = 7_105_481;

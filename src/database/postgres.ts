@@ -1,7 +1,7 @@
 import { Socket } from 'node:net';
 import { setTimeout as pause } from 'node:timers/promises';
 import { Client, type ClientConfig, Pool, type PoolClient, types } from 'pg';
-import { assertInTime, type Deadline, NO_DEADLINE } from '../deadline.ts';
+import { assertInTime, type Deadline, NO_DEADLINE } from '../platform/deadline.ts';
 import { CLOSE_MS, type Database, type Sql, type Transaction } from './database.ts';
 import { createSql, createTransactionGuard, type Done, finish, unavailable } from './driver.ts';
 import { DatabaseProblem } from './failure.ts';

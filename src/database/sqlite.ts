@@ -1,8 +1,8 @@
 import { setTimeout as pause, setImmediate as turn } from 'node:timers/promises';
 import Sqlite from 'better-sqlite3';
 import { LRUCache } from 'lru-cache';
-import { assertInTime, type Deadline, NO_DEADLINE } from '../deadline.ts';
 import { AuthError } from '../errors.ts';
+import { assertInTime, type Deadline, NO_DEADLINE } from '../platform/deadline.ts';
 import { CLOSE_MS, type Database, type Params, type Sql, type Transaction } from './database.ts';
 import { createSql, createTransactionGuard, type Done, finish, requireValue, unavailable } from './driver.ts';
 import { createPrivateFile, rememberFiles } from './sqlite-files.ts';

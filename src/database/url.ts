@@ -1,5 +1,5 @@
 import { fileURLToPath } from 'node:url';
-import { isLoopback } from '../loopback.ts';
+import { isLoopback } from '../platform/loopback.ts';
 
 /*
  * The one reader of a DATABASE_URL. Everything in it is understood or refused: a misspelt parameter would put the tables

@@ -5,8 +5,8 @@ import type {
 } from '@apollo/server';
 import { type ASTNode, GraphQLError, isValueNode, Kind } from 'graphql';
 import type { Logger } from 'pino';
-import type { Context } from '../context.ts';
 import { AuthError, ERRORS, type ErrorCode } from '../errors.ts';
+import type { Context } from './context.ts';
 import { pathOfNode, pathsOfVariableFaults, withMissingField } from './input-path.ts';
 import { MAX_ERRORS } from './limits/document-limits.ts';
 
@@ -93,7 +93,7 @@ export function createErrorFormat({ funnel, introspection }: { funnel: Funnel; i
   const notes = new WeakMap<object, Note>();
   const listener = {
     async didEncounterErrors(request: GraphQLRequestContextDidEncounterErrors<Context>) {
-      const { requestId } = request.contextValue.client;
+      const { requestId } = request.contextValue.caller;
       // A field that the client did not send is a part of the schema, which it may not see (GQL-4).
       const fields = fieldsAtFault(request, { namesMissing: introspection });
       request.errors.forEach((error, index) => {

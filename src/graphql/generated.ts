@@ -1,7 +1,7 @@
 import type { GraphQLResolveInfo, GraphQLScalarType, GraphQLScalarTypeConfig } from 'graphql';
-import type { UserView as UserMapper } from '../modules/users/service.ts';
-import type { SessionView as SessionMapper } from '../modules/sessions/service.ts';
-import type { Delivered as AuthPayloadMapper, Context } from '../context.ts';
+import type { UserView as UserMapper } from '../core/users/service.ts';
+import type { SessionView as SessionMapper } from '../core/sessions/service.ts';
+import type { Delivered as AuthPayloadMapper, Context } from './context.ts';
 export type Maybe<T> = T | null;
 export type InputMaybe<T> = Maybe<T>;
 export type Omit<T, K extends keyof T> = Pick<T, Exclude<keyof T, K>>;

@@ -1,6 +1,6 @@
 import { defaultFieldResolver, type GraphQLSchema } from 'graphql';
-import type { Context } from '../context.ts';
-import type { Viewer } from '../modules/users/service.ts';
+import type { Viewer } from '../core/users/service.ts';
+import type { Context } from './context.ts';
 import { isMarked, markedFields, rootFields } from './marks.ts';
 
 /**

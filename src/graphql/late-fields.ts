@@ -1,6 +1,6 @@
 import { defaultFieldResolver, type GraphQLSchema } from 'graphql';
-import type { Context } from '../context.ts';
-import { assertInTime } from '../deadline.ts';
+import { assertInTime } from '../platform/deadline.ts';
+import type { Context } from './context.ts';
 import { rootFields } from './marks.ts';
 
 /**
@@ -12,7 +12,7 @@ export function refuseLateFields(schema: GraphQLSchema): void {
   for (const { field } of rootFields(schema)) {
     const resolve = field.resolve ?? defaultFieldResolver;
     field.resolve = (source, args, context: Context, info) => {
-      assertInTime(context.client.deadline);
+      assertInTime(context.caller.deadline);
       return resolve(source, args, context, info);
     };
   }

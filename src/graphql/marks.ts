@@ -1,5 +1,5 @@
 import { type GraphQLField, type GraphQLSchema, Kind } from 'graphql';
-import type { Context } from '../context.ts';
+import type { Context } from './context.ts';
 
 /** The directives by which the SDL marks root fields. */
 export type Mark = 'public' | 'credential';

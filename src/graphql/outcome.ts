@@ -1,6 +1,6 @@
 import type { GraphQLRequestContext, HTTPGraphQLRequest } from '@apollo/server';
-import type { Context } from '../context.ts';
 import type { ErrorCode } from '../errors.ts';
+import type { Context } from './context.ts';
 
 /** What the log says of a request (AUD-2, AUD-3): names by GraphQL's grammar and codes of the table only. */
 export interface Outcome {

@@ -1,6 +1,6 @@
 import { GraphQLError, GraphQLScalarType, type GraphQLScalarTypeConfig, Kind, type ValueNode } from 'graphql';
 import { GraphQLDateTime, GraphQLEmailAddress, GraphQLJWT, GraphQLPositiveInt } from 'graphql-scalars';
-import { parseEmailAddress } from '../email-address.ts';
+import { parseEmailAddress } from '../platform/email-address.ts';
 
 /** graphql-scalars' own quotes the value it refuses, has no upper bound, and refuses surrounding spaces. */
 const EmailAddress = new GraphQLScalarType<string, string>({

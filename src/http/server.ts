@@ -11,27 +11,27 @@ import fastifyCors from '@fastify/cors';
 import { type FastifyInstance, type FastifyRequest, fastify } from 'fastify';
 import type { GraphQLSchema } from 'graphql';
 import type { Logger } from 'pino';
-import type { Clock } from '../clock.ts';
-import type { Config } from '../config.ts';
-import type { Context } from '../context.ts';
+import type { Config } from '../config/config.ts';
+import type { Context } from '../graphql/context.ts';
+import { operationsPlugin } from '../graphql/each-operation.ts';
 import { createErrorFormat, createFunnel, type Funnel } from '../graphql/format-error.ts';
 import { KnownOperationTypesRule } from '../graphql/known-operation-types.ts';
 import { documentLimits, MAX_ERRORS, MAX_TOKENS } from '../graphql/limits/document-limits.ts';
-import { operationsPlugin } from '../graphql/operations.ts';
+import type { Clock } from '../platform/clock.ts';
 import { installAccessLog } from './access-log.ts';
-import { createClientOf } from './client.ts';
+import { createCallerOf } from './caller.ts';
 import { limitConnections, MAX_CONNECTIONS } from './connection-limit.ts';
-import { installDevMail, type ShownLetter } from './dev-mail.ts';
+import { installDevMail, type ShownLetter } from './doors/dev-mail.ts';
+import { type GraphqlOptions, installGraphql, PREFLIGHT_HEADERS } from './doors/graphql.ts';
+import { installHealth, type Readiness } from './doors/health.ts';
+import { installJwks, type KeySet } from './doors/jwks.ts';
+import { sandboxPlugin } from './doors/sandbox.ts';
+import { installTokenEndpoint, type TokenEndpointOptions } from './doors/token.ts';
 import { installDraining } from './draining.ts';
-import { type GraphqlOptions, installGraphql, PREFLIGHT_HEADERS } from './graphql-endpoint.ts';
 import { constantHeaders } from './headers.ts';
-import { installHealth, type Readiness } from './health.ts';
 import { createTurns } from './in-turn.ts';
-import { installJwks, type KeySet } from './jwks.ts';
 import { createEarlyRefusals, installRefusals, refuse } from './refusals.ts';
-import { sandboxPlugin } from './sandbox.ts';
 import { createTokenCookies, noCookies, type TokenCookiesOptions } from './token-cookies.ts';
-import { installTokenEndpoint, type TokenEndpointOptions } from './token-endpoint.ts';
 
 const BODY_LIMIT_BYTES = 64 * 1024;
 const HEADER_LIMIT_BYTES = 16 * 1024;
@@ -95,9 +95,9 @@ export async function createServer(options: ServerOptions): Promise<FastifyInsta
 
   const ownOrigins = new Set([new URL(config.issuer).origin, ...config.corsOrigins]);
   await installCors(app, config, ownOrigins);
-  const clientOf = createClientOf({ clock: options.clock, logger, trustProxy: config.trustProxy });
+  const callerOf = createCallerOf({ clock: options.clock, logger, trustProxy: config.trustProxy });
   installGraphql(app, apollo, {
-    clientOf,
+    callerOf,
     createContext: options.createContext,
     cookiesOf: config.cookies
       ? createTokenCookies({
@@ -113,7 +113,7 @@ export async function createServer(options: ServerOptions): Promise<FastifyInsta
   if (options.devMail !== undefined) installDevMail(app, options.devMail);
   if (config.tokenEndpoint) {
     const { login, sessions } = options;
-    installTokenEndpoint(app, { login, sessions, clientOf, funnel, allowedOrigins: ownOrigins });
+    installTokenEndpoint(app, { login, sessions, callerOf, funnel, allowedOrigins: ownOrigins });
   }
   return app;
 }

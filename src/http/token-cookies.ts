@@ -1,11 +1,11 @@
 import { parseCookie, stringifySetCookie } from 'cookie';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import type { Client } from '../client.ts';
-import type { Clock } from '../clock.ts';
-import type { Delivered, TokenCookies } from '../context.ts';
+import type { Grant, Sessions } from '../core/sessions/service.ts';
 import { AuthError } from '../errors.ts';
-import { isLoopback } from '../loopback.ts';
-import type { Grant, Sessions } from '../modules/sessions/service.ts';
+import type { Delivered, TokenCookies } from '../graphql/context.ts';
+import type { Caller } from '../platform/caller.ts';
+import type { Clock } from '../platform/clock.ts';
+import { isLoopback } from '../platform/loopback.ts';
 
 /*
  * Two cookies that a browser keeps for a page, so that no script of it can carry a long-lived token away (WEB-1):
@@ -34,7 +34,7 @@ export interface TokenCookiesOptions {
 
 /** The cookies of one request and its answer, for pages of `origins`. */
 export function createTokenCookies({ clock, sessions, origins, allowOwnPage }: TokenCookiesOptions) {
-  return ({ headers }: FastifyRequest, reply: FastifyReply, client: Client): TokenCookies => {
+  return ({ headers }: FastifyRequest, reply: FastifyReply, caller: Caller): TokenCookies => {
     const isAllowed =
       headers.origin !== undefined &&
       (origins.has(headers.origin) || (allowOwnPage && isOwnPage(headers.origin, headers.host)));
@@ -56,7 +56,7 @@ export function createTokenCookies({ clock, sessions, origins, allowOwnPage }: T
 
     async function hand({ refreshToken, deviceToken, ...grant }: Grant): Promise<Delivered> {
       const kept = read(REFRESH);
-      if (kept !== undefined) await sessions.endReplaced(kept, { by: grant.session, client });
+      if (kept !== undefined) await sessions.endReplaced(kept, { by: grant.session, caller });
       set(REFRESH, refreshToken, Math.floor((grant.refreshExpiresAt - clock.now()) / 1_000));
       if (deviceToken !== null) set(DEVICE, deviceToken, DEVICE_MAX_AGE_SECONDS);
       return { ...grant, refreshToken: null, deviceToken: null };

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { setTimeout as pause } from 'node:timers/promises';
 import { describe, expect, it } from '@jest/globals';
-import { createClock } from '../../src/clock.ts';
+import { createClock } from '../../src/platform/clock.ts';
 import { engines, freshDatabase } from '../support/databases.ts';
 import { type Auth, ME, refresh, refreshed, register } from '../support/documents.ts';
 import { useBuild, useCleanups } from '../support/setup.ts';

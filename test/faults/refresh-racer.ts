@@ -1,9 +1,9 @@
+import { judgeSpentToken, type Verdict } from '../../src/core/sessions/rotation.ts';
+import { createRotationQueue } from '../../src/core/sessions/rotation-queue.ts';
+import { findSession } from '../../src/core/sessions/store.ts';
 import type { Sql } from '../../src/database/database.ts';
 import { openDatabase } from '../../src/database/open.ts';
-import { NO_DEADLINE } from '../../src/deadline.ts';
-import { judgeSpentToken, type Verdict } from '../../src/modules/sessions/rotation.ts';
-import { createRotationQueue } from '../../src/modules/sessions/rotation-queue.ts';
-import { findSession } from '../../src/modules/sessions/store.ts';
+import { NO_DEADLINE } from '../../src/platform/deadline.ts';
 
 /*
  * One of the two processes of refresh-race.test.ts, forked with the URL of the database and the kind of spending.

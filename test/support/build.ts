@@ -1,4 +1,13 @@
-import { mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  copyFileSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -30,17 +39,19 @@ export interface Build {
  */
 export async function buildServer(): Promise<Build> {
   const folder = mkdtempSync(join(tmpdir(), 'latchkey-build-'));
-  for (const name of ['node_modules', 'package.json', 'schema', 'src'])
+  for (const name of ['node_modules', 'package.json', 'schema'])
     symlinkSync(join(ROOT, name), join(folder, name));
 
   const files = readdirSync(join(ROOT, 'src'), { recursive: true, encoding: 'utf8' });
-  const sources = files.filter((name) => /\.c?ts$/.test(name));
   await Promise.all(
-    sources.map(async (name) => {
-      const { code } = await transformFile(join(ROOT, 'src', name), OPTIONS);
-      const target = join(folder, 'dist', name.replace(/ts$/, 'js'));
+    files.map(async (name) => {
+      const source = join(ROOT, 'src', name);
+      if (statSync(source).isDirectory()) return;
+      const target = join(folder, 'dist', name);
       mkdirSync(dirname(target), { recursive: true });
-      writeFileSync(target, code);
+      if (!/\.c?ts$/.test(name)) return copyFileSync(source, target);
+      const { code } = await transformFile(source, OPTIONS);
+      writeFileSync(target.replace(/ts$/, 'js'), code);
     }),
   );
   return {

@@ -2,9 +2,9 @@ import { makeExecutableSchema } from '@graphql-tools/schema';
 import type { FastifyInstance, InjectOptions } from 'fastify';
 import type { GraphQLSchema } from 'graphql';
 import { pino } from 'pino';
-import type { Config } from '../../src/config.ts';
-import type { Context } from '../../src/context.ts';
+import type { Config } from '../../src/config/config.ts';
 import { AuthError } from '../../src/errors.ts';
+import type { Context } from '../../src/graphql/context.ts';
 import { guardRootFields } from '../../src/graphql/guard.ts';
 import { scalars } from '../../src/graphql/scalars.ts';
 import { readTypeDefs } from '../../src/graphql/type-defs.ts';
@@ -89,7 +89,7 @@ async function startHttpServer({
     logger,
     clock: { now: () => 0 },
     schema: testSchema(resolvers),
-    createContext: ({ authorization, client }) => ({ bearer: bearerOf(authorization), client }),
+    createContext: ({ authorization, caller }) => ({ bearer: bearerOf(authorization), caller }),
     login: { withPassword: async () => TOKENS },
     sessions: { refresh: async () => TOKENS, endReplaced: async () => {}, ...sessions },
     tokens: { jwks: () => ({ keys: [{ kty: 'EC', kid: 'one' }] }) },

@@ -1,4 +1,4 @@
-import type { Letter } from '../../src/mailer.ts';
+import type { Letter } from '../../src/platform/mailer.ts';
 import type { TestApp } from './start-app.ts';
 
 /** What was mailed to an address, the oldest first. */

@@ -2,12 +2,12 @@ import { randomBytes } from 'node:crypto';
 import { afterEach, describe } from '@jest/globals';
 import { pino } from 'pino';
 import { type App, createApp } from '../../src/app.ts';
-import type { Config } from '../../src/config.ts';
+import type { Config } from '../../src/config/config.ts';
 import type { Argon2Cost } from '../../src/crypto/argon2.ts';
 import type { Database } from '../../src/database/database.ts';
 import { migrate } from '../../src/database/migrate.ts';
-import type { Letter, Mailer } from '../../src/mailer.ts';
-import type { Metrics } from '../../src/metrics.ts';
+import type { Metrics } from '../../src/metrics/metrics.ts';
+import type { Letter, Mailer } from '../../src/platform/mailer.ts';
 import { type Engine, engines, migratedDatabase } from './databases.ts';
 
 export const PASSWORD = 'correct horse battery staple';

@@ -1,11 +1,11 @@
 import { randomUUID } from 'node:crypto';
 import { pino } from 'pino';
 import { createApp } from '../../src/app.ts';
-import { createClock } from '../../src/clock.ts';
-import { loadConfig } from '../../src/config.ts';
+import { loadConfig } from '../../src/config/config.ts';
+import { insertUser } from '../../src/core/users/store.ts';
 import { hashPassword } from '../../src/crypto/password-hash.ts';
 import { migrate } from '../../src/database/migrate.ts';
-import { insertUser } from '../../src/modules/users/store.ts';
+import { createClock } from '../../src/platform/clock.ts';
 import type { FreshDatabase } from '../support/databases.ts';
 import type { Ask, Pair } from './main.ts';
 

@@ -13,7 +13,7 @@ CREATE TABLE users (
   updated_at BIGINT NOT NULL
 );
 
--- One row per session for its whole life; src/modules/sessions/store.ts explains the columns of the rotation.
+-- One row per session for its whole life; src/core/sessions/store.ts explains the columns of the rotation.
 CREATE TABLE sessions (
   id TEXT PRIMARY KEY,
   user_id TEXT NOT NULL REFERENCES users (id),

@@ -1,4 +1,4 @@
--- One row per throttled thing; src/modules/rate-limits/store.ts explains the columns.
+-- One row per throttled thing; src/core/rate-limits/store.ts explains the columns.
 CREATE TABLE throttles (
   -- A keyed hash: an address that somebody typed, account or not, is not kept.
   key TEXT PRIMARY KEY,

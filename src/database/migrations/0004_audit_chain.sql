@@ -1,4 +1,4 @@
--- The batch that an event was chained in; none yet for the newest. src/modules/audit/chain.ts explains the chain.
+-- The batch that an event was chained in; none yet for the newest. src/core/audit/chain.ts explains the chain.
 ALTER TABLE audit_events ADD COLUMN batch BIGINT;
 CREATE INDEX audit_events_by_batch ON audit_events (batch, occurred_at);
 

@@ -1,4 +1,4 @@
--- Mail that is still to be sent, or could not be; src/modules/mail/store.ts explains the columns.
+-- Mail that is still to be sent, or could not be; src/core/mail/store.ts explains the columns.
 CREATE TABLE mails (
   id TEXT PRIMARY KEY,
   template TEXT NOT NULL,

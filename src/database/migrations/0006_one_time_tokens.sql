@@ -1,7 +1,7 @@
 -- When the owner of the address proved that it is theirs.
 ALTER TABLE users ADD COLUMN email_verified_at BIGINT;
 
--- One row per token that can still be used; src/modules/one-time-tokens/store.ts explains the columns.
+-- One row per token that can still be used; src/core/one-time-tokens/store.ts explains the columns.
 CREATE TABLE one_time_tokens (
   token_hash TEXT PRIMARY KEY,
   purpose TEXT NOT NULL,

@@ -1,3 +1,3 @@
 -- What only a holder of the master secret can write beside an event; none where the version before wrote it.
--- src/modules/audit/event-proof.ts explains it.
+-- src/core/audit/event-proof.ts explains it.
 ALTER TABLE audit_events ADD COLUMN own_proof TEXT;

@@ -1,5 +1,5 @@
 import type { GraphQLRequestListener } from '@apollo/server';
-import type { Context } from '../../context.ts';
+import type { Context } from '../context.ts';
 import { MAX_LIST_ITEMS } from './max-list-items.ts';
 import { limitError } from './refuse.ts';
 

@@ -1,0 +1,250 @@
+import type { Sql } from '../../database/database.ts';
+import { LARGEST_LEAD_MS } from '../../platform/clock.ts';
+import { type UserRecord, userColumns } from '../users/store.ts';
+
+/** A row of `sessions`; moments are ms since 1970. */
+export interface SessionRecord {
+  readonly id: string;
+  readonly userId: string;
+  readonly clientId: string;
+  /** Space-separated, as in RFC 6749 §3.3. */
+  readonly scope: string;
+  /** Space-separated, RFC 8176 values. */
+  readonly amr: string;
+  /** SHA-256 of the family secret, which only the tokens hold. */
+  readonly secretHash: string;
+  /** Of the current refresh token. */
+  readonly generation: number;
+  /** How many generations the last rotation jumped over: above 0 after a failover that lost writes. */
+  readonly skippedGenerations: number;
+  readonly rotatedAt: number;
+  /** The generation that the latest burst of rotations began with, and when; rotation.ts says what for. */
+  readonly burstFrom: number;
+  readonly burstAt: number;
+  readonly createdAt: number;
+  readonly authenticatedAt: number;
+  readonly idleExpiresAt: number;
+  readonly expiresAt: number;
+  readonly revokedAt: number | null;
+  readonly userAgent: string | null;
+  readonly ip: string | null;
+  readonly deviceName: string | null;
+}
+
+export type EndReason =
+  | 'logout'
+  | 'revoked'
+  | 'reuse'
+  | 'password'
+  | 'email'
+  | 'disabled'
+  | 'limit'
+  | 'reauthenticated'
+  | 'replaced'
+  | 'restore';
+
+const COLUMNS = `id, user_id AS "userId", client_id AS "clientId", scope, amr, secret_hash AS "secretHash",
+  generation, skipped_generations AS "skippedGenerations", rotated_at AS "rotatedAt",
+  burst_from AS "burstFrom", burst_at AS "burstAt",
+  created_at AS "createdAt", authenticated_at AS "authenticatedAt",
+  idle_expires_at AS "idleExpiresAt", expires_at AS "expiresAt", revoked_at AS "revokedAt",
+  user_agent AS "userAgent", ip, device_name AS "deviceName"`;
+
+const isLiveAt = (now: string) => `revoked_at IS NULL AND idle_expires_at > ${now} AND expires_at > ${now}`;
+
+const IS_LIVE = isLiveAt(':now');
+
+/** Begins at generation 0, in no burst. */
+export async function insertSession(
+  sql: Sql,
+  session: {
+    id: string;
+    userId: string;
+    clientId: string;
+    scope: string;
+    amr: string;
+    secretHash: string;
+    now: number;
+    idleExpiresAt: number;
+    expiresAt: number;
+    userAgent: string | null;
+    ip: string;
+    deviceName: string | null;
+  },
+): Promise<SessionRecord> {
+  const row = await sql.get<SessionRecord>(
+    `INSERT INTO sessions (id, user_id, client_id, scope, amr, secret_hash,
+       generation, skipped_generations, rotated_at, burst_from, burst_at,
+       created_at, authenticated_at, idle_expires_at, expires_at, user_agent, ip, device_name)
+     VALUES (:id, :userId, :clientId, :scope, :amr, :secretHash,
+       0, 0, :now, 0, 0,
+       :now, :now, :idleExpiresAt, :expiresAt, :userAgent, :ip, :deviceName)
+     RETURNING ${COLUMNS}`,
+    session,
+  );
+  if (row === undefined) throw new Error('INSERT … RETURNING answered no row');
+  return row;
+}
+
+/** What a rotation asks for and writes; moments are ms since 1970. No name of it is a column's: they share a statement. */
+export type Rotation = {
+  readonly sessionId: string;
+  readonly secretHash: string;
+  /** The generation of the token that is spent. */
+  readonly spent: number;
+  readonly now: number;
+  readonly burstLimit: number;
+  readonly newIdleExpiresAt: number;
+  readonly newUserAgent: string | null;
+  readonly newIp: string;
+};
+
+const ROTATION_COLUMNS = `"sessionId" TEXT, "secretHash" TEXT, "spent" BIGINT, "now" BIGINT, "burstLimit" BIGINT,
+  "newIdleExpiresAt" BIGINT, "newUserAgent" TEXT, "newIp" TEXT`;
+
+/**
+ * The compare-and-swap that spends a refresh token; no row when the token may not be spent. `<=`, not `=`: after
+ * a failover to a replica that lost the last writes, an authentic later token moves the row forward instead of
+ * locking its owner out. A session that a wrong clock opened is not renewed. A burst begins with the first rotation that is a window away from the last beginning.
+ *
+ * @param value how the statement spells a value of the rotation.
+ * @param from where the values come from, when not from parameters, and `row` what that knows of the row beside its id.
+ */
+function swap(value: (name: keyof Rotation) => string, { from = '', row = 'TRUE' } = {}): string {
+  const beginsBurst = `burst_at <= ${value('burstLimit')} OR generation < ${value('spent')}`;
+  return `UPDATE sessions SET
+      generation = CAST(${value('spent')} AS BIGINT) + 1,
+      skipped_generations = ${value('spent')} - generation,
+      rotated_at = ${value('now')},
+      idle_expires_at = CASE WHEN expires_at < ${value('newIdleExpiresAt')} THEN expires_at
+        ELSE ${value('newIdleExpiresAt')} END,
+      burst_from = CASE WHEN ${beginsBurst} THEN ${value('spent')} ELSE burst_from END,
+      burst_at = CASE WHEN ${beginsBurst} THEN ${value('now')} ELSE burst_at END,
+      user_agent = ${value('newUserAgent')},
+      ip = ${value('newIp')}
+    ${from}
+    WHERE ${row} AND id = ${value('sessionId')} AND secret_hash = ${value('secretHash')} AND generation <= ${value('spent')}
+      AND ${isLiveAt(value('now'))} AND created_at - ${LARGEST_LEAD_MS} <= ${value('now')}
+    RETURNING ${COLUMNS}`;
+}
+
+const SWAP = swap((name) => `:${name}`);
+
+/**
+ * Waits for no lock: a row that somebody else writes at that moment is left alone. So one slow writer holds up no
+ * neighbour of that row, and no two of these can each wait for the other. Where a row was found to be free it is taken
+ * from, without a second search in the index.
+ */
+const SWAP_MANY = swap((name) => `rotation."${name}"`, {
+  from: `FROM (
+      SELECT given.*, free.ctid AS place
+      FROM json_to_recordset(CAST(:rotations AS JSON)) AS given(${ROTATION_COLUMNS})
+      JOIN sessions AS free ON free.id = given."sessionId"
+      FOR NO KEY UPDATE OF free SKIP LOCKED
+    ) AS rotation`,
+  row: 'sessions.ctid = rotation.place',
+});
+
+/** Spends one token. Waits for whoever writes its row. */
+export function rotateGeneration(sql: Sql, rotation: Rotation): Promise<SessionRecord | undefined> {
+  return sql.get(SWAP, rotation);
+}
+
+/** Spends one token each of many sessions. PostgreSQL only. */
+export function rotateGenerations(sql: Sql, rotations: readonly Rotation[]): Promise<SessionRecord[]> {
+  return sql.all(SWAP_MANY, { rotations: JSON.stringify(rotations) });
+}
+
+export function findSession(sql: Sql, id: string): Promise<SessionRecord | undefined> {
+  return sql.get(`SELECT ${COLUMNS} FROM sessions WHERE id = :id`, { id });
+}
+
+/** The owner of a live session: one read answers both whether it lives and who asks. */
+export function findLiveSessionOwner(
+  sql: Sql,
+  session: { id: string; now: number },
+): Promise<UserRecord | undefined> {
+  return sql.get(
+    `SELECT ${userColumns('users.')}
+     FROM sessions JOIN users ON users.id = sessions.user_id
+     WHERE sessions.id = :id AND ${IS_LIVE}`,
+    session,
+  );
+}
+
+export function listLiveSessions(sql: Sql, owner: { userId: string; now: number }): Promise<SessionRecord[]> {
+  return sql.all(
+    `SELECT ${COLUMNS} FROM sessions WHERE user_id = :userId AND ${IS_LIVE} ORDER BY rotated_at DESC, id`,
+    owner,
+  );
+}
+
+/** The end of one session; no row when it had ended before. */
+export function endSession(
+  sql: Sql,
+  end: { id: string; now: number; reason: EndReason },
+): Promise<SessionRecord | undefined> {
+  return sql.get(
+    `UPDATE sessions SET revoked_at = :now, revoked_reason = :reason WHERE id = :id AND ${IS_LIVE}
+     RETURNING ${COLUMNS}`,
+    end,
+  );
+}
+
+/** The end of all live sessions of a user but one; `exceptId` is '' for all. */
+export function endSessionsOf(
+  sql: Sql,
+  end: { userId: string; exceptId: string; now: number; reason: EndReason },
+): Promise<{ id: string }[]> {
+  return sql.all(
+    `UPDATE sessions SET revoked_at = :now, revoked_reason = :reason
+     WHERE user_id = :userId AND id <> :exceptId AND ${IS_LIVE} RETURNING id`,
+    end,
+  );
+}
+
+/** Ends what is over the limit: never-refreshed sessions first, then the least recently refreshed. */
+export function endExcessSessions(
+  sql: Sql,
+  excess: { userId: string; newId: string; keep: number; now: number },
+): Promise<{ id: string }[]> {
+  return sql.all(
+    `UPDATE sessions SET revoked_at = :now, revoked_reason = 'limit'
+     WHERE id IN (
+       SELECT id FROM sessions WHERE user_id = :userId AND id <> :newId AND ${IS_LIVE}
+       ORDER BY CASE WHEN generation = 0 THEN 1 ELSE 0 END, rotated_at DESC, id
+       LIMIT 1000000 OFFSET :keep)
+     RETURNING id`,
+    excess,
+  );
+}
+
+/** One bounded batch, in the order of the ids, of all that was not revoked; expired sessions too, by whatever clock. */
+export function endSessionsAfter(
+  sql: Sql,
+  batch: { afterId: string; limit: number; now: number; reason: EndReason },
+): Promise<{ id: string }[]> {
+  return sql.all(
+    `UPDATE sessions SET revoked_at = :now, revoked_reason = :reason
+     WHERE id IN (
+       SELECT id FROM sessions WHERE id > :afterId AND revoked_at IS NULL ORDER BY id LIMIT :limit)
+     RETURNING id`,
+    batch,
+  );
+}
+
+export function deleteSessionsOf(sql: Sql, userId: string): Promise<{ id: string }[]> {
+  return sql.all('DELETE FROM sessions WHERE user_id = :userId RETURNING id', { userId });
+}
+
+/** One bounded batch of sessions that ended before `endedBefore`. */
+export function deleteEndedSessions(
+  sql: Sql,
+  batch: { endedBefore: number; limit: number },
+): Promise<number> {
+  return sql.run(
+    `DELETE FROM sessions WHERE id IN (
+       SELECT id FROM sessions WHERE expires_at < :endedBefore OR revoked_at < :endedBefore LIMIT :limit)`,
+    batch,
+  );
+}

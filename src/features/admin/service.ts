@@ -1,0 +1,177 @@
+import { randomUUID } from 'node:crypto';
+import type { EventName, RecordEvent } from '../../core/audit/store.ts';
+import type { Mail } from '../../core/mail/service.ts';
+import type { OneTimeTokens } from '../../core/one-time-tokens/service.ts';
+import type { Passwords } from '../../core/passwords/service.ts';
+import type { RateLimits } from '../../core/rate-limits/service.ts';
+import type { Sessions } from '../../core/sessions/service.ts';
+import type { Tokens } from '../../core/tokens/service.ts';
+import { canonicalEmail, everyUser } from '../../core/users/service.ts';
+import {
+  disableUser,
+  enableUser,
+  findUserByEmail,
+  insertUser,
+  setPasswordHash,
+  type UserRecord,
+} from '../../core/users/store.ts';
+import type { Database, Sql, Transaction } from '../../database/database.ts';
+import { AuthError } from '../../errors.ts';
+import type { Clock } from '../../platform/clock.ts';
+import { parseLabel } from '../../platform/label.ts';
+
+export interface AdminOptions {
+  readonly database: Database;
+  readonly clock: Clock;
+  readonly recordEvent: RecordEvent;
+  readonly rateLimits: Pick<RateLimits, 'passwordWasSet'>;
+  readonly passwords: Passwords;
+  readonly sessions: Sessions;
+  readonly tokens: Pick<Tokens, 'rotateKeys'>;
+  readonly oneTimeTokens: Pick<OneTimeTokens, 'endAllOf' | 'endAll'>;
+  readonly mail: Pick<Mail, 'notify' | 'forget'>;
+}
+
+/** What the operator does from the command line, to other people's accounts above all. */
+export function createAdmin({
+  database,
+  clock,
+  recordEvent,
+  rateLimits,
+  passwords,
+  sessions,
+  tokens,
+  oneTimeTokens,
+  mail,
+}: AdminOptions) {
+  async function requireUser(email: string): Promise<UserRecord> {
+    const user = await findUserByEmail(database, canonicalEmail(email));
+    if (user === undefined) throw new AuthError('NOT_FOUND');
+    return user;
+  }
+
+  /** A change of somebody's row, then the end of their links and sessions, in one transaction (SES-4, OTT-2). */
+  async function changeAndEnd(
+    user: UserRecord,
+    {
+      name,
+      reason,
+      change,
+    }: { name: EventName; reason: 'password' | 'disabled'; change: (tx: Transaction) => Promise<unknown> },
+  ): Promise<void> {
+    await database.transaction(async (tx) => {
+      await change(tx);
+      await oneTimeTokens.endAllOf(tx, user.id);
+      const count = await sessions.endAllOf(tx, user.id, reason);
+      await record(tx, user.id, name, { reason, count });
+    });
+  }
+
+  function record(
+    sql: Sql,
+    userId: string,
+    name: EventName,
+    details: Record<string, string | number>,
+  ): Promise<void> {
+    return recordEvent(sql, {
+      name,
+      outcome: 'success',
+      at: clock.now(),
+      userId,
+      details: { by: 'operator', ...details },
+    });
+  }
+
+  return {
+    /** The operator answers for the address. @throws AuthError `WEAK_PASSWORD`, `EMAIL_TAKEN`. */
+    async createUser(input: {
+      email: string;
+      password: string;
+      name?: string | undefined;
+    }): Promise<UserRecord> {
+      const name = parseLabel(input.name, 'name');
+      passwords.check(input.password, { email: input.email, name });
+      const passwordHash = await passwords.hash(input.password);
+      const email = input.email.trim();
+      return database.transaction(async (sql) => {
+        const now = clock.now();
+        const emailCanonical = canonicalEmail(email);
+        const user = await insertUser(sql, {
+          id: randomUUID(),
+          email,
+          emailCanonical,
+          name,
+          passwordHash,
+          emailVerifiedAt: now,
+          now,
+        });
+        if (user === undefined) throw new AuthError('EMAIL_TAKEN');
+        await record(sql, user.id, 'user_created', {});
+        return user;
+      });
+    },
+
+    /** Every user, by id, read a page at a time. */
+    listUsers: () => everyUser(database),
+
+    /** Sets a password without knowing the one before, ends every session and the account's throttle. @throws AuthError `NOT_FOUND`, `WEAK_PASSWORD`. */
+    async setPassword(email: string, password: string): Promise<void> {
+      const user = await requireUser(email);
+      passwords.check(password, user);
+      const passwordHash = await passwords.hash(password);
+      await changeAndEnd(user, {
+        name: 'authn_password_change',
+        reason: 'password',
+        change: async (tx) => {
+          await setPasswordHash(tx, { id: user.id, passwordHash, now: clock.now() });
+          await rateLimits.passwordWasSet(tx, canonicalEmail(user.email));
+          await mail.notify(tx, user, 'password-changed');
+        },
+      });
+    },
+
+    /** Locks the account and ends its sessions. @throws AuthError `NOT_FOUND`. */
+    async disable(email: string): Promise<void> {
+      const user = await requireUser(email);
+      const now = clock.now();
+      await changeAndEnd(user, {
+        name: 'authz_admin',
+        reason: 'disabled',
+        change: (tx) => disableUser(tx, { id: user.id, now }),
+      });
+    },
+
+    /** Lets the account log in again. @throws AuthError `NOT_FOUND`. */
+    async enable(email: string): Promise<void> {
+      const user = await requireUser(email);
+      await database.transaction(async (sql) => {
+        await enableUser(sql, { id: user.id, now: clock.now() });
+        await record(sql, user.id, 'authz_admin', { reason: 'enabled' });
+      });
+    },
+
+    /**
+     * Makes a restored backup safe to serve: what was logged out, spent or rotated after it is back in its rows as it
+     * was before, so every session and every one-time token ends, no key of then signs or verifies any more, and no
+     * mail of then is sent (CR-6). Passwords and disabled accounts stay as the backup has them.
+     *
+     * Many short transactions, because one of millions of rows would hold all of them in memory, to be able to undo
+     * them. Interrupted, it is called again; its event then counts what was left.
+     *
+     * @returns how many sessions it ended.
+     */
+    async finishRestore(): Promise<number> {
+      const count = await sessions.endAll('restore');
+      await mail.forget();
+      await oneTimeTokens.endAll();
+      await tokens.rotateKeys({ emergency: true });
+      await recordEvent(database, {
+        name: 'authz_admin',
+        outcome: 'success',
+        at: clock.now(),
+        details: { by: 'operator', reason: 'restore', count },
+      });
+      return count;
+    },
+  };
+}

@@ -1,0 +1,183 @@
+import type { RecordEvent } from '../../core/audit/store.ts';
+import type { Ownership, Shown } from '../../core/login/ownership.ts';
+import type { Mail } from '../../core/mail/service.ts';
+import type { NewToken, OneTimeTokens } from '../../core/one-time-tokens/service.ts';
+import type { RateLimits } from '../../core/rate-limits/service.ts';
+import type { Sessions } from '../../core/sessions/service.ts';
+import { canonicalEmail, type Viewer } from '../../core/users/service.ts';
+import { changeEmail, findUser, findUserByEmail, restoreEmail } from '../../core/users/store.ts';
+import { type Database, isUniqueViolation, type Transaction } from '../../database/database.ts';
+import { AuthError } from '../../errors.ts';
+import type { Caller } from '../../platform/caller.ts';
+import type { Clock } from '../../platform/clock.ts';
+
+export interface EmailChangesOptions {
+  readonly database: Database;
+  readonly clock: Clock;
+  readonly recordEvent: RecordEvent;
+  readonly rateLimits: Pick<RateLimits, 'checking' | 'succeeded'>;
+  readonly oneTimeTokens: OneTimeTokens;
+  readonly ownership: Ownership;
+  readonly sessions: Pick<Sessions, 'endAllOf' | 'ownerChanged'>;
+  readonly mail: Pick<Mail, 'notify'>;
+}
+
+/** Who asked for a change, as they were then; as JSON, the payload of its token. */
+interface Asked {
+  readonly sessionId: string;
+  readonly passwordVersion: number;
+  /** Missing from what the version before asked for; there the first one was every account's. */
+  readonly credentialVersion?: number;
+}
+
+export type EmailChanges = ReturnType<typeof createEmailChanges>;
+
+/**
+ * Another address for an account: asked for with the password, confirmed from the new address, and taken back from
+ * the old one, in case somebody who knew the password asked.
+ */
+export function createEmailChanges({
+  database,
+  clock,
+  recordEvent,
+  rateLimits,
+  oneTimeTokens,
+  ownership,
+  sessions,
+  mail,
+}: EmailChangesOptions) {
+  /** Changes an address; the unique index decides whose it is. How many sessions `work` ended. */
+  async function change(caller: Caller, work: (tx: Transaction) => Promise<number>): Promise<number> {
+    try {
+      return await database.before(caller.deadline).transaction(work);
+    } catch (error) {
+      throw isUniqueViolation(error) ? new AuthError('EMAIL_TAKEN', { cause: error }) : error;
+    }
+  }
+
+  /** Ends links and sessions and records the change; how many sessions. */
+  async function end(
+    tx: Transaction,
+    {
+      userId,
+      exceptId,
+      reason,
+      caller,
+    }: { userId: string; exceptId: string; reason: string; caller: Caller },
+  ): Promise<number> {
+    await oneTimeTokens.endAllOf(tx, userId);
+    const count = await sessions.endAllOf(tx, userId, 'email', exceptId);
+    sessions.ownerChanged(tx, userId);
+    await recordEvent(tx, {
+      name: 'user_updated',
+      outcome: 'success',
+      at: clock.now(),
+      userId,
+      caller,
+      details: { fields: ['email'], reason, count },
+    });
+    return count;
+  }
+
+  return {
+    /**
+     * Mails a link to the new address and tells the old one. Whether the new one is somebody else's already shows in
+     * neither the answer nor its cost (LOG-8).
+     *
+     * @returns how many seconds the link works.
+     * @throws AuthError `FEATURE_DISABLED`, `INVALID_CREDENTIALS`, `TOO_MANY_REQUESTS`, `OVERLOADED`, `UNAVAILABLE`.
+     */
+    async request(
+      viewer: Viewer,
+      input: { newEmail: string; password: string },
+      caller: Caller,
+    ): Promise<number> {
+      const { user, attempt } = await ownership.requirePassword(viewer, {
+        password: input.password,
+        caller,
+        failure: 'authn_password_change_fail',
+      });
+      // After the password: who guesses at it must not use up what their network may have mailed.
+      await rateLimits.checking(attempt, () => oneTimeTokens.beforeRequest(caller));
+      const holder = await findUserByEmail(database.before(caller.deadline), canonicalEmail(input.newEmail));
+      const { id, passwordVersion, credentialVersion } = user;
+      const { sessionId } = viewer;
+      const token: NewToken = {
+        purpose: 'confirm-email',
+        recipient: oneTimeTokens.recipientOf({ id, email: input.newEmail }),
+        payload: JSON.stringify({ sessionId, passwordVersion, credentialVersion } satisfies Asked),
+        instead: holder === undefined || holder.id === id ? undefined : 'address-taken',
+      };
+      return oneTimeTokens.send(token, caller, async (tx) => {
+        await rateLimits.succeeded(tx, attempt);
+        await mail.notify(tx, user, 'email-change-requested');
+      });
+    },
+
+    /**
+     * Makes the new address the account's, for who reads its mail and has a live session of the account or its password:
+     * a stranger could have asked for a change to somebody else's address, and must not get them to take over an account
+     * that has a way back. The session that asked goes on, because it gave the password; all others end (SES-4).
+     *
+     * @returns how many sessions it ended.
+     * @throws AuthError `INVALID_TOKEN`, `UNAUTHENTICATED`, `FORBIDDEN` (a session of another account),
+     * `INVALID_CREDENTIALS`, `EMAIL_TAKEN`, `TOO_MANY_REQUESTS`, `OVERLOADED`, `UNAVAILABLE`.
+     */
+    async confirm(
+      input: { token: string; password?: string | null | undefined },
+      { bearer, caller }: Pick<Shown, 'bearer' | 'caller'>,
+    ): Promise<number> {
+      const token = await oneTimeTokens.present(input.token, ['confirm-email'], caller);
+      const attempt = await ownership.show(token, { bearer, password: input.password, caller });
+      if (attempt instanceof AuthError) throw attempt;
+      const { subject: id, email, emailCanonical } = token;
+      const { sessionId, passwordVersion, credentialVersion = 1 } = JSON.parse(token.payload) as Asked;
+
+      return change(caller, async (tx) => {
+        const before = await findUser(tx, id);
+        const asked = { id, passwordVersion, credentialVersion };
+        const user = await changeEmail(tx, { ...asked, email, emailCanonical, now: clock.now() });
+        if (before === undefined || user === undefined)
+          throw new AuthError('INVALID_TOKEN', { cause: 'the account changed meanwhile' });
+        await oneTimeTokens.spend(tx, token);
+        await rateLimits.succeeded(tx, attempt);
+        const count = await end(tx, { userId: id, exceptId: sessionId, reason: 'confirmed', caller });
+        // An address that was never proven may be a stranger's, by a slip of the keyboard: no way in for them.
+        if (before.emailVerifiedAt !== null)
+          await oneTimeTokens.issue(
+            tx,
+            { purpose: 'undo-email-change', recipient: oneTimeTokens.recipientOf(before) },
+            caller,
+          );
+        return count;
+      });
+    },
+
+    /**
+     * Gives the account its address of before back, and with it to whoever reads that mail. The password goes, because
+     * whoever made the change knew it.
+     *
+     * @returns how many sessions it ended.
+     * @throws AuthError `INVALID_TOKEN`, `EMAIL_TAKEN`, `TOO_MANY_REQUESTS`, `UNAVAILABLE`.
+     */
+    async undo(text: string, caller: Caller): Promise<number> {
+      const token = await oneTimeTokens.present(text, ['undo-email-change'], caller);
+      const { subject: id, email, emailCanonical, createdAt } = token;
+
+      return change(caller, async (tx) => {
+        const before = await findUser(tx, id);
+        const user = await restoreEmail(tx, { id, email, emailCanonical, now: clock.now() });
+        if (before === undefined || user === undefined)
+          throw new AuthError('INVALID_TOKEN', { cause: 'the account is gone' });
+        await oneTimeTokens.spend(tx, token);
+        // What undoes later changes leads to addresses of whoever made this one.
+        await oneTimeTokens.endUndosOf(tx, id, createdAt);
+        const count = await end(tx, { userId: id, exceptId: '', reason: 'undone', caller });
+        for (const owner of [before, user]) await mail.notify(tx, owner, 'email-change-undone');
+        const recipient = oneTimeTokens.recipientOf(user);
+        await oneTimeTokens.issue(tx, { purpose: 'reset-password', recipient }, caller);
+        return count;
+      });
+    },
+  };
+}

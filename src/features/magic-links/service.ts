@@ -1,0 +1,102 @@
+import type { Door } from '../../core/login/door.ts';
+import type { Mailbox } from '../../core/login/mailbox.ts';
+import { provenByMail } from '../../core/login/proof.ts';
+import type { OneTimeTokens } from '../../core/one-time-tokens/service.ts';
+import type { OneTimeToken } from '../../core/one-time-tokens/store.ts';
+import { type Attempt, type RateLimits, UNCOUNTED } from '../../core/rate-limits/service.ts';
+import type { Grant } from '../../core/sessions/service.ts';
+import { canonicalEmail } from '../../core/users/service.ts';
+import { findUser, findUserByEmail, recordLogin, type UserRecord } from '../../core/users/store.ts';
+import type { Database } from '../../database/database.ts';
+import { AuthError } from '../../errors.ts';
+import type { Caller } from '../../platform/caller.ts';
+import type { Clock } from '../../platform/clock.ts';
+import { parseLabel } from '../../platform/label.ts';
+
+export interface MagicLinksOptions {
+  readonly database: Database;
+  readonly clock: Clock;
+  readonly rateLimits: RateLimits;
+  readonly oneTimeTokens: OneTimeTokens;
+  readonly mailbox: Mailbox;
+  readonly door: Door;
+  readonly isOn: boolean;
+}
+
+export type MagicLinks = ReturnType<typeof createMagicLinks>;
+
+/** Logging in by mail: with a link, or where the mail is read on another device, with the code beside it. */
+export function createMagicLinks({
+  database,
+  clock,
+  rateLimits,
+  oneTimeTokens,
+  mailbox,
+  door,
+  isOn,
+}: MagicLinksOptions) {
+  /** @throws AuthError `FEATURE_DISABLED` */
+  function requireOn(): void {
+    if (!isOn) throw new AuthError('FEATURE_DISABLED');
+  }
+
+  /** The mail proves the address, too, which must still be the user's when the token is spent. */
+  function enter(
+    user: UserRecord,
+    token: OneTimeToken,
+    { caller, deviceName, attempt }: { caller: Caller; deviceName: string | null; attempt: Attempt },
+  ): Promise<Grant> {
+    const proof = provenByMail({
+      user,
+      attempt,
+      hold: async (tx) => {
+        const proven = await mailbox.prove(tx, token, { keepsAll: false });
+        const held = await recordLogin(tx, { ...proven.user, now: clock.now() });
+        return held && { user: held };
+      },
+    });
+    return door.enter(proof, { as: 'login', caller, deviceName });
+  }
+
+  return {
+    /** How many seconds the link works. @throws AuthError `FEATURE_DISABLED`, `TOO_MANY_REQUESTS`, `UNAVAILABLE`. */
+    async request(email: string, caller: Caller): Promise<number> {
+      requireOn();
+      return oneTimeTokens.request('magic-link', email, caller);
+    },
+
+    /** @throws AuthError `INVALID_TOKEN`, `FEATURE_DISABLED`, `TOO_MANY_REQUESTS`, `UNAVAILABLE`, `BAD_USER_INPUT`. */
+    async withLink(
+      input: { token: string; deviceName?: string | null | undefined },
+      caller: Caller,
+    ): Promise<Grant> {
+      requireOn();
+      const deviceName = parseLabel(input.deviceName, 'input.deviceName');
+      const token = await oneTimeTokens.present(input.token, ['magic-link'], caller);
+      const user = await findUser(database.before(caller.deadline), token.subject);
+      if (user === undefined) throw new AuthError('INVALID_TOKEN', { cause: 'the account is gone' });
+      return enter(user, token, { caller, deviceName, attempt: UNCOUNTED });
+    },
+
+    /** @throws AuthError `INVALID_TOKEN`, `FEATURE_DISABLED`, `TOO_MANY_REQUESTS`, `UNAVAILABLE`, `BAD_USER_INPUT`. */
+    async withCode(
+      input: { email: string; code: string; deviceName?: string | null | undefined },
+      caller: Caller,
+    ): Promise<Grant> {
+      requireOn();
+      const deviceName = parseLabel(input.deviceName, 'input.deviceName');
+      const emailCanonical = canonicalEmail(input.email);
+      const user = await findUserByEmail(database.before(caller.deadline), emailCanonical);
+      const attempt = await rateLimits.beforeCode({ emailCanonical, user, caller });
+      const recipient = oneTimeTokens.recipientOf(user ?? input);
+      const token = await rateLimits.checking(attempt, () =>
+        oneTimeTokens.tryCode(recipient, input.code.replaceAll(/\s/g, ''), caller),
+      );
+      if (user === undefined || token === undefined) {
+        const refusal = 'INVALID_TOKEN';
+        return door.refuse({ userId: user?.id, reason: 'wrong_code', caller, attempt, refusal });
+      }
+      return enter(user, token, { caller, deviceName, attempt });
+    },
+  };
+}

@@ -1,0 +1,83 @@
+import type { RecordEvent } from '../../core/audit/store.ts';
+import type { Mailbox } from '../../core/login/mailbox.ts';
+import type { Mail } from '../../core/mail/service.ts';
+import type { OneTimeTokens } from '../../core/one-time-tokens/service.ts';
+import type { Passwords } from '../../core/passwords/service.ts';
+import type { RateLimits } from '../../core/rate-limits/service.ts';
+import type { Sessions } from '../../core/sessions/service.ts';
+import { findUser, resetPasswordHash } from '../../core/users/store.ts';
+import type { Database } from '../../database/database.ts';
+import { AuthError } from '../../errors.ts';
+import type { Caller } from '../../platform/caller.ts';
+import type { Clock } from '../../platform/clock.ts';
+
+export interface PasswordResetsOptions {
+  readonly database: Database;
+  readonly clock: Clock;
+  readonly recordEvent: RecordEvent;
+  readonly rateLimits: Pick<RateLimits, 'passwordWasSet'>;
+  readonly oneTimeTokens: OneTimeTokens;
+  readonly passwords: Passwords;
+  readonly mailbox: Mailbox;
+  readonly sessions: Pick<Sessions, 'endAllOf'>;
+  readonly mail: Pick<Mail, 'notify'>;
+}
+
+export type PasswordResets = ReturnType<typeof createPasswordResets>;
+
+/** A new password for whoever reads the mail of the account. */
+export function createPasswordResets({
+  database,
+  clock,
+  recordEvent,
+  rateLimits,
+  oneTimeTokens,
+  passwords,
+  mailbox,
+  sessions,
+  mail,
+}: PasswordResetsOptions) {
+  return {
+    /** How many seconds the link works. @throws AuthError `FEATURE_DISABLED`, `TOO_MANY_REQUESTS`, `UNAVAILABLE`. */
+    request: (email: string, caller: Caller): Promise<number> =>
+      oneTimeTokens.request('reset-password', email, caller),
+
+    /**
+     * Sets the password and ends every session, and opens none: whoever has a second factor is still asked for it
+     * (OTT-4).
+     *
+     * @returns how many sessions it ended.
+     * @throws AuthError `INVALID_TOKEN`, `WEAK_PASSWORD`, `TOO_MANY_REQUESTS`, `OVERLOADED`, `UNAVAILABLE`.
+     */
+    async complete(input: { token: string; newPassword: string }, caller: Caller): Promise<number> {
+      const bound = database.before(caller.deadline);
+      await passwords.assertRoom(caller);
+      const token = await oneTimeTokens.present(input.token, ['reset-password'], caller);
+      const { subject: id, emailCanonical } = token;
+      const owner = await findUser(bound, id);
+      if (owner === undefined) throw new AuthError('INVALID_TOKEN', { cause: 'the account is gone' });
+      passwords.check(input.newPassword, owner);
+      const passwordHash = await passwords.hash(input.newPassword, caller);
+
+      const now = clock.now();
+      return bound.transaction(async (tx) => {
+        const { claimed } = await mailbox.prove(tx, token, { keepsAll: false });
+        const user = await resetPasswordHash(tx, { id, emailCanonical, passwordHash, now });
+        if (user === undefined) throw new AuthError('INVALID_TOKEN', { cause: 'moved or disabled' });
+        await oneTimeTokens.endAllOf(tx, id);
+        await rateLimits.passwordWasSet(tx, emailCanonical);
+        const count = (claimed?.endedSessions ?? 0) + (await sessions.endAllOf(tx, id, 'password'));
+        await recordEvent(tx, {
+          name: 'authn_password_change',
+          outcome: 'success',
+          at: now,
+          userId: id,
+          caller,
+          details: { by: 'mail', count },
+        });
+        await mail.notify(tx, user, 'password-changed');
+        return count;
+      });
+    },
+  };
+}

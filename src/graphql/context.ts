@@ -1,0 +1,90 @@
+import type { Grant, KeptRefreshToken } from '../core/sessions/service.ts';
+import type { AccessToken } from '../core/tokens/access-token.ts';
+import type { Tokens } from '../core/tokens/service.ts';
+import type { Viewer } from '../core/users/service.ts';
+import { AuthError } from '../errors.ts';
+import type { Caller } from '../platform/caller.ts';
+
+/** What every resolver gets. Does not grow when a feature is added. */
+export interface Context {
+  /** What the bearer header proves, or the reason why it proves nothing. */
+  readonly bearer: AccessToken | AuthError;
+  readonly caller: Caller;
+  /**
+   * What the browser keeps for the page. Here, because a resolver knows what the input asks for and what came of it;
+   * put here by the HTTP side, because only that knows cookies and origins. Every field that answers with tokens goes
+   * through it, so that one more way to log in adds nothing to the context.
+   */
+  readonly cookies: TokenCookies;
+  /** Who asks; set by the guard in front of every field that is not public. */
+  viewer?: Viewer;
+}
+
+/** How the client wants its refresh token and its device token. */
+export type TokenDelivery = 'BODY' | 'COOKIE';
+
+/** A grant as the body of the answer has it: what went into a cookie is null. */
+export type Delivered = Omit<Grant, 'refreshToken'> & { readonly refreshToken: string | null };
+
+/** The tokens in the cookies of a request, and those that its answer puts there. */
+export interface TokenCookies extends KeptRefreshToken {
+  /**
+   * Hands out the tokens of `work` as was asked for; for cookies, it is given the device token that is in one.
+   *
+   * @throws AuthError before `work` begins: `BAD_USER_INPUT` where there are no cookies, `FORBIDDEN` for a page that
+   * may not use them.
+   */
+  deliver(
+    how: TokenDelivery | undefined,
+    work: (deviceToken: string | undefined) => Promise<Grant>,
+  ): Promise<Delivered>;
+  /** The same for `work` that may come to no tokens. */
+  deliverIfAny(
+    how: TokenDelivery | undefined,
+    work: () => Promise<Grant | undefined>,
+  ): Promise<Delivered | null>;
+  /**
+   * Exchanges the refresh token in the cookie for the next one, which goes back there.
+   *
+   * @throws AuthError `BAD_USER_INPUT` and `FORBIDDEN` as above; `INVALID_REFRESH_TOKEN` when there is none.
+   */
+  renew(work: (refreshToken: string) => Promise<Grant>): Promise<Delivered>;
+}
+
+/** One for all: half of what comes in has no token, and to note where an error was made costs 3 % of a refresh. */
+const TOKEN_MISSING = new AuthError('UNAUTHENTICATED', { reason: 'TOKEN_MISSING' });
+
+/** RFC 6750 §2.1, RFC 9110 §11.1: the scheme's case does not matter. Without the token where what follows is none. */
+const BEARER = /^Bearer\b(?: +(\S+)$)?/i;
+
+/**
+ * Reads the bearer header. Never throws: clients attach a stale token to every call, and throwing would block
+ * `refreshToken` exactly when it is needed (AT-8).
+ */
+export function createContext(
+  tokens: Pick<Tokens, 'verifyAccessToken'>,
+  { authorization, caller }: { authorization: string | undefined; caller: Caller },
+): Omit<Context, 'cookies'> {
+  return { bearer: readBearer(tokens, authorization), caller };
+}
+
+/** @throws AuthError `UNAUTHENTICATED` where no guard has proven the viewer. */
+export function requireViewer(context: Context): Viewer {
+  if (context.viewer === undefined) throw TOKEN_MISSING;
+  return context.viewer;
+}
+
+function readBearer(
+  tokens: Pick<Tokens, 'verifyAccessToken'>,
+  authorization: string | undefined,
+): AccessToken | AuthError {
+  const credentials = BEARER.exec(authorization ?? '');
+  if (credentials === null) return TOKEN_MISSING;
+  const [, token] = credentials;
+  if (token === undefined) return new AuthError('UNAUTHENTICATED', { reason: 'TOKEN_INVALID' });
+  try {
+    return tokens.verifyAccessToken(token);
+  } catch (error) {
+    return error instanceof AuthError ? error : new AuthError('INTERNAL_SERVER_ERROR', { cause: error });
+  }
+}

@@ -1,0 +1,204 @@
+import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import type { ErrorCode } from '../../errors.ts';
+import type { Funnel } from '../../graphql/format-error.ts';
+import type { Caller } from '../../platform/caller.ts';
+import { parseEmailAddress } from '../../platform/email-address.ts';
+import type { CallerOf } from '../caller.ts';
+import { isCompressed, isUtf8Encoded, isUtf8Type } from '../incoming-text.ts';
+import { clientFaultStatus } from '../refusals.ts';
+
+/** What the endpoint needs of an issued pair of tokens. */
+interface IssuedTokens {
+  readonly accessToken: string;
+  readonly refreshToken: string;
+  readonly expiresInSeconds: number;
+  /** None when a session was only refreshed. */
+  readonly deviceToken: string | null;
+}
+
+interface Credentials {
+  readonly email: string;
+  readonly password: string;
+  readonly deviceToken: string | undefined;
+}
+
+export interface TokenEndpointOptions {
+  readonly login: {
+    withPassword(credentials: Credentials, caller: Caller): Promise<IssuedTokens>;
+  };
+  readonly sessions: { refresh(refreshToken: string, caller: Caller): Promise<IssuedTokens> };
+  readonly callerOf: CallerOf;
+  readonly funnel: Funnel;
+  /** Origins whose pages may call it; a request without an Origin header comes from no page. */
+  readonly allowedOrigins: ReadonlySet<string>;
+}
+
+/** RFC 6749 §5.2; `detail` repeats the description for clients of FastAPI's OAuth2PasswordBearer. */
+interface OAuthRefusal {
+  readonly status: number;
+  readonly error: string;
+  readonly description: string;
+  /** What the log calls it. */
+  readonly code: ErrorCode;
+}
+
+/** RFC 6749 §5.2 allows no quotes and backslashes in a description. */
+const invalidRequest = (description: string, status = 400): OAuthRefusal => ({
+  status,
+  error: 'invalid_request',
+  description,
+  code: 'BAD_REQUEST',
+});
+const MALFORMED = invalidRequest('Malformed request');
+const NO_FORM = invalidRequest('Send a form, of content type application/x-www-form-urlencoded');
+const NOT_UTF8 = invalidRequest('The form is not UTF-8');
+const OTHER_CHARSET = invalidRequest('The charset must be UTF-8', 415);
+const COMPRESSED = invalidRequest('The form must not be compressed', 415);
+const TOO_LARGE = invalidRequest('The form is too large', 413);
+const REPEATED = invalidRequest('A parameter is there twice');
+const NO_PASSWORD = invalidRequest('The form needs username and password');
+const NO_REFRESH_TOKEN = invalidRequest('The form needs refresh_token');
+const TWO_TOKENS = invalidRequest('Send one refresh token, as bearer or in the form');
+const FOREIGN_ORIGIN: OAuthRefusal = {
+  ...invalidRequest('Origin not allowed', 403),
+  code: 'FORBIDDEN',
+};
+const UNSUPPORTED_GRANT: OAuthRefusal = {
+  status: 400,
+  error: 'unsupported_grant_type',
+  description: 'Unsupported grant type',
+  code: 'BAD_REQUEST',
+};
+const NO_TOKEN: OAuthRefusal = {
+  ...invalidRequest('Not authenticated', 401),
+  code: 'UNAUTHENTICATED',
+};
+/** 400 as RFC 6749 §5.2 has it: OAuth libraries do not read the body of an answer with a challenge. */
+const WRONG_CREDENTIALS: OAuthRefusal = {
+  status: 400,
+  error: 'invalid_grant',
+  description: 'Invalid credentials',
+  code: 'INVALID_CREDENTIALS',
+};
+
+/** How Fastify's refusal of a body reads, by its status. */
+const BODY_REFUSALS: Readonly<Record<number, OAuthRefusal>> = { 413: TOO_LARGE, 415: NO_FORM };
+
+/** How a refusal of the services reads in OAuth; what is missing here is a wrong parameter. */
+const REFUSALS: { readonly [Code in ErrorCode]?: Omit<OAuthRefusal, 'code'> } = {
+  INVALID_CREDENTIALS: WRONG_CREDENTIALS,
+  INVALID_REFRESH_TOKEN: { status: 400, error: 'invalid_grant', description: 'Invalid token' },
+  TOO_MANY_REQUESTS: { status: 429, error: 'temporarily_unavailable', description: 'Too many attempts' },
+  OVERLOADED: { status: 503, error: 'temporarily_unavailable', description: 'Try again later' },
+  UNAVAILABLE: { status: 503, error: 'temporarily_unavailable', description: 'Try again later' },
+  INTERNAL_SERVER_ERROR: { status: 500, error: 'server_error', description: 'Something went wrong' },
+};
+
+/** The prefix tells refresh tokens from access tokens. */
+const IS_REFRESH_TOKEN = /^lkr_/;
+
+/**
+ * The REST door: `POST /token` (RFC 6749 §4.3 and §6) and `POST /token/refresh`, for first-party clients that
+ * speak OAuth 2.0 or plain curl. The same services and throttles as GraphQL; no cookies.
+ */
+export function installTokenEndpoint(app: FastifyInstance, options: TokenEndpointOptions): void {
+  const { login, sessions, callerOf, funnel, allowedOrigins } = options;
+
+  async function grant(form: URLSearchParams, caller: Caller): Promise<IssuedTokens | OAuthRefusal> {
+    const grantType = form.get('grant_type') || 'password';
+    if (grantType === 'refresh_token') {
+      const refreshToken = form.get('refresh_token');
+      return refreshToken ? sessions.refresh(refreshToken, caller) : NO_REFRESH_TOKEN;
+    }
+    if (grantType !== 'password') return UNSUPPORTED_GRANT;
+
+    const username = form.get('username');
+    const password = form.get('password');
+    if (!username || !password) return NO_PASSWORD;
+    // A username that is no address belongs to no account, so it gets the answer of every wrong one.
+    const email = parseEmailAddress(username);
+    const deviceToken = form.get('device_token') || undefined;
+    return email === undefined
+      ? WRONG_CREDENTIALS
+      : login.withPassword({ email, password, deviceToken }, caller);
+  }
+
+  async function refresh(
+    form: URLSearchParams,
+    request: FastifyRequest,
+  ): Promise<IssuedTokens | OAuthRefusal> {
+    const [, bearer] = /^Bearer +(\S+)$/i.exec(request.headers.authorization ?? '') ?? [];
+    const field = form.get('refresh_token');
+    // RFC 6750 §2: one way per request. Clients that attach their access token to every request send it here, too.
+    if (field && bearer && IS_REFRESH_TOKEN.test(bearer)) return TWO_TOKENS;
+    const refreshToken = field || bearer;
+    return refreshToken ? sessions.refresh(refreshToken, callerOf(request)) : NO_TOKEN;
+  }
+
+  app.register(async (door) => {
+    door.removeAllContentTypeParsers();
+    door.addContentTypeParser<Buffer>(
+      'application/x-www-form-urlencoded',
+      { parseAs: 'buffer' },
+      (request, bytes, done) => done(null, readForm(request, bytes)),
+    );
+    door.addHook('onRequest', (request, reply, done) => {
+      const { origin } = request.headers;
+      if (origin === undefined || allowedOrigins.has(origin)) done();
+      else refuse(request, reply, FOREIGN_ORIGIN);
+    });
+    door.setErrorHandler<FastifyError>((error, request, reply) => {
+      const status = clientFaultStatus(error);
+      if (status !== undefined) return refuse(request, reply, BODY_REFUSALS[status] ?? MALFORMED);
+      const { extensions } = funnel(error, request.id);
+      const refusal = { ...(REFUSALS[extensions.code] ?? MALFORMED), code: extensions.code };
+      if (refusal.status === 503 || refusal.status === 429)
+        reply.header('retry-after', String(extensions.retryAfter ?? 1));
+      return refuse(request, reply, refusal);
+    });
+
+    door.post('/token', (request, reply) => answer(request, reply, (form) => grant(form, callerOf(request))));
+    door.post('/token/refresh', (request, reply) => answer(request, reply, (form) => refresh(form, request)));
+  });
+}
+
+/** RFC 6749 Appendix B: the names and values of a form are UTF-8. */
+function readForm(request: FastifyRequest, bytes: Buffer): URLSearchParams | OAuthRefusal {
+  if (isCompressed(request)) return COMPRESSED;
+  if (!isUtf8Type(request.headers['content-type'] ?? '')) return OTHER_CHARSET;
+  return isUtf8Encoded(bytes) ? new URLSearchParams(bytes.toString()) : NOT_UTF8;
+}
+
+async function answer(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  work: (form: URLSearchParams) => Promise<IssuedTokens | OAuthRefusal>,
+): Promise<FastifyReply> {
+  const form = (request.body as URLSearchParams | OAuthRefusal | undefined) ?? new URLSearchParams();
+  if ('error' in form) return refuse(request, reply, form);
+  // RFC 6749 §3.2: parameters must not be included more than once.
+  if (new Set(form.keys()).size !== form.size) return refuse(request, reply, REPEATED);
+  const outcome = await work(form);
+  if ('error' in outcome) return refuse(request, reply, outcome);
+  return reply.send({
+    access_token: outcome.accessToken,
+    token_type: 'bearer',
+    expires_in: outcome.expiresInSeconds,
+    refresh_token: outcome.refreshToken,
+    // RFC 6749 §5.1: whoever asked for a scope is told what was granted, which is none.
+    ...(form.get('scope')?.trim() && { scope: '' }),
+    ...(outcome.deviceToken !== null && { device_token: outcome.deviceToken }),
+  });
+}
+
+function refuse(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  { status, error, description, code }: OAuthRefusal,
+): FastifyReply {
+  request.outcome = { code };
+  // RFC 6750 §3: the challenge of the scheme that would have worked.
+  if (status === 401) reply.header('www-authenticate', 'Bearer');
+  if (status === 415 && isCompressed(request)) reply.header('accept-encoding', 'identity');
+  return reply.code(status).send({ error, error_description: description, detail: description });
+}

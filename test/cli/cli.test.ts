@@ -1,0 +1,545 @@
+import { randomBytes } from 'node:crypto';
+import { once } from 'node:events';
+import { chmodSync, closeSync, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs';
+import { connect } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, describe, expect, it } from '@jest/globals';
+import { pino } from 'pino';
+import { createApp } from '../../src/app.ts';
+import { loadConfig } from '../../src/config/config.ts';
+import { migrate } from '../../src/database/migrate.ts';
+import { openDatabase } from '../../src/database/open.ts';
+import { createClock } from '../../src/platform/clock.ts';
+import { freePort } from '../faults/support/server.ts';
+import { type CommandOptions, type Ended, useCommands } from '../support/command.ts';
+import { engines, freshDatabase } from '../support/databases.ts';
+import { useBuild } from '../support/setup.ts';
+import { startSmtpServer } from '../support/smtp-server.ts';
+
+const build = useBuild();
+const commands = useCommands(build);
+const EMAIL = 'ada@example.com';
+const PASSWORD = 'correct horse battery staple';
+/** Starting a process is slow where cores are few; nothing here is about how slow. */
+const PATIENCE_MS = 120_000;
+
+/** Every process starts in here, so the embedded database and the secret land in its `data/`. */
+const folder = mkdtempSync(join(tmpdir(), 'latchkey-cli-'));
+afterAll(() => rmSync(folder, { recursive: true }));
+
+describe('latchkey', () => {
+  it(
+    'tells how it is used, and exits with 2 when it is used otherwise',
+    async () => {
+      const [help, subHelp, noCommand, unknown, noAddress, noTerminal] = await Promise.all([
+        run(['--help']),
+        run(['users', 'create', '--help']),
+        run([]),
+        run(['frobnicate']),
+        run(['users', 'create', 'ada']),
+        run(['users', 'create', EMAIL]),
+      ]);
+
+      expect(help).toMatchObject({ exitCode: 0, stderr: '' });
+      for (const command of ['serve', 'migrate', 'users', 'keys', 'mail', 'doctor'])
+        expect(help.stdout).toContain(command);
+      expect(subHelp).toMatchObject({ exitCode: 0, stdout: expect.stringContaining('--password-stdin') });
+      expect([noCommand, unknown, noAddress, noTerminal].map(({ exitCode }) => exitCode)).toEqual([
+        2, 2, 2, 2,
+      ]);
+      expect(unknown.stderr).toBe("error: unknown command 'frobnicate'\n");
+      expect(noTerminal.stderr).toContain('--password-stdin');
+    },
+    PATIENCE_MS,
+  );
+
+  it(
+    'says which version it is',
+    async () => {
+      const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8'));
+      for (const option of ['--version', '-V'])
+        expect(await run([option])).toEqual({ exitCode: 0, stdout: `${version}\n`, stderr: '' });
+    },
+    PATIENCE_MS,
+  );
+
+  it(
+    'takes a password without the byte order mark before it, and refuses what is no text',
+    async () => {
+      const cwd = mkdtempSync(join(folder, 'typed-'));
+      const args = (name: string) => ['users', 'create', `${name}@example.com`, '--password-stdin'];
+      const marked = await run(args('ada'), { cwd, input: `\ufeff${PASSWORD}\r\n` });
+      expect(marked).toMatchObject({ exitCode: 0, stderr: '' });
+      const utf16 = await run(args('grace'), { cwd, input: Buffer.from(`\ufeff${PASSWORD}`, 'utf16le') });
+      expect(utf16).toEqual({
+        exitCode: 1,
+        stdout: '',
+        stderr: 'latchkey: The password is not UTF-8 text.\n',
+      });
+
+      const { child, url } = await serve(cwd);
+      const body = {
+        query: `mutation { login(input: { email: "ada@example.com", password: "${PASSWORD}" }) { expiresIn } }`,
+      };
+      const answer = await fetch(`${url}/graphql`, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json' },
+        body: JSON.stringify(body),
+      });
+      expect(await answer.json()).toEqual({ data: { login: { expiresIn: 600 } } });
+      child.kill('SIGTERM');
+    },
+    PATIENCE_MS,
+  );
+
+  it(
+    'serves on an IPv6 address with the brackets of a URL',
+    async () => {
+      const { child, url, ended } = await serve(mkdtempSync(join(folder, 'v6-')), { HOST: '[::1]' });
+      expect(url).toMatch(/^http:\/\/\[::1\]:\d+$/);
+      expect((await fetch(`${url}/livez`)).status).toBe(200);
+      child.kill('SIGTERM');
+      expect(await ended).toMatchObject({ exitCode: 0 });
+    },
+    PATIENCE_MS,
+  );
+
+  it(
+    'says what is wrong with the environment and exits with 1 (KEY-1)',
+    async () => {
+      const secret = randomBytes(16).toString('hex');
+      const environment = { PORT: 'http', LATCHKEY_SECRET: secret };
+      for (const { exitCode, stdout, stderr } of await Promise.all([
+        run(['serve'], { environment }),
+        run(['doctor'], { environment }),
+      ])) {
+        expect(exitCode).toBe(1);
+        expect(stderr).toMatch(/ {2}PORT: .*\n {2}LATCHKEY_SECRET: .*\n$/);
+        expect(stdout + stderr).not.toMatch(/\n {4}at /);
+        expect(stdout + stderr).not.toContain(secret);
+      }
+    },
+    PATIENCE_MS,
+  );
+
+  it(
+    'creates, lists, disables and enables users, with passwords from standard input',
+    async () => {
+      const created = await run(['users', 'create', EMAIL, '--name', 'Ada', '--password-stdin'], {
+        input: `${PASSWORD}\n`,
+      });
+      expect(created).toMatchObject({ exitCode: 0, stderr: '' });
+      const id = created.stdout.trim();
+      expect((await run(['users', 'list'])).stdout).toMatch(new RegExp(`^${id}\t${EMAIL}\tactive\t\\S+\n$`));
+
+      expect(await run(['users', 'disable', ' ADA@example.com'])).toMatchObject({ exitCode: 0, stderr: '' });
+      expect((await run(['users', 'list'])).stdout).toContain(`${EMAIL}\tdisabled`);
+      expect(await run(['users', 'enable', EMAIL])).toMatchObject({ exitCode: 0, stderr: '' });
+      expect((await run(['users', 'list'])).stdout).toContain(`${EMAIL}\tactive`);
+    },
+    PATIENCE_MS,
+  );
+
+  it(
+    'says in one line why it failed',
+    async () => {
+      const [weak, unknown] = await Promise.all([
+        run(['users', 'set-password', EMAIL, '--password-stdin'], { input: 'too short' }),
+        run(['users', 'disable', 'nobody@example.com']),
+      ]);
+      expect(weak).toMatchObject({
+        exitCode: 1,
+        stdout: '',
+        stderr: expect.stringMatching(/^latchkey: .*15 characters\)\n$/),
+      });
+      expect(unknown).toMatchObject({
+        exitCode: 1,
+        stdout: '',
+        stderr: expect.stringMatching(/^latchkey: .*\n$/),
+      });
+    },
+    PATIENCE_MS,
+  );
+
+  it(
+    'audit verify says whether the trail is as it was written, and exits with 1 when it is not (AUD-4)',
+    async () => {
+      const cwd = mkdtempSync(join(folder, 'audited-'));
+      const intact = await run(['audit', 'verify'], { cwd });
+      expect(intact).toMatchObject({ exitCode: 0, stderr: '' });
+      expect(intact.stdout).toMatch(/^Intact\.\n0 events in 0 batches; \d+ newer .*\nHead: 0:\n$/);
+
+      const database = await openDatabase(`file:${join(cwd, 'data', 'latchkey.db')}`);
+      await database.run('UPDATE audit_events SET batch = 7');
+      await database.close();
+      const [broken, cut, wrong] = await Promise.all([
+        run(['audit', 'verify'], { cwd }),
+        run(['audit', 'verify', '--head', '3:abc'], { cwd }),
+        run(['audit', 'verify', '--head', 'abc'], { cwd }),
+      ]);
+      expect(broken).toMatchObject({ exitCode: 1, stderr: '' });
+      expect(broken.stdout).toMatch(/^batch 7, event [\w-]+: put in, .*\n0 events/);
+      expect(cut).toMatchObject({ exitCode: 1, stdout: expect.stringMatching(/^batch 3: removed .*since/m) });
+      expect(wrong.exitCode).toBe(2);
+    },
+    PATIENCE_MS,
+  );
+
+  it(
+    'mail lists what is still to be sent, sends dead letters again, and a server sends them (CR-8)',
+    async () => {
+      const cwd = mkdtempSync(join(folder, 'mailing-'));
+      const url = `file:${join(cwd, 'data', 'latchkey.db')}`;
+      expect(await run(['mail', 'list'], { cwd })).toEqual({ exitCode: 0, stdout: '', stderr: '' });
+      await queueMail(url);
+      const waiting = await run(['mail', 'list'], { cwd });
+      expect(waiting).toMatchObject({ exitCode: 0, stderr: '' });
+      const [id = '', ...columns] = waiting.stdout.trimEnd().split('\t');
+      expect(columns).toEqual([
+        ...['waiting', 'reset-password', EMAIL],
+        ...[expect.stringMatching(/^20.*Z$/), '0', '-'],
+      ]);
+      const notDead = await run(['mail', 'retry', id], { cwd });
+      expect(notDead).toMatchObject({ exitCode: 1, stderr: expect.stringContaining('no such dead letter') });
+
+      const database = await openDatabase(url);
+      await database.run(`UPDATE mails SET failed_at = 1, failure = '550 to RCPT TO'`);
+      await database.close();
+      expect((await run(['mail', 'list'], { cwd })).stdout).toMatch(/\tdead\t.*\t550 to RCPT TO\n$/);
+      expect((await run(['mail', 'retry'], { cwd })).stdout).toMatch(/^Queued 1 mails again/);
+
+      const smtp = await startSmtpServer();
+      const arrived = smtp.nextArrival();
+      const { child, ended } = await serve(cwd, { LATCHKEY_SMTP_URL: smtp.url });
+      await arrived;
+      child.kill('SIGTERM');
+      expect(await ended).toMatchObject({ exitCode: 0, stderr: '' });
+      await smtp.stop();
+      expect(smtp.received).toMatchObject([{ to: EMAIL, content: expect.stringContaining('#token=3Dx') }]);
+      expect((await run(['mail', 'list'], { cwd })).stdout).toBe('');
+    },
+    PATIENCE_MS,
+  );
+
+  it(
+    'serve refuses a folder of templates that would send half a mail',
+    async () => {
+      const environment = { PORT: '0', LATCHKEY_TEMPLATES: join(folder, 'nowhere') };
+      const { exitCode, stderr } = await run(['serve'], { environment });
+      expect([exitCode, stderr]).toEqual([
+        1,
+        'The configuration is not usable:\n  LATCHKEY_TEMPLATES: cannot be read (ENOENT)\n',
+      ]);
+    },
+    PATIENCE_MS,
+  );
+
+  it(
+    'makes nothing in a database that has tables of another program, and says which',
+    async () => {
+      const cwd = mkdtempSync(join(folder, 'shared-'));
+      const database = await openDatabase(`file:${join(cwd, 'data', 'latchkey.db')}`);
+      await database.run('CREATE TABLE schema_migrations (version TEXT PRIMARY KEY)');
+      await database.run('CREATE TABLE users (id INTEGER PRIMARY KEY, login TEXT)');
+      const [migrated, examined] = [await run(['migrate'], { cwd }), await run(['doctor'], { cwd })];
+      for (const { exitCode, stdout, stderr } of [migrated, examined]) {
+        expect(exitCode).toBe(1);
+        expect(stdout + stderr).toMatch(
+          /belongs to another program, .*: users\. Give Latchkey a database of its own/,
+        );
+        expect(stdout + stderr).not.toContain('`latchkey migrate`');
+      }
+      expect(
+        await database.all('SELECT name FROM sqlite_schema WHERE sql IS NOT NULL ORDER BY name'),
+      ).toEqual([{ name: 'schema_migrations' }, { name: 'users' }]);
+      await database.close();
+    },
+    PATIENCE_MS,
+  );
+
+  it(
+    'doctor masks secrets, and finds keys that they do not open (KEY-4)',
+    async () => {
+      const secret = randomBytes(32).toString('hex');
+      const [well, ill] = await Promise.all([
+        run(['doctor']),
+        run(['doctor'], { environment: { LATCHKEY_SECRET: secret } }),
+      ]);
+
+      expect(well).toMatchObject({
+        exitCode: 0,
+        stdout: expect.stringMatching(/LATCHKEY_SECRET_FILE +data\/secret\n/),
+      });
+      expect(well.stdout).not.toContain(readFileSync(join(folder, 'data', 'secret'), 'utf8').trim());
+      expect(ill).toMatchObject({ exitCode: 1, stdout: expect.stringMatching(/problem: .*signing key/) });
+      expect(ill.stdout + ill.stderr).not.toContain(secret);
+    },
+    PATIENCE_MS,
+  );
+});
+
+describe('doctor', () => {
+  it(
+    'tries the mail server, and says what of it is wrong',
+    async () => {
+      const cwd = mkdtempSync(join(folder, 'mail-'));
+      await run(['migrate'], { cwd });
+      const smtp = await startSmtpServer({
+        authOptional: false,
+        onAuth: ({ password }, _session, done) =>
+          password === 'right'
+            ? done(null, { user: 'ada' })
+            : done(Object.assign(new Error('no'), { responseCode: 535 })),
+      });
+      const { port } = new URL(smtp.url);
+      const doctor = (url: string) => run(['doctor'], { cwd, environment: { LATCHKEY_SMTP_URL: url } });
+      const right = await doctor(`smtp://ada:right@127.0.0.1:${port}`);
+      const wrong = await doctor(`smtp://ada:hunter2@127.0.0.1:${port}`);
+      const noTls = await doctor(`smtps://ada:right@127.0.0.1:${port}`);
+      const closed = await doctor('smtp://127.0.0.1:1');
+      await smtp.stop();
+
+      expect(right).toMatchObject({ exitCode: 0, stdout: expect.stringMatching(/Nothing is wrong\.\n$/) });
+      expect(smtp.received).toEqual([]);
+      for (const [end, reason] of [
+        [wrong, /535/],
+        [noTls, /[A-Z]+/],
+        [closed, /ECONNREFUSED/],
+      ] as const) {
+        expect(end).toMatchObject({ exitCode: 1, stderr: '' });
+        const [, problem = ''] =
+          /^problem: The mail server of LATCHKEY_SMTP_URL (.*)$/m.exec(end.stdout) ?? [];
+        expect(problem).toMatch(reason);
+        expect(end.stdout).not.toContain('hunter2');
+      }
+    },
+    PATIENCE_MS,
+  );
+
+  it(
+    'finds a database that every user may read or change',
+    async () => {
+      const cwd = mkdtempSync(join(folder, 'open-'));
+      await run(['migrate'], { cwd });
+      const file = join(cwd, 'data', 'latchkey.db');
+      for (const [mode, exitCode] of [
+        [0o644, 1],
+        [0o602, 1],
+        [0o640, 0],
+      ] as const) {
+        chmodSync(file, mode);
+        const end = await run(['doctor'], { cwd });
+        expect(end.exitCode).toBe(exitCode);
+        if (exitCode === 1)
+          expect(end.stdout).toMatch(/^problem: Every user .* chmod 600 \S*data\/latchkey\.db$/m);
+      }
+    },
+    PATIENCE_MS,
+  );
+
+  it.each(engines.filter((engine) => engine === 'postgres'))(
+    'warns of a connection to %s on another machine that is not encrypted',
+    async (engine) => {
+      const { database, url, drop } = await freshDatabase(engine);
+      await migrate(database);
+      // For the system 0.0.0.0 is this machine, and for a reader of the URL it is not.
+      const elsewhere = url.replace('127.0.0.1', '0.0.0.0');
+      const environment = { NODE_ENV: 'test', LATCHKEY_SECRET: randomBytes(32).toString('hex') };
+      const examined = (DATABASE_URL: string) =>
+        run(['doctor'], { environment: { ...environment, DATABASE_URL } });
+      const warned = await examined(elsewhere);
+      const local = await examined(url);
+      await drop();
+      expect(warned).toMatchObject({
+        exitCode: 0,
+        stdout: expect.stringMatching(/^warning: The connection to PostgreSQL is not encrypted/m),
+      });
+      expect(local.stdout).not.toContain('encrypted');
+    },
+    PATIENCE_MS,
+  );
+});
+
+describe('a server', () => {
+  it(
+    'that starts beside another for the first time shares its secret and its keys, and ends with 0 (CR-3, CR-4)',
+    async () => {
+      const cwd = mkdtempSync(join(folder, 'pair-'));
+      const servers = await Promise.all([serve(cwd), serve(cwd)]);
+
+      // What one of them sealed opens for the other one only under the same secret.
+      const ready = await Promise.all(servers.map(async ({ url }) => (await fetch(`${url}/readyz`)).json()));
+      expect(ready).toEqual(
+        [0, 1].map(() => ({ database: true, writable: true, keys: true, migrations: true })),
+      );
+      const [first, second] = await Promise.all(
+        servers.map(async ({ url }) => (await fetch(`${url}/.well-known/jwks.json`)).json()),
+      );
+      expect(first).toEqual({ keys: [expect.objectContaining({ kty: 'EC' })] });
+      expect(second).toEqual(first);
+
+      for (const { child } of servers) child.kill('SIGTERM');
+      for (const { ended } of servers) expect(await ended).toMatchObject({ exitCode: 0, stderr: '' });
+    },
+    PATIENCE_MS,
+  );
+
+  it(
+    'finishes what is under way, however often it is told to stop (CR-3)',
+    async () => {
+      const { child, url, ended, printed } = await serve(mkdtempSync(join(folder, 'drained-')));
+      const { hostname, port } = new URL(url);
+      const body = JSON.stringify({ query: '{ __typename }' });
+      const socket = connect(Number(port), hostname);
+      const answer = new Promise<string>((resolve) => {
+        let text = '';
+        socket.on('data', (chunk) => {
+          text += String(chunk);
+        });
+        socket.on('close', () => resolve(text));
+      });
+      // `Expect` is answered when the server has the headers: from then on the request is under way.
+      socket.write(
+        `POST /graphql HTTP/1.1\r\nHost: ${hostname}\r\nExpect: 100-continue\r\nContent-Type: application/json\r\n` +
+          `Content-Length: ${body.length}\r\n\r\n`,
+      );
+      await new Promise((resolve) => socket.once('data', resolve));
+
+      child.kill('SIGTERM');
+      await printed(/Stopping/);
+      child.kill('SIGTERM');
+      child.kill('SIGINT');
+      await refusal(`${url}/livez`);
+      socket.write(body);
+
+      expect(await answer).toMatch(/HTTP\/1\.1 200 OK.*"__typename":"Query"/s);
+      expect(await ended).toMatchObject({ exitCode: 0, stderr: '' });
+    },
+    PATIENCE_MS,
+  );
+
+  it.each([{}, { LATCHKEY_WORKERS: '2' }])(
+    'in development signs with the address that it prints, whatever port it got: %p',
+    async (settings) => {
+      const { child, ended, url } = await serve(mkdtempSync(join(folder, 'issuer-')), settings);
+      const input = `{ email: "${EMAIL}", password: "${PASSWORD}" }`;
+      const answer = await fetch(`${url}/graphql`, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json' },
+        body: JSON.stringify({ query: `mutation { register(input: ${input}) { auth { accessToken } } }` }),
+      });
+      const { data } = (await answer.json()) as { data: { register: { auth: { accessToken: string } } } };
+      const [, claims = ''] = data.register.auth.accessToken.split('.');
+      const issuer = `http://localhost:${new URL(url).port}`;
+      expect(JSON.parse(Buffer.from(claims, 'base64url').toString())).toMatchObject({
+        iss: issuer,
+        aud: issuer,
+      });
+      child.kill('SIGTERM');
+      expect(await ended).toMatchObject({ exitCode: 0 });
+    },
+    PATIENCE_MS,
+  );
+
+  it.each([
+    [{}, /Metrics: (http:\/\/127\.0\.0\.1:\d+\/metrics)/],
+    [{ LATCHKEY_METRICS_HOST: '[::1]' }, /Metrics: (http:\/\/\[::1\]:\d+\/metrics)/],
+    [{ LATCHKEY_WORKERS: '2' }, /Metrics: (http:\/\/127\.0\.0\.1:\d+\/metrics)/],
+  ])(
+    'shows its metrics where it is told to, and otherwise on this machine alone: %p',
+    async (settings, line) => {
+      const cwd = mkdtempSync(join(folder, 'metrics-'));
+      const environment = {
+        HOST: '127.0.0.2',
+        LATCHKEY_METRICS: 'on',
+        LATCHKEY_METRICS_PORT: '0',
+        ...settings,
+      };
+      const { child, ended, url, printed } = await serve(cwd, environment);
+      const [, metrics = ''] = await printed(line);
+      expect(new URL(url).hostname).toBe('127.0.0.2');
+      expect(await (await fetch(metrics)).text()).toContain('nodejs_eventloop_lag_p99_seconds');
+      child.kill('SIGTERM');
+      expect(await ended).toMatchObject({ exitCode: 0 });
+    },
+    PATIENCE_MS,
+  );
+
+  it.each(['1', '2'])(
+    'of %s processes whose log nobody reads any more works on, and ends in its time (CR-3)',
+    async (workers) => {
+      const cwd = mkdtempSync(join(folder, 'unread-'));
+      const { child, url } = await serve(cwd, { LATCHKEY_WORKERS: workers });
+      child.stdout?.pause();
+      // Each has a line of the log: more than the pipe holds.
+      for (let round = 0; round < 20; round += 1) {
+        const answers = await Promise.all(Array.from({ length: 50 }, () => fetch(`${url}/livez`)));
+        for (const answer of answers) await answer.text();
+      }
+      const ended = once(child, 'exit');
+      child.kill('SIGTERM');
+      expect(await ended).toEqual([0, null]);
+      child.stdout?.destroy();
+    },
+    PATIENCE_MS,
+  );
+
+  it(
+    'whose log goes to a full disk works on, and ends in its time (CR-3, CR-5)',
+    async () => {
+      const full = openSync('/dev/full', 'w');
+      const cwd = mkdtempSync(join(folder, 'full-'));
+      const port = await freePort();
+      const { child, ended } = commands.start(['serve'], {
+        cwd,
+        environment: { PORT: String(port) },
+        stdout: full,
+      });
+      closeSync(full);
+      while (!(await fetch(`http://127.0.0.1:${port}/readyz`).catch(() => undefined))?.ok)
+        if (child.exitCode !== null) throw new Error(`It ended: ${(await ended).stderr}`);
+      child.kill('SIGTERM');
+      expect(await ended).toMatchObject({ exitCode: 0, stderr: '' });
+    },
+    PATIENCE_MS,
+  );
+});
+
+/** Resolves when nobody listens there any more. */
+async function refusal(url: string): Promise<void> {
+  for (let tries = 0; tries < 1_000; tries += 1) {
+    const answer = await fetch(url).catch(() => undefined);
+    if (answer === undefined) return;
+    await answer.text();
+  }
+  throw new Error('It still listens.');
+}
+
+/** Queues a mail in the database of a server that does not run, as one does that runs. */
+async function queueMail(url: string): Promise<void> {
+  const config = loadConfig({ DATABASE_URL: url });
+  const database = await openDatabase(url);
+  const app = await createApp({ config, database, clock: createClock(), logger: pino({ level: 'silent' }) });
+  await database.transaction((sql) =>
+    app.mail.enqueue(sql, {
+      to: EMAIL,
+      template: 'reset-password',
+      path: '/reset-password#token=x',
+      expiresAt: Date.now() + 3_600_000,
+    }),
+  );
+  await app.close();
+  await database.close();
+}
+
+function run(args: string[], options: Partial<CommandOptions> = {}): Promise<Ended> {
+  return commands.run(args, { cwd: folder, ...options });
+}
+
+/** A server on any free port, once it listens. */
+async function serve(cwd: string, environment: Record<string, string> = {}) {
+  const server = commands.start(['serve'], { cwd, environment: { PORT: '0', ...environment } });
+  const [, url = ''] = await server.printed(/JWKS: (http:[^"]+)\/\.well-known/);
+  return { ...server, url };
+}

@@ -1,0 +1,56 @@
+import { randomBytes } from 'node:crypto';
+import { afterEach, beforeEach, expect, it, jest } from '@jest/globals';
+import { Command } from 'commander';
+import { addDoctor } from '../../src/cli/doctor.ts';
+import { cleanEnvironment } from '../support/server-process.ts';
+
+const environment = process.env;
+beforeEach(() => {
+  process.env = { ...cleanEnvironment(), DATABASE_URL: 'file::memory:' };
+});
+afterEach(() => {
+  process.env = environment;
+});
+
+/** The lines that `latchkey doctor` prints under these settings. */
+async function doctor(settings: Record<string, string>): Promise<string[]> {
+  Object.assign(process.env, settings);
+  const lines: string[] = [];
+  const write = jest.spyOn(process.stdout, 'write').mockImplementation((text, ...rest) => {
+    for (const done of rest) if (typeof done === 'function') done();
+    return lines.push(String(text)) > 0;
+  });
+  try {
+    const program = new Command();
+    addDoctor(program);
+    await program.parseAsync(['doctor'], { from: 'user' });
+  } finally {
+    write.mockRestore();
+  }
+  return lines.join('').split('\n');
+}
+
+it('doctor explains what a trusted proxy must write (LOG-4)', async () => {
+  const lines = await doctor({ LATCHKEY_TRUST_PROXY: '10.0.0.0/8,::1' });
+  const notes = lines.filter((line) => line.startsWith('note: '));
+  expect(notes).toHaveLength(1);
+  expect(notes[0]).toMatch(/10\.0\.0\.0\/8 or ::1.*X-Forwarded-For.*Ports, brackets and quotes.*"unknown"/);
+  expect(lines).toContain('Nothing is wrong.');
+  expect((await doctor({ LATCHKEY_TRUST_PROXY: '' })).join()).not.toContain('X-Forwarded-For');
+});
+
+it('doctor asks for the proxy that production has in front, unless it is named', async () => {
+  const production = {
+    NODE_ENV: 'production',
+    LATCHKEY_ISSUER: 'https://id.example.com',
+    LATCHKEY_SECRET: randomBytes(32).toString('hex'),
+  };
+  const questions = async (settings: Record<string, string>) =>
+    (await doctor(settings)).filter((line) => /^note: Is there a proxy/.test(line));
+  expect(await questions(production)).toEqual([expect.stringContaining('LATCHKEY_TRUST_PROXY must name')]);
+  expect(await questions({ ...production, LATCHKEY_TRUST_PROXY: '10.0.0.0/8' })).toEqual([]);
+});
+
+it('doctor asks for no proxy in development', async () => {
+  expect((await doctor({})).filter((line) => line.startsWith('note: '))).toEqual([]);
+});

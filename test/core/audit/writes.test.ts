@@ -1,0 +1,226 @@
+import { readFileSync } from 'node:fs';
+import { expect, it } from '@jest/globals';
+import {
+  CHANGE_PASSWORD,
+  DELETE_ME,
+  LOGIN,
+  LOGIN_WITH_CODE,
+  LOGOUT,
+  login,
+  REAUTHENTICATE,
+  REFRESH,
+  REGISTER,
+  REQUEST_EMAIL_CHANGE,
+  REQUEST_MAGIC_LINK,
+  REQUEST_RESET,
+  REQUEST_VERIFICATION,
+  RESET_PASSWORD,
+  REVOKE,
+  refreshed,
+  register,
+  UPDATE_ME,
+  VERIFY_EMAIL,
+} from '../../support/documents.ts';
+import { describeApp, PASSWORD, type TestApp } from '../../support/start-app.ts';
+
+const EMAIL = 'ada@example.com';
+const WRONG = 'wrong horse battery staple';
+const NEW_PASSWORD = 'another horse altogether';
+/** More than any door lets through in a minute. */
+const CALLS = 70;
+const TABLES = ['users', 'sessions', 'audit_events', 'one_time_tokens', 'mails', 'throttles'] as const;
+type Rows = Partial<Record<(typeof TABLES)[number], number>>;
+
+interface Door {
+  readonly door: string;
+  /** The most rows that one client makes in a minute: from one network, with one account. */
+  readonly rows: Rows;
+  readonly bound: string;
+  readonly config?: object;
+  /** One call of many; `auth` is the newest session of the client. */
+  readonly call: (app: TestApp, client: Client, i: number) => Promise<unknown>;
+}
+
+interface Client {
+  accessToken: string;
+  refreshToken: string;
+}
+
+const bearer = ({ accessToken: token }: Client) => ({ token });
+const VERIFY = { registration: 'verify' } as const;
+
+/** As a client does that keeps the newest tokens. */
+async function keep(client: Client, answer: Promise<{ data: Record<string, Client | null> | null }>) {
+  const { data } = await answer;
+  const auth = Object.values(data ?? {})[0];
+  if (auth != null) Object.assign(client, { accessToken: auth.accessToken, refreshToken: auth.refreshToken });
+}
+
+const send = (document: string, input: object) => (app: TestApp) => app.send(document, { input });
+
+/** Every mutation and door of the REST side, in the worst way in which a client can use it. */
+const DOORS: readonly Door[] = [
+  {
+    door: '`register`',
+    rows: { users: 10, sessions: 10, audit_events: 11, throttles: 1 },
+    bound: '10 registrations of a network in 5 minutes',
+    call: (app, _, i) => app.send(REGISTER, { input: { email: `u${i}@example.com`, password: PASSWORD } }),
+  },
+  {
+    door: '`register`, addresses verified first',
+    rows: { audit_events: 11, one_time_tokens: 10, mails: 10, throttles: 2 },
+    bound: '10 registrations of a network in 5 minutes, 10 mails in an hour',
+    config: VERIFY,
+    call: (app, _, i) => app.send(REGISTER, { input: { email: `u${i}@example.com` } }),
+  },
+  {
+    door: '`login`, `POST /token`: right',
+    rows: { sessions: 30, audit_events: 31 },
+    bound: '30 checks of a network in a minute',
+    call: send(LOGIN, { email: EMAIL, password: PASSWORD }),
+  },
+  {
+    door: '`login`, `POST /token`: wrong, of one account',
+    rows: { audit_events: 7, throttles: 3 },
+    bound: '5 in a row, then waits',
+    call: send(LOGIN, { email: EMAIL, password: WRONG }),
+  },
+  {
+    door: '`login`, `POST /token`: wrong, of many accounts',
+    rows: { audit_events: 11, throttles: 30 },
+    bound: '10 failures of a network in 5 minutes',
+    call: (app, _, i) => app.send(LOGIN, { input: { email: `u${i}@example.com`, password: WRONG } }),
+  },
+  {
+    door: '`refreshToken`, `POST /token/refresh`',
+    rows: {},
+    bound: 'a refresh changes its row',
+    call: (app, client) => keep(client, app.send(REFRESH, { input: { refreshToken: client.refreshToken } })),
+  },
+  {
+    door: '`refreshToken`: what is no token',
+    rows: {},
+    bound: '150 of a network in 5 minutes, then one event',
+    call: send(REFRESH, { refreshToken: 'lkr_' }),
+  },
+  {
+    door: '`logout`, `revokeSession`',
+    rows: { audit_events: 1 },
+    bound: 'one event for each session that ends',
+    call: async (app, client) => {
+      await app.send(REVOKE, { input: { id: 'none' } }, bearer(client));
+      await app.send(LOGOUT, { input: { scope: 'OTHERS' } }, bearer(client));
+      await app.send(LOGOUT, {}, bearer(client));
+    },
+  },
+  {
+    door: '`reauthenticate`, `changePassword`: right',
+    rows: { sessions: 30, audit_events: 31, throttles: 1 },
+    bound: '30 right proofs of an account in a minute',
+    call: (app, client) =>
+      keep(client, app.send(REAUTHENTICATE, { input: { password: PASSWORD } }, bearer(client))),
+  },
+  {
+    door: '`reauthenticate`, `changePassword`, `deleteMe`, `requestEmailChange`: wrong',
+    rows: { audit_events: 6, throttles: 2 },
+    bound: '5 in a row of a session, then waits',
+    call: (app, client, i) => {
+      const [document, input] = [
+        [REAUTHENTICATE, { password: WRONG }],
+        [CHANGE_PASSWORD, { currentPassword: WRONG, newPassword: NEW_PASSWORD }],
+        [DELETE_ME, { password: WRONG }],
+        [REQUEST_EMAIL_CHANGE, { newEmail: 'new@example.com', password: WRONG }],
+      ][i % 4] as [string, object];
+      return app.send(document, { input }, bearer(client));
+    },
+  },
+  {
+    door: '`updateMe`',
+    rows: { audit_events: 61 },
+    bound: '60 of an account in 5 minutes, in each process',
+    call: (app, client, i) => app.send(UPDATE_ME, { input: { name: `Ada ${i}` } }, bearer(client)),
+  },
+  {
+    door: '`requestPasswordReset`, `requestMagicLink`, `requestEmailVerification`',
+    rows: { audit_events: 11, one_time_tokens: 10, mails: 10, throttles: 1 },
+    bound: '10 mails of a network in an hour',
+    config: { magicLinks: true },
+    call: (app, _, i) => {
+      const document = [REQUEST_RESET, REQUEST_MAGIC_LINK, REQUEST_VERIFICATION][i % 3] ?? REQUEST_RESET;
+      return app.send(document, { input: { email: `u${i}@example.com` } });
+    },
+  },
+  {
+    door: '`requestEmailChange`',
+    rows: { audit_events: 11, one_time_tokens: 1, mails: 20, throttles: 5 },
+    bound: '10 mails of a network in an hour; the newest token takes the place of the one before',
+    call: (app, client, i) =>
+      app.send(
+        REQUEST_EMAIL_CHANGE,
+        { input: { newEmail: `u${i}@example.com`, password: PASSWORD } },
+        bearer(client),
+      ),
+  },
+  {
+    door: '`verifyEmail`, `resetPassword`, `confirmEmailChange`, `undoEmailChange`, `loginWithMagicLink`: what is no token',
+    rows: { audit_events: 1 },
+    bound: '30 of a network in 5 minutes, then one event',
+    call: async (app) => {
+      const token = `lko_${'A'.repeat(43)}`;
+      await app.send(VERIFY_EMAIL, { input: { token, password: PASSWORD } });
+      await app.send(RESET_PASSWORD, { input: { token, newPassword: NEW_PASSWORD } });
+    },
+  },
+  {
+    door: '`loginWithEmailCode`: wrong',
+    rows: { audit_events: 6, throttles: 1 },
+    bound: '5 in a row, then waits',
+    config: { magicLinks: true },
+    call: send(LOGIN_WITH_CODE, { email: EMAIL, code: '00000000' }),
+  },
+];
+
+const PAGE = readFileSync(new URL('../../../docs/writes.md', import.meta.url), 'utf8');
+
+describeApp('what one client writes in a minute', (start) => {
+  it.each(DOORS)('is bounded: $door', async ({ config = {}, rows, call }) => {
+    const app = await start({ config });
+    await app.admin.createUser({ email: EMAIL, password: PASSWORD });
+    const client: Client = await login(app);
+    // Mail that is sent leaves no row.
+    await app.mail.close();
+    app.clock.travel(60_000);
+    const before = await countRows(app);
+    for (let i = 0; i < CALLS; i += 1) await call(app, client, i);
+    const after = await countRows(app);
+    const made = Object.fromEntries(
+      TABLES.map((table) => [table, (after[table] ?? 0) - (before[table] ?? 0)]).filter(([, n]) => n !== 0),
+    );
+    expect(made).toEqual(rows);
+  });
+
+  it('is bounded where a retry comes from elsewhere each time', async () => {
+    const app = await start();
+    const { refreshToken } = await register(app);
+    await refreshed(app, refreshToken);
+    const before = await countRows(app);
+    for (let i = 0; i < CALLS; i += 1)
+      await app.send(REFRESH, { input: { refreshToken } }, { userAgent: `curl/${i}` });
+    const after = await countRows(app);
+    expect((after.audit_events ?? 0) - (before.audit_events ?? 0)).toBe(10);
+  });
+});
+
+it('docs/writes.md has the bounds that are tested', () => {
+  const lines = DOORS.map(
+    ({ door, rows, bound }) =>
+      `| ${[door, ...TABLES.map((table) => String(rows[table] ?? '')), bound].join(' | ')} |`,
+  );
+  const missing = lines.filter((line) => !PAGE.includes(line));
+  expect(missing).toEqual([]);
+});
+
+async function countRows(app: TestApp): Promise<Rows> {
+  const counts = await Promise.all(TABLES.map((table) => app.database.all(`SELECT 1 AS one FROM ${table}`)));
+  return Object.fromEntries(TABLES.map((table, i) => [table, counts[i]?.length ?? 0]));
+}

@@ -1,0 +1,474 @@
+import { createPublicKey, generateKeyPairSync, type JsonWebKey, randomBytes, sign } from 'node:crypto';
+import { expect, it } from '@jest/globals';
+import jwt from 'jsonwebtoken';
+import { openSigningKey } from '../../../src/core/tokens/signing-keys.ts';
+import { listSigningKeys } from '../../../src/core/tokens/store.ts';
+import { createKeyring } from '../../../src/crypto/keyring.ts';
+import { createSealer } from '../../../src/crypto/seal.ts';
+import { LOGIN, LOGOUT, login, ME, refresh, register } from '../../support/documents.ts';
+import { eventsOf } from '../../support/events.ts';
+import { createFrozenClock, describeApp, PASSWORD, startApp, type TestApp } from '../../support/start-app.ts';
+
+const MINUTE_MS = 60_000;
+const DAY_MS = 86_400_000;
+
+type Json = Record<string, unknown>;
+
+function decode(token: string): { header: Json; claims: Json } {
+  const [header = '', claims = ''] = token.split('.');
+  const parse = (segment: string) => JSON.parse(Buffer.from(segment, 'base64url').toString()) as Json;
+  return { header: parse(header), claims: parse(claims) };
+}
+
+/** Signs whatever it is given with the server's own key: only the checks beyond the signature can refuse it. */
+async function forger(app: TestApp) {
+  const sealer = createSealer(createKeyring(app.config.secrets, 'signing-keys'));
+  const [row] = await listSigningKeys(app.database);
+  const key = row && openSigningKey(sealer, row);
+  if (key === undefined) throw new Error('no signing key');
+  return {
+    key,
+    forge(header: string | Json, claims: string | Json): string {
+      const text = [header, claims]
+        .map((part) =>
+          Buffer.from(typeof part === 'string' ? part : JSON.stringify(part)).toString('base64url'),
+        )
+        .join('.');
+      const signature = sign('sha256', Buffer.from(text), { key: key.privateKey, dsaEncoding: 'ieee-p1363' });
+      return `${text}.${signature.toString('base64url')}`;
+    },
+  };
+}
+
+async function reasonOf(app: TestApp, token: string): Promise<unknown> {
+  const { code, errors } = await app.send(ME, {}, { token });
+  return code === 'OK' ? 'OK' : errors?.[0]?.extensions.reason;
+}
+
+describeApp('access tokens', (start) => {
+  it('follow RFC 9068 (AT-2, AT-3)', async () => {
+    const app = await start();
+    const { accessToken, session, user } = await register(app);
+    const { header, claims } = decode(accessToken);
+    expect(header).toEqual({ alg: 'ES256', typ: 'at+jwt', kid: expect.stringMatching(/^[\w-]{43}$/) });
+    const now = app.clock.now() / 1_000;
+    expect(claims).toEqual({
+      iss: 'http://localhost:4000',
+      aud: 'http://localhost:4000',
+      sub: user.id,
+      sid: session.id,
+      jti: expect.stringMatching(/^[0-9a-f-]{36}$/),
+      client_id: 'first-party',
+      iat: now,
+      exp: now + 600,
+      auth_time: now,
+      amr: ['pwd'],
+      scope: '',
+    });
+  });
+
+  it('verify with any JWT library and the published keys', async () => {
+    const app = await start();
+    const { accessToken, user } = await register(app);
+    const response = await app.server.inject('/.well-known/jwks.json');
+    const { keys } = response.json() as { keys: JsonWebKey[] };
+    const { header } = decode(accessToken);
+    const jwk = keys.find(({ kid }) => kid === header.kid) ?? {};
+    const claims = jwt.verify(accessToken, createPublicKey({ key: jwk, format: 'jwk' }), {
+      algorithms: ['ES256'],
+      clockTimestamp: app.clock.now() / 1_000,
+    });
+    expect(claims.sub).toBe(user.id);
+  });
+
+  it('say the time of the login, not of the refresh (RT-6)', async () => {
+    const app = await start();
+    const first = await register(app);
+    app.clock.travel(5 * MINUTE_MS);
+    const { data } = await refresh(app, first.refreshToken);
+    const { claims } = decode(data.refreshToken.accessToken);
+    expect([claims.auth_time, claims.iat]).toEqual([
+      decode(first.accessToken).claims.iat,
+      app.clock.now() / 1_000,
+    ]);
+  });
+
+  it('expire after their lifetime and ten seconds, and say so (AT-4, AT-8)', async () => {
+    const app = await start();
+    const { accessToken } = await register(app);
+    app.clock.travel(609_000);
+    expect(await reasonOf(app, accessToken)).toBe('OK');
+    app.clock.travel(1_000);
+    expect(await reasonOf(app, accessToken)).toBe('TOKEN_EXPIRED');
+  });
+
+  it('are expired also when they were never seen before', async () => {
+    const app = await start();
+    const { accessToken } = await register(app);
+    app.clock.travel(610_000);
+    expect(await reasonOf(app, accessToken)).toBe('TOKEN_EXPIRED');
+    expect(await reasonOf(app, `${accessToken.slice(0, -4)}AAAA`)).toBe('TOKEN_INVALID');
+  });
+
+  it.each([
+    ['no header', undefined, 'TOKEN_MISSING'],
+    ['another scheme', 'Basic YWRhOmE=', 'TOKEN_MISSING'],
+    ['no token', 'Bearer', 'TOKEN_INVALID'],
+    ['two tokens', 'Bearer a.b.c a.b.c', 'TOKEN_INVALID'],
+    ['garbage', 'Bearer garbage', 'TOKEN_INVALID'],
+    ['empty segments', 'Bearer ..', 'TOKEN_INVALID'],
+    ['9 KiB', `Bearer ${'a'.repeat(9_000)}`, 'TOKEN_INVALID'],
+  ])('are needed: %s authenticates nobody (AT-7)', async (_what, authorization, reason) => {
+    const app = await start();
+    const headers = authorization === undefined ? {} : { authorization };
+    const { errors, status } = await app.send(ME, {}, { headers });
+    expect(status).toBe(200);
+    expect(errors?.[0]?.extensions).toEqual({ code: 'UNAUTHENTICATED', reason });
+  });
+
+  it.each(['bearer', 'BEARER', 'Bearer '])(
+    'come after the scheme %j, whatever its case (AT-7)',
+    async (scheme) => {
+      const app = await start();
+      const { accessToken } = await register(app);
+      expect((await app.send(ME, {}, { headers: { authorization: `${scheme} ${accessToken}` } })).code).toBe(
+        'OK',
+      );
+    },
+  );
+
+  it('are accepted when another signature of the same key says the same (control of the next table)', async () => {
+    const app = await start();
+    const { forge } = await forger(app);
+    const { header, claims } = decode((await register(app)).accessToken);
+    expect(await reasonOf(app, forge(header, claims))).toBe('OK');
+    expect(await reasonOf(app, forge(header, { ...claims, nbf: claims.iat }))).toBe('OK');
+  });
+
+  const without = (json: Json, name: string) =>
+    Object.fromEntries(Object.entries(json).filter(([key]) => key !== name));
+  const header = (change: Json) => (h: Json, c: Json) => [{ ...h, ...change }, c] as const;
+  const claim = (change: (claims: Json & { iat: number }) => Json) => (h: Json, c: Json) =>
+    [h, { ...c, ...change(c as Json & { iat: number }) }] as const;
+
+  const wrong: readonly (readonly [
+    string,
+    string,
+    (h: Json, c: Json) => readonly [string | Json, string | Json],
+  ])[] = [
+    ['typ JWT', 'RFC 9068 §4', header({ typ: 'JWT' })],
+    ['typ missing', 'RFC 9068 §4', (h: Json, c: Json) => [without(h, 'typ'), c] as const],
+    ['typ of another case', 'RFC 9068 §2.1', header({ typ: 'AT+JWT' })],
+    ['alg none', 'RFC 8725 §3.1', header({ alg: 'none' })],
+    ['alg HS256', 'RFC 8725 §2.1', header({ alg: 'HS256' })],
+    ['alg ES384', 'RFC 8725 §3.1', header({ alg: 'ES384' })],
+    ['an unknown kid', 'RFC 8725 §3.10', header({ kid: 'unknown' })],
+    ['no kid', 'RFC 8725 §3.10', (h: Json, c: Json) => [without(h, 'kid'), c] as const],
+    ['a numeric kid', 'RFC 7515 §4.1.4', header({ kid: 1 })],
+    ['kid __proto__', 'RFC 8725 §3.10', header({ kid: '__proto__' })],
+    ['crit', 'RFC 7515 §4.1.11', header({ crit: ['exp'] })],
+    ['b64 false', 'RFC 7797 §3', header({ b64: false })],
+    ['jwk', 'RFC 8725 §3.10', header({ jwk: {} })],
+    ['jku', 'RFC 8725 §3.10', header({ jku: 'https://evil.example/jwks' })],
+    ['x5u', 'RFC 8725 §3.10', header({ x5u: 'https://evil.example/x5u' })],
+    ['x5c', 'RFC 8725 §3.10', header({ x5c: [] })],
+    ['zip', 'RFC 8725 §3.6', header({ zip: 'DEF' })],
+    ['a header that is a list', 'RFC 7515 §4', (_h: Json, c: Json) => ['[]', c] as const],
+    ['a header that is no JSON', 'RFC 7515 §5.2', (_h: Json, c: Json) => ['{', c] as const],
+    ['claims that are no object', 'RFC 7519 §7.2', (h: Json) => [h, '"text"'] as const],
+    ['claims that are null', 'RFC 7519 §7.2', (h: Json) => [h, 'null'] as const],
+    ['another issuer', 'RFC 9068 §4', claim(() => ({ iss: 'http://localhost:4001' }))],
+    ['an issuer that begins like ours', 'RFC 9068 §4', claim(() => ({ iss: 'http://localhost:4000/' }))],
+    ['another audience', 'RFC 9068 §4', claim(() => ({ aud: 'http://localhost:4001' }))],
+    ['an audience among others', 'RFC 9068 §4', claim(() => ({ aud: ['http://localhost:4000', 'x'] }))],
+    ['exp in the far future', 'RFC 6750 §5.3', claim(() => ({ exp: 1e308 }))],
+    ['a lifetime over an hour', 'RFC 6750 §5.3', claim(({ iat }) => ({ exp: iat + 3_601 }))],
+    ['exp before iat', 'RFC 7519 §4.1.4', claim(({ iat }) => ({ exp: iat - 1 }))],
+    ['exp as text', 'RFC 7519 §4.1.4', claim(({ iat }) => ({ exp: String(iat + 600) }))],
+    ['iat a minute ahead', 'FAPI 2.0 §5.3.2.1', claim(({ iat }) => ({ iat: iat + 60, exp: iat + 600 }))],
+    ['nbf a minute ahead', 'FAPI 2.0 §5.3.2.1', claim(({ iat }) => ({ nbf: iat + 60 }))],
+    ['a fractional iat', 'RFC 7519 §2', claim(({ iat }) => ({ iat: iat + 0.5 }))],
+    ['an object as sub', 'RFC 7519 §4.1.2', claim(() => ({ sub: {} }))],
+    ['an empty sub', 'RFC 9068 §2.2', claim(() => ({ sub: '' }))],
+    ['amr as text', 'RFC 8176 §1', claim(() => ({ amr: 'pwd' }))],
+    ['the sub of somebody else', 'RFC 9068 §2.2', claim(() => ({ sub: 'somebody-else' }))],
+    ['the sid of no session', 'OIDC sid', claim(() => ({ sid: 'no-such-session' }))],
+    ...['iss', 'sub', 'aud', 'exp', 'iat', 'jti', 'sid', 'client_id', 'auth_time', 'amr', 'scope'].map(
+      (name) =>
+        [`no ${name}`, 'RFC 9068 §2.2', (h: Json, c: Json) => [h, without(c, name)] as const] as const,
+    ),
+  ];
+
+  it('with one of these wrong are refused, though the signature is right (AT-1, AT-2, AT-3, AT-4, AT-5)', async () => {
+    const app = await start();
+    const { forge } = await forger(app);
+    const { accessToken } = await register(app);
+    const original = decode(accessToken);
+    expect(await reasonOf(app, accessToken)).toBe('OK');
+    const verdicts: Record<string, unknown> = {};
+    for (const [what, clause, change] of wrong) {
+      const [header, claims] = change(original.header, original.claims);
+      verdicts[`${what} (${clause})`] = await reasonOf(app, forge(header, claims));
+    }
+    expect(verdicts).toEqual(
+      Object.fromEntries(wrong.map(([what, clause]) => [`${what} (${clause})`, 'TOKEN_INVALID'])),
+    );
+  });
+
+  it('have one spelling: no other last character, padding or layout verifies (AT-6)', async () => {
+    const app = await start();
+    const { accessToken } = await register(app);
+    const alphabet = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_';
+    const body = accessToken.slice(0, -1);
+    const spellings = [...alphabet].filter((last) => !accessToken.endsWith(last)).map((last) => body + last);
+    const [header = '', claims = '', signature = ''] = accessToken.split('.');
+    spellings.push(
+      `${accessToken}=`,
+      `${header}=.${claims}.${signature}`,
+      `${accessToken}.`,
+      `${header}.${claims}.`,
+    );
+    for (const spelling of spellings) expect(await reasonOf(app, spelling)).toBe('TOKEN_INVALID');
+    expect(await reasonOf(app, accessToken)).toBe('OK');
+  });
+
+  it('of the (r, n−s) twin end with their session: revocation is by sid, not by text', async () => {
+    const app = await start();
+    const { accessToken } = await register(app);
+    const n = BigInt('0xffffffff00000000ffffffffffffffffbce6faada7179e84f3b9cac2fc632551');
+    const [header, claims, signature = ''] = accessToken.split('.');
+    const bytes = Buffer.from(signature, 'base64url');
+    const s = n - BigInt(`0x${bytes.subarray(32).toString('hex')}`);
+    const twin = Buffer.concat([bytes.subarray(0, 32), Buffer.from(s.toString(16).padStart(64, '0'), 'hex')]);
+    const token = [header, claims, twin.toString('base64url')].join('.');
+    expect(await reasonOf(app, token)).toBe('OK');
+    await app.send(LOGOUT, {}, { token: accessToken });
+    expect(await reasonOf(app, token)).toBe('TOKEN_INVALID');
+  });
+
+  it('signed by another key under our kid, or with the public key as an HMAC secret, are refused (AT-1)', async () => {
+    const app = await start();
+    const { accessToken } = await register(app);
+    const { header: h, claims } = decode(accessToken);
+    const other = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+    const options = { header: { ...h, alg: 'ES256' as const, typ: 'at+jwt' } };
+    expect(await reasonOf(app, jwt.sign(claims, other.privateKey, { ...options, algorithm: 'ES256' }))).toBe(
+      'TOKEN_INVALID',
+    );
+    const { key } = await forger(app);
+    const pem = key.publicKey.export({ format: 'pem', type: 'spki' });
+    const hmac = jwt.sign(claims, pem, { algorithm: 'HS256', header: { ...h, alg: 'HS256', typ: 'at+jwt' } });
+    expect(await reasonOf(app, hmac)).toBe('TOKEN_INVALID');
+  });
+
+  it('live for ten minutes unless configured otherwise, and as long as configured (AT-10)', async () => {
+    expect((await register(await start())).expiresIn).toBe(600);
+    const app = await start({ config: { accessTokenTtlSeconds: 60 } });
+    const auth = await register(app);
+    expect(auth.expiresIn).toBe(60);
+    app.clock.travel(70_000);
+    expect(await reasonOf(app, auth.accessToken)).toBe('TOKEN_EXPIRED');
+  });
+});
+
+describeApp('signing keys', (start, engine) => {
+  it('are created once, however many processes start together (KEY-4)', async () => {
+    const app = await start();
+    await app.database.run('DELETE FROM signing_keys');
+    const clock = createFrozenClock();
+    const { secrets } = app.config;
+    const together = await Promise.all(
+      [1, 2, 3].map(() => startApp({ engine, database: app.database, clock, config: { secrets } })),
+    );
+    expect(await app.database.all('SELECT kid FROM signing_keys')).toHaveLength(1);
+    for (const other of together) await other.stop();
+  });
+
+  it('are published before they sign, and verify until the last token has expired (KEY-2)', async () => {
+    const app = await start();
+    const before = await register(app);
+    await app.tokens.rotateKeys();
+    const [oldKid, newKid] = app.tokens.jwks().keys.map(({ kid }) => kid);
+    const kidOf = (auth: { accessToken: string }) => decode(auth.accessToken).header.kid;
+
+    app.clock.travel(10 * MINUTE_MS - 1);
+    const published = await login(app);
+    expect(kidOf(published)).toBe(oldKid);
+    app.clock.travel(1);
+    const after = await login(app);
+    expect(kidOf(after)).toBe(newKid);
+    await app.tokens.maintainKeys();
+    expect(await reasonOf(app, published.accessToken)).toBe('OK');
+    expect(kidOf(before)).toBe(oldKid);
+
+    app.clock.travel(60 * MINUTE_MS);
+    await app.tokens.maintainKeys();
+    expect(app.tokens.jwks().keys).toHaveLength(2);
+    app.clock.travel(6 * MINUTE_MS);
+    await app.tokens.maintainKeys();
+    expect(app.tokens.jwks().keys.map(({ kid }) => kid)).toEqual([newKid]);
+    expect(await eventsOf(app, 'sensitive_delete')).toHaveLength(1);
+  });
+
+  it('are not put off by one that a wrong clock made, to sign in weeks (CR-7)', async () => {
+    const app = await start();
+    app.clock.travel(40 * DAY_MS);
+    await app.tokens.rotateKeys();
+    app.clock.travel(-40 * DAY_MS);
+    await app.tokens.maintainKeys();
+    await app.tokens.maintainKeys();
+    const signsAt = (await app.tokens.listKeys()).map(({ activatesAt }) => activatesAt - app.clock.now());
+    expect(signsAt).toEqual([0, 40 * DAY_MS + 10 * MINUTE_MS, 10 * MINUTE_MS]);
+    app.clock.travel(10 * MINUTE_MS);
+    const statuses = (await app.tokens.listKeys()).map(({ status }) => status);
+    expect(statuses).toEqual(['verifying', 'verifying', 'signing']);
+  });
+
+  it('rotate by themselves every 30 days, once for all processes (KEY-2)', async () => {
+    const app = await start();
+    const other = await startApp({
+      engine,
+      database: app.database,
+      clock: app.clock,
+      config: { secrets: app.config.secrets },
+    });
+    app.clock.travel(30 * DAY_MS);
+    await Promise.all([app.tokens.maintainKeys(), other.tokens.maintainKeys()]);
+    await app.tokens.reload();
+    expect(app.tokens.jwks().keys).toHaveLength(2);
+    await other.stop();
+  });
+
+  it('of an emergency sign at once, and end every token of the others', async () => {
+    const app = await start();
+    const before = await register(app);
+    await app.tokens.rotateKeys({ emergency: true });
+    expect(app.tokens.jwks().keys).toHaveLength(1);
+    expect(await reasonOf(app, before.accessToken)).toBe('TOKEN_INVALID');
+    const { data } = await refresh(app, before.refreshToken);
+    expect(await reasonOf(app, data.refreshToken.accessToken)).toBe('OK');
+  });
+
+  it('of an emergency in another process end the tokens here, too, those that were just accepted among them', async () => {
+    const app = await start();
+    const clock = app.clock;
+    const other = await start({ database: app.database, clock });
+    const before = await register(app);
+    expect(await reasonOf(app, before.accessToken)).toBe('OK');
+    await other.tokens.rotateKeys({ emergency: true });
+    await app.tokens.reload();
+    expect(await reasonOf(app, before.accessToken)).toBe('TOKEN_INVALID');
+
+    const { data } = await refresh(app, before.refreshToken);
+    const { accessToken } = data.refreshToken;
+    expect(await reasonOf(app, accessToken)).toBe('OK');
+    // Dropped by hand, where there was one more.
+    await app.tokens.rotateKeys();
+    expect(await reasonOf(app, accessToken)).toBe('OK');
+    await other.database.run('DELETE FROM signing_keys WHERE sequence = 2');
+    await app.tokens.reload();
+    expect(await reasonOf(app, accessToken)).toBe('TOKEN_INVALID');
+  });
+
+  it('are what their sealed half says, whatever public half somebody wrote beside it (KEY-4)', async () => {
+    const app = await start();
+    const { accessToken } = await register(app);
+    const published = app.tokens.jwks();
+    const foreign = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+    const jwk = JSON.stringify(foreign.publicKey.export({ format: 'jwk' }));
+    await app.database.run('UPDATE signing_keys SET public_jwk = :jwk', { jwk });
+
+    const later = await start({ database: app.database, clock: app.clock });
+    expect(later.tokens.jwks()).toEqual(published);
+    expect(await reasonOf(later, accessToken)).toBe('OK');
+    const { header, claims } = decode(accessToken);
+    const forged = jwt.sign(claims, foreign.privateKey, {
+      algorithm: 'ES256',
+      header: { ...header, alg: 'ES256', typ: 'at+jwt' },
+    });
+    for (const one of [app, later]) expect(await reasonOf(one, forged)).toBe('TOKEN_INVALID');
+    expect(await later.tokens.reseal()).toBe(0);
+    expect((await later.server.inject('/.well-known/jwks.json')).body).not.toContain(JSON.parse(jwk).x);
+  });
+
+  it('that another process added are found on the next reload, and verify there', async () => {
+    const app = await start();
+    const other = await startApp({
+      engine,
+      database: app.database,
+      clock: app.clock,
+      config: { secrets: app.config.secrets },
+    });
+    await app.tokens.rotateKeys();
+    await other.tokens.maintainKeys();
+    app.clock.travel(10 * MINUTE_MS);
+    const { accessToken } = await register(app);
+    expect(await reasonOf(other, accessToken)).toBe('OK');
+    await other.stop();
+  });
+
+  it('are published without anything private, under RFC 7638 thumbprints (KEY-3)', async () => {
+    const app = await start();
+    const { keys } = app.tokens.jwks();
+    expect(keys).toEqual([
+      {
+        kty: 'EC',
+        crv: 'P-256',
+        x: expect.any(String),
+        y: expect.any(String),
+        use: 'sig',
+        alg: 'ES256',
+        kid: expect.any(String),
+      },
+    ]);
+    const [row] = await listSigningKeys(app.database);
+    expect(JSON.stringify(row)).not.toMatch(/"d"|PRIVATE/);
+  });
+
+  it('that do not open are never replaced: nothing is signed, nobody is signed out (KEY-4, KEY-5)', async () => {
+    const app = await start();
+    const { accessToken, refreshToken } = await register(app);
+    const clock = app.clock;
+    const strange = await startApp({
+      engine,
+      database: app.database,
+      clock,
+      config: { secrets: [randomBytes(32)] },
+    });
+    expect(await strange.readiness()).toEqual({
+      database: true,
+      writable: true,
+      keys: false,
+      migrations: true,
+    });
+    const input = { email: 'ada@example.com', password: PASSWORD };
+    expect((await strange.send(LOGIN, { input })).code).toBe('UNAVAILABLE');
+    expect((await strange.send(ME, {}, { token: accessToken })).code).toBe('UNAVAILABLE');
+    await strange.tokens.maintainKeys();
+    expect(await listSigningKeys(app.database)).toHaveLength(1);
+    expect(await strange.tokens.listKeys()).toEqual([expect.objectContaining({ status: 'unreadable' })]);
+    await expect(strange.tokens.reseal()).rejects.toThrow();
+    await strange.stop();
+    expect((await refresh(app, refreshToken)).code).toBe('OK');
+    expect(await app.readiness()).toEqual({ database: true, writable: true, keys: true, migrations: true });
+  });
+
+  it('do not open in another row (KEY-4)', async () => {
+    const app = await start();
+    await app.tokens.rotateKeys();
+    const [first, second] = await listSigningKeys(app.database);
+    await app.database.run('UPDATE signing_keys SET sealed_private_key = :sealed WHERE sequence = 2', {
+      sealed: first?.sealedPrivateKey ?? '',
+    });
+    const fresh = await startApp({
+      engine,
+      database: app.database,
+      clock: app.clock,
+      config: { secrets: app.config.secrets },
+    });
+    expect(fresh.tokens.jwks().keys.map(({ kid }) => kid)).toEqual([first?.kid]);
+    expect(fresh.tokens.keysLoaded()).toBe(false);
+    expect(second?.kid).not.toBe(first?.kid);
+    await fresh.stop();
+  });
+});

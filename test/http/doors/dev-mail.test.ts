@@ -1,0 +1,90 @@
+import { afterEach, describe, expect, it } from '@jest/globals';
+import type { InjectOptions } from 'fastify';
+import type { Config } from '../../../src/config/config.ts';
+import { START, startApp, type TestApp } from '../../support/start-app.ts';
+
+const TOKEN = 'a-token-that-nobody-may-see';
+
+const running: TestApp[] = [];
+afterEach(async () => {
+  for (const app of running.splice(0)) await app.stop();
+});
+
+/** A server that has a mail to send, with a mail server or without. */
+async function start(config: Partial<Config> = {}): Promise<TestApp> {
+  const app = await startApp({ engine: 'sqlite', config, mailer: null });
+  running.push(app);
+  const message = {
+    to: `"<script>alert('x')</script>"@example.com`,
+    template: 'reset-password',
+    path: `/reset-password#token=${TOKEN}&next=/`,
+    expiresAt: START + 60_000,
+  } as const;
+  await app.database.transaction((sql) => app.mail.enqueue(sql, message));
+  await app.mail.turn();
+  return app;
+}
+
+describe('/dev/mail', () => {
+  it('shows the mail that development does not send, with a link to click on', async () => {
+    const app = await start();
+    const { statusCode, headers, body } = await app.server.inject('/dev/mail');
+    expect([statusCode, headers['content-type']]).toEqual([200, 'text/html; charset=utf-8']);
+    expect(headers).toMatchObject({
+      'cache-control': 'no-store',
+      'content-security-policy': expect.stringMatching(/^default-src 'none';.*frame-ancestors 'none'$/),
+      'referrer-policy': 'no-referrer',
+      'x-frame-options': 'DENY',
+    });
+    expect(headers['content-security-policy']).not.toContain('script-src');
+    const url = `http://localhost:3000/reset-password#token=${TOKEN}&#38;next=/`;
+    expect(body).toContain(`<a href="${url}">${url}</a>`);
+    expect(body).toContain('To &#34;&#60;script&#62;');
+    expect(body).not.toContain('<script');
+
+    const [, page = ''] = /<a href="(\/dev\/mail\/[\w-]+)">/.exec(body) ?? [];
+    const html = await app.server.inject(page);
+    expect(html.body).toContain(`<a href="${url}">Choose a new password</a>`);
+    expect(html.headers['content-security-policy']).toBe(headers['content-security-policy']);
+    expect((await app.server.inject('/dev/mail/0')).statusCode).toBe(404);
+  });
+
+  it('has one line of log per mail, without its token (AUD-2)', async () => {
+    const app = await start();
+    expect(app.lines.filter((line) => line.includes('/dev/mail: Reset your password'))).toHaveLength(1);
+    expect(app.lines.join()).not.toContain(TOKEN);
+  });
+
+  it.each<[string, Partial<Config>]>([
+    ['in production', { mode: 'production', introspection: false }],
+    ['where there is a mail server', { smtp: { host: '127.0.0.1', port: 9, tls: 'off' } }],
+  ])('is not there %s', async (_, config) => {
+    const app = await start(config);
+    expect((await app.server.inject('/dev/mail')).json()).toMatchObject({
+      errors: [{ extensions: { code: 'NOT_FOUND' } }],
+    });
+  });
+
+  it.each<[string, InjectOptions]>([
+    ['a machine elsewhere', { remoteAddress: '192.0.2.1' }],
+    ['a proxy on this machine', { headers: { 'x-forwarded-for': '192.0.2.1' } }],
+    ['a proxy on this machine by RFC 7239', { headers: { forwarded: 'for=192.0.2.1' } }],
+    ['a proxy on this machine by another name', { headers: { 'x-real-ip': '192.0.2.1' } }],
+    ['a website whose name leads here', { headers: { host: 'evil.example:4000' } }],
+    ['a page of an allowed origin', { headers: { origin: 'https://studio.apollographql.com' } }],
+  ])('is not there for %s', async (_, request) => {
+    const app = await start();
+    const { statusCode, body } = await app.server.inject({ url: '/dev/mail', ...request });
+    expect(statusCode).toBe(404);
+    expect(body).not.toContain(TOKEN);
+  });
+
+  it.each<[string, InjectOptions]>([
+    ['127.0.0.1', { headers: { host: '127.0.0.1:4000' } }],
+    ['[::1]', { headers: { host: '[::1]:4000' }, remoteAddress: '::1' }],
+    ['localhost over IPv6', { headers: { host: 'localhost:4000' }, remoteAddress: '::ffff:127.0.0.1' }],
+  ])('is there at %s', async (_, request) => {
+    const app = await start();
+    expect((await app.server.inject({ url: '/dev/mail', ...request })).statusCode).toBe(200);
+  });
+});
