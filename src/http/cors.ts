@@ -1,0 +1,31 @@
+import fastifyCors from '@fastify/cors';
+import type { FastifyInstance } from 'fastify';
+import type { Config } from '../config/config.ts';
+
+/** Where Apollo's hosted Sandbox sends its requests from. */
+const STUDIO = 'https://studio.apollographql.com';
+
+/** Exact origins only; credentials, which are cookies, only where those are read (WEB-3). */
+export async function installCors(
+  app: FastifyInstance,
+  { mode, corsOrigins, cookies }: Pick<Config, 'mode' | 'corsOrigins' | 'cookies'>,
+  ownOrigins: ReadonlySet<string>,
+): Promise<void> {
+  const origin = [...corsOrigins, ...(mode === 'development' ? [STUDIO] : [])];
+  if (origin.length === 0) return;
+  const common = {
+    origin,
+    methods: 'GET,POST',
+    exposedHeaders: 'Retry-After',
+    strictPreflight: false,
+    maxAge: 600,
+  };
+  const withCredentials = { ...common, credentials: true };
+  await app.register(fastifyCors, {
+    delegator({ headers, routeOptions }, done) {
+      const mayUseCookies =
+        cookies && routeOptions.url === '/graphql' && ownOrigins.has(headers.origin ?? '');
+      done(null, mayUseCookies ? withCredentials : common);
+    },
+  });
+}
