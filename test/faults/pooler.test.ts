@@ -11,6 +11,7 @@ import { hasPgbouncer, startPgbouncer } from '../support/pgbouncer.ts';
 import { type PostgresServer, startPostgres } from '../support/postgres-server.js';
 import { cleanEnvironment } from '../support/server-process.ts';
 import { useBuild, useCleanups } from '../support/setup.ts';
+import { until } from '../support/until.ts';
 import { createClient, ME, openSessions, REFRESH } from './support/client.ts';
 import { freePort, startServer } from './support/server.ts';
 
@@ -106,6 +107,13 @@ behindPooler('behind a pooler', () => {
 
     const later = await openDatabase(pooler.url.href);
     cleanups.push(() => later.close());
+    // The pooler may hand one of the ended connections on before it sees its end.
+    await until(() =>
+      later.get('SELECT 1 AS one').then(
+        () => true,
+        () => undefined,
+      ),
+    );
     expect(await databaseNotes(later)).toEqual([expect.not.stringContaining('ALTER ROLE')]);
     expect(await later.get(inTransaction)).toMatchObject({ alone: true });
     expect(await later.get(SETTINGS)).toEqual({ setting: '10s, 2s, 5s, read committed' });

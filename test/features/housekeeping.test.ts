@@ -6,6 +6,7 @@ import { LOGIN, REGISTER, register } from '../support/documents.ts';
 import { gate } from '../support/gate.ts';
 import { useCleanups } from '../support/setup.ts';
 import { createFrozenClock, describeApp, PASSWORD, START } from '../support/start-app.ts';
+import { until } from '../support/until.ts';
 
 const MINUTE_MS = 60_000;
 const DAY_MS = 86_400_000;
@@ -166,10 +167,13 @@ describeApp('housekeeping', (start, engine) => {
 
     await app.send(LOGIN, { input: { email: 'ada@example.com', password: 'a wrong one altogether' } });
     app.clock.travel(30 * DAY_MS);
-    expect(await app.housekeeping.turn()).toBe(true);
-    expect(app.tokens.jwks().keys).toHaveLength(2);
     const unchained = `SELECT id FROM audit_events WHERE batch IS NULL AND name = 'authn_login_fail'`;
-    expect(await database.all(unchained)).toEqual([]);
+    // A turn leaves a chore alone that the turn before is still at.
+    await until(async () => {
+      expect(await app.housekeeping.turn()).toBe(true);
+      const isChained = (await database.all(unchained)).length === 0;
+      return (isChained && app.tokens.jwks().keys.length === 2) || undefined;
+    });
     sweeping.open();
     expect(await first).toBe(true);
   });
