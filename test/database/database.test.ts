@@ -315,7 +315,7 @@ describe.each(kinds)('the database on %s', (_kind, create) => {
     it.each<[string, () => unknown]>([
       ['a pause', () => pause(1)],
       ['a file', () => readFile(fileURLToPath(import.meta.url))],
-    ])('that waits for %s is undone, and delays nobody (fact 7)', async (_name, wait) => {
+    ])('that waits for %s is undone, and delays nobody', async (_name, wait) => {
       const left = gate();
       let behind: Promise<unknown> | undefined;
       const waiting = database.transaction(async (sql) => {
@@ -425,7 +425,7 @@ describe.each(kinds)('the database on %s', (_kind, create) => {
 });
 
 describe.each(engines)('uncommitted rows on %s', (engine) => {
-  it('are seen by nobody outside (fact 7)', async () => {
+  it('are seen by nobody outside', async () => {
     const fresh = await freshDatabase(engine);
     const other = await fresh.open();
     await createItems(fresh.database);
@@ -601,7 +601,7 @@ describe('on SQLite', () => {
   });
   afterEach(() => fresh.drop());
 
-  it('every connection is in WAL mode and synchronous FULL, after a write too (CR-1, fact 5)', async () => {
+  it('every connection is in WAL mode and synchronous FULL, after a write too (CR-1)', async () => {
     await database.run(INSERT, { id: 'a', amount: 1 });
     const pragmas = async (sql: Sql) => ({
       ...(await sql.get<object>('PRAGMA journal_mode')),
@@ -659,7 +659,7 @@ describe('on SQLite', () => {
     expect(seen[0]).not.toBe(before);
   });
 
-  it('reads see nothing of a transaction that is not over (fact 7)', async () => {
+  it('reads see nothing of a transaction that is not over', async () => {
     let seen: Promise<string[]> | undefined;
     const waiting = database.transaction(async (sql) => {
       await sql.run(INSERT, { id: 'a', amount: 1 });

@@ -65,7 +65,7 @@ describe('what SQLite acknowledged', () => {
     expect(ended).toEqual({ reason: 'logout' });
   });
 
-  it('was synced: synchronous is FULL after a write, on every connection of every worker (CR-1, fact 5)', async () => {
+  it('was synced: synchronous is FULL after a write, on every connection of every worker (CR-1)', async () => {
     const { folder, origin } = await start({ LATCHKEY_WORKERS: String(WORKERS) });
     const probe = () => {
       const lines = readFileSync(join(folder, 'probe'), 'utf8').trim().split('\n');

@@ -509,7 +509,7 @@ describe.each(suites)(
       return { model, real };
     }
 
-    it('answers as the model does, whatever the owner, a thief and the machines do (RT-2…6, RT-8)', async () => {
+    it('answers as the model does, whatever the owner, a thief and the machines do (RT-2, RT-3, RT-4, RT-5, RT-6, RT-8)', async () => {
       const windows = fc.constantFrom<WindowSeconds>(30, 30, 30, 600, 0);
       await fc.assert(
         fc.asyncProperty(windows, commands, async (windowSeconds, story) => {
