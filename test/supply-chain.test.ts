@@ -109,12 +109,38 @@ describe('the lockfile', () => {
   });
 });
 
+describe('the lockfile of the docs', () => {
+  const docs: Lockfile = readJson('docs/package-lock.json');
+  const packages = Object.entries(docs.packages).filter(([path]) => path !== '');
+
+  it('pins every package of the docs by its integrity and takes none from elsewhere than the registry (SUP-1)', () => {
+    expect(packages.length).toBeGreaterThan(50);
+    expect(packages.flatMap(faultsOf)).toEqual([]);
+    const { devDependencies }: Manifest = readJson('docs/package.json');
+    const found = Object.keys(devDependencies).map((name) => [
+      name,
+      docs.packages[`node_modules/${name}`]?.version,
+    ]);
+    expect(Object.fromEntries(found)).toEqual(devDependencies);
+  });
+
+  it('runs no install script of a package of the docs (SUP-3)', () => {
+    const { allowScripts }: Manifest = readJson('docs/package.json');
+    const withScript = packages.filter(([, { hasInstallScript }]) => hasInstallScript);
+    expect(withScript.map(([path]) => [nameOf(path), allowScripts[nameOf(path)]])).toEqual([
+      ['esbuild', false],
+    ]);
+    expect(readFileSync(join(ROOT, 'docs/.npmrc'), 'utf8')).toContain('\nstrict-allow-scripts=true\n');
+  });
+});
+
 describe('the list of known bad versions', () => {
   it(
-    'names nothing that is in the lockfile (SUP-2)',
+    'names nothing that is in a lockfile (SUP-2)',
     async () => {
       expect(knownBad.compiledOn).toMatch(/^20\d\d-\d\d-\d\d$/);
       expect(await findKnownBad(ROOT)).toEqual([]);
+      expect(await findKnownBad(join(ROOT, 'docs'))).toEqual([]);
     },
     PATIENCE_MS,
   );
