@@ -50,3 +50,12 @@ describe('the page of the architecture', () => {
     expect(rows.map(([name]) => name).filter((name) => /^src\/core\/./.test(name))).toEqual(modules);
   });
 });
+
+describe('the page of the security decisions', () => {
+  it('says of each decision what it leaves open', () => {
+    const decisions = read('docs/security-decisions.md').split(/^### /m).slice(1);
+    expect(decisions.length).toBeGreaterThan(15);
+    const silent = decisions.filter((text) => !/\n\n\*\*Leaves open:\*\* .{20,}\n/.test(text));
+    expect(silent.map((text) => text.split('\n', 1)[0])).toEqual([]);
+  });
+});
