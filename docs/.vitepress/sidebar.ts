@@ -3,7 +3,7 @@ import { basename, dirname, join } from 'node:path';
 
 export interface Group {
   readonly text: string;
-  readonly items: readonly { readonly text: string; readonly link: string }[];
+  readonly items: { readonly text: string; readonly link: string }[];
 }
 
 interface Shelf {
