@@ -1,5 +1,14 @@
 import { execFile } from 'node:child_process';
-import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -106,6 +115,19 @@ describe('the lockfile', () => {
     const allowed = Object.entries(manifest.allowScripts).filter(([, allow]) => allow);
     expect(allowed.map(([name]) => name)).toEqual(['better-sqlite3']);
     expect(readFileSync(join(ROOT, '.npmrc'), 'utf8')).toContain('\nstrict-allow-scripts=true\n');
+  });
+});
+
+describe('a script beside the code', () => {
+  it.each([
+    ['Dockerfile', /^COPY (?!--from)(.+) \S+$/gm],
+    ['.ci/run', /\b(test\/[\w/-]+\.test\.ts)\b/g],
+  ])('names only files that are there: %s', (script, pattern) => {
+    const named = [...readFileSync(join(ROOT, script), 'utf8').matchAll(pattern)].flatMap(([, names = '']) =>
+      names.split(' '),
+    );
+    expect(named.length).toBeGreaterThan(1);
+    expect(named.filter((name) => !existsSync(join(ROOT, name)))).toEqual([]);
   });
 });
 
