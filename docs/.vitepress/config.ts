@@ -17,7 +17,7 @@ export default defineConfig({
   // The pages keep the addresses that they have as files, so any host of static files can serve them.
   cleanUrls: false,
   // Anchors are spelled as GitHub spells them: one link works in both places.
-  markdown: { anchor: { slugify: slug }, config: linkToRepository },
+  markdown: { anchor: { slugify: slug }, config: readAsMarkdown },
   themeConfig: {
     sidebar: sidebarOf(fileURLToPath(new URL('..', import.meta.url))),
     ...(repository !== undefined && { nav: [{ text: 'Source', link: repository }] }),
@@ -29,6 +29,20 @@ export default defineConfig({
     if (faults.length > 0) throw new Error(`The site has faults:\n${faults.join('\n')}`);
   },
 });
+
+function readAsMarkdown(markdown: MarkdownRenderer): void {
+  linkToRepository(markdown);
+  keepBraces(markdown);
+}
+
+/** A page is no template of Vue: double braces in it are text, as on GitHub. */
+function keepBraces({ renderer: { rules } }: MarkdownRenderer): void {
+  for (const name of ['text', 'code_inline', 'code_block'] as const) {
+    const render = rules[name];
+    if (render === undefined) throw new Error(`markdown-it has no rule for ${name}`);
+    rules[name] = (...token) => render(...token).replaceAll('{{', '&#123;&#123;');
+  }
+}
 
 function linkToRepository(markdown: MarkdownRenderer): void {
   markdown.core.ruler.push('repository links', ({ tokens, env }) => {

@@ -63,6 +63,7 @@ suite(`the site of the docs${INSTALLED}`, () => {
 
   beforeAll(async () => {
     docs = copyOfDocs('whole');
+    writeFileSync(join(docs, 'braces.md'), '# Braces\n\nA {{ name }}, `{{#link}}` and\n\n    {{ block }}\n');
     await build(docs);
     server = serve(join(docs, '.vitepress/dist'));
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
@@ -90,6 +91,12 @@ suite(`the site of the docs${INSTALLED}`, () => {
     expect(missing).toEqual([]);
   });
 
+  it('shows double braces as they are: a page is no template', () => {
+    const html = readFileSync(join(docs, '.vitepress/dist/braces.html'), 'utf8');
+    const [, text = ''] = /<\/h1>(.*)<\/pre>/s.exec(html) ?? [];
+    expect(text.replaceAll(/<[^>]+>/g, '').trim()).toBe('A {{ name }}, {{#link}} and{{ block }}');
+  });
+
   inBrowser('leads from its first page to every other page', async () => {
     const page = await open('/');
     const links: string[] = await page.run(
@@ -107,22 +114,30 @@ suite(`the site of the docs${INSTALLED}`, () => {
     expect(new Set(asked)).toEqual(new Set([origin()]));
   });
 
-  inBrowser('finds a word in the pages without another server', async () => {
-    const page = await open('/');
-    await page.run(`document.querySelector('.DocSearch-Button').click()`);
-    await until(
-      async () => (await page.run(`document.querySelector('input.search-input') && true`)) ?? undefined,
-    );
-    await page.run(`(() => {
-      const input = document.querySelector('input.search-input');
-      input.value = 'thumbprints';
-      input.dispatchEvent(new Event('input'));
-    })()`);
-    const found: string = await until(
-      async () => (await page.run(`document.querySelector('a.result')?.getAttribute('href')`)) ?? undefined,
-    );
-    expect(found).toMatch(/^\/requirements\.html#/);
-  });
+  inBrowser(
+    'finds a word in the pages without another server',
+    async () => {
+      const page = await open('/');
+      // Until the page listens, a click does nothing.
+      await until(() =>
+        page.run(`(() => {
+        const input = document.querySelector('input.search-input');
+        if (input === null) document.querySelector('.DocSearch-Button').click();
+        return input === null ? undefined : true;
+      })()`),
+      );
+      const found: string = await until(() =>
+        page.run(`(() => {
+        const input = document.querySelector('input.search-input');
+        input.value = 'thumbprints';
+        input.dispatchEvent(new Event('input'));
+        return document.querySelector('a.result')?.getAttribute('href');
+      })()`),
+      );
+      expect(found).toMatch(/^\/requirements\.html#/);
+    },
+    PATIENCE_MS,
+  );
 
   inBrowser(
     'fits a phone, a tablet and a desktop: no page is wider than its window',
