@@ -33,6 +33,7 @@ export default defineConfig({
 function readAsMarkdown(markdown: MarkdownRenderer): void {
   linkToRepository(markdown);
   keepBraces(markdown);
+  breakNames(markdown);
 }
 
 /** A page is no template of Vue: double braces in it are text, as on GitHub. */
@@ -42,6 +43,14 @@ function keepBraces({ renderer: { rules } }: MarkdownRenderer): void {
     if (render === undefined) throw new Error(`markdown-it has no rule for ${name}`);
     rules[name] = (...token) => render(...token).replaceAll('{{', '&#123;&#123;');
   }
+}
+
+/** `LATCHKEY_PASSWORD_MIN_LENGTH` may break at an underscore, so that a table fits beside it. */
+function breakNames({ renderer: { rules } }: MarkdownRenderer): void {
+  const render = rules.code_inline;
+  if (render === undefined) throw new Error('markdown-it has no rule for code_inline');
+  rules.code_inline = (...token) =>
+    render(...token).replace(/>[^<]*</, (text) => text.replaceAll('_', '_<wbr>'));
 }
 
 function linkToRepository(markdown: MarkdownRenderer): void {
