@@ -182,7 +182,7 @@ describe('the architecture', () => {
     const naming = (pattern: RegExp) => files.filter((file) => pattern.test(source(file))).sort();
     expect(naming(/\bsessions\.(open|replace)\(/)).toEqual(['core/login/door']);
     expect(naming(/\bas Proof\b/)).toEqual(['core/login/proof']);
-    expect(naming(/\binsertSession\(/)).toEqual(['core/sessions/service', 'core/sessions/store']);
+    expect(naming(/\binsertSession\(/)).toEqual(['core/sessions/openings', 'core/sessions/store']);
     expect(source('core/login/proof')).not.toMatch(/export .*\bPROVEN\b.*unique symbol/);
   });
 
