@@ -12,6 +12,7 @@ import { createDevMailbox } from './core/mail/dev-mailbox.ts';
 import { createMail } from './core/mail/service.ts';
 import { loadTemplates } from './core/mail/templates.ts';
 import { createOneTimeTokens } from './core/one-time-tokens/service.ts';
+import { createGuesses } from './core/passwords/guesses.ts';
 import { createPasswords } from './core/passwords/service.ts';
 import { createRateLimits } from './core/rate-limits/service.ts';
 import { sessionsResolvers } from './core/sessions/resolvers.ts';
@@ -76,6 +77,7 @@ export async function createApp({ config, database, clock, logger, metrics, mail
   const audit = createAudit({ ...config, database, clock, logger });
   const recordEvent = audit.record;
   const rateLimits = createRateLimits({ ...config, database, clock, recordEvent });
+  const guesses = createGuesses({ ...config, rateLimits });
   const mail = createMail({ ...config, database, clock, logger, templates, rateLimits });
   const tokens = createTokens({ ...config, database, clock, recordEvent });
   const oneTimeTokens = createOneTimeTokens({ ...config, database, clock, recordEvent, mail, rateLimits });
@@ -98,15 +100,17 @@ export async function createApp({ config, database, clock, logger, metrics, mail
     idleTtlSeconds: config.sessionIdleTtlSeconds,
     absoluteTtlSeconds: config.sessionAbsoluteTtlSeconds,
     retryWindowSeconds: config.refreshRetryWindowSeconds,
+    refreshFailures: config.refreshFailures,
   });
-  const { registration } = config;
-  const door = createDoor({ database, clock, recordEvent, rateLimits, sessions, mail });
-  const mailbox = createMailbox({ clock, rateLimits, oneTimeTokens, sessions });
-  const ownership = createOwnership({ database, rateLimits, passwords, sessions, door });
+  const { registration, networkRegistrations } = config;
+  const door = createDoor({ database, clock, recordEvent, rateLimits, guesses, sessions, mail });
+  const mailbox = createMailbox({ clock, guesses, oneTimeTokens, sessions });
+  const ownership = createOwnership({ database, rateLimits, guesses, passwords, sessions, door });
   const login = createLogin({
     database,
     clock,
     rateLimits,
+    guesses,
     tokens,
     passwords,
     door,
@@ -128,6 +132,7 @@ export async function createApp({ config, database, clock, logger, metrics, mail
     clock,
     recordEvent,
     rateLimits,
+    guesses,
     users,
     passwords,
     ownership,
@@ -137,12 +142,13 @@ export async function createApp({ config, database, clock, logger, metrics, mail
     beginRegistration: emailVerifications.beginRegistration,
     mail,
     registration,
+    networkRegistrations,
   });
   const passwordResets = createPasswordResets({
     database,
     clock,
     recordEvent,
-    rateLimits,
+    guesses,
     oneTimeTokens,
     passwords,
     mailbox,
@@ -172,7 +178,7 @@ export async function createApp({ config, database, clock, logger, metrics, mail
     database,
     clock,
     recordEvent,
-    rateLimits,
+    guesses,
     passwords,
     sessions,
     tokens,

@@ -4,6 +4,7 @@ import type { Caller } from '../../platform/caller.ts';
 import type { Clock } from '../../platform/clock.ts';
 import type { EventName, RecordEvent } from '../audit/store.ts';
 import type { Mail } from '../mail/service.ts';
+import type { Guesses } from '../passwords/guesses.ts';
 import type { Attempt, RateLimits } from '../rate-limits/service.ts';
 import type { Grant, OpenedSession, Sessions } from '../sessions/service.ts';
 import type { UserRecord } from '../users/store.ts';
@@ -13,7 +14,8 @@ export interface DoorOptions {
   readonly database: Database;
   readonly clock: Clock;
   readonly recordEvent: RecordEvent;
-  readonly rateLimits: Pick<RateLimits, 'failuresBefore' | 'succeeded'>;
+  readonly rateLimits: Pick<RateLimits, 'succeeded'>;
+  readonly guesses: Pick<Guesses, 'failuresBefore'>;
   readonly sessions: Pick<Sessions, 'open' | 'replace' | 'grantOpened'>;
   readonly mail: Pick<Mail, 'notify'>;
 }
@@ -59,7 +61,15 @@ export type Door = ReturnType<typeof createDoor>;
  * holds for all of them is decided here: what the throttles count, what the audit trail says, what the owner is told,
  * and what the session says of how it was opened.
  */
-export function createDoor({ database, clock, recordEvent, rateLimits, sessions, mail }: DoorOptions) {
+export function createDoor({
+  database,
+  clock,
+  recordEvent,
+  rateLimits,
+  guesses,
+  sessions,
+  mail,
+}: DoorOptions) {
   /** One answer, one write and one hash for every cause, so that nobody learns which accounts exist (LOG-1, LOG-2). */
   async function refuse({
     userId,
@@ -114,7 +124,7 @@ export function createDoor({ database, clock, recordEvent, rateLimits, sessions,
 
   /** A count, not the trail: that may be long, and the login of whom it is about must not read it. */
   async function failuresBefore(tx: Transaction, { user, attempt }: Proof, { as }: Entry): Promise<number> {
-    return as === 'login' && user !== undefined ? rateLimits.failuresBefore(tx, user, attempt) : 0;
+    return as === 'login' && user !== undefined ? guesses.failuresBefore(tx, user, attempt) : 0;
   }
 
   async function record(

@@ -3,6 +3,7 @@ import { AuthError } from '../../errors.ts';
 import type { Caller } from '../../platform/caller.ts';
 import type { EventName } from '../audit/store.ts';
 import type { OneTimeToken } from '../one-time-tokens/store.ts';
+import type { Guesses } from '../passwords/guesses.ts';
 import type { Passwords } from '../passwords/service.ts';
 import { type Attempt, type RateLimits, UNCOUNTED } from '../rate-limits/service.ts';
 import type { Sessions } from '../sessions/service.ts';
@@ -13,7 +14,8 @@ import type { Door } from './door.ts';
 
 export interface OwnershipOptions {
   readonly database: Database;
-  readonly rateLimits: Pick<RateLimits, 'beforeProof' | 'checking'>;
+  readonly rateLimits: Pick<RateLimits, 'checking'>;
+  readonly guesses: Pick<Guesses, 'beforeProof'>;
   readonly passwords: Pick<Passwords, 'assertRoom' | 'verify'>;
   readonly sessions: Pick<Sessions, 'viewerOrRefusal'>;
   readonly door: Pick<Door, 'refuse'>;
@@ -35,7 +37,7 @@ interface Tried {
 }
 
 /** The secret that a password comes along with, whose bearer alone can fill that lane. */
-type Lane = Parameters<RateLimits['beforeProof']>[0]['lane'];
+type Lane = Parameters<Guesses['beforeProof']>[0]['lane'];
 
 /** That an account is somebody's, as it was read then. */
 export interface Owned {
@@ -46,7 +48,14 @@ export interface Owned {
 export type Ownership = ReturnType<typeof createOwnership>;
 
 /** Whether an account is somebody's: by its password, or by a live session of it. */
-export function createOwnership({ database, rateLimits, passwords, sessions, door }: OwnershipOptions) {
+export function createOwnership({
+  database,
+  rateLimits,
+  guesses,
+  passwords,
+  sessions,
+  door,
+}: OwnershipOptions) {
   /** Compares a password for somebody who is not a stranger: the owner of a live session, or the reader of a mail. */
   async function compare(
     userId: string,
@@ -58,7 +67,7 @@ export function createOwnership({ database, rateLimits, passwords, sessions, doo
     if (credential === undefined)
       throw new AuthError('INVALID_CREDENTIALS', { cause: 'the account is gone' });
     const { user } = credential;
-    const attempt = await rateLimits.beforeProof({ lane, user, caller });
+    const attempt = await guesses.beforeProof({ lane, user, caller });
     const matches = await rateLimits.checking(attempt, () => passwords.verify(credential, password, caller));
     if (matches) return { user, attempt };
     return door.refuse({ userId, reason: 'wrong_password', caller, attempt, failure });

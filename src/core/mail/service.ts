@@ -6,17 +6,17 @@ import type { Clock } from '../../platform/clock.ts';
 import type { Logger } from '../../platform/logger.ts';
 import { type Letter, MailError, type Mailer } from '../../platform/mailer.ts';
 import { sweep } from '../../platform/sweep.ts';
-import type { RateLimits } from '../rate-limits/service.ts';
+import { HOUR_MS, MINUTE_MS, type RateLimits } from '../rate-limits/service.ts';
 import { linkTo } from './link.ts';
 import { createSender, LONGEST_DELAY_MS, type Sender } from './sender.ts';
 import * as store from './store.ts';
 import type { MailTemplate, Templates, Values } from './templates.ts';
 
-const MINUTE_MS = 60_000;
-const HOUR_MS = 60 * MINUTE_MS;
 const DAY_MS = 24 * HOUR_MS;
 /** A notice that could not be sent for so long is news to nobody. */
 const NOTICE_LIFETIME_MS = 3 * DAY_MS;
+/** Notices to one address in an hour. */
+const NOTICES = { name: 'address-notices', max: 10, windowMs: HOUR_MS };
 /** How long a dead letter can be looked at. */
 const KEEP_FAILED_MS = 30 * DAY_MS;
 const PAGE = 500;
@@ -28,7 +28,7 @@ export interface MailOptions {
   readonly logger: Logger;
   readonly secrets: readonly Buffer[];
   readonly templates: Templates;
-  readonly rateLimits: Pick<RateLimits, 'mayNotify'>;
+  readonly rateLimits: Pick<RateLimits, 'window' | 'mayCount'>;
   /** What links begin with. Where there is none, no mail is sent. */
   readonly appUrl?: string | undefined;
 }
@@ -64,6 +64,7 @@ export type Mail = ReturnType<typeof createMail>;
  */
 export function createMail({ database, clock, logger, secrets, templates, rateLimits, appUrl }: MailOptions) {
   const sealer = createSealer(createKeyring(secrets, 'mail'));
+  const notices = rateLimits.window(NOTICES);
   let sender: Sender | undefined;
 
   function valuesOf({ to, path, code }: Content, expiresAt: number | undefined): Values {
@@ -142,7 +143,7 @@ export function createMail({ database, clock, logger, secrets, templates, rateLi
       template: MailTemplate,
     ): Promise<void> {
       if (appUrl === undefined || owner.emailVerifiedAt === null) return;
-      if (await rateLimits.mayNotify(tx, owner.email.toLowerCase()))
+      if (await rateLimits.mayCount(tx, notices(owner.email.toLowerCase())))
         await enqueue(tx, { to: owner.email, template, userId: owner.id });
     },
 

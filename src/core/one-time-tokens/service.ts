@@ -8,7 +8,8 @@ import type { Clock } from '../../platform/clock.ts';
 import { sweep } from '../../platform/sweep.ts';
 import type { RecordEvent } from '../audit/store.ts';
 import type { Mail, Message } from '../mail/service.ts';
-import type { RateLimits } from '../rate-limits/service.ts';
+import { networksOf } from '../rate-limits/networks.ts';
+import { HOUR_MS, NETWORK_WINDOW_MS, type RateLimits } from '../rate-limits/service.ts';
 import { canonicalEmail } from '../users/service.ts';
 import { findUserByEmail } from '../users/store.ts';
 import * as store from './store.ts';
@@ -43,6 +44,8 @@ const PURPOSES = {
   { readonly ttlSeconds: number; readonly template: Message['template']; readonly path: string }
 >;
 
+/** One-time tokens of one network that are good for nothing, in five minutes. */
+const FAILURES = 30;
 const CODE_DIGITS = 8;
 /** Against a hundred million codes. */
 const CODE_TRIES = 5;
@@ -59,9 +62,11 @@ export interface OneTimeTokensOptions {
   readonly recordEvent: RecordEvent;
   readonly secrets: readonly Buffer[];
   readonly mail: Mail;
-  readonly rateLimits: Pick<RateLimits, 'beforeMail' | 'tokenFailed'>;
+  readonly rateLimits: Pick<RateLimits, 'networkWindow' | 'failures' | 'pass'>;
   /** Off for load tests only. */
   readonly throttles: boolean;
+  /** Mails that one network has sent in an hour. */
+  readonly networkMails: number;
   /** Mails with a link of one purpose to one address, in an hour or while the link lives if that is shorter. */
   readonly addressMails: number;
 }
@@ -96,6 +101,13 @@ export function createOneTimeTokens(options: OneTimeTokensOptions) {
   const { database, clock, recordEvent, mail, rateLimits } = options;
   const keyring = createKeyring(options.secrets, 'one-time-tokens');
   const most = options.throttles ? options.addressMails : Math.floor(Number.MAX_SAFE_INTEGER / ADDRESSES);
+
+  const mailsOfNetwork = rateLimits.networkWindow({
+    name: 'network-mails',
+    max: options.networkMails,
+    windowMs: HOUR_MS,
+  });
+  const failures = rateLimits.failures({ name: 'one-time-tokens', windowMs: NETWORK_WINDOW_MS });
 
   /** For what could be guessed from its hash: a code, and an address. */
   function keyedHash(key: Buffer, ...parts: readonly string[]): string {
@@ -181,10 +193,14 @@ export function createOneTimeTokens(options: OneTimeTokensOptions) {
     return PURPOSES[token.purpose].ttlSeconds;
   }
 
-  /** @throws AuthError `FEATURE_DISABLED`, `TOO_MANY_REQUESTS`. */
+  /**
+   * Lets a network have a mail sent, whether anybody gets it or not (OTT-3).
+   *
+   * @throws AuthError `FEATURE_DISABLED`, `TOO_MANY_REQUESTS`.
+   */
   async function beforeRequest(caller: Caller): Promise<void> {
     if (!mail.isOn) throw new AuthError('FEATURE_DISABLED');
-    await rateLimits.beforeMail(caller);
+    await rateLimits.pass({ checks: mailsOfNetwork(caller) }, { caller });
   }
 
   return {
@@ -227,7 +243,9 @@ export function createOneTimeTokens(options: OneTimeTokensOptions) {
           })
         : undefined;
       if (token !== undefined && purposes.includes(token.purpose)) return token;
-      await rateLimits.tokenFailed(caller);
+      const networks = networksOf(caller, FAILURES);
+      await failures.assertFew(networks, caller);
+      failures.add(networks);
       throw new AuthError('INVALID_TOKEN');
     },
 

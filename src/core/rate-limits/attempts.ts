@@ -8,7 +8,7 @@ import * as store from './store.ts';
 /** A count by the name that the audit trail has for it. Each of its keys has a row of its own. */
 export interface Limit extends Pick<store.Count, 'max' | 'windowMs'> {
   readonly name: string;
-  readonly keys: readonly string[];
+  readonly keys: string[];
 }
 
 /** All that lets an attempt through. */
@@ -54,6 +54,8 @@ interface Excess extends Actor {
   readonly limit: string;
   readonly blockedUntil: number;
 }
+
+export type Attempts = ReturnType<typeof createAttempts>;
 
 /**
  * Lets attempts through doors and counts them. The count is one statement before whatever is checked (LOG-3).

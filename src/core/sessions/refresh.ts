@@ -4,7 +4,8 @@ import { AuthError } from '../../errors.ts';
 import { type Caller, networkOf } from '../../platform/caller.ts';
 import type { Clock } from '../../platform/clock.ts';
 import type { RecordEvent } from '../audit/store.ts';
-import type { RateLimits } from '../rate-limits/service.ts';
+import { networksOf, type Source } from '../rate-limits/networks.ts';
+import { NETWORK_WINDOW_MS, type RateLimits } from '../rate-limits/service.ts';
 import type { Tokens } from '../tokens/service.ts';
 import type { Grant, Grants } from './grants.ts';
 import type { Liveness } from './liveness.ts';
@@ -21,12 +22,14 @@ export interface RefreshOptions {
   readonly clock: Clock;
   readonly recordEvent: RecordEvent;
   readonly tokens: Pick<Tokens, 'refreshTokens' | 'requireSigningKey'>;
-  readonly rateLimits: Pick<RateLimits, 'assertFewFailedRefreshes' | 'refreshFailed'>;
+  readonly rateLimits: Pick<RateLimits, 'failures'>;
   readonly liveness: Pick<Liveness, 'forget'>;
   readonly grants: Pick<Grants, 'grant'>;
   readonly idleTtlSeconds: number;
   /** 0 turns retries off. */
   readonly retryWindowSeconds: number;
+  /** Failed refreshes of one network, or with the tokens of one session, in five minutes. */
+  readonly refreshFailures: number;
 }
 
 /** Spends refresh tokens; rotation.ts explains the protocol. */
@@ -40,8 +43,11 @@ export function createRefresh({
   grants,
   idleTtlSeconds,
   retryWindowSeconds,
+  refreshFailures,
 }: RefreshOptions) {
   const windowMs = retryWindowSeconds * 1_000;
+  /** Refreshes that succeed are free, because an office shares an address. */
+  const failures = rateLimits.failures({ name: 'refreshes', windowMs: NETWORK_WINDOW_MS });
   const rotations = createRotationQueue(database);
   /** How many retries from elsewhere were recorded of a session in a minute: each call of a client could be one. */
   const reportedRetries = new LRUCache<string, number>({ max: 10_000, ttl: 60_000, noUpdateTTL: true });
@@ -54,7 +60,7 @@ export function createRefresh({
   async function refresh(text: string, caller: Caller): Promise<Grant> {
     const token = readSpendableToken(tokens, text);
     // A text with a wrong mac costs no I/O and counts for its network. An authentic token counts for its session.
-    await rateLimits.assertFewFailedRefreshes(token?.sessionId, caller);
+    await failures.assertFew(sourcesOf(token?.sessionId, caller), caller);
     if (token === undefined) throw failed(undefined, caller);
     // Before the token is spent: an answer that cannot be made must not cost it.
     tokens.requireSigningKey();
@@ -107,8 +113,14 @@ export function createRefresh({
   }
 
   function failed(sessionId: string | undefined, caller: Caller, cause?: string): AuthError {
-    rateLimits.refreshFailed(sessionId, caller);
+    failures.add(sourcesOf(sessionId, caller));
     return new AuthError('INVALID_REFRESH_TOKEN', { cause });
+  }
+
+  function sourcesOf(sessionId: string | undefined, caller: Caller): Source[] {
+    return sessionId === undefined
+      ? networksOf(caller, refreshFailures)
+      : [{ name: sessionId, most: refreshFailures }];
   }
 
   /** A retry from elsewhere than the rotation it repeats may be a thief's. The trail says so, a few times a minute. */

@@ -27,11 +27,13 @@ export interface SessionsOptions {
   readonly recordEvent: RecordEvent;
   readonly tokens: Tokens;
   readonly users: Pick<Users, 'view'>;
-  readonly rateLimits: Pick<RateLimits, 'assertFewFailedRefreshes' | 'refreshFailed'>;
+  readonly rateLimits: Pick<RateLimits, 'failures'>;
   readonly idleTtlSeconds: number;
   readonly absoluteTtlSeconds: number;
   /** 0 turns retries off. */
   readonly retryWindowSeconds: number;
+  /** Failed refreshes of one network, or with the tokens of one session, in five minutes. */
+  readonly refreshFailures: number;
 }
 
 /** A session as the API shows it. */

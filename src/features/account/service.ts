@@ -5,8 +5,9 @@ import type { Ownership } from '../../core/login/ownership.ts';
 import { provenByPassword, provenByRegistration } from '../../core/login/proof.ts';
 import type { Mail } from '../../core/mail/service.ts';
 import type { OneTimeTokens } from '../../core/one-time-tokens/service.ts';
+import type { Guesses } from '../../core/passwords/guesses.ts';
 import type { Passwords } from '../../core/passwords/service.ts';
-import type { RateLimits } from '../../core/rate-limits/service.ts';
+import { type Attempt, NETWORK_WINDOW_MS, type RateLimits } from '../../core/rate-limits/service.ts';
 import type { Grant, Sessions } from '../../core/sessions/service.ts';
 import { canonicalEmail, type Users, type UserView, type Viewer } from '../../core/users/service.ts';
 import {
@@ -23,11 +24,15 @@ import type { Caller } from '../../platform/caller.ts';
 import type { Clock } from '../../platform/clock.ts';
 import { parseLabel } from '../../platform/label.ts';
 
+/** Changes of what an account says of its owner, in five minutes: each is an event of the audit trail. */
+const CHANGES = 60;
+
 export interface AccountOptions {
   readonly database: Database;
   readonly clock: Clock;
   readonly recordEvent: RecordEvent;
-  readonly rateLimits: RateLimits;
+  readonly rateLimits: Pick<RateLimits, 'networkWindow' | 'failures' | 'pass' | 'checking' | 'succeeded'>;
+  readonly guesses: Pick<Guesses, 'passwordWasSet'>;
   readonly users: Pick<Users, 'view'>;
   readonly passwords: Passwords;
   readonly ownership: Pick<Ownership, 'requirePassword'>;
@@ -41,6 +46,8 @@ export interface AccountOptions {
   ) => Promise<void>;
   readonly mail: Pick<Mail, 'notify'>;
   readonly registration: 'open' | 'verify' | 'closed';
+  /** Registrations from one network in five minutes. */
+  readonly networkRegistrations: number;
 }
 
 export type Account = ReturnType<typeof createAccount>;
@@ -51,6 +58,7 @@ export function createAccount({
   clock,
   recordEvent,
   rateLimits,
+  guesses,
   users,
   passwords,
   ownership,
@@ -60,7 +68,20 @@ export function createAccount({
   beginRegistration,
   mail,
   registration,
+  networkRegistrations,
 }: AccountOptions) {
+  const registrationsOfNetwork = rateLimits.networkWindow({
+    name: 'registrations',
+    max: networkRegistrations,
+    windowMs: NETWORK_WINDOW_MS,
+  });
+  const changes = rateLimits.failures({ name: 'account-changes', windowMs: NETWORK_WINDOW_MS });
+
+  /** @throws AuthError `TOO_MANY_REQUESTS` with `retryAfter`. */
+  function beforeRegistration(caller: Caller): Promise<Attempt> {
+    return rateLimits.pass({ checks: registrationsOfNetwork(caller) }, { caller });
+  }
+
   return {
     /**
      * The first session; none where the address has to be verified first. There the password is set by who proves the
@@ -77,7 +98,7 @@ export function createAccount({
       const name = parseLabel(input.name, 'input.name');
       const { email, password } = input;
       if (registration === 'verify') {
-        await rateLimits.beforeRegistration(caller);
+        await beforeRegistration(caller);
         await oneTimeTokens.beforeRequest(caller);
         await beginRegistration({ email, name }, caller);
         return undefined;
@@ -86,7 +107,7 @@ export function createAccount({
       if (password == null) throw new AuthError('BAD_USER_INPUT', { field: 'input.password' });
       passwords.check(password, { email, name });
       await passwords.assertRoom(caller);
-      const attempt = await rateLimits.beforeRegistration(caller);
+      const attempt = await beforeRegistration(caller);
       const passwordHash = await rateLimits.checking(attempt, () => passwords.hash(password, caller));
       const emailCanonical = canonicalEmail(email);
       const proof = provenByRegistration('password', async (tx) => {
@@ -129,7 +150,7 @@ export function createAccount({
         hold: async (tx) => {
           const changed = await changePasswordHash(tx, { ...user, passwordHash, now: clock.now() });
           if (changed === undefined) return undefined;
-          await rateLimits.passwordWasSet(tx, canonicalEmail(changed.email));
+          await guesses.passwordWasSet(tx, canonicalEmail(changed.email));
           await oneTimeTokens.endAllOf(tx, changed.id);
           const count = await sessions.endAllOf(tx, changed.id, 'password', viewer.sessionId);
           sessions.ownerChanged(tx, changed.id);
@@ -173,7 +194,9 @@ export function createAccount({
     ): Promise<UserView> {
       if (input.name === undefined) return users.view(viewer);
       const name = parseLabel(input.name, 'input.name');
-      await rateLimits.beforeChange(viewer.userId, caller);
+      const source = [{ name: viewer.userId, most: CHANGES }];
+      await changes.assertFew(source, caller);
+      changes.add(source);
       const now = clock.now();
       const view = await database.before(caller.deadline).transaction(async (tx) => {
         const renamed = await renameUser(tx, { id: viewer.userId, name, now });

@@ -2,8 +2,8 @@ import { randomUUID } from 'node:crypto';
 import type { EventName, RecordEvent } from '../../core/audit/store.ts';
 import type { Mail } from '../../core/mail/service.ts';
 import type { OneTimeTokens } from '../../core/one-time-tokens/service.ts';
+import type { Guesses } from '../../core/passwords/guesses.ts';
 import type { Passwords } from '../../core/passwords/service.ts';
-import type { RateLimits } from '../../core/rate-limits/service.ts';
 import type { Sessions } from '../../core/sessions/service.ts';
 import type { Tokens } from '../../core/tokens/service.ts';
 import { canonicalEmail, everyUser } from '../../core/users/service.ts';
@@ -24,7 +24,7 @@ export interface AdminOptions {
   readonly database: Database;
   readonly clock: Clock;
   readonly recordEvent: RecordEvent;
-  readonly rateLimits: Pick<RateLimits, 'passwordWasSet'>;
+  readonly guesses: Pick<Guesses, 'passwordWasSet'>;
   readonly passwords: Passwords;
   readonly sessions: Sessions;
   readonly tokens: Pick<Tokens, 'rotateKeys'>;
@@ -37,7 +37,7 @@ export function createAdmin({
   database,
   clock,
   recordEvent,
-  rateLimits,
+  guesses,
   passwords,
   sessions,
   tokens,
@@ -124,7 +124,7 @@ export function createAdmin({
         reason: 'password',
         change: async (tx) => {
           await setPasswordHash(tx, { id: user.id, passwordHash, now: clock.now() });
-          await rateLimits.passwordWasSet(tx, canonicalEmail(user.email));
+          await guesses.passwordWasSet(tx, canonicalEmail(user.email));
           await mail.notify(tx, user, 'password-changed');
         },
       });

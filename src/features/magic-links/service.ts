@@ -4,6 +4,7 @@ import { provenByMail } from '../../core/login/proof.ts';
 import type { OneTimeTokens } from '../../core/one-time-tokens/service.ts';
 import type { OneTimeToken } from '../../core/one-time-tokens/store.ts';
 import { type Attempt, type RateLimits, UNCOUNTED } from '../../core/rate-limits/service.ts';
+import { subjectOf } from '../../core/rate-limits/subjects.ts';
 import type { Grant } from '../../core/sessions/service.ts';
 import { canonicalEmail } from '../../core/users/service.ts';
 import { findUser, findUserByEmail, recordLogin, type UserRecord } from '../../core/users/store.ts';
@@ -16,10 +17,10 @@ import { parseLabel } from '../../platform/label.ts';
 export interface MagicLinksOptions {
   readonly database: Database;
   readonly clock: Clock;
-  readonly rateLimits: RateLimits;
-  readonly oneTimeTokens: OneTimeTokens;
+  readonly rateLimits: Pick<RateLimits, 'run' | 'guessesOf' | 'pass' | 'checking'>;
+  readonly oneTimeTokens: Pick<OneTimeTokens, 'request' | 'present' | 'recipientOf' | 'tryCode'>;
   readonly mailbox: Mailbox;
-  readonly door: Door;
+  readonly door: Pick<Door, 'enter' | 'refuse'>;
   readonly isOn: boolean;
 }
 
@@ -35,9 +36,25 @@ export function createMagicLinks({
   door,
   isOn,
 }: MagicLinksOptions) {
+  const codes = rateLimits.run('email-code');
+
   /** @throws AuthError `FEATURE_DISABLED` */
   function requireOn(): void {
     if (!isOn) throw new AuthError('FEATURE_DISABLED');
+  }
+
+  /**
+   * Lets a code be checked that was mailed. Its run is not the password's: an attacker who guesses at the one does not
+   * keep the owner from using the other (LOG-6).
+   *
+   * @throws AuthError `TOO_MANY_REQUESTS` with `retryAfter`.
+   */
+  function beforeCode(
+    user: UserRecord | undefined,
+    { emailCanonical, caller }: { emailCanonical: string; caller: Caller },
+  ): Promise<Attempt> {
+    const lanes = [codes(...subjectOf(user, emailCanonical))];
+    return rateLimits.pass({ lanes, ...rateLimits.guessesOf(caller) }, { caller, userId: user?.id });
   }
 
   /** The mail proves the address, too, which must still be the user's when the token is spent. */
@@ -87,7 +104,7 @@ export function createMagicLinks({
       const deviceName = parseLabel(input.deviceName, 'input.deviceName');
       const emailCanonical = canonicalEmail(input.email);
       const user = await findUserByEmail(database.before(caller.deadline), emailCanonical);
-      const attempt = await rateLimits.beforeCode({ emailCanonical, user, caller });
+      const attempt = await beforeCode(user, { emailCanonical, caller });
       const recipient = oneTimeTokens.recipientOf(user ?? input);
       const token = await rateLimits.checking(attempt, () =>
         oneTimeTokens.tryCode(recipient, input.code.replaceAll(/\s/g, ''), caller),

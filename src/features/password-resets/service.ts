@@ -2,8 +2,8 @@ import type { RecordEvent } from '../../core/audit/store.ts';
 import type { Mailbox } from '../../core/login/mailbox.ts';
 import type { Mail } from '../../core/mail/service.ts';
 import type { OneTimeTokens } from '../../core/one-time-tokens/service.ts';
+import type { Guesses } from '../../core/passwords/guesses.ts';
 import type { Passwords } from '../../core/passwords/service.ts';
-import type { RateLimits } from '../../core/rate-limits/service.ts';
 import type { Sessions } from '../../core/sessions/service.ts';
 import { findUser, resetPasswordHash } from '../../core/users/store.ts';
 import type { Database } from '../../database/database.ts';
@@ -15,7 +15,7 @@ export interface PasswordResetsOptions {
   readonly database: Database;
   readonly clock: Clock;
   readonly recordEvent: RecordEvent;
-  readonly rateLimits: Pick<RateLimits, 'passwordWasSet'>;
+  readonly guesses: Pick<Guesses, 'passwordWasSet'>;
   readonly oneTimeTokens: OneTimeTokens;
   readonly passwords: Passwords;
   readonly mailbox: Mailbox;
@@ -30,7 +30,7 @@ export function createPasswordResets({
   database,
   clock,
   recordEvent,
-  rateLimits,
+  guesses,
   oneTimeTokens,
   passwords,
   mailbox,
@@ -65,7 +65,7 @@ export function createPasswordResets({
         const user = await resetPasswordHash(tx, { id, emailCanonical, passwordHash, now });
         if (user === undefined) throw new AuthError('INVALID_TOKEN', { cause: 'moved or disabled' });
         await oneTimeTokens.endAllOf(tx, id);
-        await rateLimits.passwordWasSet(tx, emailCanonical);
+        await guesses.passwordWasSet(tx, emailCanonical);
         const count = (claimed?.endedSessions ?? 0) + (await sessions.endAllOf(tx, id, 'password'));
         await recordEvent(tx, {
           name: 'authn_password_change',
