@@ -193,8 +193,8 @@ describe('the architecture', () => {
     expect(readers.sort()).toEqual([
       'core/login/ownership',
       'core/login/service',
-      'core/users/service',
-      'core/users/store',
+      'core/passwords/service',
+      'core/passwords/store',
       'features/transfers/service',
     ]);
     const record = /export interface UserRecord \{[\s\S]*?\n\}/.exec(source('core/users/store'))?.[0];

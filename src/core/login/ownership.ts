@@ -5,11 +5,12 @@ import type { EventName } from '../audit/store.ts';
 import type { OneTimeToken } from '../one-time-tokens/store.ts';
 import type { Guesses } from '../passwords/guesses.ts';
 import type { Passwords } from '../passwords/service.ts';
+import { findCredential } from '../passwords/store.ts';
 import { type Attempt, type RateLimits, UNCOUNTED } from '../rate-limits/service.ts';
 import type { Sessions } from '../sessions/service.ts';
 import type { AccessToken } from '../tokens/access-token.ts';
 import type { Viewer } from '../users/service.ts';
-import { findCredential, type UserRecord } from '../users/store.ts';
+import type { UserRecord } from '../users/store.ts';
 import type { Door } from './door.ts';
 
 export interface OwnershipOptions {

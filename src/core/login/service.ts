@@ -4,11 +4,12 @@ import type { Clock } from '../../platform/clock.ts';
 import { parseLabel } from '../../platform/label.ts';
 import type { Guesses } from '../passwords/guesses.ts';
 import type { Passwords } from '../passwords/service.ts';
+import { findCredentialByEmail } from '../passwords/store.ts';
 import type { RateLimits } from '../rate-limits/service.ts';
 import type { Grant } from '../sessions/service.ts';
 import type { Tokens } from '../tokens/service.ts';
 import { canonicalEmail } from '../users/service.ts';
-import { findCredentialByEmail, recordLogin, type UserRecord } from '../users/store.ts';
+import { recordLogin, type UserRecord } from '../users/store.ts';
 import type { Door } from './door.ts';
 import { provenByPassword } from './proof.ts';
 

@@ -5,10 +5,11 @@ import type { Mail } from '../../core/mail/service.ts';
 import type { OneTimeTokens } from '../../core/one-time-tokens/service.ts';
 import type { Guesses } from '../../core/passwords/guesses.ts';
 import type { Passwords } from '../../core/passwords/service.ts';
+import { changePasswordHash } from '../../core/passwords/store.ts';
 import type { RateLimits } from '../../core/rate-limits/service.ts';
 import type { Grant, Sessions } from '../../core/sessions/service.ts';
 import { canonicalEmail, type Users, type Viewer } from '../../core/users/service.ts';
-import { changePasswordHash, holdUser } from '../../core/users/store.ts';
+import { holdUser } from '../../core/users/store.ts';
 import type { Caller } from '../../platform/caller.ts';
 import type { Clock } from '../../platform/clock.ts';
 

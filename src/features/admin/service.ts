@@ -4,6 +4,7 @@ import type { Mail } from '../../core/mail/service.ts';
 import type { OneTimeTokens } from '../../core/one-time-tokens/service.ts';
 import type { Guesses } from '../../core/passwords/guesses.ts';
 import type { Passwords } from '../../core/passwords/service.ts';
+import { setPasswordHash } from '../../core/passwords/store.ts';
 import type { Sessions } from '../../core/sessions/service.ts';
 import type { Tokens } from '../../core/tokens/service.ts';
 import { canonicalEmail, everyUser } from '../../core/users/service.ts';
@@ -12,7 +13,6 @@ import {
   enableUser,
   findUserByEmail,
   insertUser,
-  setPasswordHash,
   type UserRecord,
 } from '../../core/users/store.ts';
 import type { Database, Sql, Transaction } from '../../database/database.ts';

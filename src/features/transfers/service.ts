@@ -1,5 +1,6 @@
 import type { RecordEvent } from '../../core/audit/store.ts';
-import { canonicalEmail, everyCredential } from '../../core/users/service.ts';
+import { everyCredential } from '../../core/passwords/service.ts';
+import { canonicalEmail } from '../../core/users/service.ts';
 import { findUser, insertForeignUser } from '../../core/users/store.ts';
 import type { FirebaseParameters } from '../../crypto/foreign-hashes.ts';
 import type { Database, Sql } from '../../database/database.ts';
