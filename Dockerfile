@@ -19,8 +19,6 @@ WORKDIR /app
 COPY package.json ./
 COPY --from=dependencies /app/node_modules node_modules
 COPY schema schema
-COPY src/database/migrations src/database/migrations
-COPY src/modules/mail/templates src/modules/mail/templates
 COPY --from=build /app/dist dist
 # The only folder that is written to. A new volume takes over its owner and its mode.
 RUN install -d -o node -g node -m 0700 data

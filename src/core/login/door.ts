@@ -8,6 +8,7 @@ import type { Guesses } from '../passwords/guesses.ts';
 import type { Attempt, RateLimits } from '../rate-limits/service.ts';
 import type { Grant, OpenedSession, Sessions } from '../sessions/service.ts';
 import type { UserRecord } from '../users/store.ts';
+import { LOGIN_AFTER_FAILURES } from './mails.ts';
 import type { Held, Proof } from './proof.ts';
 
 export interface DoorOptions {
@@ -152,7 +153,7 @@ export function createDoor({
       },
     });
     // A guess that was right in the end is told apart from the owner by the owner alone (ASVS 6.3.5).
-    if (failures > 0) await mail.notify(tx, user, 'login-after-failures');
+    if (failures > 0) await mail.notify(tx, user, LOGIN_AFTER_FAILURES);
   }
 
   return { enter, refuse };

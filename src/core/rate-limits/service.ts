@@ -1,5 +1,6 @@
 import type { Database, Sql } from '../../database/database.ts';
 import type { Caller } from '../../platform/caller.ts';
+import { sweepChore } from '../../platform/chore.ts';
 import type { Clock } from '../../platform/clock.ts';
 import { inSteps } from '../../platform/sweep.ts';
 import type { RecordEvent } from '../audit/store.ts';
@@ -57,6 +58,22 @@ export function createRateLimits(options: RateLimitsOptions) {
     windowMs: MINUTE_MS,
   });
 
+  /** Deletes counts that say nothing any more; how many. */
+  async function prune(): Promise<number> {
+    const now = clock.now();
+    const [dayAgo, monthAgo] = [now - DAY_MS, now - 30 * DAY_MS];
+    let total = 0;
+    let from = 0;
+    await inSteps(async (limit) => {
+      const until = await store.findEndOfStep(database, { from, before: dayAgo, limit });
+      if (until === undefined) return false;
+      total += await store.deleteStale(database, { from, until, now, monthAgo, disableAfter: cap });
+      from = until + 1;
+      return true;
+    });
+    return total;
+  }
+
   return {
     window,
     run,
@@ -97,20 +114,7 @@ export function createRateLimits(options: RateLimitsOptions) {
       await store.clear(sql, { runs: keys });
     },
 
-    /** Deletes counts that say nothing any more; how many. */
-    async prune(): Promise<number> {
-      const now = clock.now();
-      const [dayAgo, monthAgo] = [now - DAY_MS, now - 30 * DAY_MS];
-      let total = 0;
-      let from = 0;
-      await inSteps(async (limit) => {
-        const until = await store.findEndOfStep(database, { from, before: dayAgo, limit });
-        if (until === undefined) return false;
-        total += await store.deleteStale(database, { from, until, now, monthAgo, disableAfter: cap });
-        from = until + 1;
-        return true;
-      });
-      return total;
-    },
+    prune,
+    chores: [sweepChore('stale throttles', prune)],
   };
 }

@@ -1,4 +1,5 @@
 import type { Database } from '../../database/database.ts';
+import { sweepChore } from '../../platform/chore.ts';
 import type { Clock } from '../../platform/clock.ts';
 import { sweep } from '../../platform/sweep.ts';
 import type { RecordEvent } from '../audit/store.ts';
@@ -54,6 +55,12 @@ export function createSessions(options: SessionsOptions) {
   const { forget, ...publicLiveness } = liveness;
   const { endOne, endMany, ...publicEndings } = createEndings({ ...options, liveness });
 
+  /** Deletes long-ended sessions; how many. */
+  function prune(): Promise<number> {
+    const endedBefore = clock.now() - KEEP_ENDED_MS;
+    return sweep((limit) => store.deleteEndedSessions(database, { endedBefore, limit }));
+  }
+
   return {
     ...publicLiveness,
     ...publicEndings,
@@ -82,11 +89,8 @@ export function createSessions(options: SessionsOptions) {
     ownerOf: ({ session }: Pick<Grant, 'session'>): UserView | Promise<UserView> =>
       users.view({ userId: session.userId, sessionId: session.id }),
 
-    /** Deletes long-ended sessions; how many. */
-    prune(): Promise<number> {
-      const endedBefore = clock.now() - KEEP_ENDED_MS;
-      return sweep((limit) => store.deleteEndedSessions(database, { endedBefore, limit }));
-    },
+    prune,
+    chores: [sweepChore('ended sessions', prune)],
   };
 }
 

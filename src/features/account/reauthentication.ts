@@ -4,6 +4,7 @@ import { provenByPassword } from '../../core/login/proof.ts';
 import type { Mail } from '../../core/mail/service.ts';
 import type { OneTimeTokens } from '../../core/one-time-tokens/service.ts';
 import type { Guesses } from '../../core/passwords/guesses.ts';
+import { PASSWORD_CHANGED } from '../../core/passwords/mails.ts';
 import type { Passwords } from '../../core/passwords/service.ts';
 import { changePasswordHash } from '../../core/passwords/store.ts';
 import type { RateLimits } from '../../core/rate-limits/service.ts';
@@ -67,7 +68,7 @@ export function createReauthentication({
           await oneTimeTokens.endAllOf(tx, changed.id);
           const count = await sessions.endAllOf(tx, changed.id, 'password', viewer.sessionId);
           sessions.ownerChanged(tx, changed.id);
-          await mail.notify(tx, changed, 'password-changed');
+          await mail.notify(tx, changed, PASSWORD_CHANGED);
           // With the viewer's own session, which ends as well.
           return { user: changed, details: { count: count + 1 } };
         },

@@ -4,10 +4,10 @@ import { createRegistration, type RegistrationOptions } from './registration.ts'
 
 export type AccountOptions = RegistrationOptions & ReauthenticationOptions & ProfileOptions;
 
-export type Account = ReturnType<typeof createAccount>;
+export type Account = ReturnType<typeof createAccountService>;
 
 /** What people do to their own accounts. */
-export function createAccount(options: AccountOptions) {
+export function createAccountService(options: AccountOptions) {
   return {
     ...createRegistration(options),
     ...createReauthentication(options),

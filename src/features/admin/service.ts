@@ -3,6 +3,7 @@ import type { EventName, RecordEvent } from '../../core/audit/store.ts';
 import type { Mail } from '../../core/mail/service.ts';
 import type { OneTimeTokens } from '../../core/one-time-tokens/service.ts';
 import type { Guesses } from '../../core/passwords/guesses.ts';
+import { PASSWORD_CHANGED } from '../../core/passwords/mails.ts';
 import type { Passwords } from '../../core/passwords/service.ts';
 import { setPasswordHash } from '../../core/passwords/store.ts';
 import type { Sessions } from '../../core/sessions/service.ts';
@@ -25,8 +26,8 @@ export interface AdminOptions {
   readonly clock: Clock;
   readonly recordEvent: RecordEvent;
   readonly guesses: Pick<Guesses, 'passwordWasSet'>;
-  readonly passwords: Passwords;
-  readonly sessions: Sessions;
+  readonly passwords: Pick<Passwords, 'check' | 'hash'>;
+  readonly sessions: Pick<Sessions, 'endAllOf' | 'endAll'>;
   readonly tokens: Pick<Tokens, 'rotateKeys'>;
   readonly oneTimeTokens: Pick<OneTimeTokens, 'endAllOf' | 'endAll'>;
   readonly mail: Pick<Mail, 'notify' | 'forget'>;
@@ -125,7 +126,7 @@ export function createAdmin({
         change: async (tx) => {
           await setPasswordHash(tx, { id: user.id, passwordHash, now: clock.now() });
           await guesses.passwordWasSet(tx, canonicalEmail(user.email));
-          await mail.notify(tx, user, 'password-changed');
+          await mail.notify(tx, user, PASSWORD_CHANGED);
         },
       });
     },

@@ -2,21 +2,27 @@ import type { RecordEvent } from '../../core/audit/store.ts';
 import type { Ownership, Shown } from '../../core/login/ownership.ts';
 import type { Mail } from '../../core/mail/service.ts';
 import type { NewToken, OneTimeTokens } from '../../core/one-time-tokens/service.ts';
+import { RESET_PASSWORD } from '../../core/passwords/mails.ts';
 import type { RateLimits } from '../../core/rate-limits/service.ts';
 import type { Sessions } from '../../core/sessions/service.ts';
+import { ADDRESS_TAKEN } from '../../core/users/mails.ts';
 import { canonicalEmail, type Viewer } from '../../core/users/service.ts';
 import { changeEmail, findUser, findUserByEmail, restoreEmail } from '../../core/users/store.ts';
 import { type Database, isUniqueViolation, type Transaction } from '../../database/database.ts';
 import { AuthError } from '../../errors.ts';
 import type { Caller } from '../../platform/caller.ts';
 import type { Clock } from '../../platform/clock.ts';
+import { CONFIRM_EMAIL, EMAIL_CHANGE_REQUESTED, EMAIL_CHANGE_UNDONE, UNDO_EMAIL_CHANGE } from './mails.ts';
 
 export interface EmailChangesOptions {
   readonly database: Database;
   readonly clock: Clock;
   readonly recordEvent: RecordEvent;
   readonly rateLimits: Pick<RateLimits, 'checking' | 'succeeded'>;
-  readonly oneTimeTokens: OneTimeTokens;
+  readonly oneTimeTokens: Pick<
+    OneTimeTokens,
+    'recipientOf' | 'issue' | 'send' | 'beforeRequest' | 'present' | 'spend' | 'endAllOf' | 'endUndosOf'
+  >;
   readonly ownership: Ownership;
   readonly sessions: Pick<Sessions, 'endAllOf' | 'ownerChanged'>;
   readonly mail: Pick<Mail, 'notify'>;
@@ -30,13 +36,13 @@ interface Asked {
   readonly credentialVersion?: number;
 }
 
-export type EmailChanges = ReturnType<typeof createEmailChanges>;
+export type EmailChanges = ReturnType<typeof createEmailChangesService>;
 
 /**
  * Another address for an account: asked for with the password, confirmed from the new address, and taken back from
  * the old one, in case somebody who knew the password asked.
  */
-export function createEmailChanges({
+export function createEmailChangesService({
   database,
   clock,
   recordEvent,
@@ -103,14 +109,14 @@ export function createEmailChanges({
       const { id, passwordVersion, credentialVersion } = user;
       const { sessionId } = viewer;
       const token: NewToken = {
-        purpose: 'confirm-email',
+        purpose: CONFIRM_EMAIL,
         recipient: oneTimeTokens.recipientOf({ id, email: input.newEmail }),
         payload: JSON.stringify({ sessionId, passwordVersion, credentialVersion } satisfies Asked),
-        instead: holder === undefined || holder.id === id ? undefined : 'address-taken',
+        instead: holder === undefined || holder.id === id ? undefined : ADDRESS_TAKEN,
       };
       return oneTimeTokens.send(token, caller, async (tx) => {
         await rateLimits.succeeded(tx, attempt);
-        await mail.notify(tx, user, 'email-change-requested');
+        await mail.notify(tx, user, EMAIL_CHANGE_REQUESTED);
       });
     },
 
@@ -127,7 +133,7 @@ export function createEmailChanges({
       input: { token: string; password?: string | null | undefined },
       { bearer, caller }: Pick<Shown, 'bearer' | 'caller'>,
     ): Promise<number> {
-      const token = await oneTimeTokens.present(input.token, ['confirm-email'], caller);
+      const token = await oneTimeTokens.present(input.token, [CONFIRM_EMAIL], caller);
       const attempt = await ownership.show(token, { bearer, password: input.password, caller });
       if (attempt instanceof AuthError) throw attempt;
       const { subject: id, email, emailCanonical } = token;
@@ -146,7 +152,7 @@ export function createEmailChanges({
         if (before.emailVerifiedAt !== null)
           await oneTimeTokens.issue(
             tx,
-            { purpose: 'undo-email-change', recipient: oneTimeTokens.recipientOf(before) },
+            { purpose: UNDO_EMAIL_CHANGE, recipient: oneTimeTokens.recipientOf(before) },
             caller,
           );
         return count;
@@ -161,7 +167,7 @@ export function createEmailChanges({
      * @throws AuthError `INVALID_TOKEN`, `EMAIL_TAKEN`, `TOO_MANY_REQUESTS`, `UNAVAILABLE`.
      */
     async undo(text: string, caller: Caller): Promise<number> {
-      const token = await oneTimeTokens.present(text, ['undo-email-change'], caller);
+      const token = await oneTimeTokens.present(text, [UNDO_EMAIL_CHANGE], caller);
       const { subject: id, email, emailCanonical, createdAt } = token;
 
       return change(caller, async (tx) => {
@@ -173,9 +179,9 @@ export function createEmailChanges({
         // What undoes later changes leads to addresses of whoever made this one.
         await oneTimeTokens.endUndosOf(tx, id, createdAt);
         const count = await end(tx, { userId: id, exceptId: '', reason: 'undone', caller });
-        for (const owner of [before, user]) await mail.notify(tx, owner, 'email-change-undone');
+        for (const owner of [before, user]) await mail.notify(tx, owner, EMAIL_CHANGE_UNDONE);
         const recipient = oneTimeTokens.recipientOf(user);
-        await oneTimeTokens.issue(tx, { purpose: 'reset-password', recipient }, caller);
+        await oneTimeTokens.issue(tx, { purpose: RESET_PASSWORD, recipient }, caller);
         return count;
       });
     },

@@ -13,21 +13,22 @@ import { AuthError } from '../../errors.ts';
 import type { Caller } from '../../platform/caller.ts';
 import type { Clock } from '../../platform/clock.ts';
 import { parseLabel } from '../../platform/label.ts';
+import { MAGIC_LINK } from './mails.ts';
 
 export interface MagicLinksOptions {
   readonly database: Database;
   readonly clock: Clock;
   readonly rateLimits: Pick<RateLimits, 'run' | 'guessesOf' | 'pass' | 'checking'>;
   readonly oneTimeTokens: Pick<OneTimeTokens, 'request' | 'present' | 'recipientOf' | 'tryCode'>;
-  readonly mailbox: Mailbox;
+  readonly mailbox: Pick<Mailbox, 'prove'>;
   readonly door: Pick<Door, 'enter' | 'refuse'>;
   readonly isOn: boolean;
 }
 
-export type MagicLinks = ReturnType<typeof createMagicLinks>;
+export type MagicLinks = ReturnType<typeof createMagicLinksService>;
 
 /** Logging in by mail: with a link, or where the mail is read on another device, with the code beside it. */
-export function createMagicLinks({
+export function createMagicLinksService({
   database,
   clock,
   rateLimits,
@@ -79,7 +80,7 @@ export function createMagicLinks({
     /** How many seconds the link works. @throws AuthError `FEATURE_DISABLED`, `TOO_MANY_REQUESTS`, `UNAVAILABLE`. */
     async request(email: string, caller: Caller): Promise<number> {
       requireOn();
-      return oneTimeTokens.request('magic-link', email, caller);
+      return oneTimeTokens.request(MAGIC_LINK, email, caller);
     },
 
     /** @throws AuthError `INVALID_TOKEN`, `FEATURE_DISABLED`, `TOO_MANY_REQUESTS`, `UNAVAILABLE`, `BAD_USER_INPUT`. */
@@ -89,7 +90,7 @@ export function createMagicLinks({
     ): Promise<Grant> {
       requireOn();
       const deviceName = parseLabel(input.deviceName, 'input.deviceName');
-      const token = await oneTimeTokens.present(input.token, ['magic-link'], caller);
+      const token = await oneTimeTokens.present(input.token, [MAGIC_LINK], caller);
       const user = await findUser(database.before(caller.deadline), token.subject);
       if (user === undefined) throw new AuthError('INVALID_TOKEN', { cause: 'the account is gone' });
       return enter(user, token, { caller, deviceName, attempt: UNCOUNTED });
@@ -107,7 +108,11 @@ export function createMagicLinks({
       const attempt = await beforeCode(user, { emailCanonical, caller });
       const recipient = oneTimeTokens.recipientOf(user ?? input);
       const token = await rateLimits.checking(attempt, () =>
-        oneTimeTokens.tryCode(recipient, input.code.replaceAll(/\s/g, ''), caller),
+        oneTimeTokens.tryCode(
+          recipient,
+          { code: input.code.replaceAll(/\s/g, ''), purpose: MAGIC_LINK },
+          caller,
+        ),
       );
       if (user === undefined || token === undefined) {
         const refusal = 'INVALID_TOKEN';

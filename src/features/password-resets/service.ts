@@ -3,6 +3,7 @@ import type { Mailbox } from '../../core/login/mailbox.ts';
 import type { Mail } from '../../core/mail/service.ts';
 import type { OneTimeTokens } from '../../core/one-time-tokens/service.ts';
 import type { Guesses } from '../../core/passwords/guesses.ts';
+import { PASSWORD_CHANGED, RESET_PASSWORD } from '../../core/passwords/mails.ts';
 import type { Passwords } from '../../core/passwords/service.ts';
 import { resetPasswordHash } from '../../core/passwords/store.ts';
 import type { Sessions } from '../../core/sessions/service.ts';
@@ -17,17 +18,17 @@ export interface PasswordResetsOptions {
   readonly clock: Clock;
   readonly recordEvent: RecordEvent;
   readonly guesses: Pick<Guesses, 'passwordWasSet'>;
-  readonly oneTimeTokens: OneTimeTokens;
-  readonly passwords: Passwords;
-  readonly mailbox: Mailbox;
+  readonly oneTimeTokens: Pick<OneTimeTokens, 'request' | 'present' | 'endAllOf'>;
+  readonly passwords: Pick<Passwords, 'assertRoom' | 'check' | 'hash'>;
+  readonly mailbox: Pick<Mailbox, 'prove'>;
   readonly sessions: Pick<Sessions, 'endAllOf'>;
   readonly mail: Pick<Mail, 'notify'>;
 }
 
-export type PasswordResets = ReturnType<typeof createPasswordResets>;
+export type PasswordResets = ReturnType<typeof createPasswordResetsService>;
 
 /** A new password for whoever reads the mail of the account. */
-export function createPasswordResets({
+export function createPasswordResetsService({
   database,
   clock,
   recordEvent,
@@ -41,7 +42,7 @@ export function createPasswordResets({
   return {
     /** How many seconds the link works. @throws AuthError `FEATURE_DISABLED`, `TOO_MANY_REQUESTS`, `UNAVAILABLE`. */
     request: (email: string, caller: Caller): Promise<number> =>
-      oneTimeTokens.request('reset-password', email, caller),
+      oneTimeTokens.request(RESET_PASSWORD, email, caller),
 
     /**
      * Sets the password and ends every session, and opens none: whoever has a second factor is still asked for it
@@ -53,7 +54,7 @@ export function createPasswordResets({
     async complete(input: { token: string; newPassword: string }, caller: Caller): Promise<number> {
       const bound = database.before(caller.deadline);
       await passwords.assertRoom(caller);
-      const token = await oneTimeTokens.present(input.token, ['reset-password'], caller);
+      const token = await oneTimeTokens.present(input.token, [RESET_PASSWORD], caller);
       const { subject: id, emailCanonical } = token;
       const owner = await findUser(bound, id);
       if (owner === undefined) throw new AuthError('INVALID_TOKEN', { cause: 'the account is gone' });
@@ -76,7 +77,7 @@ export function createPasswordResets({
           caller,
           details: { by: 'mail', count },
         });
-        await mail.notify(tx, user, 'password-changed');
+        await mail.notify(tx, user, PASSWORD_CHANGED);
         return count;
       });
     },

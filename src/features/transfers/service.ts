@@ -15,8 +15,6 @@ export interface TransfersOptions {
   readonly database: Database;
   readonly clock: Clock;
   readonly recordEvent: RecordEvent;
-  /** For hashes of Firebase. */
-  readonly firebase: FirebaseParameters | undefined;
 }
 
 /** A row of a file, or why the line holds none. */
@@ -44,7 +42,11 @@ export interface ExportedUser {
 }
 
 /** Accounts that come from other systems, and those that leave for one. */
-export function createTransfers({ database, clock, recordEvent, firebase }: TransfersOptions) {
+export function createTransfers(
+  { database, clock, recordEvent }: TransfersOptions,
+  /** `firebase` is for hashes of Firebase. */
+  { firebase }: { readonly firebase: FirebaseParameters | undefined },
+) {
   const readRow = createRowReader({ now: clock.now, firebase });
 
   /** All of the batch or nothing, and what became of it. */
