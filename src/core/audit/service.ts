@@ -54,9 +54,9 @@ export function createAudit({ database, clock, logger, secrets, auditRetentionSe
   };
 
   /**
-   * Learns of the newest batch, which another process may have made. Where the one that was known is not in the chain
-   * any more, the log says so, which whoever writes to the database does not reach; and so does an event that still
-   * vouches for the old one.
+   * Learns of the newest batch, which another process may have made. Where the known batch is not in the chain any more,
+   * the log says so, because an attacker who writes to the database does not reach the log. So does an event that still
+   * vouches for the known batch.
    */
   async function followHead(): Promise<void> {
     const newest = (await store.findHead(database)) ?? BEGINNING;

@@ -58,9 +58,9 @@ export interface Refused {
 export type Door = ReturnType<typeof createDoor>;
 
 /**
- * The one door into a session. Every way of logging in, and whatever else opens a session, brings a proof here; what
- * holds for all of them is decided here: what the throttles count, what the audit trail says, what the owner is told,
- * and what the session says of how it was opened.
+ * The one door into a session. Every way of logging in, and everything else that opens a session, brings a proof here.
+ * This function alone decides what holds for all of them: what the throttles count, what the audit trail says, what the
+ * owner is told, and what the session says of how it was opened.
  */
 export function createDoor({
   database,
@@ -71,7 +71,7 @@ export function createDoor({
   sessions,
   mail,
 }: DoorOptions) {
-  /** One answer, one write and one hash for every cause, so that nobody learns which accounts exist (LOG-1, LOG-2). */
+  /** One answer, one write and one hash for every cause, so that no stranger learns which accounts exist (LOG-1, LOG-2). */
   async function refuse({
     userId,
     reason,

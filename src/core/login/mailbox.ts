@@ -24,7 +24,7 @@ export interface ProvenMailbox {
 export type Mailbox = ReturnType<typeof createMailbox>;
 
 /**
- * The proof that somebody reads the mail of an account, by a token that was mailed there.
+ * The proof that the caller reads the mail of an account, by a token that was mailed there.
  *
  * An account may have been registered by a stranger, with an address that is not theirs. So the first proof of an
  * address, when the mailbox is all that is shown, takes away all that was made before it: the password, the sessions,

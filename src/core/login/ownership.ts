@@ -22,7 +22,7 @@ export interface OwnershipOptions {
   readonly door: Pick<Door, 'refuse'>;
 }
 
-/** What somebody brings along to show that an account is theirs. */
+/** What a caller brings along to show that an account is theirs. */
 export interface Shown {
   readonly bearer: AccessToken | AuthError;
   readonly password: string | null | undefined;
@@ -40,7 +40,7 @@ interface Tried {
 /** The secret that a password comes along with, whose bearer alone can fill that lane. */
 type Lane = Parameters<Guesses['beforeProof']>[0]['lane'];
 
-/** That an account is somebody's, as it was read then. */
+/** An account that the caller has shown to be theirs, as it was read then. */
 export interface Owned {
   readonly user: UserRecord;
   readonly attempt: Attempt;
@@ -48,7 +48,7 @@ export interface Owned {
 
 export type Ownership = ReturnType<typeof createOwnership>;
 
-/** Whether an account is somebody's: by its password, or by a live session of it. */
+/** Whether an account is the caller's: by its password, or by a live session of it. */
 export function createOwnership({
   database,
   rateLimits,
@@ -57,7 +57,7 @@ export function createOwnership({
   sessions,
   door,
 }: OwnershipOptions) {
-  /** Compares a password for somebody who is not a stranger: the owner of a live session, or the reader of a mail. */
+  /** Compares a password for a caller who is no stranger: the owner of a live session, or the reader of a mail. */
   async function compare(
     userId: string,
     { password, lane, caller, failure }: Tried & { lane: Lane },

@@ -11,7 +11,7 @@ import { type ClaimedMail, insertMail } from './store.ts';
 import type { MailTemplate, Templates, Values } from './templates.ts';
 
 const DAY_MS = 24 * HOUR_MS;
-/** A notice that could not be sent for so long is news to nobody. */
+/** A notice that could not be sent for so long is no news any more. */
 const NOTICE_LIFETIME_MS = 3 * DAY_MS;
 /** Notices to one address in an hour. */
 const NOTICES = { name: 'address-notices', max: 10, windowMs: HOUR_MS };
@@ -36,7 +36,7 @@ export interface Message {
   readonly expiresAt?: number | undefined;
   /** Whose account it is about; its deletion deletes the mail. */
   readonly userId?: string | undefined;
-  /** Written down like any other, and never sent: for whoever must not tell from outside that there is nobody. */
+  /** Queued like any other and never sent, so that a stranger cannot tell from outside that there is no account. */
   readonly isDecoy?: boolean | undefined;
 }
 
@@ -57,7 +57,7 @@ export function createMail({ database, clock, logger, secrets, templates, rateLi
       app: new URL(appUrl).host,
       email: to,
       code,
-      // From the configuration alone, whatever host a request was for (WEB-6).
+      // From the configuration alone: the host that a request names is the client's word (WEB-6).
       link: path === undefined ? undefined : linkTo(appUrl, path),
       lifetime: expiresAt === undefined ? undefined : inWords(expiresAt - clock.now()),
     };

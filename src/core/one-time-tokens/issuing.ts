@@ -62,8 +62,8 @@ export interface NewToken {
   /** What its issuer needs to know when it comes back. */
   readonly payload?: string | undefined;
   /**
-   * A notice that is mailed in its place, or nothing. The token is made all the same, and nobody ever learns it, so that
-   * a stranger sees no difference (OTT-3).
+   * A notice that is mailed in its place, or nothing. The token is made all the same and then forgotten, so that a
+   * stranger sees no difference (OTT-3).
    */
   readonly instead?: MailTemplate | 'nothing' | undefined;
 }
@@ -146,7 +146,7 @@ export function createIssuing(options: IssuingOptions) {
     );
   }
 
-  /** Mails a token, or does as much for nobody, along with `work`; how many seconds it works. */
+  /** Mails a token, or does as much without a mail, along with `work`; how many seconds it works. */
   async function send(
     token: NewToken,
     caller: Caller,
@@ -160,7 +160,7 @@ export function createIssuing(options: IssuingOptions) {
   }
 
   /**
-   * Lets a network have a mail sent, whether anybody gets it or not (OTT-3).
+   * Lets a network have a mail sent; a decoy counts like a mail (OTT-3).
    *
    * @throws AuthError `FEATURE_DISABLED`, `TOO_MANY_REQUESTS`.
    */

@@ -58,7 +58,7 @@ export function createRedemption({ database, clock, rateLimits, hashes }: Redemp
         throw new AuthError('INVALID_TOKEN', { cause: 'spent meanwhile' });
     },
 
-    /** The token that the code stands for, if it is right; not spent yet. One statement, whatever it is. */
+    /** The token that a code stands for, if the code is right; not spent yet. A right and a wrong code cost one statement. */
     async tryCode(
       { subject }: Recipient,
       { code, purpose }: { code: string; purpose: Purpose },

@@ -7,7 +7,7 @@ import { LARGEST_LEAD_MS } from '../../platform/clock.ts';
  * purpose: the next one is written over it. Only changes of an address can be undone each for itself, because a
  * thief of an account could change its address twice.
  *
- * Strangers can ask for links to somebody's address, so the row counts the mails of its purpose:
+ * Strangers can ask for links to the address of an owner, so the row counts the mails of its purpose:
  *
  *   mailed          what was mailed: 'link', a notice in its place, or 'nothing'
  *   mail_count      how many mails, since `counted_since`
@@ -49,7 +49,7 @@ const IS_USABLE = `expires_at > :now AND created_at - ${LARGEST_LEAD_MS} <= :now
 export interface MailLimit {
   /** To one address. */
   readonly most: number;
-  /** To whatever addresses. */
+  /** To all addresses together. */
   readonly mostInAll: number;
   /** No longer than the token lives. */
   readonly windowMs: number;
@@ -124,7 +124,7 @@ export function takeTry(
   );
 }
 
-/** Spends a token: 1 for whoever is first, 0 for all others. */
+/** Spends a token: 1 for the first request, 0 for all others. */
 export function deleteToken(sql: Sql, token: { tokenHash: string; now: number }): Promise<number> {
   return sql.run(`DELETE FROM one_time_tokens WHERE token_hash = :tokenHash AND ${IS_USABLE}`, token);
 }
@@ -157,7 +157,7 @@ export function deleteUndosOf(sql: Sql, undos: { subject: string; since: number 
   );
 }
 
-/** Whether somebody who gave the address up can still go back to it. */
+/** Whether the account that gave the address up can still go back to it. */
 export async function isFormerAddress(
   sql: Sql,
   address: { emailCanonical: string; now: number },

@@ -14,13 +14,13 @@ import { type Guessed, passwordOf, subjectOf } from '../rate-limits/subjects.ts'
  *
  * So an attacker closes the door that they stand at, and no other. docs/lockout.md has the table for the reader.
  *
- * The tally. Each check also counts in one tally of the password, whatever its door. The tally makes no attempt wait.
+ * The tally. Each check also counts in one tally of the password, which all doors share. The tally makes no attempt wait.
  * At 100 in a row the password is disabled for strangers (NIST SP 800-63B-4 §3.2.2). Devices and sessions go on, each
  * to a hundred of their own: else strangers could close them.
  *
  * A right password ends the runs of the lanes that it was counted in, and the tally. It ends no run of another door:
  * else each login of the owner's phone would give five more guesses to strangers. A tally that has disabled the
- * password stays, whoever logs in. It ends when the password is set anew.
+ * password stays, also when its owner logs in. It ends when the password is set anew.
  *
  * A new password begins at nothing, because the keys name the account and the version of its password. So does a new
  * account: what was guessed at its address before counts for the address.

@@ -68,7 +68,7 @@ export function createPasswords({
     load: queue.load,
 
     /**
-     * Asked before the throttles count: what is not going to be checked must not count as a failure.
+     * Asked before the throttles count: a password that is not going to be checked must not count as a failure.
      *
      * @throws AuthError `OVERLOADED`
      */
@@ -137,7 +137,7 @@ function requesterOf(caller: Caller | undefined): Requester {
   return { source: networkOf(caller.ip), deadline: caller.deadline, connection: caller.connection };
 }
 
-/** What somebody who knows the account tries first: the address and the name, whole and word by word. */
+/** What an attacker who knows the account tries first: the address and the name, whole and word by word. */
 function ownWords({ email, name }: Owner): string[] {
   const wholes = [email, ...email.split('@'), name ?? ''];
   return wholes.flatMap((whole) => [whole, ...whole.split(/[^\p{L}\p{N}]+/u)]);

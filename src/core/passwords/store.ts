@@ -73,7 +73,7 @@ export function changePasswordHash(
   );
 }
 
-/** The operator's change: whatever the password was. */
+/** The operator's change, without the password of before. */
 export function setPasswordHash(
   sql: Sql,
   change: { id: string; passwordHash: string; now: number },

@@ -38,13 +38,13 @@ export interface Attempt {
   readonly isLast: boolean;
 }
 
-/** What cannot be guessed needs no count. */
+/** A credential that cannot be guessed needs no count. */
 export const UNCOUNTED: Attempt = { counted: [], door: {}, isLast: false };
 
 /** Who tries, for the audit trail. */
 export interface Actor {
   readonly caller: Caller;
-  /** None for an address that is nobody's. */
+  /** None for an address without an account. */
   readonly userId?: string | undefined;
 }
 
@@ -58,7 +58,7 @@ interface Excess extends Actor {
 export type Attempts = ReturnType<typeof createAttempts>;
 
 /**
- * Lets attempts through doors and counts them. The count is one statement before whatever is checked (LOG-3).
+ * Lets attempts through doors and counts them. The count is one statement, before the credential is checked (LOG-3).
  *
  * @param options.cap failures in a row that close what closes.
  */
@@ -155,7 +155,7 @@ export function createAttempts({
       if (right.length < counts.length) throw tooMany(Math.max(...rightOnes.map(({ windowMs }) => windowMs)));
     },
 
-    /** Does what the attempt is for, and takes it back when that fails: the hash queue was full (LOG-3). */
+    /** Checks the credential, and takes the attempt back when the check fails, as when the hash queue is full (LOG-3). */
     async checking<Result>({ counted }: Attempt, check: () => Promise<Result>): Promise<Result> {
       try {
         return await check();

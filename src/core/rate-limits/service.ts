@@ -83,7 +83,7 @@ export function createRateLimits(options: RateLimitsOptions) {
     succeeded,
     checking,
 
-    /** What a stranger's guess counts in for its network, whatever it is that is guessed. */
+    /** The limits of its network that a stranger's guess counts in, at a password or at a code. */
     guessesOf: (caller: Caller): { failures: Limit[]; checks: Limit[] } => ({
       failures: failuresOfNetwork(caller),
       checks: checksOfNetwork(caller),

@@ -47,7 +47,7 @@ export function createLiveness({ database, clock }: LivenessOptions) {
    * The viewer behind a proven bearer, if their session lives.
    *
    * @throws AuthError `UNAUTHENTICATED` with the reason; `UNAVAILABLE` when the session could not be looked up,
-   * because an outage signs nobody out.
+   * because an outage must not sign users out.
    */
   function authenticate(bearer: AccessToken | AuthError): Viewer | Promise<Viewer> {
     if (bearer instanceof AuthError) throw bearer;
@@ -75,7 +75,7 @@ export function createLiveness({ database, clock }: LivenessOptions) {
   /**
    * The viewer, or the reason why there is none, for a caller that may go on without.
    *
-   * @throws AuthError `UNAVAILABLE`, because an outage refuses nobody.
+   * @throws AuthError `UNAVAILABLE`, because an outage is no refusal.
    */
   async function viewerOrRefusal(bearer: AccessToken | AuthError): Promise<Viewer | AuthError> {
     try {

@@ -35,9 +35,9 @@ export interface LogoutOptions {
 /** Logs out: with a bearer, with a refresh token, or with both. */
 export function createLogout({ database, tokens, liveness, endings }: LogoutOptions) {
   /**
-   * Ends sessions. A live bearer ends those of `scope`. A refresh token alone ends its own session, whatever its
-   * generation, and an unknown one ends none (RFC 7009 §2.2). Where both are sent, they must agree. The token that the
-   * browser keeps counts only where neither proves anything. It comes along with a live bearer, too, and need not agree.
+   * Ends sessions. A live bearer ends those of `scope`. A refresh token alone, of any generation, ends its own session,
+   * and an unknown one ends none (RFC 7009 §2.2). Where both are sent, they must agree. The token that the browser keeps
+   * counts only where neither proves anything. It comes along with a live bearer, too, and need not agree.
    *
    * @returns how many it ended.
    */

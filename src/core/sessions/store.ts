@@ -232,7 +232,7 @@ export function endExcessSessions(
   );
 }
 
-/** One bounded batch, in the order of the ids, of all that was not revoked; expired sessions too, by whatever clock. */
+/** Ends one bounded batch of all that was not revoked, in the order of ids. Expired ones too: a clock may be wrong. */
 export function endSessionsAfter(
   sql: Sql,
   batch: { afterId: string; limit: number; now: number; reason: EndReason },

@@ -20,7 +20,7 @@ export interface Viewer {
   readonly user?: UserView | undefined;
 }
 
-/** A user as the answer to somebody, whose own session is the current one. */
+/** A user as the API shows it, with the session that the request came with. */
 export interface UserView extends UserRecord {
   readonly currentSessionId: string;
 }
@@ -44,7 +44,7 @@ export function createUsers({ database }: { database: Database }) {
   };
 }
 
-/** What addresses are compared and throttled by: trimmed, ASCII, lower case; of no other field (LOG-5). */
+/** The form in which addresses are compared and throttled: trimmed, ASCII, lower case. No other field has it (LOG-5). */
 export function canonicalEmail(email: string): string {
   const address = email.trim();
   return (asciiAddress(address) ?? address).normalize('NFKC').toLowerCase();

@@ -163,7 +163,7 @@ export function changeEmail(
   );
 }
 
-/** Back to an address of before, whatever the password was; that one goes. */
+/** Back to an earlier address, without the password. The password goes. */
 export function restoreEmail(
   sql: Sql,
   change: { id: string; email: string; emailCanonical: string; now: number },

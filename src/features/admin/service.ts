@@ -51,7 +51,7 @@ export function createAdmin({
     return user;
   }
 
-  /** A change of somebody's row, then the end of their links and sessions, in one transaction (SES-4, OTT-2). */
+  /** A change of a user's row, then the end of their links and sessions, in one transaction (SES-4, OTT-2). */
   async function changeAndEnd(
     user: UserRecord,
     {

@@ -40,7 +40,7 @@ export type EmailChanges = ReturnType<typeof createEmailChangesService>;
 
 /**
  * Another address for an account: asked for with the password, confirmed from the new address, and taken back from
- * the old one, in case somebody who knew the password asked.
+ * the old one, in case a thief of the password asked.
  */
 export function createEmailChangesService({
   database,
@@ -87,7 +87,7 @@ export function createEmailChangesService({
 
   return {
     /**
-     * Mails a link to the new address and tells the old one. Whether the new one is somebody else's already shows in
+     * Mails a link to the new address and tells the old one. Whether another account has the new one shows in
      * neither the answer nor its cost (LOG-8).
      *
      * @returns how many seconds the link works.
@@ -121,9 +121,10 @@ export function createEmailChangesService({
     },
 
     /**
-     * Makes the new address the account's, for who reads its mail and has a live session of the account or its password:
-     * a stranger could have asked for a change to somebody else's address, and must not get them to take over an account
-     * that has a way back. The session that asked goes on, because it gave the password; all others end (SES-4).
+     * Makes the new address the account's. The caller reads its mail, and shows a live session of the account or its
+     * password. Else a stranger could ask for a change to the address of a victim, have the victim confirm it, and go
+     * back to the old address later. The session that asked goes on, because it gave the password; all others end
+     * (SES-4).
      *
      * @returns how many sessions it ended.
      * @throws AuthError `INVALID_TOKEN`, `UNAUTHENTICATED`, `FORBIDDEN` (a session of another account),
@@ -160,8 +161,8 @@ export function createEmailChangesService({
     },
 
     /**
-     * Gives the account its address of before back, and with it to whoever reads that mail. The password goes, because
-     * whoever made the change knew it.
+     * Gives the account its earlier address back, and so the account to the reader of that mail. The password goes,
+     * because the author of the change knew it.
      *
      * @returns how many sessions it ended.
      * @throws AuthError `INVALID_TOKEN`, `EMAIL_TAKEN`, `TOO_MANY_REQUESTS`, `UNAVAILABLE`.
@@ -176,7 +177,7 @@ export function createEmailChangesService({
         if (before === undefined || user === undefined)
           throw new AuthError('INVALID_TOKEN', { cause: 'the account is gone' });
         await oneTimeTokens.spend(tx, token);
-        // What undoes later changes leads to addresses of whoever made this one.
+        // The links that undo later changes lead to addresses of the author of this one.
         await oneTimeTokens.endUndosOf(tx, id, createdAt);
         const count = await end(tx, { userId: id, exceptId: '', reason: 'undone', caller });
         for (const owner of [before, user]) await mail.notify(tx, owner, EMAIL_CHANGE_UNDONE);

@@ -43,8 +43,9 @@ interface Registration {
 export type EmailVerifications = ReturnType<typeof createEmailVerificationsService>;
 
 /**
- * Proof that an address is its owner's. A registration that has to be verified is no account yet: nobody can occupy
- * somebody else's address. Its password is set by who follows the link, because anybody could have registered.
+ * Proof that an address is its owner's. A registration that has to be verified is no account yet: a stranger cannot
+ * occupy the address of another person. The reader of the mail sets its password, because a stranger may have
+ * registered.
  */
 export function createEmailVerificationsService({
   database,

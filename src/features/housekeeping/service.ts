@@ -10,7 +10,7 @@ export const HOUSEKEEPING_INTERVAL_MS = 10_000;
 /** Two missed turns of a slow holder are forgiven; a dead one is replaced after this. */
 const LEASE_MS = 3 * HOUSEKEEPING_INTERVAL_MS;
 const LEASE = 'housekeeping';
-/** A lease that is over at once, and kept by nobody. */
+/** A lease that is over at once. No process keeps it. */
 const TRIAL = 'trial';
 
 export interface HousekeepingOptions {
@@ -21,9 +21,9 @@ export interface HousekeepingOptions {
 }
 
 /**
- * What one process does for all that share the database, on whatever machines they are. The lease saves them from
- * doing it n times; it is not what makes it correct: each chore is safe in two processes at once, as when the
- * holder was thought dead and was only slow.
+ * What one process does for all that share the database, also on other machines. The lease saves them from doing it n
+ * times. Correctness does not rest on it: each chore is safe in two processes at once, as when the holder was thought
+ * dead and was only slow.
  */
 export function createHousekeeping({ database, clock, logger, chores }: HousekeepingOptions) {
   const laneNames = [...new Set(chores.map(({ lane }) => lane))];
@@ -68,7 +68,7 @@ export function createHousekeeping({ database, clock, logger, chores }: Housekee
       return true;
     },
 
-    /** Writes what is of no use, for whoever asks whether anything can be written. @throws AuthError `UNAVAILABLE`. */
+    /** Writes a row of no use, to learn whether the database can be written to. @throws AuthError `UNAVAILABLE`. */
     async tryWriting(sql: Sql): Promise<void> {
       const now = clock.now();
       await takeLease(sql, { name: TRIAL, holder: TRIAL, now, expiresAt: now });

@@ -27,7 +27,7 @@ export interface PasswordResetsOptions {
 
 export type PasswordResets = ReturnType<typeof createPasswordResetsService>;
 
-/** A new password for whoever reads the mail of the account. */
+/** A new password for the reader of the account's mail. */
 export function createPasswordResetsService({
   database,
   clock,
@@ -45,7 +45,7 @@ export function createPasswordResetsService({
       oneTimeTokens.request(RESET_PASSWORD, email, caller),
 
     /**
-     * Sets the password and ends every session, and opens none: whoever has a second factor is still asked for it
+     * Sets the password, ends every session and opens none, because the mailbox alone does not show a second factor
      * (OTT-4).
      *
      * @returns how many sessions it ended.

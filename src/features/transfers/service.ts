@@ -8,7 +8,7 @@ import type { Clock } from '../../platform/clock.ts';
 import { createRowReader, type ForeignUser } from './row.ts';
 import { advanceImport, beginImport, type ImportRecord } from './store.ts';
 
-/** Rows of one transaction: some tens of milliseconds in which nobody else writes to SQLite. */
+/** Rows of one transaction: some tens of milliseconds in which no other transaction writes to SQLite. */
 const BATCH = 500;
 
 export interface TransfersOptions {
