@@ -4,6 +4,7 @@ import {
   existsSync,
   mkdirSync,
   mkdtempSync,
+  readdirSync,
   readFileSync,
   rmSync,
   symlinkSync,
@@ -206,11 +207,15 @@ describe('a release', () => {
   }, PATIENCE_MS);
 
   it('holds what runs: the program, the schema, the migrations, the mail, the manual, the licence (SUP-3)', () => {
+    const texts = readdirSync(join(ROOT, 'src'), { recursive: true, encoding: 'utf8' }).filter((file) =>
+      /\.(sql|txt|html)$/.test(file),
+    );
     expect(packed).toEqual(
       expect.arrayContaining([
         ...['package.json', 'README.md', 'SECURITY.md', 'LICENSE', 'dist/main.js', 'dist/cli/latchkey.cjs'],
         ...['schema/base.graphql', 'dist/database/migrations/0001_initial.sql'],
-        'dist/core/mail/templates/reset-password.html',
+        'dist/core/passwords/templates/reset-password.html',
+        ...texts.map((file) => `dist/${file}`),
       ]),
     );
   });
@@ -218,7 +223,7 @@ describe('a release', () => {
   it('holds no tests, maps, sources or anything of development (SUP-3)', () => {
     const documents = ['package.json', 'README.md', 'SECURITY.md', 'LICENSE'];
     const runs =
-      /^(dist\/[\w/-]+(\.d)?\.(js|ts)|dist\/cli\/latchkey\.(cjs|d\.cts)|schema\/[\w-]+\.graphql|dist\/database\/migrations\/\w+(\.postgres)?\.sql|dist\/core\/mail\/templates\/[\w-]+\.(txt|html))$/;
+      /^(dist\/[\w/-]+(\.d)?\.(js|ts)|dist\/cli\/latchkey\.(cjs|d\.cts)|schema\/[\w-]+\.graphql|dist\/database\/migrations\/\w+(\.postgres)?\.sql|dist\/(core|features)\/[\w-]+\/templates\/[\w-]+\.(txt|html))$/;
     expect(packed.filter((path) => !documents.includes(path) && !runs.test(path))).toEqual([]);
     expect(
       packed.filter((path) => path.startsWith('dist') && path.endsWith('.ts') && !path.endsWith('.d.ts')),

@@ -8,6 +8,7 @@ import { afterAll, describe, expect, it } from '@jest/globals';
 import { pino } from 'pino';
 import { createApp } from '../../src/app.ts';
 import { loadConfig } from '../../src/config/config.ts';
+import { RESET_PASSWORD } from '../../src/core/passwords/mails.ts';
 import { migrate } from '../../src/database/migrate.ts';
 import { openDatabase } from '../../src/database/open.ts';
 import { createClock } from '../../src/platform/clock.ts';
@@ -524,7 +525,7 @@ async function queueMail(url: string): Promise<void> {
   await database.transaction((sql) =>
     app.mail.enqueue(sql, {
       to: EMAIL,
-      template: 'reset-password',
+      template: RESET_PASSWORD.template,
       path: '/reset-password#token=x',
       expiresAt: Date.now() + 3_600_000,
     }),

@@ -7,7 +7,7 @@ import type { BatchRecord, EventRecord } from './store.ts';
  * What makes the audit trail tamper-evident (ASVS 16.4.2)
  *
  * An event is written in the transaction of the change it speaks of, with a proof of its own (event-proof.ts), and
- * waits for nobody else's. A few seconds later one housekeeper chains what is there in batches, each a row of
+ * waits for no other event. A few seconds later one housekeeper chains what is there in batches, each a row of
  * audit_batches:
  *
  *   sequence       1, 2, 3 …; the events of the batch carry it from then on. Two housekeepers that take the same
@@ -17,23 +17,23 @@ import type { BatchRecord, EventRecord } from './store.ts';
  *   digest         SHA-256 of the columns above, the digest of the batch before and the events themselves
  *   proof          key id ‖ "." ‖ HMAC-SHA-256 of the digest under HKDF(LATCHKEY_SECRET, "audit")
  *
- * A proof is checked under every secret of the list. A secret can go once `latchkey keys reseal` has proven under
- * the first one what it proves; else its batches are there, and nobody can say whether they are genuine.
+ * A proof is checked under every secret of the list. A secret can go once `latchkey keys reseal` has proven its
+ * batches under the first one. Otherwise they remain, and no process can say whether they are genuine.
  *
  * The order of events is their batch, then their time, then their id. Time alone would not do: a transaction that
  * commits late brings an event from before the last batch. It comes within seconds, though, and so an event from
  * long before the batch that precedes its own was slipped in.
  *
  * Old batches are deleted whole. The last one deleted keeps its row as the anchor of the rest, with a proof of its
- * own, `pruned_proof`, that only a holder of the secret can make: else whoever cuts the beginning off could pass
- * it for a deletion. Only a batch that is as it was chained is deleted: else whoever changes `chained_until` could
- * have the server do it.
+ * own, `pruned_proof`, that only a holder of the secret can make: else an attacker who cuts the beginning off
+ * could pass it for a deletion. Only a batch that is as it was chained is deleted: else an attacker who changes
+ * `chained_until` could have the server delete it.
  */
 
 /** What the first batch comes after. */
 export const BEGINNING = { sequence: 0, chainedUntil: 0, digest: '' } as const;
 
-/** What stands at the end of a chain; whoever keeps it can tell later that nothing was cut off. */
+/** The end of a chain. An auditor who keeps it can tell later that nothing was cut off. */
 export interface Head {
   readonly sequence: number;
   readonly digest: string;
@@ -104,7 +104,7 @@ export function createProofs(keyring: Keyring) {
 
     check,
 
-    /** Whether an older secret made the proof, and nobody else. */
+    /** Whether an older secret made the proof, and made it for this batch. */
     isRenewable: (proof: string, subject: Subject, batch: Head): boolean =>
       proof.split('.')[0] !== keyring.current.id.toString('base64url') &&
       check(proof, subject, batch) === 'right',

@@ -10,9 +10,9 @@ import type { EventRecord } from './store.ts';
  *   own_proof = key id ‖ "." ‖ sequence ‖ "." ‖ digest ‖ "." ‖ HMAC-SHA-256 of these and of the event
  *
  * The key is HKDF(LATCHKEY_SECRET, "audit"), as for batches. `sequence` and `digest` are those of the newest batch that
- * the writing process knew. So an event vouches for the whole chain before it: whoever deletes batches, changes what was
- * in them and lets the server chain the rest anew makes other batches, and each later event contradicts them. They would
- * have to delete every later event, too, and nobody can make new ones.
+ * the writing process knew. So an event vouches for the whole chain before it. An attacker may delete batches, change
+ * their events and let the server chain the rest anew. That makes other batches, and each later event contradicts them.
+ * The attacker would have to delete every later event, too, and cannot make new ones.
  *
  * A proof is no part of the batch's digest, because the version before chains events that have one.
  */
@@ -50,7 +50,7 @@ export function createEventProofs(keyring: Keyring) {
     return isRight ? { verdict: 'right', head } : { verdict: 'forged' };
   }
 
-  /** The proof under the first secret, for an event that an older one proves, and nobody else; else none. */
+  /** The proof under the first secret, for an event that only an older secret proves; else none. */
   function renew(event: EventRecord): string | undefined {
     const currentId = keyring.current.id.toString('base64url');
     if (event.ownProof === null || event.ownProof.split('.')[0] === currentId) return undefined;

@@ -1,11 +1,13 @@
 import { randomUUID } from 'node:crypto';
 import { createKeyring } from '../../crypto/keyring.ts';
 import type { Database } from '../../database/database.ts';
+import { sweepChore, turnChore } from '../../platform/chore.ts';
 import type { Clock } from '../../platform/clock.ts';
 import type { Logger } from '../../platform/logger.ts';
 import { inSteps } from '../../platform/sweep.ts';
 import { BEGINNING, createProofs, digestBatch, type Head } from './chain.ts';
 import { createEventProofs } from './event-proof.ts';
+import { createRetention } from './retention.ts';
 import * as store from './store.ts';
 import { createVerification } from './verification.ts';
 
@@ -28,6 +30,7 @@ export function createAudit({ database, clock, logger, secrets, auditRetentionSe
   const proofs = createProofs(keyring);
   const eventProofs = createEventProofs(keyring);
   const { judge, readChain, readUnchained, verify } = createVerification({ database, proofs, eventProofs });
+  const { prune } = createRetention({ database, clock, proofs, eventProofs, judge, auditRetentionSeconds });
   /** The newest batch that this process knows. Its events vouch for it. */
   let head: Head = BEGINNING;
 
@@ -51,9 +54,9 @@ export function createAudit({ database, clock, logger, secrets, auditRetentionSe
   };
 
   /**
-   * Learns of the newest batch, which another process may have made. Where the one that was known is not in the chain
-   * any more, the log says so, which whoever writes to the database does not reach; and so does an event that still
-   * vouches for the old one.
+   * Learns of the newest batch, which another process may have made. Where the known batch is not in the chain any more,
+   * the log says so, because an attacker who writes to the database does not reach the log. So does an event that still
+   * vouches for the known batch.
    */
   async function followHead(): Promise<void> {
     const newest = (await store.findHead(database)) ?? BEGINNING;
@@ -98,30 +101,6 @@ export function createAudit({ database, clock, logger, secrets, auditRetentionSe
     return eventCount;
   }
 
-  async function pruneBatch(before: number): Promise<boolean> {
-    return database.transaction(async (sql) => {
-      const tail = await store.findTail(sql);
-      const anchor = tail?.prunedProof == null ? undefined : tail;
-      const next = await store.findBatchAfter(sql, anchor?.sequence ?? BEGINNING.sequence);
-      if (next === undefined || next.batch.chainedUntil >= before) return false;
-      const { sequence } = next.batch;
-      // Else the age of a batch could be forged, and the server itself would sign its end.
-      if (!isGenuine(next, anchor))
-        throw new Error(`Batch ${sequence} of the audit trail is kept: see \`latchkey audit verify\`.`);
-      await store.setPrunedProof(sql, { sequence, prunedProof: proofs.make('pruned', next.batch) });
-      await store.deleteUpTo(sql, sequence);
-      return true;
-    });
-  }
-
-  /** Whether a batch, and the anchor that it comes after, are as the server left them. */
-  function isGenuine(next: store.ChainedBatch, anchor: store.BatchRecord | undefined): boolean {
-    if (anchor !== undefined && proofs.check(anchor.prunedProof ?? '', 'pruned', anchor) !== 'right')
-      return false;
-    if (next.events.some((event) => eventProofs.check(event).verdict === 'forged')) return false;
-    return judge(next, anchor ?? BEGINNING).length === 0;
-  }
-
   /** Proves under the first secret those of the events that an older one proves. */
   async function renewEvents(events: readonly store.EventRecord[]): Promise<void> {
     const renewed = events.flatMap((event) => {
@@ -133,32 +112,26 @@ export function createAudit({ database, clock, logger, secrets, auditRetentionSe
     if (renewed.length > 0) await store.replaceOwnProofs(database, renewed);
   }
 
+  /** Chains what has been written since the last time; how many events. In two processes at once, one fails. */
+  async function chain(): Promise<number> {
+    await followHead();
+    let total = 0;
+    await inSteps(async () => {
+      const count = await chainBatch();
+      total += count;
+      return count === BATCH;
+    });
+    return total;
+  }
+
   return {
     record,
     followHead,
     verify,
 
-    /** Chains what has been written since the last time; how many events. In two processes at once, one fails. */
-    async chain(): Promise<number> {
-      await followHead();
-      let total = 0;
-      await inSteps(async () => {
-        const count = await chainBatch();
-        total += count;
-        return count === BATCH;
-      });
-      return total;
-    },
-
-    /**
-     * Deletes the batches that are older than the retention. What is not chained is kept.
-     *
-     * @throws Error when the next of them is not as it was chained: it is evidence.
-     */
-    async prune(): Promise<void> {
-      const before = clock.now() - auditRetentionSeconds * 1_000;
-      await inSteps(() => pruneBatch(before));
-    },
+    chain,
+    prune,
+    chores: [turnChore('audit chain', chain), sweepChore('old audit events', prune)],
 
     /** Proves under the first secret what an older one proves, so that the older one can go; how many batches. */
     async reseal(): Promise<number> {

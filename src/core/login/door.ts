@@ -4,16 +4,19 @@ import type { Caller } from '../../platform/caller.ts';
 import type { Clock } from '../../platform/clock.ts';
 import type { EventName, RecordEvent } from '../audit/store.ts';
 import type { Mail } from '../mail/service.ts';
+import type { Guesses } from '../passwords/guesses.ts';
 import type { Attempt, RateLimits } from '../rate-limits/service.ts';
 import type { Grant, OpenedSession, Sessions } from '../sessions/service.ts';
 import type { UserRecord } from '../users/store.ts';
+import { LOGIN_AFTER_FAILURES } from './mails.ts';
 import type { Held, Proof } from './proof.ts';
 
 export interface DoorOptions {
   readonly database: Database;
   readonly clock: Clock;
   readonly recordEvent: RecordEvent;
-  readonly rateLimits: Pick<RateLimits, 'failuresBefore' | 'succeeded'>;
+  readonly rateLimits: Pick<RateLimits, 'succeeded'>;
+  readonly guesses: Pick<Guesses, 'failuresBefore'>;
   readonly sessions: Pick<Sessions, 'open' | 'replace' | 'grantOpened'>;
   readonly mail: Pick<Mail, 'notify'>;
 }
@@ -55,12 +58,20 @@ export interface Refused {
 export type Door = ReturnType<typeof createDoor>;
 
 /**
- * The one door into a session. Every way of logging in, and whatever else opens a session, brings a proof here; what
- * holds for all of them is decided here: what the throttles count, what the audit trail says, what the owner is told,
- * and what the session says of how it was opened.
+ * The one door into a session. Every way of logging in, and everything else that opens a session, brings a proof here.
+ * This function alone decides what holds for all of them: what the throttles count, what the audit trail says, what the
+ * owner is told, and what the session says of how it was opened.
  */
-export function createDoor({ database, clock, recordEvent, rateLimits, sessions, mail }: DoorOptions) {
-  /** One answer, one write and one hash for every cause, so that nobody learns which accounts exist (LOG-1, LOG-2). */
+export function createDoor({
+  database,
+  clock,
+  recordEvent,
+  rateLimits,
+  guesses,
+  sessions,
+  mail,
+}: DoorOptions) {
+  /** One answer, one write and one hash for every cause, so that no stranger learns which accounts exist (LOG-1, LOG-2). */
   async function refuse({
     userId,
     reason,
@@ -114,7 +125,7 @@ export function createDoor({ database, clock, recordEvent, rateLimits, sessions,
 
   /** A count, not the trail: that may be long, and the login of whom it is about must not read it. */
   async function failuresBefore(tx: Transaction, { user, attempt }: Proof, { as }: Entry): Promise<number> {
-    return as === 'login' && user !== undefined ? rateLimits.failuresBefore(tx, user, attempt) : 0;
+    return as === 'login' && user !== undefined ? guesses.failuresBefore(tx, user, attempt) : 0;
   }
 
   async function record(
@@ -142,7 +153,7 @@ export function createDoor({ database, clock, recordEvent, rateLimits, sessions,
       },
     });
     // A guess that was right in the end is told apart from the owner by the owner alone (ASVS 6.3.5).
-    if (failures > 0) await mail.notify(tx, user, 'login-after-failures');
+    if (failures > 0) await mail.notify(tx, user, LOGIN_AFTER_FAILURES);
   }
 
   return { enter, refuse };

@@ -3,13 +3,13 @@ import { AuthError } from '../../errors.ts';
 import type { Clock } from '../../platform/clock.ts';
 import type { OneTimeTokens } from '../one-time-tokens/service.ts';
 import type { OneTimeToken } from '../one-time-tokens/store.ts';
-import type { RateLimits } from '../rate-limits/service.ts';
+import type { Guesses } from '../passwords/guesses.ts';
 import type { Sessions } from '../sessions/service.ts';
 import { claimAddress, type UserRecord, verifyEmail } from '../users/store.ts';
 
 export interface MailboxOptions {
   readonly clock: Clock;
-  readonly rateLimits: Pick<RateLimits, 'passwordWasSet'>;
+  readonly guesses: Pick<Guesses, 'passwordWasSet'>;
   readonly oneTimeTokens: Pick<OneTimeTokens, 'spend' | 'endAllOf' | 'endUndosOf'>;
   readonly sessions: Pick<Sessions, 'endAllOf' | 'ownerChanged'>;
 }
@@ -24,19 +24,19 @@ export interface ProvenMailbox {
 export type Mailbox = ReturnType<typeof createMailbox>;
 
 /**
- * The proof that somebody reads the mail of an account, by a token that was mailed there.
+ * The proof that the caller reads the mail of an account, by a token that was mailed there.
  *
  * An account may have been registered by a stranger, with an address that is not theirs. So the first proof of an
  * address, when the mailbox is all that is shown, takes away all that was made before it: the password, the sessions,
  * the known devices (they name the password's version), pending changes and the ways back to earlier addresses. The
  * stranger keeps nothing; the owner sets a password of their own. Later proofs take nothing away.
  */
-export function createMailbox({ clock, rateLimits, oneTimeTokens, sessions }: MailboxOptions) {
+export function createMailbox({ clock, guesses, oneTimeTokens, sessions }: MailboxOptions) {
   /** What was made before the first proof, with the user's row already written. */
   async function endAll(tx: Transaction, id: string, emailCanonical: string): Promise<number> {
     await oneTimeTokens.endAllOf(tx, id);
     await oneTimeTokens.endUndosOf(tx, id);
-    await rateLimits.passwordWasSet(tx, emailCanonical);
+    await guesses.passwordWasSet(tx, emailCanonical);
     return sessions.endAllOf(tx, id, 'email');
   }
 

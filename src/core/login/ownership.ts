@@ -3,23 +3,26 @@ import { AuthError } from '../../errors.ts';
 import type { Caller } from '../../platform/caller.ts';
 import type { EventName } from '../audit/store.ts';
 import type { OneTimeToken } from '../one-time-tokens/store.ts';
+import type { Guesses } from '../passwords/guesses.ts';
 import type { Passwords } from '../passwords/service.ts';
+import { findCredential } from '../passwords/store.ts';
 import { type Attempt, type RateLimits, UNCOUNTED } from '../rate-limits/service.ts';
 import type { Sessions } from '../sessions/service.ts';
 import type { AccessToken } from '../tokens/access-token.ts';
 import type { Viewer } from '../users/service.ts';
-import { findCredential, type UserRecord } from '../users/store.ts';
+import type { UserRecord } from '../users/store.ts';
 import type { Door } from './door.ts';
 
 export interface OwnershipOptions {
   readonly database: Database;
-  readonly rateLimits: Pick<RateLimits, 'beforeProof' | 'checking'>;
+  readonly rateLimits: Pick<RateLimits, 'checking'>;
+  readonly guesses: Pick<Guesses, 'beforeProof'>;
   readonly passwords: Pick<Passwords, 'assertRoom' | 'verify'>;
   readonly sessions: Pick<Sessions, 'viewerOrRefusal'>;
   readonly door: Pick<Door, 'refuse'>;
 }
 
-/** What somebody brings along to show that an account is theirs. */
+/** What a caller brings along to show that an account is theirs. */
 export interface Shown {
   readonly bearer: AccessToken | AuthError;
   readonly password: string | null | undefined;
@@ -35,9 +38,9 @@ interface Tried {
 }
 
 /** The secret that a password comes along with, whose bearer alone can fill that lane. */
-type Lane = Parameters<RateLimits['beforeProof']>[0]['lane'];
+type Lane = Parameters<Guesses['beforeProof']>[0]['lane'];
 
-/** That an account is somebody's, as it was read then. */
+/** An account that the caller has shown to be theirs, as it was read then. */
 export interface Owned {
   readonly user: UserRecord;
   readonly attempt: Attempt;
@@ -45,9 +48,16 @@ export interface Owned {
 
 export type Ownership = ReturnType<typeof createOwnership>;
 
-/** Whether an account is somebody's: by its password, or by a live session of it. */
-export function createOwnership({ database, rateLimits, passwords, sessions, door }: OwnershipOptions) {
-  /** Compares a password for somebody who is not a stranger: the owner of a live session, or the reader of a mail. */
+/** Whether an account is the caller's: by its password, or by a live session of it. */
+export function createOwnership({
+  database,
+  rateLimits,
+  guesses,
+  passwords,
+  sessions,
+  door,
+}: OwnershipOptions) {
+  /** Compares a password for a caller who is no stranger: the owner of a live session, or the reader of a mail. */
   async function compare(
     userId: string,
     { password, lane, caller, failure }: Tried & { lane: Lane },
@@ -58,7 +68,7 @@ export function createOwnership({ database, rateLimits, passwords, sessions, doo
     if (credential === undefined)
       throw new AuthError('INVALID_CREDENTIALS', { cause: 'the account is gone' });
     const { user } = credential;
-    const attempt = await rateLimits.beforeProof({ lane, user, caller });
+    const attempt = await guesses.beforeProof({ lane, user, caller });
     const matches = await rateLimits.checking(attempt, () => passwords.verify(credential, password, caller));
     if (matches) return { user, attempt };
     return door.refuse({ userId, reason: 'wrong_password', caller, attempt, failure });

@@ -5,7 +5,7 @@ import { type Attempt, UNCOUNTED } from '../rate-limits/service.ts';
 import type { UserRecord } from '../users/store.ts';
 
 /*
- * What somebody has shown, so that a session may be opened for them. Proofs are made here and nowhere else: the brand
+ * What a caller has shown, so that a session may be opened for them. Proofs are made here and nowhere else: the brand
  * is not exported. door.ts is the only one that opens a session, and it takes nothing but a proof.
  */
 declare const PROVEN: unique symbol;

@@ -2,22 +2,25 @@ import type { Database } from '../../database/database.ts';
 import type { Caller } from '../../platform/caller.ts';
 import type { Clock } from '../../platform/clock.ts';
 import { parseLabel } from '../../platform/label.ts';
+import type { Guesses } from '../passwords/guesses.ts';
 import type { Passwords } from '../passwords/service.ts';
+import { findCredentialByEmail } from '../passwords/store.ts';
 import type { RateLimits } from '../rate-limits/service.ts';
 import type { Grant } from '../sessions/service.ts';
 import type { Tokens } from '../tokens/service.ts';
 import { canonicalEmail } from '../users/service.ts';
-import { findCredentialByEmail, recordLogin, type UserRecord } from '../users/store.ts';
+import { recordLogin, type UserRecord } from '../users/store.ts';
 import type { Door } from './door.ts';
 import { provenByPassword } from './proof.ts';
 
 export interface LoginOptions {
   readonly database: Database;
   readonly clock: Clock;
-  readonly rateLimits: RateLimits;
+  readonly rateLimits: Pick<RateLimits, 'checking'>;
+  readonly guesses: Pick<Guesses, 'beforeLogin'>;
   readonly tokens: Pick<Tokens, 'deviceTokens'>;
-  readonly passwords: Passwords;
-  readonly door: Door;
+  readonly passwords: Pick<Passwords, 'assertRoom' | 'verify' | 'upgrade'>;
+  readonly door: Pick<Door, 'enter' | 'refuse'>;
   /** Whether an account whose address is not verified may not log in. */
   readonly requireVerification: boolean;
 }
@@ -29,6 +32,7 @@ export function createLogin({
   database,
   clock,
   rateLimits,
+  guesses,
   tokens,
   passwords,
   door,
@@ -64,7 +68,7 @@ export function createLogin({
       const credential = await findCredentialByEmail(database.before(caller.deadline), emailCanonical);
       const user = credential?.user;
       const deviceId = deviceOf(user, input.deviceToken);
-      const attempt = await rateLimits.beforeLogin({ emailCanonical, user, deviceId, caller });
+      const attempt = await guesses.beforeLogin({ emailCanonical, user, deviceId, caller });
       const matches = await rateLimits.checking(attempt, () =>
         passwords.verify(credential, input.password, caller),
       );

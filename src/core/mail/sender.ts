@@ -29,7 +29,7 @@ export const LONGEST_DELAY_MS = 60 * 60_000;
 /** The last one about seven hours after the first. */
 const MOST_TRIES = 16;
 const POLL_MS = 10_000;
-/** After the answer of whoever caused the mail is out; and what comes meanwhile goes along. */
+/** By then the answer to the request that caused the mail is out. Mails that are queued meanwhile go along. */
 const WAKE_DELAY_MS = 250;
 /** How long a process that stops waits for its mail server. */
 const DRAIN_MS = 3_000;

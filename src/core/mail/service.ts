@@ -1,34 +1,27 @@
 import { randomUUID } from 'node:crypto';
-import { createKeyring } from '../../crypto/keyring.ts';
-import { createSealer } from '../../crypto/seal.ts';
 import type { Database, Transaction } from '../../database/database.ts';
 import type { Clock } from '../../platform/clock.ts';
 import type { Logger } from '../../platform/logger.ts';
 import { type Letter, MailError, type Mailer } from '../../platform/mailer.ts';
-import { sweep } from '../../platform/sweep.ts';
-import type { RateLimits } from '../rate-limits/service.ts';
+import { HOUR_MS, MINUTE_MS, type RateLimits } from '../rate-limits/service.ts';
 import { linkTo } from './link.ts';
-import { createSender, LONGEST_DELAY_MS, type Sender } from './sender.ts';
-import * as store from './store.ts';
+import { type Content, createOutbox } from './outbox.ts';
+import { createSender, type Sender } from './sender.ts';
+import { type ClaimedMail, insertMail } from './store.ts';
 import type { MailTemplate, Templates, Values } from './templates.ts';
 
-const MINUTE_MS = 60_000;
-const HOUR_MS = 60 * MINUTE_MS;
 const DAY_MS = 24 * HOUR_MS;
-/** A notice that could not be sent for so long is news to nobody. */
+/** A notice that could not be sent for so long is no news any more. */
 const NOTICE_LIFETIME_MS = 3 * DAY_MS;
-/** How long a dead letter can be looked at. */
-const KEEP_FAILED_MS = 30 * DAY_MS;
-const PAGE = 500;
-const FORGET_BATCH = 5_000;
-
+/** Notices to one address in an hour. */
+const NOTICES = { name: 'address-notices', max: 10, windowMs: HOUR_MS };
 export interface MailOptions {
   readonly database: Database;
   readonly clock: Clock;
   readonly logger: Logger;
   readonly secrets: readonly Buffer[];
-  readonly templates: Templates;
-  readonly rateLimits: Pick<RateLimits, 'mayNotify'>;
+  readonly templates: Pick<Templates, 'assertComplete' | 'render'>;
+  readonly rateLimits: Pick<RateLimits, 'window' | 'mayCount'>;
   /** What links begin with. Where there is none, no mail is sent. */
   readonly appUrl?: string | undefined;
 }
@@ -43,18 +36,9 @@ export interface Message {
   readonly expiresAt?: number | undefined;
   /** Whose account it is about; its deletion deletes the mail. */
   readonly userId?: string | undefined;
-  /** Written down like any other, and never sent: for whoever must not tell from outside that there is nobody. */
+  /** Queued like any other and never sent, so that a stranger cannot tell from outside that there is no account. */
   readonly isDecoy?: boolean | undefined;
 }
-
-/** A mail as its operator sees it; moments are ms since 1970. */
-export interface MailSummary extends Omit<store.MailRecord, 'sealedContent'> {
-  /** Unknown once the content is erased, or sealed with a secret that is gone. */
-  readonly to: string | undefined;
-}
-
-/** What is sealed. */
-type Content = Pick<Message, 'to' | 'path' | 'code'>;
 
 export type Mail = ReturnType<typeof createMail>;
 
@@ -63,7 +47,8 @@ export type Mail = ReturnType<typeof createMail>;
  * mail server is away (CR-8). Whom it is to and the tokens in it are sealed until it is sent, and then gone.
  */
 export function createMail({ database, clock, logger, secrets, templates, rateLimits, appUrl }: MailOptions) {
-  const sealer = createSealer(createKeyring(secrets, 'mail'));
+  const { seal, open, ...outbox } = createOutbox({ database, clock, secrets });
+  const notices = rateLimits.window(NOTICES);
   let sender: Sender | undefined;
 
   function valuesOf({ to, path, code }: Content, expiresAt: number | undefined): Values {
@@ -72,34 +57,18 @@ export function createMail({ database, clock, logger, secrets, templates, rateLi
       app: new URL(appUrl).host,
       email: to,
       code,
-      // From the configuration alone, whatever host a request was for (WEB-6).
+      // From the configuration alone: the host that a request names is the client's word (WEB-6).
       link: path === undefined ? undefined : linkTo(appUrl, path),
       lifetime: expiresAt === undefined ? undefined : inWords(expiresAt - clock.now()),
     };
   }
 
-  function open({ id, sealedContent }: { id: string; sealedContent: string | null }): Content | undefined {
-    const opened = sealedContent === null ? undefined : sealer.open(sealedContent, id);
-    return opened && JSON.parse(opened.toString());
-  }
-
-  function compose(mail: store.ClaimedMail): Letter {
+  function compose(mail: ClaimedMail): Letter {
     const content = open(mail);
     if (content === undefined) throw new MailError('deferred', 'UNREADABLE');
     const rendered = templates.render(mail.template, valuesOf(content, mail.expiresAt));
     if (rendered === undefined) throw new MailError('deferred', 'NO TEMPLATE');
     return { id: mail.id, to: content.to, ...rendered };
-  }
-
-  async function* readAll(): AsyncGenerator<store.MailRecord> {
-    let afterId = '';
-    for (;;) {
-      const page = await store.listMails(database, { afterId, limit: PAGE });
-      yield* page;
-      const last = page.at(-1);
-      if (last === undefined || page.length < PAGE) return;
-      afterId = last.id;
-    }
   }
 
   /**
@@ -112,14 +81,14 @@ export function createMail({ database, clock, logger, secrets, templates, rateLi
     if (appUrl === undefined) return;
     tx.afterCommit(() => sender?.wake());
     const { to, template, path, code, expiresAt, userId = null, isDecoy = false } = message;
-    templates.assertComplete(template, valuesOf(message, expiresAt));
+    templates.assertComplete(template.name, valuesOf(message, expiresAt));
     const id = randomUUID();
     const now = clock.now();
-    await store.insertMail(tx, {
+    await insertMail(tx, {
       id,
-      template,
+      template: template.name,
       userId,
-      sealedContent: sealer.seal(Buffer.from(JSON.stringify({ to, path, code } satisfies Content)), id),
+      sealedContent: seal({ to, path, code }, id),
       rank: path === undefined ? 1 : 0,
       now,
       expiresAt: isDecoy ? now : (expiresAt ?? now + NOTICE_LIFETIME_MS),
@@ -127,6 +96,7 @@ export function createMail({ database, clock, logger, secrets, templates, rateLi
   }
 
   return {
+    ...outbox,
     /** Whether mail is sent at all. */
     isOn: appUrl !== undefined,
 
@@ -142,7 +112,7 @@ export function createMail({ database, clock, logger, secrets, templates, rateLi
       template: MailTemplate,
     ): Promise<void> {
       if (appUrl === undefined || owner.emailVerifiedAt === null) return;
-      if (await rateLimits.mayNotify(tx, owner.email.toLowerCase()))
+      if (await rateLimits.mayCount(tx, notices(owner.email.toLowerCase())))
         await enqueue(tx, { to: owner.email, template, userId: owner.id });
     },
 
@@ -151,7 +121,10 @@ export function createMail({ database, clock, logger, secrets, templates, rateLi
       sender = createSender({ database, clock, logger, mailer, compose });
     },
 
-    /** From now on this process sends by itself, as servers do and commands do not: when it is woken, and what others left behind. */
+    /**
+     * From now on this process sends by itself, as servers do and commands do not: what it queues, and what other
+     * processes left behind.
+     */
     watch(): void {
       sender?.watch();
     },
@@ -159,53 +132,6 @@ export function createMail({ database, clock, logger, secrets, templates, rateLi
     /** Sends all that is due; resolves when that is done. */
     async turn(): Promise<void> {
       await sender?.turn();
-    },
-
-    /** Every mail that is still to be sent, and every dead letter. */
-    async *list(): AsyncGenerator<MailSummary> {
-      for await (const { sealedContent, ...mail } of readAll())
-        yield { ...mail, to: open({ id: mail.id, sealedContent })?.to };
-    },
-
-    /**
-     * Makes dead letters due again, all of them unless one is named; how many. Those that expired stay dead. One
-     * that may have been delivered before begins anew, because its operator said so.
-     */
-    async retry(id?: string): Promise<number> {
-      const ids = id === undefined ? [] : [id];
-      if (id === undefined)
-        for await (const { id, failedAt } of readAll()) if (failedAt !== null) ids.push(id);
-      let count = 0;
-      for (const one of ids) count += await store.reviveMail(database, { id: one, now: clock.now() });
-      return count;
-    },
-
-    /** Moves every sealed mail that opens onto the first master secret; how many. */
-    async reseal(): Promise<number> {
-      let moved = 0;
-      for await (const { id, sealedContent } of readAll()) {
-        if (sealedContent === null || sealer.isCurrent(sealedContent)) continue;
-        const content = sealer.open(sealedContent, id);
-        if (content === undefined) continue;
-        const change = { id, asRead: sealedContent, sealedContent: sealer.seal(content, id) };
-        moved += await store.replaceSealedContent(database, change);
-      }
-      return moved;
-    },
-
-    /** After a restore: what was queued before it may have been sent since. Each statement is short. */
-    async forget(): Promise<void> {
-      while ((await store.deleteAny(database, FORGET_BATCH)) === FORGET_BATCH);
-    },
-
-    /** Erases what is of no use any more, and deletes dead letters after 30 days. */
-    async prune(): Promise<void> {
-      const now = clock.now();
-      await sweep((limit) => store.deleteDecoys(database, { now, limit }));
-      await sweep((limit) => store.hastenMails(database, { now, latest: now + LONGEST_DELAY_MS, limit }));
-      await sweep((limit) => store.eraseExpired(database, { now, failure: 'EXPIRED', limit }));
-      await sweep((limit) => store.buryUnsettled(database, { now, failure: 'UNSETTLED', limit }));
-      await sweep((limit) => store.deleteFailed(database, { failedBefore: now - KEEP_FAILED_MS, limit }));
     },
 
     /** Claims nothing more, and gives what is being sent three seconds. */

@@ -1,15 +1,15 @@
 import type { Sql } from '../../database/database.ts';
 
 /*
- * A row is a mail that is still to be sent, or a dead letter: one that nobody tries to send any more. What was sent
- * has no row. Moments are ms since 1970.
+ * A row is a mail that is still to be sent, or a dead letter: one that no process tries to send any more. A mail that
+ * was sent has no row. Moments are ms since 1970.
  *
  *   sealed_content   whom it is to and the values of its template, bound to the id; null once they are of no use
  *   expires_at       it is not sent from then on; a decoy expired when it was made
  *   tries            how often a process claimed it, in order to send it
  *   unsettled_tries  how many of those may have delivered it: it is under way, its process died, or the mail server
- *                    took it in and never answered. At two of them nobody claims it again
- *   next_try_at      nobody claims it before: back-off, or the end of the claim that is on
+ *                    took it in and never answered. At two of them no process claims it again
+ *   next_try_at      no process claims it before: back-off, or the end of the claim that is on
  *   rank             0 for a link or a code, which is sent before the notices of rank 1
  *   failed_at        since when it is a dead letter
  *   failure          why the last try failed, in words of this program and codes of the mail server's
@@ -73,7 +73,7 @@ export function claimMail(
   );
 }
 
-/** A mail that was sent, whoever claims it by now. */
+/** Deletes a mail that was sent, even if another process has claimed it by now. */
 export function deleteMail(sql: Sql, id: string): Promise<number> {
   return sql.run('DELETE FROM mails WHERE id = :id', { id });
 }
@@ -114,7 +114,7 @@ export function hastenMails(
   );
 }
 
-/** One bounded batch of mails that nobody may claim any more, and did not settle. */
+/** One bounded batch of mails that no process may claim any more, and whose last try was not settled. */
 export function buryUnsettled(sql: Sql, batch: { now: number; failure: string; limit: number }) {
   return sql.run(
     `UPDATE mails SET failed_at = :now, failure = :failure WHERE id IN (

@@ -13,24 +13,20 @@ import { escapeHtml } from '../../platform/html.ts';
  * and `email`, which all have; it must use the link and the code where the built-in one does.
  */
 
-const BUILT_IN = fileURLToPath(new URL('./templates/', import.meta.url));
-
-const NAMES = [
-  'verify-email',
-  'address-taken',
-  'reset-password',
-  'password-changed',
-  'confirm-email',
-  'email-change-requested',
-  'email-changed',
-  'email-change-undone',
-  'magic-link',
-  'login-after-failures',
-] as const;
 type Kind = 'txt' | 'html';
 
-/** Every mail there is. */
-export type MailTemplate = (typeof NAMES)[number];
+/** A mail, declared by the module that sends it. */
+export interface MailTemplate {
+  readonly name: string;
+  /** The folder of its built-in files. */
+  readonly folder: string;
+}
+
+/** Makes templates whose files are in the folder `templates` beside a module. */
+export function templatesBeside(moduleUrl: string): (name: string) => MailTemplate {
+  const folder = fileURLToPath(new URL('./templates/', moduleUrl));
+  return (name) => ({ name, folder });
+}
 
 /** What a template may say. */
 export interface Values {
@@ -50,7 +46,7 @@ interface Rendered {
   readonly html: string;
 }
 
-interface Template {
+interface Template extends Pick<MailTemplate, 'folder'> {
   readonly txt: string;
   readonly html: string;
   /** What its built-in files say in any case. */
@@ -60,47 +56,33 @@ interface Template {
 export type Templates = ReturnType<typeof createTemplates>;
 
 /**
- * Reads the built-in templates and, file by file, those of `folder` instead.
+ * The templates of all modules, once they are loaded.
  *
- * @returns what is wrong with the folder, too; templates are for use when nothing is.
+ * @param ownFolder files of the operator, each in the place of the built-in one of the same name.
  */
-export function loadTemplates(folder?: string): { templates: Templates; problems: readonly string[] } {
-  const problems: string[] = [];
-  const ownFiles = new Map<string, string>();
-  try {
-    if (folder !== undefined)
-      for (const file of readdirSync(folder).filter((name) => /\.(txt|html)$/.test(name)))
-        ownFiles.set(file, readText(folder, file));
-  } catch (error) {
-    problems.push(`cannot be read (${(error as NodeJS.ErrnoException).code})`);
-  }
-  const templates = new Map(NAMES.map((name) => [name, readTemplate(name)] as const));
-  problems.push(...[...ownFiles.keys()].map((file) => `${file}: there is no such template`));
-  return { templates: createTemplates(templates), problems };
+export function createTemplates(ownFolder?: string) {
+  const templates = new Map<string, Template>();
 
-  function readTemplate(name: MailTemplate): Template {
-    const builtIn = { txt: readText(BUILT_IN, `${name}.txt`), html: readText(BUILT_IN, `${name}.html`) };
-    const known = new Set(['app', 'email', ...namesIn(builtIn.txt), ...namesIn(builtIn.html)]);
-    const choose = (kind: Kind): string => {
-      const file = `${name}.${kind}`;
-      const own = ownFiles.get(file);
-      if (own === undefined) return builtIn[kind];
-      ownFiles.delete(file);
-      problems.push(...problemsOf(own, kind, known).map((problem) => `${file}: ${problem}`));
-      return own;
-    };
-    return { txt: choose('txt'), html: choose('html'), needs: namesIn(builtIn.txt.replace(SECTION, '')) };
-  }
-}
-
-const SECTION = /\{\{#\s*(\w+)\s*\}\}\n?(.*?)\{\{\/\s*\1\s*\}\}\n?/gs;
-const PLACEHOLDER = /\{\{\s*(\w+)\s*\}\}/g;
-const SUBJECT = /^Subject: *(\S.*)\n+/;
-
-function createTemplates(templates: ReadonlyMap<string, Template>) {
   return {
+    /**
+     * Reads what the modules declare.
+     *
+     * @returns what is wrong with the operator's folder; templates are for use when nothing is.
+     */
+    load(declared: readonly MailTemplate[]): readonly string[] {
+      const own = readOwnFiles(ownFolder);
+      for (const template of declared) {
+        // Two purposes may share a mail.
+        if (templates.get(template.name)?.folder === template.folder) continue;
+        if (templates.has(template.name)) throw new Error(`Two mails have the name ${template.name}.`);
+        templates.set(template.name, readTemplate(template, own));
+      }
+      const strays = [...own.files.keys()].filter((file) => !own.used.has(file));
+      return [...own.problems, ...strays.map((file) => `${file}: there is no such template`)];
+    },
+
     /** @throws Error when the template says something that it has no value for. */
-    assertComplete(name: MailTemplate, values: Values): void {
+    assertComplete(name: string, values: Values): void {
       const missing = templates
         .get(name)
         ?.needs.filter((value) => values[value as keyof Values] === undefined);
@@ -120,6 +102,48 @@ function createTemplates(templates: ReadonlyMap<string, Template>) {
     },
   };
 }
+
+/** The operator's files, those that take the place of a built-in one, and what is wrong with them. */
+interface OwnFiles {
+  readonly files: ReadonlyMap<string, string>;
+  readonly used: Set<string>;
+  readonly problems: string[];
+}
+
+function readOwnFiles(folder: string | undefined): OwnFiles {
+  const own = { files: new Map<string, string>(), used: new Set<string>(), problems: [] as string[] };
+  if (folder === undefined) return own;
+  try {
+    for (const file of readdirSync(folder).filter((name) => /\.(txt|html)$/.test(name)))
+      own.files.set(file, readText(folder, file));
+  } catch (error) {
+    own.problems.push(`cannot be read (${(error as NodeJS.ErrnoException).code})`);
+  }
+  return own;
+}
+
+function readTemplate({ name, folder }: MailTemplate, { files, used, problems }: OwnFiles): Template {
+  const builtIn = { txt: readText(folder, `${name}.txt`), html: readText(folder, `${name}.html`) };
+  const known = new Set(['app', 'email', ...namesIn(builtIn.txt), ...namesIn(builtIn.html)]);
+  const choose = (kind: Kind): string => {
+    const file = `${name}.${kind}`;
+    const text = files.get(file);
+    if (text === undefined) return builtIn[kind];
+    used.add(file);
+    problems.push(...problemsOf(text, kind, known).map((problem) => `${file}: ${problem}`));
+    return text;
+  };
+  return {
+    folder,
+    txt: choose('txt'),
+    html: choose('html'),
+    needs: namesIn(builtIn.txt.replace(SECTION, '')),
+  };
+}
+
+const SECTION = /\{\{#\s*(\w+)\s*\}\}\n?(.*?)\{\{\/\s*\1\s*\}\}\n?/gs;
+const PLACEHOLDER = /\{\{\s*(\w+)\s*\}\}/g;
+const SUBJECT = /^Subject: *(\S.*)\n+/;
 
 function fill(text: string, values: Values, encode: (value: string) => string): string {
   const find = (name: string) => values[name as keyof Values];

@@ -4,10 +4,10 @@ import { LARGEST_LEAD_MS } from '../../platform/clock.ts';
 /*
  * A token is one row for as long as it can be used, and none afterwards: spending it deletes the row, so of many who
  * try one succeeds. `token_hash` is the SHA-256 of its text, which is in the mail alone. A subject has one token of a
- * purpose: the next one is written over it. Only changes of an address can be undone each for itself, because whoever
- * took an account over could change its address twice.
+ * purpose: the next one is written over it. Only changes of an address can be undone each for itself, because a
+ * thief of an account could change its address twice.
  *
- * Strangers can ask for links to somebody's address, so the row counts the mails of its purpose:
+ * Strangers can ask for links to the address of an owner, so the row counts the mails of its purpose:
  *
  *   mailed          what was mailed: 'link', a notice in its place, or 'nothing'
  *   mail_count      how many mails, since `counted_since`
@@ -19,25 +19,20 @@ import { LARGEST_LEAD_MS } from '../../platform/clock.ts';
  * at once do not get past it.
  */
 
-/** What a token is good for, and nothing else. */
-export type Purpose =
-  | 'registration'
-  | 'verify-email'
-  | 'reset-password'
-  | 'confirm-email'
-  | 'undo-email-change'
-  | 'magic-link';
+/** The purpose of which a subject may have several tokens. The unique index names it, too. */
+export const UNDO = 'undo-email-change';
 
 /** A row of `one_time_tokens`; moments are ms since 1970. */
 export interface OneTimeToken {
   readonly tokenHash: string;
-  readonly purpose: Purpose;
+  /** The name of what it is good for. */
+  readonly purpose: string;
   /** A user's id, or a keyed hash of an address that has no account. */
   readonly subject: string;
-  /** Where it was mailed to; whoever brings it back has proven this address. */
+  /** Where it was mailed to: its return proves this address. */
   readonly email: string;
   readonly emailCanonical: string;
-  /** What whoever issued it wants to know again. */
+  /** What its issuer needs to know when it comes back. */
   readonly payload: string;
   /** A keyed hash of the code that stands for the token where a person types; none for most. */
   readonly codeHash: string | null;
@@ -54,7 +49,7 @@ const IS_USABLE = `expires_at > :now AND created_at - ${LARGEST_LEAD_MS} <= :now
 export interface MailLimit {
   /** To one address. */
   readonly most: number;
-  /** To whatever addresses. */
+  /** To all addresses together. */
   readonly mostInAll: number;
   /** No longer than the token lives. */
   readonly windowMs: number;
@@ -78,7 +73,7 @@ export function putToken(
        code_hash, tries_left, created_at, expires_at, mailed, mail_count, counted_since)
      VALUES (:tokenHash, :purpose, :subject, :email, :emailCanonical, :payload,
        :codeHash, :triesLeft, :now, :expiresAt, :mailed, 1, :now)
-     ON CONFLICT (subject, purpose) WHERE purpose <> 'undo-email-change' DO UPDATE SET
+     ON CONFLICT (subject, purpose) WHERE purpose <> '${UNDO}' DO UPDATE SET
        token_hash = excluded.token_hash, email = excluded.email, email_canonical = excluded.email_canonical,
        payload = excluded.payload, code_hash = excluded.code_hash, tries_left = excluded.tries_left,
        created_at = excluded.created_at, expires_at = excluded.expires_at, mailed = excluded.mailed,
@@ -105,7 +100,7 @@ export function findToken(
 /** The newest of what one of the subjects has. */
 export function findTokenOf(
   sql: Sql,
-  { subjects, ...token }: { subjects: readonly string[]; purpose: Purpose; now: number },
+  { subjects, ...token }: { subjects: readonly string[]; purpose: string; now: number },
 ): Promise<OneTimeToken | undefined> {
   const { list, params } = listOf(subjects);
   return sql.get(
@@ -119,7 +114,7 @@ export function findTokenOf(
 /** Takes one of the tries at a code before the code is compared, so that no burst has more (ASVS 6.6.3). */
 export function takeTry(
   sql: Sql,
-  token: { subject: string; purpose: Purpose; now: number },
+  token: { subject: string; purpose: string; now: number },
 ): Promise<OneTimeToken | undefined> {
   return sql.get(
     `UPDATE one_time_tokens SET tries_left = tries_left - 1
@@ -129,7 +124,7 @@ export function takeTry(
   );
 }
 
-/** Spends a token: 1 for whoever is first, 0 for all others. */
+/** Spends a token: 1 for the first request, 0 for all others. */
 export function deleteToken(sql: Sql, token: { tokenHash: string; now: number }): Promise<number> {
   return sql.run(`DELETE FROM one_time_tokens WHERE token_hash = :tokenHash AND ${IS_USABLE}`, token);
 }
@@ -137,7 +132,7 @@ export function deleteToken(sql: Sql, token: { tokenHash: string; now: number })
 /** What subjects have of a purpose. */
 export function deleteTokensFor(
   sql: Sql,
-  { subjects, purpose }: { subjects: readonly string[]; purpose: Purpose },
+  { subjects, purpose }: { subjects: readonly string[]; purpose: string },
 ): Promise<number> {
   const { list, params } = listOf(subjects);
   return sql.run(`DELETE FROM one_time_tokens WHERE subject IN (${list}) AND purpose = :purpose`, {
@@ -148,7 +143,7 @@ export function deleteTokensFor(
 
 /** All that a subject has, but the ways back to an address before. */
 export function deleteTokensOf(sql: Sql, subject: string): Promise<number> {
-  return sql.run(`DELETE FROM one_time_tokens WHERE subject = :subject AND purpose <> 'undo-email-change'`, {
+  return sql.run(`DELETE FROM one_time_tokens WHERE subject = :subject AND purpose <> '${UNDO}'`, {
     subject,
   });
 }
@@ -157,19 +152,19 @@ export function deleteTokensOf(sql: Sql, subject: string): Promise<number> {
 export function deleteUndosOf(sql: Sql, undos: { subject: string; since: number }): Promise<number> {
   return sql.run(
     `DELETE FROM one_time_tokens
-     WHERE subject = :subject AND purpose = 'undo-email-change' AND created_at >= :since`,
+     WHERE subject = :subject AND purpose = '${UNDO}' AND created_at >= :since`,
     undos,
   );
 }
 
-/** Whether somebody who gave the address up can still go back to it. */
+/** Whether the account that gave the address up can still go back to it. */
 export async function isFormerAddress(
   sql: Sql,
   address: { emailCanonical: string; now: number },
 ): Promise<boolean> {
   const row = await sql.get(
     `SELECT 1 AS found FROM one_time_tokens
-     WHERE email_canonical = :emailCanonical AND purpose = 'undo-email-change' AND ${IS_USABLE}`,
+     WHERE email_canonical = :emailCanonical AND purpose = '${UNDO}' AND ${IS_USABLE}`,
     address,
   );
   return row !== undefined;

@@ -1,7 +1,7 @@
 import { dictionary } from '@zxcvbn-ts/language-common';
 
 /*
- * How many guesses a password withstands, for whoever tries common things first.
+ * How many guesses a password withstands when the attacker tries common things first.
  *
  * Lists of common passwords hold next to none of 15 characters and more: what people type instead is put together
  * from common pieces. So a password is read as the cheapest row of pieces that spells it:
@@ -52,7 +52,7 @@ for (const piece of pieces.keys()) {
 }
 
 /**
- * The logarithm, to base 2, of the guesses it takes. Linear time, under a millisecond whatever the text is.
+ * The logarithm, to base 2, of the guesses it takes. Linear time, under a millisecond for any text.
  *
  * @param ownWords what an attacker of this account tries first, and the password then costs nothing for.
  */
@@ -97,7 +97,7 @@ export function bitsToGuess(password: string, ownWords: Iterable<string> = []): 
   }
 }
 
-/** One spelling for what is one word to whoever guesses. */
+/** One spelling for all that an attacker tries as one word. */
 function foldText(text: string): string {
   return text.normalize('NFKC').toLowerCase();
 }

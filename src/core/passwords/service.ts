@@ -2,14 +2,15 @@ import { randomBytes } from 'node:crypto';
 import type { Argon2Cost } from '../../crypto/argon2.ts';
 import { isOnlyMatch } from '../../crypto/bcrypt.ts';
 import { hashPassword, isOutdated, verifyPassword } from '../../crypto/password-hash.ts';
-import type { Database } from '../../database/database.ts';
+import type { Database, Sql } from '../../database/database.ts';
 import { AuthError } from '../../errors.ts';
 import { type Caller, networkOf } from '../../platform/caller.ts';
 import { isLongerThan } from '../../platform/code-points.ts';
 import { NO_DEADLINE } from '../../platform/deadline.ts';
 import { createWorkQueue, type Requester } from '../../platform/work-queue.ts';
-import { type Credential, replacePasswordHash } from '../users/store.ts';
+import { everyRow } from '../users/service.ts';
 import { bitsToGuess } from './guessability.ts';
+import { type Credential, listCredentials, replacePasswordHash } from './store.ts';
 
 /** NIST SP 800-63B-4 §3.1.1.2: long passwords are welcome; a limit only keeps hashing bounded. */
 const PASSWORD_MAX_LENGTH = 128;
@@ -67,7 +68,7 @@ export function createPasswords({
     load: queue.load,
 
     /**
-     * Asked before the throttles count: what is not going to be checked must not count as a failure.
+     * Asked before the throttles count: a password that is not going to be checked must not count as a failure.
      *
      * @throws AuthError `OVERLOADED`
      */
@@ -122,13 +123,21 @@ export function createPasswords({
   };
 }
 
+/** Every user with the hash of their password, by id, read a page at a time: for the operator's export alone. */
+export function everyCredential(sql: Sql): AsyncGenerator<Credential> {
+  return everyRow(
+    (page) => listCredentials(sql, page),
+    ({ user }) => user.id,
+  );
+}
+
 /** No one network may fill the queue, and nothing waits in it past its operation's deadline (GQL-6, DOS-1). */
 function requesterOf(caller: Caller | undefined): Requester {
   if (caller === undefined) return { source: 'operator', deadline: NO_DEADLINE, connection: {} };
   return { source: networkOf(caller.ip), deadline: caller.deadline, connection: caller.connection };
 }
 
-/** What somebody who knows the account tries first: the address and the name, whole and word by word. */
+/** What an attacker who knows the account tries first: the address and the name, whole and word by word. */
 function ownWords({ email, name }: Owner): string[] {
   const wholes = [email, ...email.split('@'), name ?? ''];
   return wholes.flatMap((whole) => [whole, ...whole.split(/[^\p{L}\p{N}]+/u)]);

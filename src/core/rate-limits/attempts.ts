@@ -8,7 +8,7 @@ import * as store from './store.ts';
 /** A count by the name that the audit trail has for it. Each of its keys has a row of its own. */
 export interface Limit extends Pick<store.Count, 'max' | 'windowMs'> {
   readonly name: string;
-  readonly keys: readonly string[];
+  readonly keys: string[];
 }
 
 /** All that lets an attempt through. */
@@ -38,13 +38,13 @@ export interface Attempt {
   readonly isLast: boolean;
 }
 
-/** What cannot be guessed needs no count. */
+/** A credential that cannot be guessed needs no count. */
 export const UNCOUNTED: Attempt = { counted: [], door: {}, isLast: false };
 
 /** Who tries, for the audit trail. */
 export interface Actor {
   readonly caller: Caller;
-  /** None for an address that is nobody's. */
+  /** None for an address without an account. */
   readonly userId?: string | undefined;
 }
 
@@ -55,8 +55,10 @@ interface Excess extends Actor {
   readonly blockedUntil: number;
 }
 
+export type Attempts = ReturnType<typeof createAttempts>;
+
 /**
- * Lets attempts through doors and counts them. The count is one statement before whatever is checked (LOG-3).
+ * Lets attempts through doors and counts them. The count is one statement, before the credential is checked (LOG-3).
  *
  * @param options.cap failures in a row that close what closes.
  */
@@ -153,7 +155,7 @@ export function createAttempts({
       if (right.length < counts.length) throw tooMany(Math.max(...rightOnes.map(({ windowMs }) => windowMs)));
     },
 
-    /** Does what the attempt is for, and takes it back when that fails: the hash queue was full (LOG-3). */
+    /** Checks the credential, and takes the attempt back when the check fails, as when the hash queue is full (LOG-3). */
     async checking<Result>({ counted }: Attempt, check: () => Promise<Result>): Promise<Result> {
       try {
         return await check();

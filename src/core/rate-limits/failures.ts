@@ -1,25 +1,67 @@
 import { LRUCache } from 'lru-cache';
+import type { Sql } from '../../database/database.ts';
+import type { Caller } from '../../platform/caller.ts';
+import type { Clock } from '../../platform/clock.ts';
+import { type Attempts, tooMany } from './attempts.ts';
+import type { Window } from './limits.ts';
+import type { Source } from './networks.ts';
+
+export interface FailuresOptions {
+  /** For the audit trail. */
+  readonly database: Sql;
+  readonly clock: Clock;
+  readonly attempts: Pick<Attempts, 'recordExcess'>;
+  /** Off for load tests only. */
+  readonly throttles: boolean;
+  readonly limit: Omit<Window, 'max'>;
+}
+
+export type Failures = ReturnType<typeof createFailures>;
 
 /**
- * Failures of what cannot be guessed, by source, in memory and in each process for itself: this only keeps them from
- * costing much.
+ * Failures of what cannot be guessed, by source. Each process counts its own, in memory, because the limit only keeps
+ * the failures cheap.
  */
-export function createFailures(windowMs: number) {
-  const counts = new LRUCache<string, { count: number; isReported: boolean }>({ max: 10_000, ttl: windowMs });
+export function createFailures({ database, clock, attempts, throttles, limit }: FailuresOptions) {
+  const counts = new LRUCache<string, { count: number; isReported: boolean }>({
+    max: 10_000,
+    ttl: limit.windowMs,
+  });
+
+  /** How long the source has to wait, and whether this is its first refusal; `undefined` when it need not wait. */
+  function waitOf({ name, most }: Source): { waitMs: number; isNews: boolean } | undefined {
+    const failures = counts.get(name);
+    if (failures === undefined || failures.count < most) return undefined;
+    const isNews = !failures.isReported;
+    failures.isReported = true;
+    return { waitMs: counts.getRemainingTTL(name), isNews };
+  }
+
   return {
-    /** For how long the source has to wait, and whether it is the first to hear of it; `undefined` for not at all. */
-    waitOf(source: string, max: number): { waitMs: number; isNews: boolean } | undefined {
-      const failures = counts.get(source);
-      if (failures === undefined || failures.count < max) return undefined;
-      const isNews = !failures.isReported;
-      failures.isReported = true;
-      return { waitMs: counts.getRemainingTTL(source), isNews };
+    /** @throws AuthError `TOO_MANY_REQUESTS` with `retryAfter`. */
+    async assertFew(sources: readonly Source[], caller: Caller): Promise<void> {
+      if (!throttles) return;
+      for (const source of sources) {
+        const excess = waitOf(source);
+        if (excess === undefined) continue;
+        const at = clock.now();
+        if (excess.isNews)
+          await attempts.recordExcess(database, {
+            at,
+            caller,
+            limit: limit.name,
+            blockedUntil: at + excess.waitMs,
+          });
+        throw tooMany(excess.waitMs);
+      }
     },
 
-    add(source: string): void {
-      const failures = counts.get(source);
-      if (failures === undefined) counts.set(source, { count: 1, isReported: false });
-      else failures.count += 1;
+    add(sources: readonly Source[]): void {
+      for (const { name } of sources) {
+        const failures = counts.get(name);
+        if (failures === undefined) counts.set(name, { count: 1, isReported: false });
+        else failures.count += 1;
+      }
     },
   };
 }

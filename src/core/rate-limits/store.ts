@@ -118,7 +118,7 @@ export async function countAttempt(
   );
 }
 
-/** A key that lets nobody through. */
+/** A key that lets no attempt through. */
 export interface Block {
   readonly key: string;
   /** ms since 1970. */
@@ -173,7 +173,7 @@ export async function highestCount(sql: Sql, keys: readonly string[]): Promise<n
   return row?.count ?? 0;
 }
 
-/** Ends runs of failures, whatever they have counted, and tallies that have not counted more than `cap`. */
+/** Ends runs of failures, however long, and tallies that have not counted more than `cap`. */
 export function clear(
   sql: Sql,
   { runs = [], tallies = [], cap = 0 }: { runs?: string[]; tallies?: string[]; cap?: number },

@@ -22,12 +22,12 @@ export function createRotationQueue(database: Database) {
   /** By the id of the session: a statement moves a row once. */
   let waiting = new Map<string, Waiting>();
 
-  /** Waits for whoever else writes the row: what it says of the token is final. */
+  /** Waits for another writer of the row: what it says of the token is final. */
   function rotateAlone(rotation: Rotation, deadline: Deadline): Promise<Rotated> {
     return rotateGeneration(database.before(deadline), rotation);
   }
 
-  /** May leave a row alone that somebody else writes at that moment, even if the token is good. */
+  /** May leave a row alone that another request writes at that moment, even if the token is good. */
   function rotate(rotation: Rotation, deadline: Deadline): Promise<Rotated> {
     if (database.dialect === 'sqlite' || waiting.has(rotation.sessionId)) {
       return rotateAlone(rotation, deadline);

@@ -11,14 +11,14 @@ import type { SessionRecord } from './store.ts';
  * both win it, and since the successor is computed from the token, nothing is stored that a crash could lose
  * between the row and the answer.
  *
- * Whoever loses the swap is judged here, by one later read of the row:
+ * A token that loses the swap is judged here, by one later read of the row:
  *
  *   unknown   no such session, or not its secret           INVALID_REFRESH_TOKEN, nothing written
  *   ended     revoked or expired                           INVALID_REFRESH_TOKEN
  *   skewed    rotated in the future: clocks disagree       UNAVAILABLE
  *   retry     spent at most one retry window ago           the session's current token, nothing written
  *   reuse     spent before that                            the session ends, INVALID_REFRESH_TOKEN
- *   moved     the token is good: somebody wrote the row    the swap once more, which waits for them
+ *   moved     good: another request wrote the row          the swap once more, which waits for that request
  *
  * A burst is a run of rotations less than a window after its first one. `burst_from` and `burst_at` remember the
  * generation and the time it began with, so that ten tabs which each hold another token of the same few seconds

@@ -50,9 +50,7 @@ const COLUMNS = `id, user_id AS "userId", client_id AS "clientId", scope, amr, s
   idle_expires_at AS "idleExpiresAt", expires_at AS "expiresAt", revoked_at AS "revokedAt",
   user_agent AS "userAgent", ip, device_name AS "deviceName"`;
 
-const isLiveAt = (now: string) => `revoked_at IS NULL AND idle_expires_at > ${now} AND expires_at > ${now}`;
-
-const IS_LIVE = isLiveAt(':now');
+const IS_LIVE = 'revoked_at IS NULL AND idle_expires_at > :now AND expires_at > :now';
 
 /** Begins at generation 0, in no burst. */
 export async function insertSession(
@@ -86,7 +84,10 @@ export async function insertSession(
   return row;
 }
 
-/** What a rotation asks for and writes; moments are ms since 1970. No name of it is a column's: they share a statement. */
+/**
+ * What a rotation asks for and writes; moments are ms since 1970. Names must differ from column names, because
+ * SWAP_MANY joins both.
+ */
 export type Rotation = {
   readonly sessionId: string;
   readonly secretHash: string;
@@ -99,53 +100,65 @@ export type Rotation = {
   readonly newIp: string;
 };
 
-const ROTATION_COLUMNS = `"sessionId" TEXT, "secretHash" TEXT, "spent" BIGINT, "now" BIGINT, "burstLimit" BIGINT,
-  "newIdleExpiresAt" BIGINT, "newUserAgent" TEXT, "newIp" TEXT`;
-
 /**
  * The compare-and-swap that spends a refresh token; no row when the token may not be spent. `<=`, not `=`: after
  * a failover to a replica that lost the last writes, an authentic later token moves the row forward instead of
- * locking its owner out. A session that a wrong clock opened is not renewed. A burst begins with the first rotation that is a window away from the last beginning.
- *
- * @param value how the statement spells a value of the rotation.
- * @param from where the values come from, when not from parameters, and `row` what that knows of the row beside its id.
+ * locking its owner out. A session that a wrong clock opened is not renewed. A burst begins with the first rotation
+ * that is a window away from the last beginning.
  */
-function swap(value: (name: keyof Rotation) => string, { from = '', row = 'TRUE' } = {}): string {
-  const beginsBurst = `burst_at <= ${value('burstLimit')} OR generation < ${value('spent')}`;
-  return `UPDATE sessions SET
-      generation = CAST(${value('spent')} AS BIGINT) + 1,
-      skipped_generations = ${value('spent')} - generation,
-      rotated_at = ${value('now')},
-      idle_expires_at = CASE WHEN expires_at < ${value('newIdleExpiresAt')} THEN expires_at
-        ELSE ${value('newIdleExpiresAt')} END,
-      burst_from = CASE WHEN ${beginsBurst} THEN ${value('spent')} ELSE burst_from END,
-      burst_at = CASE WHEN ${beginsBurst} THEN ${value('now')} ELSE burst_at END,
-      user_agent = ${value('newUserAgent')},
-      ip = ${value('newIp')}
-    ${from}
-    WHERE ${row} AND id = ${value('sessionId')} AND secret_hash = ${value('secretHash')} AND generation <= ${value('spent')}
-      AND ${isLiveAt(value('now'))} AND created_at - ${LARGEST_LEAD_MS} <= ${value('now')}
-    RETURNING ${COLUMNS}`;
-}
-
-const SWAP = swap((name) => `:${name}`);
+const SWAP = `
+  UPDATE sessions SET
+    generation = CAST(:spent AS BIGINT) + 1,
+    skipped_generations = :spent - generation,
+    rotated_at = :now,
+    idle_expires_at = CASE WHEN expires_at < :newIdleExpiresAt THEN expires_at ELSE :newIdleExpiresAt END,
+    burst_from = CASE WHEN burst_at <= :burstLimit OR generation < :spent THEN :spent ELSE burst_from END,
+    burst_at = CASE WHEN burst_at <= :burstLimit OR generation < :spent THEN :now ELSE burst_at END,
+    user_agent = :newUserAgent,
+    ip = :newIp
+  WHERE id = :sessionId
+    AND secret_hash = :secretHash
+    AND generation <= :spent
+    AND revoked_at IS NULL AND idle_expires_at > :now AND expires_at > :now
+    AND created_at - ${LARGEST_LEAD_MS} <= :now
+  RETURNING ${COLUMNS}`;
 
 /**
- * Waits for no lock: a row that somebody else writes at that moment is left alone. So one slow writer holds up no
- * neighbour of that row, and no two of these can each wait for the other. Where a row was found to be free it is taken
- * from, without a second search in the index.
+ * The same for many sessions; a test holds the two texts together. Waits for no lock: it leaves a row alone that
+ * another transaction writes at that moment. So one slow writer holds up no neighbour of that row, and no two of these
+ * can each wait for the other. `ctid` is the place where the row was found to be free: it saves a second search in the
+ * index.
  */
-const SWAP_MANY = swap((name) => `rotation."${name}"`, {
-  from: `FROM (
-      SELECT given.*, free.ctid AS place
-      FROM json_to_recordset(CAST(:rotations AS JSON)) AS given(${ROTATION_COLUMNS})
-      JOIN sessions AS free ON free.id = given."sessionId"
-      FOR NO KEY UPDATE OF free SKIP LOCKED
-    ) AS rotation`,
-  row: 'sessions.ctid = rotation.place',
-});
+const SWAP_MANY = `
+  UPDATE sessions SET
+    generation = CAST(rotation."spent" AS BIGINT) + 1,
+    skipped_generations = rotation."spent" - generation,
+    rotated_at = rotation."now",
+    idle_expires_at = CASE WHEN expires_at < rotation."newIdleExpiresAt" THEN expires_at
+      ELSE rotation."newIdleExpiresAt" END,
+    burst_from = CASE WHEN burst_at <= rotation."burstLimit" OR generation < rotation."spent"
+      THEN rotation."spent" ELSE burst_from END,
+    burst_at = CASE WHEN burst_at <= rotation."burstLimit" OR generation < rotation."spent"
+      THEN rotation."now" ELSE burst_at END,
+    user_agent = rotation."newUserAgent",
+    ip = rotation."newIp"
+  FROM (
+    SELECT given.*, free.ctid AS place
+    FROM json_to_recordset(CAST(:rotations AS JSON)) AS given(
+      "sessionId" TEXT, "secretHash" TEXT, "spent" BIGINT, "now" BIGINT, "burstLimit" BIGINT,
+      "newIdleExpiresAt" BIGINT, "newUserAgent" TEXT, "newIp" TEXT)
+    JOIN sessions AS free ON free.id = given."sessionId"
+    FOR NO KEY UPDATE OF free SKIP LOCKED
+  ) AS rotation
+  WHERE sessions.ctid = rotation.place
+    AND id = rotation."sessionId"
+    AND secret_hash = rotation."secretHash"
+    AND generation <= rotation."spent"
+    AND revoked_at IS NULL AND idle_expires_at > rotation."now" AND expires_at > rotation."now"
+    AND created_at - ${LARGEST_LEAD_MS} <= rotation."now"
+  RETURNING ${COLUMNS}`;
 
-/** Spends one token. Waits for whoever writes its row. */
+/** Spends one token. Waits for the transaction that writes its row, if there is one. */
 export function rotateGeneration(sql: Sql, rotation: Rotation): Promise<SessionRecord | undefined> {
   return sql.get(SWAP, rotation);
 }
@@ -219,7 +232,7 @@ export function endExcessSessions(
   );
 }
 
-/** One bounded batch, in the order of the ids, of all that was not revoked; expired sessions too, by whatever clock. */
+/** Ends one bounded batch of all that was not revoked, in the order of ids. Expired ones too: a clock may be wrong. */
 export function endSessionsAfter(
   sql: Sql,
   batch: { afterId: string; limit: number; now: number; reason: EndReason },

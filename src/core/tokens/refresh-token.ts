@@ -35,7 +35,7 @@ export function createRefreshTokens(keyring: Keyring) {
       return tokens.encode(body);
     },
 
-    /** `undefined` for whatever this server did not make. */
+    /** `undefined` for a text that this server did not make. */
     decode(text: string): RefreshToken | undefined {
       const body = tokens.decode(text);
       return (

@@ -1,22 +1,18 @@
 import { hash } from 'node:crypto';
 import { LRUCache } from 'lru-cache';
 import { createKeyring } from '../../crypto/keyring.ts';
-import { createSealer } from '../../crypto/seal.ts';
 import type { Database } from '../../database/database.ts';
-import { AuthError } from '../../errors.ts';
 import type { Clock } from '../../platform/clock.ts';
 import type { RecordEvent } from '../audit/store.ts';
 import {
   type AccessToken,
   CLOCK_TOLERANCE_SECONDS,
   checkAccessToken,
-  type SigningKey,
   signAccessToken,
 } from './access-token.ts';
 import { createDeviceTokens } from './device-token.ts';
+import { createKeySet } from './key-set.ts';
 import { createRefreshTokens } from './refresh-token.ts';
-import * as signingKeys from './signing-keys.ts';
-import * as store from './store.ts';
 
 /** How many verified access tokens are remembered. */
 const VERIFIED_MAX = 10_000;
@@ -31,15 +27,6 @@ export interface TokensOptions {
   readonly accessTokenTtlSeconds: number;
 }
 
-/** A signing key as its operator sees it; moments are ms since 1970. */
-export interface SigningKeySummary {
-  readonly kid: string;
-  readonly algorithm: string;
-  readonly status: 'published' | 'signing' | 'verifying' | 'unreadable';
-  readonly createdAt: number;
-  readonly activatesAt: number;
-}
-
 export type Tokens = ReturnType<typeof createTokens>;
 
 /** Access tokens, refresh tokens and the keys that make them. Knows no session: it proves and makes text. */
@@ -52,102 +39,20 @@ export function createTokens({
   audience,
   accessTokenTtlSeconds,
 }: TokensOptions) {
-  const sealer = createSealer(createKeyring(secrets, 'signing-keys'));
-  const refreshTokens = createRefreshTokens(createKeyring(secrets, 'refresh-token'));
-  const deviceTokens = createDeviceTokens(createKeyring(secrets, 'device-token'));
   const verified = new LRUCache<string, AccessToken>({ max: VERIFIED_MAX });
-
-  let rows: readonly store.SigningKeyRow[] = [];
-  let keys: ReadonlyMap<string, SigningKey> = new Map();
-
-  /** Whether every key that is needed is here; without one, a refusal could be the server's own fault. */
-  function keysLoaded(): boolean {
-    return rows.length > 0 && rows.every((row) => keys.has(row.kid));
-  }
+  const onChange = () => verified.clear();
+  const { findKey, ...keySet } = createKeySet({ database, clock, recordEvent, secrets, onChange });
 
   function nowSeconds(): number {
     return Math.floor(clock.now() / 1_000);
   }
 
-  /** Reads the key set. A key whose envelope does not open is left out, and is never replaced. */
-  async function reload(): Promise<void> {
-    const found = await store.listSigningKeys(database);
-    const opened = new Map<string, SigningKey>();
-    for (const row of found) {
-      const key = keys.get(row.kid) ?? signingKeys.openSigningKey(sealer, row);
-      if (key !== undefined) opened.set(row.kid, key);
-    }
-    if (found.some((row) => !keys.has(row.kid)) || found.length !== keys.size) verified.clear();
-    rows = found;
-    keys = opened;
-  }
-
-  async function addKey(activatesAt: number): Promise<void> {
-    const sequence = (rows.at(-1)?.sequence ?? 0) + 1;
-    const row = signingKeys.createSigningKeyRow(sealer, { sequence, now: clock.now(), activatesAt });
-    await database.transaction(async (sql) => {
-      if ((await store.insertSigningKey(sql, row)) === 0) return;
-      await recordEvent(sql, {
-        name: 'sensitive_create',
-        outcome: 'success',
-        at: row.createdAt,
-        details: { object: 'signing_key', kid: row.kid },
-      });
-    });
-    await reload();
-  }
-
-  async function removeKeysBefore(sequence: number): Promise<void> {
-    await database.transaction(async (sql) => {
-      const removed = await store.deleteSigningKeysBefore(sql, sequence);
-      if (removed === 0) return;
-      await recordEvent(sql, {
-        name: 'sensitive_delete',
-        outcome: 'success',
-        at: clock.now(),
-        details: { object: 'signing_key', count: removed },
-      });
-    });
-    await reload();
-  }
-
-  /** @throws AuthError `UNAVAILABLE` when no key that may sign is loaded. */
-  function requireSigningKey(): SigningKey {
-    const row = signingKeys.signingRow(rows, clock.now());
-    const key = row && keys.get(row.kid);
-    if (key === undefined)
-      throw new AuthError('UNAVAILABLE', { retryAfter: 5, cause: 'no signing key is loaded' });
-    return key;
-  }
-
   return {
+    ...keySet,
     /** Makes and reads refresh tokens. */
-    refreshTokens,
+    refreshTokens: createRefreshTokens(createKeyring(secrets, 'refresh-token')),
     /** Makes and reads the proofs of known devices. */
-    deviceTokens,
-    reload,
-    keysLoaded,
-    requireSigningKey,
-
-    /** Loads the keys, and makes the first one where there is none. */
-    async start(): Promise<void> {
-      await reload();
-      if (rows.length === 0) await addKey(clock.now());
-    },
-
-    /**
-     * Adds and removes keys by the schedule. A chore of one process, though safe in several at once; what keeps every
-     * process up to date is `reload`, every `RELOAD_INTERVAL_MS`.
-     */
-    async maintainKeys(): Promise<void> {
-      await reload();
-      const newest = rows.at(-1);
-      if (newest === undefined || !keysLoaded()) return;
-      const now = clock.now();
-      if (signingKeys.isSuccessorDue(newest, now)) await addKey(now + signingKeys.PUBLISH_AHEAD_MS);
-      const needed = signingKeys.oldestNeeded(rows, now);
-      if (rows.some((row) => row.sequence < needed)) await removeKeysBefore(needed);
-    },
+    deviceTokens: createDeviceTokens(createKeyring(secrets, 'device-token')),
 
     /**
      * A token that ends with its session, if that comes first, and lives for a second at least.
@@ -168,7 +73,7 @@ export function createTokens({
       );
       const expiresAt = issuedAt + lifetimeSeconds;
       return {
-        text: signAccessToken(token, { issuedAt, expiresAt, issuer, audience }, requireSigningKey()),
+        text: signAccessToken(token, { issuedAt, expiresAt, issuer, audience }, keySet.requireSigningKey()),
         expiresAt,
         lifetimeSeconds,
       };
@@ -185,72 +90,9 @@ export function createTokens({
       const known = verified.get(cacheKey);
       if (known !== undefined && nowSeconds() < known.expiresAt + CLOCK_TOLERANCE_SECONDS) return known;
 
-      const findKey = (kid: string) => {
-        const key = keys.get(kid);
-        if (key === undefined && !keysLoaded()) throw new AuthError('UNAVAILABLE', { retryAfter: 5 });
-        return key;
-      };
       const token = checkAccessToken(text, { findKey, nowSeconds: nowSeconds(), issuer, audience });
       verified.set(cacheKey, token);
       return token;
     },
-
-    /** RFC 7517 §5: the public halves of every key that signs, signed or is about to. */
-    jwks() {
-      return { keys: [...keys.values()].map(signingKeys.publicJwk) };
-    },
-
-    async listKeys(): Promise<SigningKeySummary[]> {
-      await reload();
-      const signing = signingKeys.signingRow(rows, clock.now());
-      return rows.map((row) => ({
-        kid: row.kid,
-        algorithm: row.algorithm,
-        status: statusOf(row, { signing, readable: keys.has(row.kid) }),
-        createdAt: row.createdAt,
-        activatesAt: row.activatesAt,
-      }));
-    },
-
-    /**
-     * Adds a key that signs once every verifier has had the time to load it. In an emergency it signs at once and
-     * the others are gone: every access token ends, and clients refresh.
-     */
-    async rotateKeys({ emergency = false } = {}): Promise<void> {
-      await reload();
-      const now = clock.now();
-      await addKey(emergency ? now : now + signingKeys.PUBLISH_AHEAD_MS);
-      const newest = rows.at(-1);
-      if (emergency && newest !== undefined) await removeKeysBefore(newest.sequence);
-    },
-
-    /** Moves every sealed key onto the first master secret. How many it moved; throws when one does not open. */
-    async reseal(): Promise<number> {
-      await reload();
-      if (!keysLoaded())
-        throw new Error('A signing key cannot be opened with the secrets given; nothing was resealed');
-      let moved = 0;
-      for (const row of rows.filter((one) => !sealer.isCurrent(one.sealedPrivateKey))) {
-        const plaintext = sealer.open(row.sealedPrivateKey, row.kid);
-        if (plaintext === undefined) continue;
-        const sealedPrivateKey = sealer.seal(plaintext, row.kid);
-        moved += await store.replaceSealedPrivateKey(database, {
-          kid: row.kid,
-          asRead: row.sealedPrivateKey,
-          sealedPrivateKey,
-        });
-      }
-      await reload();
-      return moved;
-    },
   };
-}
-
-function statusOf(
-  row: store.SigningKeyRow,
-  { signing, readable }: { signing: store.SigningKeyRow | undefined; readable: boolean },
-): SigningKeySummary['status'] {
-  if (!readable) return 'unreadable';
-  if (row === signing) return 'signing';
-  return row.sequence > (signing?.sequence ?? 0) ? 'published' : 'verifying';
 }

@@ -42,7 +42,7 @@ export function createSigningKeyRow(
 
 /**
  * The key of a row, `undefined` when its envelope does not open. The public half is taken from the opened
- * private one, so whoever can only write to the database cannot smuggle a key of their own in.
+ * private one, so an attacker who can only write to the database cannot smuggle in a key of their own.
  */
 export function openSigningKey(sealer: Sealer, row: SigningKeyRow): SigningKey | undefined {
   const opened = sealer.open(row.sealedPrivateKey, row.kid);

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import type { Database, Sql } from '../../database/database.ts';
 import { AuthError } from '../../errors.ts';
 import { asciiAddress, parseEmailAddress } from '../../platform/email-address.ts';
-import { type Credential, findUser, listCredentials, listUsers, type UserRecord } from './store.ts';
+import { findUser, listUsers, type UserRecord } from './store.ts';
 
 /** An address without the spaces around it. */
 export const Email = z
@@ -20,7 +20,7 @@ export interface Viewer {
   readonly user?: UserView | undefined;
 }
 
-/** A user as the answer to somebody, whose own session is the current one. */
+/** A user as the API shows it, with the session that the request came with. */
 export interface UserView extends UserRecord {
   readonly currentSessionId: string;
 }
@@ -44,7 +44,7 @@ export function createUsers({ database }: { database: Database }) {
   };
 }
 
-/** What addresses are compared and throttled by: trimmed, ASCII, lower case; of no other field (LOG-5). */
+/** The form in which addresses are compared and throttled: trimmed, ASCII, lower case. No other field has it (LOG-5). */
 export function canonicalEmail(email: string): string {
   const address = email.trim();
   return (asciiAddress(address) ?? address).normalize('NFKC').toLowerCase();
@@ -53,25 +53,18 @@ export function canonicalEmail(email: string): string {
 /** Every user, by id, read a page at a time. */
 export function everyUser(sql: Sql): AsyncGenerator<UserRecord> {
   return everyRow(
-    (afterId) => listUsers(sql, { afterId, limit: PAGE }),
+    (page) => listUsers(sql, page),
     ({ id }) => id,
   );
 }
 
-/** Every user with the hash of their password, by id, read a page at a time: for the operator's export alone. */
-export function everyCredential(sql: Sql): AsyncGenerator<Credential> {
-  return everyRow(
-    (afterId) => listCredentials(sql, { afterId, limit: PAGE }),
-    ({ user }) => user.id,
-  );
-}
-
-async function* everyRow<Row>(
-  readPage: (afterId: string) => Promise<readonly Row[]>,
+/** Every row of what is read a page of 500 at a time, in the order of ids. */
+export async function* everyRow<Row>(
+  readPage: (page: { afterId: string; limit: number }) => Promise<readonly Row[]>,
   idOf: (row: Row) => string,
 ): AsyncGenerator<Row> {
   for (let afterId = ''; ; ) {
-    const page = await readPage(afterId);
+    const page = await readPage({ afterId, limit: PAGE });
     yield* page;
     const last = page.at(-1);
     if (last === undefined || page.length < PAGE) return;

@@ -21,14 +21,6 @@ export interface UserRecord {
   readonly updatedAt: number;
 }
 
-/** What a password is compared with. The hash goes to the function that compares it, and is in no view and no cache. */
-export interface Credential {
-  readonly user: UserRecord;
-  readonly passwordHash: string | null;
-  /** Whether another system made the hash, and nothing has replaced it since. */
-  readonly isForeign: boolean;
-}
-
 /** The row that something was proven of, as it was then. */
 export type AsRead = Pick<UserRecord, 'id' | 'passwordVersion' | 'credentialVersion'>;
 
@@ -41,17 +33,16 @@ export function userColumns(table: '' | 'users.' = ''): string {
 }
 
 const COLUMNS = userColumns();
-const CREDENTIAL_COLUMNS = `${COLUMNS}, password_hash AS "passwordHash", password_is_foreign AS "isForeign"`;
 
 /**
  * Still the row that was read, of an account that may be used. Names password_version as well: the version before this
  * one counts a change of the password there alone.
  */
-const IS_AS_READ = `id = :id AND credential_version = :credentialVersion AND password_version = :passwordVersion
+export const IS_AS_READ = `id = :id AND credential_version = :credentialVersion AND password_version = :passwordVersion
   AND disabled_at IS NULL`;
 
 /** Goes with each change of `password_hash`, but a rehash of the same password. */
-const NEXT_PASSWORD = `password_is_foreign = 0, password_version = password_version + 1,
+export const NEXT_PASSWORD = `password_is_foreign = 0, password_version = password_version + 1,
   credential_version = credential_version + 1`;
 
 export function findUser(sql: Sql, id: string): Promise<UserRecord | undefined> {
@@ -60,35 +51,6 @@ export function findUser(sql: Sql, id: string): Promise<UserRecord | undefined> 
 
 export function findUserByEmail(sql: Sql, emailCanonical: string): Promise<UserRecord | undefined> {
   return sql.get(`SELECT ${COLUMNS} FROM users WHERE email_canonical = :emailCanonical`, { emailCanonical });
-}
-
-/** Who has the address, and what their password is compared with. */
-export async function findCredentialByEmail(
-  sql: Sql,
-  emailCanonical: string,
-): Promise<Credential | undefined> {
-  return credentialOf(
-    await sql.get(`SELECT ${CREDENTIAL_COLUMNS} FROM users WHERE email_canonical = :emailCanonical`, {
-      emailCanonical,
-    }),
-  );
-}
-
-/** What a user's password is compared with. */
-export async function findCredential(sql: Sql, id: string): Promise<Credential | undefined> {
-  return credentialOf(await sql.get(`SELECT ${CREDENTIAL_COLUMNS} FROM users WHERE id = :id`, { id }));
-}
-
-/** A page of all accounts with their hashes, for the operator's export. */
-export async function listCredentials(
-  sql: Sql,
-  page: { afterId: string; limit: number },
-): Promise<Credential[]> {
-  const rows = await sql.all<CredentialRow>(
-    `SELECT ${CREDENTIAL_COLUMNS} FROM users WHERE id > :afterId ORDER BY id LIMIT :limit`,
-    page,
-  );
-  return rows.flatMap((row) => credentialOf(row) ?? []);
 }
 
 export function listUsers(sql: Sql, page: { afterId: string; limit: number }): Promise<UserRecord[]> {
@@ -158,55 +120,6 @@ export function holdUser(sql: Sql, user: AsRead): Promise<UserRecord | undefined
   );
 }
 
-/** Never undoes a change of password: it writes over the very hash that was read. */
-export function replacePasswordHash(
-  sql: Sql,
-  rehash: { id: string; asRead: string; passwordHash: string },
-): Promise<number> {
-  return sql.run(
-    `UPDATE users SET password_hash = :passwordHash, password_is_foreign = 0
-     WHERE id = :id AND password_hash = :asRead`,
-    rehash,
-  );
-}
-
-/** No row when another change came first. */
-export function changePasswordHash(
-  sql: Sql,
-  change: AsRead & { passwordHash: string; now: number },
-): Promise<UserRecord | undefined> {
-  return sql.get(
-    `UPDATE users SET password_hash = :passwordHash, ${NEXT_PASSWORD}, updated_at = :now
-     WHERE ${IS_AS_READ}
-     RETURNING ${COLUMNS}`,
-    { ...asRead(change), passwordHash: change.passwordHash, now: change.now },
-  );
-}
-
-/** The operator's change: whatever the password was. */
-export function setPasswordHash(
-  sql: Sql,
-  change: { id: string; passwordHash: string; now: number },
-): Promise<number> {
-  return sql.run(
-    `UPDATE users SET password_hash = :passwordHash, ${NEXT_PASSWORD}, updated_at = :now WHERE id = :id`,
-    change,
-  );
-}
-
-/** Sets a password without the one before. No row when it is the user's address no more, or they are disabled. */
-export function resetPasswordHash(
-  sql: Sql,
-  reset: { id: string; emailCanonical: string; passwordHash: string; now: number },
-): Promise<UserRecord | undefined> {
-  return sql.get(
-    `UPDATE users SET password_hash = :passwordHash, ${NEXT_PASSWORD}, updated_at = :now
-     WHERE id = :id AND email_canonical = :emailCanonical AND disabled_at IS NULL
-     RETURNING ${COLUMNS}`,
-    reset,
-  );
-}
-
 /** No row when it is the user's address no more, or they are disabled. */
 export function verifyEmail(
   sql: Sql,
@@ -250,7 +163,7 @@ export function changeEmail(
   );
 }
 
-/** Back to an address of before, whatever the password was; that one goes. */
+/** Back to an earlier address, without the password. The password goes. */
 export function restoreEmail(
   sql: Sql,
   change: { id: string; email: string; emailCanonical: string; now: number },
@@ -301,16 +214,7 @@ export function deleteUser(sql: Sql, id: string): Promise<number> {
   return sql.run('DELETE FROM users WHERE id = :id', { id });
 }
 
-type CredentialRow = UserRecord & Pick<Credential, 'passwordHash'> & { readonly isForeign: 0 | 1 };
-
-/** Takes the hash out of the row, so that the user can be shown and kept. */
-function credentialOf(row: CredentialRow | undefined): Credential | undefined {
-  if (row === undefined) return undefined;
-  const { passwordHash, isForeign, ...user } = row;
-  return { user, passwordHash, isForeign: isForeign === 1 };
-}
-
 /** The parameters of `IS_AS_READ`. */
-function asRead({ id, passwordVersion, credentialVersion }: AsRead): AsRead {
+export function asRead({ id, passwordVersion, credentialVersion }: AsRead): AsRead {
   return { id, passwordVersion, credentialVersion };
 }

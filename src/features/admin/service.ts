@@ -2,8 +2,10 @@ import { randomUUID } from 'node:crypto';
 import type { EventName, RecordEvent } from '../../core/audit/store.ts';
 import type { Mail } from '../../core/mail/service.ts';
 import type { OneTimeTokens } from '../../core/one-time-tokens/service.ts';
+import type { Guesses } from '../../core/passwords/guesses.ts';
+import { PASSWORD_CHANGED } from '../../core/passwords/mails.ts';
 import type { Passwords } from '../../core/passwords/service.ts';
-import type { RateLimits } from '../../core/rate-limits/service.ts';
+import { setPasswordHash } from '../../core/passwords/store.ts';
 import type { Sessions } from '../../core/sessions/service.ts';
 import type { Tokens } from '../../core/tokens/service.ts';
 import { canonicalEmail, everyUser } from '../../core/users/service.ts';
@@ -12,7 +14,6 @@ import {
   enableUser,
   findUserByEmail,
   insertUser,
-  setPasswordHash,
   type UserRecord,
 } from '../../core/users/store.ts';
 import type { Database, Sql, Transaction } from '../../database/database.ts';
@@ -24,9 +25,9 @@ export interface AdminOptions {
   readonly database: Database;
   readonly clock: Clock;
   readonly recordEvent: RecordEvent;
-  readonly rateLimits: Pick<RateLimits, 'passwordWasSet'>;
-  readonly passwords: Passwords;
-  readonly sessions: Sessions;
+  readonly guesses: Pick<Guesses, 'passwordWasSet'>;
+  readonly passwords: Pick<Passwords, 'check' | 'hash'>;
+  readonly sessions: Pick<Sessions, 'endAllOf' | 'endAll'>;
   readonly tokens: Pick<Tokens, 'rotateKeys'>;
   readonly oneTimeTokens: Pick<OneTimeTokens, 'endAllOf' | 'endAll'>;
   readonly mail: Pick<Mail, 'notify' | 'forget'>;
@@ -37,7 +38,7 @@ export function createAdmin({
   database,
   clock,
   recordEvent,
-  rateLimits,
+  guesses,
   passwords,
   sessions,
   tokens,
@@ -50,7 +51,7 @@ export function createAdmin({
     return user;
   }
 
-  /** A change of somebody's row, then the end of their links and sessions, in one transaction (SES-4, OTT-2). */
+  /** A change of a user's row, then the end of their links and sessions, in one transaction (SES-4, OTT-2). */
   async function changeAndEnd(
     user: UserRecord,
     {
@@ -124,8 +125,8 @@ export function createAdmin({
         reason: 'password',
         change: async (tx) => {
           await setPasswordHash(tx, { id: user.id, passwordHash, now: clock.now() });
-          await rateLimits.passwordWasSet(tx, canonicalEmail(user.email));
-          await mail.notify(tx, user, 'password-changed');
+          await guesses.passwordWasSet(tx, canonicalEmail(user.email));
+          await mail.notify(tx, user, PASSWORD_CHANGED);
         },
       });
     },

@@ -2,21 +2,27 @@ import type { RecordEvent } from '../../core/audit/store.ts';
 import type { Ownership, Shown } from '../../core/login/ownership.ts';
 import type { Mail } from '../../core/mail/service.ts';
 import type { NewToken, OneTimeTokens } from '../../core/one-time-tokens/service.ts';
+import { RESET_PASSWORD } from '../../core/passwords/mails.ts';
 import type { RateLimits } from '../../core/rate-limits/service.ts';
 import type { Sessions } from '../../core/sessions/service.ts';
+import { ADDRESS_TAKEN } from '../../core/users/mails.ts';
 import { canonicalEmail, type Viewer } from '../../core/users/service.ts';
 import { changeEmail, findUser, findUserByEmail, restoreEmail } from '../../core/users/store.ts';
 import { type Database, isUniqueViolation, type Transaction } from '../../database/database.ts';
 import { AuthError } from '../../errors.ts';
 import type { Caller } from '../../platform/caller.ts';
 import type { Clock } from '../../platform/clock.ts';
+import { CONFIRM_EMAIL, EMAIL_CHANGE_REQUESTED, EMAIL_CHANGE_UNDONE, UNDO_EMAIL_CHANGE } from './mails.ts';
 
 export interface EmailChangesOptions {
   readonly database: Database;
   readonly clock: Clock;
   readonly recordEvent: RecordEvent;
   readonly rateLimits: Pick<RateLimits, 'checking' | 'succeeded'>;
-  readonly oneTimeTokens: OneTimeTokens;
+  readonly oneTimeTokens: Pick<
+    OneTimeTokens,
+    'recipientOf' | 'issue' | 'send' | 'beforeRequest' | 'present' | 'spend' | 'endAllOf' | 'endUndosOf'
+  >;
   readonly ownership: Ownership;
   readonly sessions: Pick<Sessions, 'endAllOf' | 'ownerChanged'>;
   readonly mail: Pick<Mail, 'notify'>;
@@ -30,13 +36,13 @@ interface Asked {
   readonly credentialVersion?: number;
 }
 
-export type EmailChanges = ReturnType<typeof createEmailChanges>;
+export type EmailChanges = ReturnType<typeof createEmailChangesService>;
 
 /**
  * Another address for an account: asked for with the password, confirmed from the new address, and taken back from
- * the old one, in case somebody who knew the password asked.
+ * the old one, in case a thief of the password asked.
  */
-export function createEmailChanges({
+export function createEmailChangesService({
   database,
   clock,
   recordEvent,
@@ -81,7 +87,7 @@ export function createEmailChanges({
 
   return {
     /**
-     * Mails a link to the new address and tells the old one. Whether the new one is somebody else's already shows in
+     * Mails a link to the new address and tells the old one. Whether another account has the new one shows in
      * neither the answer nor its cost (LOG-8).
      *
      * @returns how many seconds the link works.
@@ -103,21 +109,22 @@ export function createEmailChanges({
       const { id, passwordVersion, credentialVersion } = user;
       const { sessionId } = viewer;
       const token: NewToken = {
-        purpose: 'confirm-email',
+        purpose: CONFIRM_EMAIL,
         recipient: oneTimeTokens.recipientOf({ id, email: input.newEmail }),
         payload: JSON.stringify({ sessionId, passwordVersion, credentialVersion } satisfies Asked),
-        instead: holder === undefined || holder.id === id ? undefined : 'address-taken',
+        instead: holder === undefined || holder.id === id ? undefined : ADDRESS_TAKEN,
       };
       return oneTimeTokens.send(token, caller, async (tx) => {
         await rateLimits.succeeded(tx, attempt);
-        await mail.notify(tx, user, 'email-change-requested');
+        await mail.notify(tx, user, EMAIL_CHANGE_REQUESTED);
       });
     },
 
     /**
-     * Makes the new address the account's, for who reads its mail and has a live session of the account or its password:
-     * a stranger could have asked for a change to somebody else's address, and must not get them to take over an account
-     * that has a way back. The session that asked goes on, because it gave the password; all others end (SES-4).
+     * Makes the new address the account's. The caller reads its mail, and shows a live session of the account or its
+     * password. Else a stranger could ask for a change to the address of a victim, have the victim confirm it, and go
+     * back to the old address later. The session that asked goes on, because it gave the password; all others end
+     * (SES-4).
      *
      * @returns how many sessions it ended.
      * @throws AuthError `INVALID_TOKEN`, `UNAUTHENTICATED`, `FORBIDDEN` (a session of another account),
@@ -127,7 +134,7 @@ export function createEmailChanges({
       input: { token: string; password?: string | null | undefined },
       { bearer, caller }: Pick<Shown, 'bearer' | 'caller'>,
     ): Promise<number> {
-      const token = await oneTimeTokens.present(input.token, ['confirm-email'], caller);
+      const token = await oneTimeTokens.present(input.token, [CONFIRM_EMAIL], caller);
       const attempt = await ownership.show(token, { bearer, password: input.password, caller });
       if (attempt instanceof AuthError) throw attempt;
       const { subject: id, email, emailCanonical } = token;
@@ -146,7 +153,7 @@ export function createEmailChanges({
         if (before.emailVerifiedAt !== null)
           await oneTimeTokens.issue(
             tx,
-            { purpose: 'undo-email-change', recipient: oneTimeTokens.recipientOf(before) },
+            { purpose: UNDO_EMAIL_CHANGE, recipient: oneTimeTokens.recipientOf(before) },
             caller,
           );
         return count;
@@ -154,14 +161,14 @@ export function createEmailChanges({
     },
 
     /**
-     * Gives the account its address of before back, and with it to whoever reads that mail. The password goes, because
-     * whoever made the change knew it.
+     * Gives the account its earlier address back, and so the account to the reader of that mail. The password goes,
+     * because the author of the change knew it.
      *
      * @returns how many sessions it ended.
      * @throws AuthError `INVALID_TOKEN`, `EMAIL_TAKEN`, `TOO_MANY_REQUESTS`, `UNAVAILABLE`.
      */
     async undo(text: string, caller: Caller): Promise<number> {
-      const token = await oneTimeTokens.present(text, ['undo-email-change'], caller);
+      const token = await oneTimeTokens.present(text, [UNDO_EMAIL_CHANGE], caller);
       const { subject: id, email, emailCanonical, createdAt } = token;
 
       return change(caller, async (tx) => {
@@ -170,12 +177,12 @@ export function createEmailChanges({
         if (before === undefined || user === undefined)
           throw new AuthError('INVALID_TOKEN', { cause: 'the account is gone' });
         await oneTimeTokens.spend(tx, token);
-        // What undoes later changes leads to addresses of whoever made this one.
+        // The links that undo later changes lead to addresses of the author of this one.
         await oneTimeTokens.endUndosOf(tx, id, createdAt);
         const count = await end(tx, { userId: id, exceptId: '', reason: 'undone', caller });
-        for (const owner of [before, user]) await mail.notify(tx, owner, 'email-change-undone');
+        for (const owner of [before, user]) await mail.notify(tx, owner, EMAIL_CHANGE_UNDONE);
         const recipient = oneTimeTokens.recipientOf(user);
-        await oneTimeTokens.issue(tx, { purpose: 'reset-password', recipient }, caller);
+        await oneTimeTokens.issue(tx, { purpose: RESET_PASSWORD, recipient }, caller);
         return count;
       });
     },

@@ -6,9 +6,11 @@ import type { Ownership, Shown } from '../../core/login/ownership.ts';
 import { provenByRegistration } from '../../core/login/proof.ts';
 import type { NewToken, OneTimeTokens } from '../../core/one-time-tokens/service.ts';
 import type { OneTimeToken } from '../../core/one-time-tokens/store.ts';
+import { RESET_PASSWORD } from '../../core/passwords/mails.ts';
 import type { Passwords } from '../../core/passwords/service.ts';
 import type { RateLimits } from '../../core/rate-limits/service.ts';
 import type { Grant } from '../../core/sessions/service.ts';
+import { ADDRESS_TAKEN } from '../../core/users/mails.ts';
 import { canonicalEmail } from '../../core/users/service.ts';
 import { findUserByEmail, insertUser, type UserRecord } from '../../core/users/store.ts';
 import type { Database } from '../../database/database.ts';
@@ -16,15 +18,19 @@ import { AuthError } from '../../errors.ts';
 import type { Caller } from '../../platform/caller.ts';
 import type { Clock } from '../../platform/clock.ts';
 import { parseLabel } from '../../platform/label.ts';
+import { REGISTRATION, VERIFY_EMAIL } from './mails.ts';
 
 export interface EmailVerificationsOptions {
   readonly database: Database;
   readonly clock: Clock;
   readonly recordEvent: RecordEvent;
   readonly rateLimits: Pick<RateLimits, 'succeeded'>;
-  readonly oneTimeTokens: OneTimeTokens;
+  readonly oneTimeTokens: Pick<
+    OneTimeTokens,
+    'recipientOf' | 'issue' | 'send' | 'beforeRequest' | 'findPending' | 'present' | 'spend'
+  >;
   readonly passwords: Pick<Passwords, 'check' | 'assertRoom' | 'hash'>;
-  readonly mailbox: Mailbox;
+  readonly mailbox: Pick<Mailbox, 'prove'>;
   readonly ownership: Pick<Ownership, 'show'>;
   readonly door: Pick<Door, 'enter'>;
 }
@@ -34,13 +40,14 @@ interface Registration {
   readonly name: string | null;
 }
 
-export type EmailVerifications = ReturnType<typeof createEmailVerifications>;
+export type EmailVerifications = ReturnType<typeof createEmailVerificationsService>;
 
 /**
- * Proof that an address is its owner's. A registration that has to be verified is no account yet: nobody can occupy
- * somebody else's address. Its password is set by who follows the link, because anybody could have registered.
+ * Proof that an address is its owner's. A registration that has to be verified is no account yet: a stranger cannot
+ * occupy the address of another person. The reader of the mail sets its password, because a stranger may have
+ * registered.
  */
-export function createEmailVerifications({
+export function createEmailVerificationsService({
   database,
   clock,
   recordEvent,
@@ -52,10 +59,10 @@ export function createEmailVerifications({
   door,
 }: EmailVerificationsOptions) {
   /** For an account that has none; what others do not need is made all the same, and not sent (LOG-8). */
-  function verificationOf(user: UserRecord, instead: 'nothing' | 'address-taken'): NewToken {
+  function verificationOf(user: UserRecord, instead: NewToken['instead']): NewToken {
     const isWanted = user.emailVerifiedAt === null && user.disabledAt === null;
     return {
-      purpose: 'verify-email',
+      purpose: VERIFY_EMAIL,
       recipient: oneTimeTokens.recipientOf(user),
       instead: isWanted ? undefined : instead,
     };
@@ -109,7 +116,7 @@ export function createEmailVerifications({
       if (claimed !== undefined)
         await oneTimeTokens.issue(
           tx,
-          { purpose: 'reset-password', recipient: oneTimeTokens.recipientOf(user) },
+          { purpose: RESET_PASSWORD, recipient: oneTimeTokens.recipientOf(user) },
           caller,
         );
     });
@@ -130,11 +137,11 @@ export function createEmailVerifications({
       const token: NewToken =
         user === undefined
           ? {
-              purpose: 'registration',
+              purpose: REGISTRATION,
               recipient: oneTimeTokens.recipientOf({ email }),
               payload: JSON.stringify(registration),
             }
-          : verificationOf(user, 'address-taken');
+          : verificationOf(user, ADDRESS_TAKEN);
       await oneTimeTokens.send(token, caller);
     },
 
@@ -148,12 +155,12 @@ export function createEmailVerifications({
       await oneTimeTokens.beforeRequest(caller);
       const user = await findUserByEmail(database.before(caller.deadline), canonicalEmail(email));
       const recipient = oneTimeTokens.recipientOf({ email });
-      const registration = await oneTimeTokens.findPending(recipient, 'registration', caller);
+      const registration = await oneTimeTokens.findPending(recipient, REGISTRATION, caller);
       if (user !== undefined) return oneTimeTokens.send(verificationOf(user, 'nothing'), caller);
       return oneTimeTokens.send(
         registration === undefined
-          ? { purpose: 'verify-email', recipient, instead: 'nothing' }
-          : { purpose: 'registration', recipient, payload: registration.payload },
+          ? { purpose: VERIFY_EMAIL, recipient, instead: 'nothing' }
+          : { purpose: REGISTRATION, recipient, payload: registration.payload },
         caller,
       );
     },
@@ -171,9 +178,9 @@ export function createEmailVerifications({
     ): Promise<Grant | undefined> {
       const deviceName = parseLabel(input.deviceName, 'input.deviceName');
       await passwords.assertRoom(caller);
-      const token = await oneTimeTokens.present(input.token, ['registration', 'verify-email'], caller);
+      const token = await oneTimeTokens.present(input.token, [REGISTRATION, VERIFY_EMAIL], caller);
       const { password } = input;
-      if (token.purpose === 'registration')
+      if (token.purpose === REGISTRATION.name)
         return finishRegistration(token, { password, caller, deviceName });
       await verifyAccount(token, { bearer, password, caller });
       return undefined;

@@ -1,11 +1,6 @@
 import { randomUUID } from 'node:crypto';
-import type { Audit } from '../../core/audit/service.ts';
-import type { Mail } from '../../core/mail/service.ts';
-import type { OneTimeTokens } from '../../core/one-time-tokens/service.ts';
-import type { RateLimits } from '../../core/rate-limits/service.ts';
-import type { Sessions } from '../../core/sessions/service.ts';
-import type { Tokens } from '../../core/tokens/service.ts';
 import type { Database, Sql } from '../../database/database.ts';
+import type { Chore } from '../../platform/chore.ts';
 import type { Clock } from '../../platform/clock.ts';
 import type { Logger } from '../../platform/logger.ts';
 import { releaseLease, takeLease } from './store.ts';
@@ -14,57 +9,25 @@ import { releaseLease, takeLease } from './store.ts';
 export const HOUSEKEEPING_INTERVAL_MS = 10_000;
 /** Two missed turns of a slow holder are forgiven; a dead one is replaced after this. */
 const LEASE_MS = 3 * HOUSEKEEPING_INTERVAL_MS;
-const PRUNE_EVERY_MS = 10 * 60_000;
 const LEASE = 'housekeeping';
-/** A lease that is over at once, and kept by nobody. */
+/** A lease that is over at once. No process keeps it. */
 const TRIAL = 'trial';
-
-interface Chore {
-  readonly name: string;
-  readonly everyMs: number;
-  readonly work: () => Promise<unknown>;
-}
 
 export interface HousekeepingOptions {
   readonly database: Database;
   readonly clock: Clock;
   readonly logger: Logger;
-  readonly tokens: Pick<Tokens, 'maintainKeys'>;
-  readonly sessions: Pick<Sessions, 'prune'>;
-  readonly rateLimits: Pick<RateLimits, 'prune'>;
-  readonly oneTimeTokens: Pick<OneTimeTokens, 'prune'>;
-  readonly audit: Pick<Audit, 'chain' | 'prune'>;
-  readonly mail: Pick<Mail, 'prune'>;
+  readonly chores: readonly Chore[];
 }
 
 /**
- * What one process does for all that share the database, on whatever machines they are. The lease saves them from
- * doing it n times; it is not what makes it correct: each chore is safe in two processes at once, as when the
- * holder was thought dead and was only slow.
+ * What one process does for all that share the database, also on other machines. The lease saves them from doing it n
+ * times. Correctness does not rest on it: each chore is safe in two processes at once, as when the holder was thought
+ * dead and was only slow.
  */
-export function createHousekeeping({
-  database,
-  clock,
-  logger,
-  tokens,
-  sessions,
-  rateLimits,
-  oneTimeTokens,
-  audit,
-  mail,
-}: HousekeepingOptions) {
-  /** The chores of a lane are done one after another. None waits for another lane: a sweep may take minutes. */
-  const lanes = [
-    [{ name: 'signing keys', everyMs: 0, work: tokens.maintainKeys }],
-    [{ name: 'audit chain', everyMs: 0, work: audit.chain }],
-    [
-      { name: 'ended sessions', everyMs: PRUNE_EVERY_MS, work: sessions.prune },
-      { name: 'stale throttles', everyMs: PRUNE_EVERY_MS, work: rateLimits.prune },
-      { name: 'expired one-time tokens', everyMs: PRUNE_EVERY_MS, work: oneTimeTokens.prune },
-      { name: 'old audit events', everyMs: PRUNE_EVERY_MS, work: audit.prune },
-      { name: 'mail of no use', everyMs: PRUNE_EVERY_MS, work: mail.prune },
-    ],
-  ];
+export function createHousekeeping({ database, clock, logger, chores }: HousekeepingOptions) {
+  const laneNames = [...new Set(chores.map(({ lane }) => lane))];
+  const lanes = laneNames.map((name) => chores.filter(({ lane }) => lane === name));
   const busyLanes = new Set<readonly Chore[]>();
   const holder = randomUUID();
   const doneAt = new Map<string, number>();
@@ -77,7 +40,7 @@ export function createHousekeeping({
     return isHeld;
   }
 
-  /** A long chore of the turn before goes on; the lease is prolonged meanwhile. */
+  /** Where a chore of the turn before is not done yet, its lane waits. The lease is prolonged meanwhile. */
   async function doDueChores(lane: readonly Chore[]): Promise<void> {
     if (busyLanes.has(lane)) return;
     busyLanes.add(lane);
@@ -105,7 +68,7 @@ export function createHousekeeping({
       return true;
     },
 
-    /** Writes what is of no use, for whoever asks whether anything can be written. @throws AuthError `UNAVAILABLE`. */
+    /** Writes a row of no use, to learn whether the database can be written to. @throws AuthError `UNAVAILABLE`. */
     async tryWriting(sql: Sql): Promise<void> {
       const now = clock.now();
       await takeLease(sql, { name: TRIAL, holder: TRIAL, now, expiresAt: now });

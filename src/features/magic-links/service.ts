@@ -4,6 +4,7 @@ import { provenByMail } from '../../core/login/proof.ts';
 import type { OneTimeTokens } from '../../core/one-time-tokens/service.ts';
 import type { OneTimeToken } from '../../core/one-time-tokens/store.ts';
 import { type Attempt, type RateLimits, UNCOUNTED } from '../../core/rate-limits/service.ts';
+import { subjectOf } from '../../core/rate-limits/subjects.ts';
 import type { Grant } from '../../core/sessions/service.ts';
 import { canonicalEmail } from '../../core/users/service.ts';
 import { findUser, findUserByEmail, recordLogin, type UserRecord } from '../../core/users/store.ts';
@@ -12,21 +13,22 @@ import { AuthError } from '../../errors.ts';
 import type { Caller } from '../../platform/caller.ts';
 import type { Clock } from '../../platform/clock.ts';
 import { parseLabel } from '../../platform/label.ts';
+import { MAGIC_LINK } from './mails.ts';
 
 export interface MagicLinksOptions {
   readonly database: Database;
   readonly clock: Clock;
-  readonly rateLimits: RateLimits;
-  readonly oneTimeTokens: OneTimeTokens;
-  readonly mailbox: Mailbox;
-  readonly door: Door;
+  readonly rateLimits: Pick<RateLimits, 'run' | 'guessesOf' | 'pass' | 'checking'>;
+  readonly oneTimeTokens: Pick<OneTimeTokens, 'request' | 'present' | 'recipientOf' | 'tryCode'>;
+  readonly mailbox: Pick<Mailbox, 'prove'>;
+  readonly door: Pick<Door, 'enter' | 'refuse'>;
   readonly isOn: boolean;
 }
 
-export type MagicLinks = ReturnType<typeof createMagicLinks>;
+export type MagicLinks = ReturnType<typeof createMagicLinksService>;
 
 /** Logging in by mail: with a link, or where the mail is read on another device, with the code beside it. */
-export function createMagicLinks({
+export function createMagicLinksService({
   database,
   clock,
   rateLimits,
@@ -35,9 +37,25 @@ export function createMagicLinks({
   door,
   isOn,
 }: MagicLinksOptions) {
+  const codes = rateLimits.run('email-code');
+
   /** @throws AuthError `FEATURE_DISABLED` */
   function requireOn(): void {
     if (!isOn) throw new AuthError('FEATURE_DISABLED');
+  }
+
+  /**
+   * Lets a code be checked that was mailed. Its run is not the password's: an attacker who guesses at the one does not
+   * keep the owner from using the other (LOG-6).
+   *
+   * @throws AuthError `TOO_MANY_REQUESTS` with `retryAfter`.
+   */
+  function beforeCode(
+    user: UserRecord | undefined,
+    { emailCanonical, caller }: { emailCanonical: string; caller: Caller },
+  ): Promise<Attempt> {
+    const lanes = [codes(...subjectOf(user, emailCanonical))];
+    return rateLimits.pass({ lanes, ...rateLimits.guessesOf(caller) }, { caller, userId: user?.id });
   }
 
   /** The mail proves the address, too, which must still be the user's when the token is spent. */
@@ -62,7 +80,7 @@ export function createMagicLinks({
     /** How many seconds the link works. @throws AuthError `FEATURE_DISABLED`, `TOO_MANY_REQUESTS`, `UNAVAILABLE`. */
     async request(email: string, caller: Caller): Promise<number> {
       requireOn();
-      return oneTimeTokens.request('magic-link', email, caller);
+      return oneTimeTokens.request(MAGIC_LINK, email, caller);
     },
 
     /** @throws AuthError `INVALID_TOKEN`, `FEATURE_DISABLED`, `TOO_MANY_REQUESTS`, `UNAVAILABLE`, `BAD_USER_INPUT`. */
@@ -72,7 +90,7 @@ export function createMagicLinks({
     ): Promise<Grant> {
       requireOn();
       const deviceName = parseLabel(input.deviceName, 'input.deviceName');
-      const token = await oneTimeTokens.present(input.token, ['magic-link'], caller);
+      const token = await oneTimeTokens.present(input.token, [MAGIC_LINK], caller);
       const user = await findUser(database.before(caller.deadline), token.subject);
       if (user === undefined) throw new AuthError('INVALID_TOKEN', { cause: 'the account is gone' });
       return enter(user, token, { caller, deviceName, attempt: UNCOUNTED });
@@ -87,10 +105,14 @@ export function createMagicLinks({
       const deviceName = parseLabel(input.deviceName, 'input.deviceName');
       const emailCanonical = canonicalEmail(input.email);
       const user = await findUserByEmail(database.before(caller.deadline), emailCanonical);
-      const attempt = await rateLimits.beforeCode({ emailCanonical, user, caller });
+      const attempt = await beforeCode(user, { emailCanonical, caller });
       const recipient = oneTimeTokens.recipientOf(user ?? input);
       const token = await rateLimits.checking(attempt, () =>
-        oneTimeTokens.tryCode(recipient, input.code.replaceAll(/\s/g, ''), caller),
+        oneTimeTokens.tryCode(
+          recipient,
+          { code: input.code.replaceAll(/\s/g, ''), purpose: MAGIC_LINK },
+          caller,
+        ),
       );
       if (user === undefined || token === undefined) {
         const refusal = 'INVALID_TOKEN';

@@ -2,10 +2,12 @@ import type { RecordEvent } from '../../core/audit/store.ts';
 import type { Mailbox } from '../../core/login/mailbox.ts';
 import type { Mail } from '../../core/mail/service.ts';
 import type { OneTimeTokens } from '../../core/one-time-tokens/service.ts';
+import type { Guesses } from '../../core/passwords/guesses.ts';
+import { PASSWORD_CHANGED, RESET_PASSWORD } from '../../core/passwords/mails.ts';
 import type { Passwords } from '../../core/passwords/service.ts';
-import type { RateLimits } from '../../core/rate-limits/service.ts';
+import { resetPasswordHash } from '../../core/passwords/store.ts';
 import type { Sessions } from '../../core/sessions/service.ts';
-import { findUser, resetPasswordHash } from '../../core/users/store.ts';
+import { findUser } from '../../core/users/store.ts';
 import type { Database } from '../../database/database.ts';
 import { AuthError } from '../../errors.ts';
 import type { Caller } from '../../platform/caller.ts';
@@ -15,22 +17,22 @@ export interface PasswordResetsOptions {
   readonly database: Database;
   readonly clock: Clock;
   readonly recordEvent: RecordEvent;
-  readonly rateLimits: Pick<RateLimits, 'passwordWasSet'>;
-  readonly oneTimeTokens: OneTimeTokens;
-  readonly passwords: Passwords;
-  readonly mailbox: Mailbox;
+  readonly guesses: Pick<Guesses, 'passwordWasSet'>;
+  readonly oneTimeTokens: Pick<OneTimeTokens, 'request' | 'present' | 'endAllOf'>;
+  readonly passwords: Pick<Passwords, 'assertRoom' | 'check' | 'hash'>;
+  readonly mailbox: Pick<Mailbox, 'prove'>;
   readonly sessions: Pick<Sessions, 'endAllOf'>;
   readonly mail: Pick<Mail, 'notify'>;
 }
 
-export type PasswordResets = ReturnType<typeof createPasswordResets>;
+export type PasswordResets = ReturnType<typeof createPasswordResetsService>;
 
-/** A new password for whoever reads the mail of the account. */
-export function createPasswordResets({
+/** A new password for the reader of the account's mail. */
+export function createPasswordResetsService({
   database,
   clock,
   recordEvent,
-  rateLimits,
+  guesses,
   oneTimeTokens,
   passwords,
   mailbox,
@@ -40,10 +42,10 @@ export function createPasswordResets({
   return {
     /** How many seconds the link works. @throws AuthError `FEATURE_DISABLED`, `TOO_MANY_REQUESTS`, `UNAVAILABLE`. */
     request: (email: string, caller: Caller): Promise<number> =>
-      oneTimeTokens.request('reset-password', email, caller),
+      oneTimeTokens.request(RESET_PASSWORD, email, caller),
 
     /**
-     * Sets the password and ends every session, and opens none: whoever has a second factor is still asked for it
+     * Sets the password, ends every session and opens none, because the mailbox alone does not show a second factor
      * (OTT-4).
      *
      * @returns how many sessions it ended.
@@ -52,7 +54,7 @@ export function createPasswordResets({
     async complete(input: { token: string; newPassword: string }, caller: Caller): Promise<number> {
       const bound = database.before(caller.deadline);
       await passwords.assertRoom(caller);
-      const token = await oneTimeTokens.present(input.token, ['reset-password'], caller);
+      const token = await oneTimeTokens.present(input.token, [RESET_PASSWORD], caller);
       const { subject: id, emailCanonical } = token;
       const owner = await findUser(bound, id);
       if (owner === undefined) throw new AuthError('INVALID_TOKEN', { cause: 'the account is gone' });
@@ -65,7 +67,7 @@ export function createPasswordResets({
         const user = await resetPasswordHash(tx, { id, emailCanonical, passwordHash, now });
         if (user === undefined) throw new AuthError('INVALID_TOKEN', { cause: 'moved or disabled' });
         await oneTimeTokens.endAllOf(tx, id);
-        await rateLimits.passwordWasSet(tx, emailCanonical);
+        await guesses.passwordWasSet(tx, emailCanonical);
         const count = (claimed?.endedSessions ?? 0) + (await sessions.endAllOf(tx, id, 'password'));
         await recordEvent(tx, {
           name: 'authn_password_change',
@@ -75,7 +77,7 @@ export function createPasswordResets({
           caller,
           details: { by: 'mail', count },
         });
-        await mail.notify(tx, user, 'password-changed');
+        await mail.notify(tx, user, PASSWORD_CHANGED);
         return count;
       });
     },

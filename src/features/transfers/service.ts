@@ -1,5 +1,6 @@
 import type { RecordEvent } from '../../core/audit/store.ts';
-import { canonicalEmail, everyCredential } from '../../core/users/service.ts';
+import { everyCredential } from '../../core/passwords/service.ts';
+import { canonicalEmail } from '../../core/users/service.ts';
 import { findUser, insertForeignUser } from '../../core/users/store.ts';
 import type { FirebaseParameters } from '../../crypto/foreign-hashes.ts';
 import type { Database, Sql } from '../../database/database.ts';
@@ -7,15 +8,13 @@ import type { Clock } from '../../platform/clock.ts';
 import { createRowReader, type ForeignUser } from './row.ts';
 import { advanceImport, beginImport, type ImportRecord } from './store.ts';
 
-/** Rows of one transaction: some tens of milliseconds in which nobody else writes to SQLite. */
+/** Rows of one transaction: some tens of milliseconds in which no other transaction writes to SQLite. */
 const BATCH = 500;
 
 export interface TransfersOptions {
   readonly database: Database;
   readonly clock: Clock;
   readonly recordEvent: RecordEvent;
-  /** For hashes of Firebase. */
-  readonly firebase: FirebaseParameters | undefined;
 }
 
 /** A row of a file, or why the line holds none. */
@@ -43,7 +42,11 @@ export interface ExportedUser {
 }
 
 /** Accounts that come from other systems, and those that leave for one. */
-export function createTransfers({ database, clock, recordEvent, firebase }: TransfersOptions) {
+export function createTransfers(
+  { database, clock, recordEvent }: TransfersOptions,
+  /** `firebase` is for hashes of Firebase. */
+  { firebase }: { readonly firebase: FirebaseParameters | undefined },
+) {
   const readRow = createRowReader({ now: clock.now, firebase });
 
   /** All of the batch or nothing, and what became of it. */

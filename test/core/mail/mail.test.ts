@@ -1,12 +1,17 @@
 import { randomBytes } from 'node:crypto';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { afterAll, afterEach, describe, expect, it } from '@jest/globals';
 import { type Config, ConfigError } from '../../../src/config/config.ts';
-import type { MailSummary, Message } from '../../../src/core/mail/service.ts';
+import type { MailSummary } from '../../../src/core/mail/outbox.ts';
+import type { Message } from '../../../src/core/mail/service.ts';
 import type { MailTemplate } from '../../../src/core/mail/templates.ts';
+import { PASSWORD_CHANGED, RESET_PASSWORD } from '../../../src/core/passwords/mails.ts';
 import type { Database } from '../../../src/database/database.ts';
+import { UNDO_EMAIL_CHANGE } from '../../../src/features/email-changes/mails.ts';
+import { MAGIC_LINK } from '../../../src/features/magic-links/mails.ts';
 import { type Letter, MailError, type Mailer } from '../../../src/platform/mailer.ts';
 import { engines, freshDatabase } from '../../support/databases.ts';
 import {
@@ -33,25 +38,18 @@ const MINUTE_MS = 60_000;
 const DAY_MS = 86_400_000;
 const TOKEN = 'a-token-that-nobody-may-see';
 
-const NOTICE = { to: 'ada@example.com', template: 'password-changed' } as const;
+const NOTICE = { to: 'ada@example.com', template: PASSWORD_CHANGED } as const;
 const RESET = {
   to: 'ada@example.com',
-  template: 'reset-password',
+  template: RESET_PASSWORD.template,
   path: `/reset-password#token=${TOKEN}`,
   expiresAt: START + 30 * MINUTE_MS,
 } as const;
-const TEMPLATES: readonly MailTemplate[] = [
-  'verify-email',
-  'address-taken',
-  'reset-password',
-  'password-changed',
-  'confirm-email',
-  'email-change-requested',
-  'email-changed',
-  'email-change-undone',
-  'magic-link',
-  'login-after-failures',
-];
+/** Every mail that has files in the sources, whichever module declares it. */
+const SRC = fileURLToPath(new URL('../../../src/', import.meta.url));
+const TEMPLATES: readonly MailTemplate[] = readdirSync(SRC, { recursive: true, encoding: 'utf8' })
+  .filter((file) => /templates[/\\][\w-]+\.txt$/.test(file))
+  .map((file) => ({ name: basename(file, '.txt'), folder: join(SRC, dirname(file), '/') }));
 
 const folder = mkdtempSync(join(tmpdir(), 'latchkey-mail-'));
 afterAll(() => rmSync(folder, { recursive: true }));
@@ -561,7 +559,13 @@ describe('what a mail says', () => {
 
   const LINK = `http://localhost:3000/x#token=${TOKEN}`;
 
-  it.each(TEMPLATES)('%s: the same in text and in HTML', async (template) => {
+  it('is declared once by the module whose folder holds its texts', () => {
+    const names = TEMPLATES.map(({ name }) => name);
+    expect(names.length).toBeGreaterThanOrEqual(10);
+    expect(new Set(names).size).toBe(names.length);
+  });
+
+  it.each(TEMPLATES)('$name: the same in text and in HTML', async (template) => {
     const app = await start();
     const path = `/x#token=${TOKEN}`;
     await queue(app, { to: 'ada@example.com', template, path, code: '12345678', expiresAt: START + DAY_MS });
@@ -616,19 +620,19 @@ describe('what a mail says', () => {
 
   it('tells the old address how to undo its change, and not the new one', async () => {
     const app = await start();
-    const changed = { ...NOTICE, template: 'email-changed' } as const;
+    const changed = { ...NOTICE, template: UNDO_EMAIL_CHANGE.template } as const;
     await queue(app, changed, { ...changed, path: '/undo#token=x', expiresAt: START + 7 * DAY_MS });
     const texts = (await app.mailed()).map(({ text }) => text.includes('/undo#token=x'));
     expect(texts.sort()).toEqual([false, true]);
   });
 
   it.each<[string, Omit<Message, 'to'>]>([
-    ['a link', { template: 'reset-password', expiresAt: START + 1 }],
-    ['the end of the link', { template: 'reset-password', path: '/x' }],
-    ['a code', { template: 'magic-link', path: '/x', expiresAt: START + 1 }],
+    ['a link', { template: RESET_PASSWORD.template, expiresAt: START + 1 }],
+    ['the end of the link', { template: RESET_PASSWORD.template, path: '/x' }],
+    ['a code', { template: MAGIC_LINK.template, path: '/x', expiresAt: START + 1 }],
   ])('is never half of it: %s is missing', async (_, message) => {
     const app = await start();
-    await expect(queue(app, { ...message, to: 'ada@example.com' })).rejects.toThrow(message.template);
+    await expect(queue(app, { ...message, to: 'ada@example.com' })).rejects.toThrow(message.template.name);
   });
 
   it("is an operator's own file by file, with values that can do no harm in HTML", async () => {

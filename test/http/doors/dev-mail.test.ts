@@ -1,6 +1,7 @@
 import { afterEach, describe, expect, it } from '@jest/globals';
 import type { InjectOptions } from 'fastify';
 import type { Config } from '../../../src/config/config.ts';
+import { RESET_PASSWORD } from '../../../src/core/passwords/mails.ts';
 import { START, startApp, type TestApp } from '../../support/start-app.ts';
 
 const TOKEN = 'a-token-that-nobody-may-see';
@@ -16,7 +17,7 @@ async function start(config: Partial<Config> = {}): Promise<TestApp> {
   running.push(app);
   const message = {
     to: `"<script>alert('x')</script>"@example.com`,
-    template: 'reset-password',
+    template: RESET_PASSWORD.template,
     path: `/reset-password#token=${TOKEN}&next=/`,
     expiresAt: START + 60_000,
   } as const;

@@ -1,0 +1,145 @@
+import type { Config } from '../config/config.ts';
+import type { Argon2Cost } from '../crypto/argon2.ts';
+import type { Database } from '../database/database.ts';
+import type { Clock } from '../platform/clock.ts';
+import type { Logger } from '../platform/logger.ts';
+import { type Audit, createAudit } from './audit/service.ts';
+import type { RecordEvent } from './audit/store.ts';
+import type { Feature } from './feature.ts';
+import { createDoor, type Door } from './login/door.ts';
+import { createMailbox, type Mailbox } from './login/mailbox.ts';
+import { LOGIN_AFTER_FAILURES } from './login/mails.ts';
+import { createOwnership, type Ownership } from './login/ownership.ts';
+import { loginResolvers } from './login/resolvers.ts';
+import { createLogin, type Login } from './login/service.ts';
+import { createMail, type Mail } from './mail/service.ts';
+import type { Templates } from './mail/templates.ts';
+import { createOneTimeTokens, type OneTimeTokens } from './one-time-tokens/service.ts';
+import { createGuesses, type Guesses } from './passwords/guesses.ts';
+import { PASSWORD_CHANGED, RESET_PASSWORD } from './passwords/mails.ts';
+import { createPasswords, type Passwords } from './passwords/service.ts';
+import { createRateLimits, type RateLimits } from './rate-limits/service.ts';
+import { sessionsResolvers } from './sessions/resolvers.ts';
+import { createSessions, type Sessions } from './sessions/service.ts';
+import { createTokens, type Tokens } from './tokens/service.ts';
+import { ADDRESS_TAKEN } from './users/mails.ts';
+import { usersResolvers } from './users/resolvers.ts';
+import { createUsers, type Users } from './users/service.ts';
+
+export interface CoreOptions {
+  readonly config: Config;
+  readonly database: Database;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly templates: Templates;
+  /** What the hash of a new password costs instead of what OWASP says. */
+  readonly hashCost?: Argon2Cost | undefined;
+}
+
+/** What every feature stands on. A feature's own options name the parts that it uses. */
+export interface Core {
+  readonly database: Database;
+  readonly clock: Clock;
+  readonly audit: Audit;
+  readonly recordEvent: RecordEvent;
+  readonly rateLimits: RateLimits;
+  readonly mail: Mail;
+  readonly users: Users;
+  readonly tokens: Tokens;
+  readonly oneTimeTokens: OneTimeTokens;
+  readonly guesses: Guesses;
+  readonly passwords: Passwords;
+  readonly sessions: Sessions;
+  readonly door: Door;
+  readonly mailbox: Mailbox;
+  readonly ownership: Ownership;
+  readonly login: Login;
+}
+
+/** Builds the modules of core in the order of their dependencies. */
+export function createCore({ config, database, clock, logger, templates, hashCost }: CoreOptions): Core {
+  const audit = createAudit({ ...config, database, clock, logger });
+  const recordEvent = audit.record;
+  const rateLimits = createRateLimits({ ...config, database, clock, recordEvent });
+  const mail = createMail({ ...config, database, clock, logger, templates, rateLimits });
+  const users = createUsers({ database });
+  const tokens = createTokens({ ...config, database, clock, recordEvent });
+  const oneTimeTokens = createOneTimeTokens({ ...config, database, clock, recordEvent, mail, rateLimits });
+  const guesses = createGuesses({ ...config, rateLimits });
+  const passwords = createPasswords({
+    database,
+    concurrency: config.hashConcurrency,
+    threads: config.poolThreads,
+    minLength: config.passwordMinLength,
+    hashCost,
+    firebaseSignerKey: config.firebaseScrypt?.signerKey,
+  });
+  const sessions = createSessions({
+    database,
+    clock,
+    recordEvent,
+    tokens,
+    users,
+    rateLimits,
+    idleTtlSeconds: config.sessionIdleTtlSeconds,
+    absoluteTtlSeconds: config.sessionAbsoluteTtlSeconds,
+    retryWindowSeconds: config.refreshRetryWindowSeconds,
+    refreshFailures: config.refreshFailures,
+  });
+  const door = createDoor({ database, clock, recordEvent, rateLimits, guesses, sessions, mail });
+  const mailbox = createMailbox({ clock, guesses, oneTimeTokens, sessions });
+  const ownership = createOwnership({ database, rateLimits, guesses, passwords, sessions, door });
+  const login = createLogin({
+    database,
+    clock,
+    rateLimits,
+    guesses,
+    tokens,
+    passwords,
+    door,
+    requireVerification: config.registration === 'verify',
+  });
+
+  return {
+    database,
+    clock,
+    audit,
+    recordEvent,
+    rateLimits,
+    mail,
+    users,
+    tokens,
+    oneTimeTokens,
+    guesses,
+    passwords,
+    sessions,
+    door,
+    mailbox,
+    ownership,
+    login,
+  };
+}
+
+/** What the modules of core add to the server. */
+export function coreFeatures({
+  users,
+  sessions,
+  login,
+  tokens,
+  audit,
+  rateLimits,
+  oneTimeTokens,
+  mail,
+}: Core): readonly Feature[] {
+  return [
+    { resolvers: usersResolvers(users), mails: [ADDRESS_TAKEN] },
+    { chores: tokens.chores },
+    { resolvers: sessionsResolvers(sessions), chores: sessions.chores },
+    { resolvers: loginResolvers(login), mails: [LOGIN_AFTER_FAILURES] },
+    { purposes: [RESET_PASSWORD], mails: [PASSWORD_CHANGED] },
+    { chores: rateLimits.chores },
+    { chores: oneTimeTokens.chores },
+    { chores: audit.chores },
+    { chores: mail.chores },
+  ];
+}

@@ -1,0 +1,107 @@
+import { LRUCache } from 'lru-cache';
+import type { Database, Transaction } from '../../database/database.ts';
+import { AuthError } from '../../errors.ts';
+import type { Caller } from '../../platform/caller.ts';
+import { type Clock, LARGEST_LEAD_MS } from '../../platform/clock.ts';
+import type { AccessToken } from '../tokens/access-token.ts';
+import type { Viewer } from '../users/service.ts';
+import { findLiveSessionOwner, findSession } from './store.ts';
+
+/** How long an authentication counts for sensitive changes (ASVS 7.5.1). */
+const FRESH_MS = 10 * 60_000;
+/** How long a process trusts that a session lives (AT-9). */
+const LIVENESS_TTL_MS = 1_000;
+
+export interface LivenessOptions {
+  readonly database: Database;
+  readonly clock: Clock;
+}
+
+export type Liveness = ReturnType<typeof createLiveness>;
+
+/** Knows which sessions live: from the database, and for a second from memory. */
+export function createLiveness({ database, clock }: LivenessOptions) {
+  /** When a session was last seen alive, and its owner as that read found them. */
+  const seenAlive = new LRUCache<string, { readonly at: number; readonly viewer: Viewer }>({ max: 10_000 });
+  /** Sessions that this process ended. They stay ended here, even if a query that began earlier still finds them. */
+  const ended = new LRUCache<string, true>({ max: 10_000 });
+
+  /** Once the transaction is on disk, tells this process; the others find out within `LIVENESS_TTL_MS`. */
+  function forget(tx: Transaction, sessions: readonly { readonly id: string }[]): void {
+    tx.afterCommit(() => {
+      for (const { id } of sessions) {
+        ended.set(id, true);
+        seenAlive.delete(id);
+      }
+    });
+  }
+
+  /** A change of the owner's row. This process shows it once it is on disk, the others within `LIVENESS_TTL_MS`. */
+  function ownerChanged(tx: Transaction, userId: string): void {
+    tx.afterCommit(() => {
+      for (const [id, { viewer }] of seenAlive) if (viewer.userId === userId) seenAlive.delete(id);
+    });
+  }
+
+  /**
+   * The viewer behind a proven bearer, if their session lives.
+   *
+   * @throws AuthError `UNAUTHENTICATED` with the reason; `UNAVAILABLE` when the session could not be looked up,
+   * because an outage must not sign users out.
+   */
+  function authenticate(bearer: AccessToken | AuthError): Viewer | Promise<Viewer> {
+    if (bearer instanceof AuthError) throw bearer;
+    const { sessionId, userId } = bearer;
+    // Counted from before the query is sent, so that the answer is never older than it looks.
+    const now = clock.now();
+    const seen = seenAlive.get(sessionId);
+    return seen?.viewer.userId === userId && now - seen.at < LIVENESS_TTL_MS
+      ? seen.viewer
+      : findViewer(bearer, now);
+  }
+
+  async function findViewer({ sessionId, userId }: AccessToken, now: number): Promise<Viewer> {
+    const user = ended.has(sessionId)
+      ? undefined
+      : await findLiveSessionOwner(database, { id: sessionId, now });
+    if (user === undefined || user.id !== userId || ended.has(sessionId)) {
+      throw hasEnded();
+    }
+    const viewer = { userId, sessionId, user: { ...user, currentSessionId: sessionId } };
+    seenAlive.set(sessionId, { at: now, viewer });
+    return viewer;
+  }
+
+  /**
+   * The viewer, or the reason why there is none, for a caller that may go on without.
+   *
+   * @throws AuthError `UNAVAILABLE`, because an outage is no refusal.
+   */
+  async function viewerOrRefusal(bearer: AccessToken | AuthError): Promise<Viewer | AuthError> {
+    try {
+      return await authenticate(bearer);
+    } catch (refusal) {
+      if (refusal instanceof AuthError && refusal.code === 'UNAUTHENTICATED') return refusal;
+      throw refusal;
+    }
+  }
+
+  /**
+   * Lets a viewer through who proved who they are a short while ago (SES-5). The row decides: it says when, in the time
+   * of this clock, and whether the session still lives, more recently than `authenticate`.
+   *
+   * @throws AuthError `REAUTHENTICATION_REQUIRED`; `UNAUTHENTICATED` when the session has ended meanwhile.
+   */
+  async function requireFreshAuthentication(viewer: Viewer, caller: Caller): Promise<void> {
+    const session = await findSession(database.before(caller.deadline), viewer.sessionId);
+    if (session === undefined || session.revokedAt !== null) throw hasEnded();
+    const age = clock.now() - session.authenticatedAt;
+    if (age > FRESH_MS || age < -LARGEST_LEAD_MS) throw new AuthError('REAUTHENTICATION_REQUIRED');
+  }
+
+  return { forget, ownerChanged, authenticate, viewerOrRefusal, requireFreshAuthentication };
+}
+
+export function hasEnded(): AuthError {
+  return new AuthError('UNAUTHENTICATED', { reason: 'TOKEN_INVALID', cause: 'the session has ended' });
+}

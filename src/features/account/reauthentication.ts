@@ -1,0 +1,103 @@
+import type { Door } from '../../core/login/door.ts';
+import type { Ownership } from '../../core/login/ownership.ts';
+import { provenByPassword } from '../../core/login/proof.ts';
+import type { Mail } from '../../core/mail/service.ts';
+import type { OneTimeTokens } from '../../core/one-time-tokens/service.ts';
+import type { Guesses } from '../../core/passwords/guesses.ts';
+import { PASSWORD_CHANGED } from '../../core/passwords/mails.ts';
+import type { Passwords } from '../../core/passwords/service.ts';
+import { changePasswordHash } from '../../core/passwords/store.ts';
+import type { RateLimits } from '../../core/rate-limits/service.ts';
+import type { Grant, Sessions } from '../../core/sessions/service.ts';
+import { canonicalEmail, type Users, type Viewer } from '../../core/users/service.ts';
+import { holdUser } from '../../core/users/store.ts';
+import type { Caller } from '../../platform/caller.ts';
+import type { Clock } from '../../platform/clock.ts';
+
+export interface ReauthenticationOptions {
+  readonly clock: Clock;
+  readonly rateLimits: Pick<RateLimits, 'checking'>;
+  readonly guesses: Pick<Guesses, 'passwordWasSet'>;
+  readonly users: Pick<Users, 'view'>;
+  readonly passwords: Pick<Passwords, 'check' | 'hash'>;
+  readonly ownership: Pick<Ownership, 'requirePassword'>;
+  readonly door: Pick<Door, 'enter'>;
+  readonly sessions: Pick<Sessions, 'endAllOf' | 'ownerChanged'>;
+  readonly oneTimeTokens: Pick<OneTimeTokens, 'endAllOf'>;
+  readonly mail: Pick<Mail, 'notify'>;
+}
+
+/** What takes the viewer's password anew, and puts another session in the place of theirs. */
+export function createReauthentication({
+  clock,
+  rateLimits,
+  guesses,
+  users,
+  passwords,
+  ownership,
+  door,
+  sessions,
+  oneTimeTokens,
+  mail,
+}: ReauthenticationOptions) {
+  return {
+    /** Ends every session and begins a new one, id and secret (ASVS 7.2.4): a thief of the old ones is out. */
+    async changePassword(
+      viewer: Viewer,
+      input: { currentPassword: string; newPassword: string },
+      caller: Caller,
+    ): Promise<Grant> {
+      passwords.check(input.newPassword, await users.view(viewer));
+      const { user, attempt } = await ownership.requirePassword(viewer, {
+        password: input.currentPassword,
+        caller,
+        failure: 'authn_password_change_fail',
+      });
+      const passwordHash = await rateLimits.checking(attempt, () =>
+        passwords.hash(input.newPassword, caller),
+      );
+
+      const proof = provenByPassword({
+        user,
+        attempt,
+        failure: 'authn_password_change_fail',
+        hold: async (tx) => {
+          const changed = await changePasswordHash(tx, { ...user, passwordHash, now: clock.now() });
+          if (changed === undefined) return undefined;
+          await guesses.passwordWasSet(tx, canonicalEmail(changed.email));
+          await oneTimeTokens.endAllOf(tx, changed.id);
+          const count = await sessions.endAllOf(tx, changed.id, 'password', viewer.sessionId);
+          sessions.ownerChanged(tx, changed.id);
+          await mail.notify(tx, changed, PASSWORD_CHANGED);
+          // With the viewer's own session, which ends as well.
+          return { user: changed, details: { count: count + 1 } };
+        },
+      });
+      return door.enter(proof, { as: 'password', caller, replaces: viewer.sessionId });
+    },
+
+    /**
+     * Proves anew who the viewer is: ends their session, and no other, and opens one whose authentication is fresh.
+     *
+     * @throws AuthError `INVALID_CREDENTIALS`, `TOO_MANY_REQUESTS`, `UNAUTHENTICATED`, `OVERLOADED`, `UNAVAILABLE`.
+     */
+    async reauthenticate(viewer: Viewer, input: { password: string }, caller: Caller): Promise<Grant> {
+      const failure = 'authn_login_fail';
+      const { user, attempt } = await ownership.requirePassword(viewer, {
+        password: input.password,
+        caller,
+        failure,
+      });
+      const proof = provenByPassword({
+        user,
+        attempt,
+        failure,
+        hold: async (tx) => {
+          const held = await holdUser(tx, user);
+          return held && { user: held };
+        },
+      });
+      return door.enter(proof, { as: 'reauthenticated', caller, replaces: viewer.sessionId });
+    },
+  };
+}
