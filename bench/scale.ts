@@ -14,7 +14,7 @@ import { hash } from '@node-rs/argon2';
 import Sqlite from 'better-sqlite3';
 import { Client } from 'pg';
 import { createApp } from '../src/app.ts';
-import { loadConfig } from '../src/config/config.ts';
+import { loadConfig } from '../src/config/load.ts';
 import type { Database } from '../src/database/database.ts';
 import { openDatabase } from '../src/database/open.ts';
 import { sqliteFile } from '../src/database/url.ts';

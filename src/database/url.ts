@@ -89,6 +89,11 @@ export function isPostgres(url: string): boolean {
   return POSTGRES.test(url);
 }
 
+/** Whether a database URL names an SQLite database that ends with its process. */
+export function isInMemory(url: string): boolean {
+  return url === 'file::memory:';
+}
+
 /**
  * What a DATABASE_URL says.
  *
