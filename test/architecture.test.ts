@@ -48,7 +48,7 @@ const LAYERS: Readonly<Record<string, readonly RegExp[]>> = {
   platform: [],
   crypto: [],
   database: [],
-  config: [/^crypto\//, /^database\/url$/],
+  config: [/^crypto\//],
   metrics: [/^database\/database$/, /^http\/access-log$/],
   graphql: [/^core\/[^/]+\/service$/, /^core\/tokens\/access-token$/],
   http: [/^graphql\//, /^config\/config$/, /^core\/[^/]+\/service$/],

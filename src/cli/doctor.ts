@@ -12,7 +12,7 @@ import {
   fileWarnings,
   openDatabase,
 } from '../database/open.ts';
-import { isInMemory, sqliteFile } from '../database/url.ts';
+import { isInMemory, sqliteFile } from '../platform/database-url.ts';
 import { checkMailServer } from '../platform/mailer.ts';
 import { describeError } from './describe-error.ts';
 import { print } from './output.ts';

@@ -1,4 +1,4 @@
-import { isInMemory, isPostgres } from '../database/url.ts';
+import { isInMemory, isPostgres } from '../platform/database-url.ts';
 import { isLoopback } from '../platform/loopback.ts';
 import { SETTINGS, type SettingKey, type Values } from './settings.ts';
 

@@ -1,5 +1,5 @@
 import { dirname, join } from 'node:path';
-import { isInMemory, sqliteFile } from '../database/url.ts';
+import { isInMemory, sqliteFile } from '../platform/database-url.ts';
 import { ConfigError } from './config.ts';
 import { generateSecret, readDevelopmentSecret, SecretFileError } from './master-secret.ts';
 import type { Values } from './settings.ts';

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import type { ClientConfig } from 'pg';
+import type { PostgresTls, PostgresUrl } from '../platform/postgres-url.ts';
 import { DatabaseProblem } from './failure.ts';
-import type { PostgresTls, PostgresUrl } from './url.ts';
 
 /**
  * What node-postgres is to be told of a URL, for each of its hosts. What the URL leaves open stays open, so the

@@ -2,13 +2,13 @@ import { Socket } from 'node:net';
 import { setTimeout as pause } from 'node:timers/promises';
 import { Client, type ClientConfig, Pool, type PoolClient, types } from 'pg';
 import { assertInTime, type Deadline, NO_DEADLINE } from '../platform/deadline.ts';
+import type { PostgresUrl } from '../platform/postgres-url.ts';
 import { CLOSE_MS, type Database, type Sql, type Transaction } from './database.ts';
 import { createSql, createTransactionGuard, type Done, finish, unavailable } from './driver.ts';
 import { DatabaseProblem } from './failure.ts';
 import { clientConfigs } from './postgres-config.ts';
 import { type Connection, createConnection } from './postgres-connection.ts';
 import { openSession, type Session, STATEMENT_TIMEOUT_MS } from './postgres-session.ts';
-import type { PostgresUrl } from './url.ts';
 
 /*
  * A statement outside of a transaction takes a connection from the pool, and so does a transaction; a statement is

@@ -1,4 +1,4 @@
-import { maskDatabaseUrl, readDatabaseUrl } from '../../database/url.ts';
+import { maskDatabaseUrl, readDatabaseUrl } from '../../platform/database-url.ts';
 import type { Settings } from '../setting.ts';
 import { host, integer, kind, word } from '../values.ts';
 
