@@ -216,6 +216,16 @@ describe('the architecture', () => {
     expect(files.filter((file) => source(file).includes('timingSafeEqual('))).toEqual(['crypto/digest']);
   });
 
+  it.each([
+    { concept: 'a bearer header', spelling: /\^Bearer/, file: 'platform/bearer' },
+    { concept: 'the name of this machine', spelling: /'loopback'|127\\\./, file: 'platform/loopback' },
+    { concept: 'an email address', spelling: /domainToASCII\(|\^\[[^/]*@\[/, file: 'platform/email-address' },
+    { concept: 'a database URL', spelling: /\^postgres/, file: 'platform/database-url' },
+    { concept: 'a CIDR block', spelling: /split\('\/'\)/, file: 'platform/network' },
+  ])('reads $concept in one place', ({ spelling, file }) => {
+    expect(files.filter((other) => spelling.test(source(other)))).toEqual([file]);
+  });
+
   it('has no default exports, no index files and no classes but errors', () => {
     const text = files.map((file) => [file, source(file)] as const);
     expect(text.filter(([, code]) => /^export default/m.test(code))).toEqual([]);

@@ -1,5 +1,5 @@
 import { isInMemory, isPostgres } from '../platform/database-url.ts';
-import { isLoopback } from '../platform/loopback.ts';
+import { isLoopback, isLoopbackUrl } from '../platform/loopback.ts';
 import { SETTINGS, type SettingKey, type Values } from './settings.ts';
 
 /** What sending mail takes. */
@@ -51,7 +51,7 @@ export function* contradictions(
       yield 'NODE_ENV: must be given with a HOST that others can reach';
     if (databaseUrl !== undefined && isPostgres(databaseUrl))
       yield 'NODE_ENV: must be given with a PostgreSQL DATABASE_URL';
-    if (has('issuer') && issuer !== undefined && !isLoopback(new URL(issuer).hostname))
+    if (has('issuer') && issuer !== undefined && !isLoopbackUrl(issuer))
       yield 'NODE_ENV: must be given with a LATCHKEY_ISSUER that is not on this machine';
   }
 }

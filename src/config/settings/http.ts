@@ -1,4 +1,4 @@
-import { isIP } from 'node:net';
+import { readNetwork } from '../../platform/network.ts';
 import type { Settings } from '../setting.ts';
 import { flag, isHttp, list, readUrl } from '../values.ts';
 
@@ -44,11 +44,8 @@ function origins() {
 
 /** IP addresses and CIDR blocks, separated by commas. A block of every address there is would trust everybody. */
 function networks() {
-  return list('must be IP addresses and CIDR blocks, as in 10.0.0.0/8,::1', (text) => {
-    const [address = '', prefix, ...rest] = text.split('/');
-    const version = address.includes('%') ? 0 : isIP(address);
-    if (version === 0 || rest.length > 0) return false;
-    if (prefix === undefined) return true;
-    return /^[1-9]\d{0,2}$/.test(prefix) && Number(prefix) <= (version === 4 ? 32 : 128);
-  });
+  return list(
+    'must be IP addresses and CIDR blocks, as in 10.0.0.0/8,::1',
+    (text) => readNetwork(text) !== undefined,
+  );
 }

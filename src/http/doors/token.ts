@@ -1,6 +1,7 @@
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { ErrorCode } from '../../errors.ts';
 import type { Funnel } from '../../graphql/format-error.ts';
+import { readBearer } from '../../platform/bearer.ts';
 import type { Caller } from '../../platform/caller.ts';
 import { parseEmailAddress } from '../../platform/email-address.ts';
 import type { CallerOf } from '../caller.ts';
@@ -127,7 +128,7 @@ export function installTokenEndpoint(app: FastifyInstance, options: TokenEndpoin
     form: URLSearchParams,
     request: FastifyRequest,
   ): Promise<IssuedTokens | OAuthRefusal> {
-    const [, bearer] = /^Bearer +(\S+)$/i.exec(request.headers.authorization ?? '') ?? [];
+    const bearer = readBearer(request.headers.authorization)?.token;
     const field = form.get('refresh_token');
     // RFC 6750 §2: one way per request. Clients that attach their access token to every request send it here, too.
     if (field && bearer && IS_REFRESH_TOKEN.test(bearer)) return TWO_TOKENS;
