@@ -2,7 +2,7 @@ import { statSync } from 'node:fs';
 import { isElsewhere, readDatabaseUrl, sqliteFile } from '../platform/database-url.ts';
 import type { Database } from './database.ts';
 import { DatabaseProblem } from './failure.ts';
-import type { PostgresOptions } from './postgres.ts';
+import type { PoolOptions } from './postgres-pool.ts';
 import type { SqliteOptions } from './sqlite.ts';
 
 /**
@@ -13,7 +13,7 @@ import type { SqliteOptions } from './sqlite.ts';
  */
 export async function openDatabase(
   text: string,
-  options: SqliteOptions & PostgresOptions = {},
+  options: SqliteOptions & PoolOptions = {},
 ): Promise<Database> {
   const url = read(text);
   if (url.engine === 'postgres') {
