@@ -1,6 +1,6 @@
 import { isInMemory, isPostgres } from '../platform/database-url.ts';
 import { isLoopback, isLoopbackUrl } from '../platform/loopback.ts';
-import { SETTINGS, type SettingKey, type Values } from './settings.ts';
+import { SETTINGS, type SettingKey, type SettingValues } from './settings.ts';
 
 /** What sending mail takes. */
 const SENDING_KEYS = ['smtp', 'mailFrom', 'appUrl'] as const;
@@ -10,7 +10,7 @@ const ANSWER_LIMIT_SECONDS = 10;
 /** What is wrong between settings that are each right. */
 export function* contradictions(
   given: ReadonlyMap<string, string>,
-  values: Partial<Values>,
+  values: Partial<SettingValues>,
 ): Generator<string> {
   const { mode, host, databaseUrl, issuer, appUrl } = values;
   const has = (key: SettingKey) => given.has(SETTINGS[key].name);
@@ -57,7 +57,7 @@ export function* contradictions(
 }
 
 /** What the operator should hear at the start. */
-export function* cautions({ mode, host, databaseUrl, ...values }: Values): Generator<string> {
+export function* cautions({ mode, host, databaseUrl, ...values }: SettingValues): Generator<string> {
   if (values.accessTokenTtlSeconds > Math.min(values.sessionIdleTtlSeconds, values.sessionAbsoluteTtlSeconds))
     yield 'A session that is not refreshed ends before LATCHKEY_ACCESS_TOKEN_TTL is over: access tokens end with it, and clients have to refresh that often.';
   if (mode === 'development' && !isLoopback(host))

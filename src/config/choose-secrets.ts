@@ -2,14 +2,14 @@ import { dirname, join } from 'node:path';
 import { isInMemory, sqliteFile } from '../platform/database-url.ts';
 import { ConfigError } from './config.ts';
 import { generateSecret, readDevelopmentSecret, SecretFileError } from './master-secret.ts';
-import type { Values } from './settings.ts';
+import type { SettingValues } from './settings.ts';
 
 /**
  * The secrets that were given, or the development server's own.
  *
  * @throws ConfigError when that one can be neither made nor read.
  */
-export function chooseSecrets(values: Partial<Values>, databaseUrl: string) {
+export function chooseSecrets(values: Partial<SettingValues>, databaseUrl: string) {
   const { secrets, secretFile } = values;
   if (secrets !== undefined) return { secrets, secretFile: undefined, notes: [] };
   if (secretFile !== undefined) {

@@ -1,16 +1,16 @@
 import type { FirebaseParameters } from '../crypto/foreign-hashes.ts';
 import type { SecretFile } from './master-secret.ts';
-import type { Values } from './settings.ts';
+import type { SettingValues } from './settings.ts';
 
 type OfMail = 'smtp' | 'mailFrom' | 'appUrl' | 'templates';
 
 /** Everything the environment decides, read once. Durations end in their unit. */
-export interface Config extends Omit<Values, 'secretFile' | 'firebaseScrypt' | OfMail> {
+export interface Config extends Omit<SettingValues, 'secretFile' | 'firebaseScrypt' | OfMail> {
   /** Where `secrets` was read from, when that is a file. */
   readonly secretFile?: SecretFile | undefined;
   /** How mail is sent, which is off in production unless all three are given. */
-  readonly smtp?: Values['smtp'] | undefined;
-  readonly mailFrom?: Values['mailFrom'] | undefined;
+  readonly smtp?: SettingValues['smtp'] | undefined;
+  readonly mailFrom?: SettingValues['mailFrom'] | undefined;
   readonly appUrl?: string | undefined;
   readonly templates?: string | undefined;
   readonly firebaseScrypt?: FirebaseParameters | undefined;

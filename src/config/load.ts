@@ -3,7 +3,7 @@ import { cautions, contradictions } from './checks.ts';
 import { chooseSecrets } from './choose-secrets.ts';
 import { type Config, ConfigError } from './config.ts';
 import type { Setting } from './setting.ts';
-import { SETTING_KEYS, SETTINGS, type SettingKey, type Values } from './settings.ts';
+import { SETTING_KEYS, SETTINGS, type SettingKey, type SettingValues } from './settings.ts';
 import { unknownNames } from './unknown-names.ts';
 
 export type Environment = Readonly<Record<string, string | undefined>>;
@@ -29,7 +29,7 @@ export function loadConfig(environment: Environment): Config {
   if (problems.length > 0) throw new ConfigError(problems);
 
   // No problem: whatever has a default has a value, and in production what has none was given.
-  const settings = values as Values;
+  const settings = values as SettingValues;
   const poolThreads = Number(given.get('UV_THREADPOOL_SIZE')) || LIBUV_THREADS;
   const { secrets, secretFile, notes } = chooseSecrets(values, settings.databaseUrl);
   return Object.freeze({
@@ -53,7 +53,7 @@ export function describeConfig(config: Config): { readonly name: string; readonl
   });
 }
 
-function readSettings(given: Given): { values: Partial<Values>; problems: string[] } {
+function readSettings(given: Given): { values: Partial<SettingValues>; problems: string[] } {
   const isProduction = given.get(SETTINGS.mode.name) === 'production';
   const values: Partial<Record<SettingKey, unknown>> = {};
   const problems: string[] = [];
@@ -69,7 +69,7 @@ function readSettings(given: Given): { values: Partial<Values>; problems: string
   // A verifier is configured with the address that is printed at the start.
   if (!isProduction && !given.has(SETTINGS.issuer.name) && values.port !== undefined)
     values.issuer = `http://localhost:${values.port}`;
-  return { values: values as Partial<Values>, problems };
+  return { values: values as Partial<SettingValues>, problems };
 }
 
 /**

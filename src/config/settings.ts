@@ -37,4 +37,4 @@ export type SettingKey = keyof typeof SETTINGS;
 export const SETTING_KEYS = Object.keys(SETTINGS) as SettingKey[];
 
 /** What each setting is once it is read. */
-export type Values = { readonly [Key in SettingKey]: z.output<(typeof SETTINGS)[Key]['value']> };
+export type SettingValues = { readonly [Key in SettingKey]: z.output<(typeof SETTINGS)[Key]['value']> };

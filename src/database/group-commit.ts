@@ -1,7 +1,7 @@
 import { setTimeout as pause, setImmediate as turn } from 'node:timers/promises';
 import { assertInTime, type Deadline } from '../platform/deadline.ts';
 import { unavailable } from './driver.ts';
-import { type Connection, isBusy } from './sqlite-connection.ts';
+import { isBusy, type SqliteConnection } from './sqlite-connection.ts';
 import { type Patience, RETRY_EVERY_MS } from './sqlite-patience.ts';
 
 /*
@@ -48,7 +48,7 @@ interface Job {
 }
 
 export interface GroupCommitOptions {
-  readonly writer: Connection;
+  readonly writer: SqliteConnection;
   readonly patience: Pick<Patience, 'isLate'>;
   /** Called after each COMMIT. @throws Error when what was written may not be there for others. */
   readonly assertInPlace: () => void;

@@ -3,7 +3,7 @@ import { assertInTime, type Deadline, NO_DEADLINE } from '../platform/deadline.t
 import type { PostgresUrl } from '../platform/postgres-url.ts';
 import { CLOSE_MS, type Database, type Sql, type Transaction } from './database.ts';
 import { createSql, createTransactionGuard, type Done, finish, unavailable } from './driver.ts';
-import { type Connection, createConnection } from './postgres-connection.ts';
+import { createConnection, type PostgresConnection } from './postgres-connection.ts';
 import { createConnectionPool, type PoolOptions } from './postgres-pool.ts';
 import { STATEMENT_TIMEOUT_MS } from './postgres-session.ts';
 
@@ -44,7 +44,7 @@ export async function openPostgres(url: PostgresUrl, options: PoolOptions = {}):
   /** Lends a connection to `use`, if one is there in time, and counts it as under way. */
   async function withConnection<Result>(
     limits: Limits,
-    use: (connection: Connection) => Promise<Result>,
+    use: (connection: PostgresConnection) => Promise<Result>,
   ): Promise<Result> {
     guard.assertOutside();
     if (closing) throw closed();
@@ -60,7 +60,7 @@ export async function openPostgres(url: PostgresUrl, options: PoolOptions = {}):
 
   async function lend<Result>(
     { deadline, statementMs }: Limits,
-    use: (connection: Connection) => Promise<Result>,
+    use: (connection: PostgresConnection) => Promise<Result>,
   ): Promise<Result> {
     const startedAt = performance.now();
     const { client, session, onFault, release } = await pool.acquire();
@@ -77,7 +77,7 @@ export async function openPostgres(url: PostgresUrl, options: PoolOptions = {}):
   }
 
   async function tryTransaction<Result>(
-    connection: Connection,
+    connection: PostgresConnection,
     work: (tx: Transaction) => Promise<Result>,
   ): Promise<Result> {
     await connection.begin();

@@ -12,7 +12,7 @@ const CACHED_STATEMENTS = 500;
 const BUSY = /^SQLITE_(BUSY|LOCKED|PROTOCOL)(_|$)/;
 const UNAVAILABLE = /^SQLITE_(BUSY|LOCKED|PROTOCOL|FULL|IOERR|READONLY|CANTOPEN|NOTADB|CORRUPT)(_|$)/;
 
-export interface Connection {
+export interface SqliteConnection {
   execute(kind: keyof Sql, text: string, params: Params): unknown;
   /** Executes a statement that has neither parameters nor rows. */
   control(text: string): void;
@@ -22,7 +22,7 @@ export interface Connection {
 }
 
 /** @throws AuthError `UNAVAILABLE` when the file at `path` is no database, or cannot be opened or locked. */
-export function connect(path: string, { readonly }: { readonly: boolean }): Connection {
+export function connect(path: string, { readonly }: { readonly: boolean }): SqliteConnection {
   const connection = mapErrors(() => open(path, { readonly }));
   const statements = new LRUCache<string, Sqlite.Statement<[Params], unknown>>({ max: CACHED_STATEMENTS });
 

@@ -6,7 +6,7 @@ import { MAX_LENGTH } from '../../graphql/limits/document-limits.ts';
 import { outcomeOf, type TracedRequest } from '../../graphql/outcome.ts';
 import { readBearer } from '../../platform/bearer.ts';
 import type { Caller } from '../../platform/caller.ts';
-import type { CallerOf } from '../caller.ts';
+import type { CallerOf } from '../caller-of.ts';
 import { isCompressed, isUtf8Encoded, isUtf8Type } from '../incoming-text.ts';
 import { hasMoreValues } from '../json-values.ts';
 import { refuse } from '../refusals.ts';
