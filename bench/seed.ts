@@ -9,7 +9,7 @@ import { createRefreshTokens } from '../src/core/tokens/refresh-token.ts';
 import { createKeyring } from '../src/crypto/keyring.ts';
 import { migrate } from '../src/database/migrate.ts';
 import { openDatabase } from '../src/database/open.ts';
-import { sqliteFile } from '../src/database/url.ts';
+import { sqliteFile } from '../src/platform/database-url.ts';
 
 const SESSIONS_PER_USER = 5;
 const CHUNK = 50_000;

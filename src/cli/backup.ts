@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
-import { loadConfig } from '../config/config.ts';
-import { isPostgres, sqliteFile } from '../database/url.ts';
+import { loadConfig } from '../config/load.ts';
+import { isPostgres, sqliteFile } from '../platform/database-url.ts';
 import { confirm } from './output.ts';
 import { createProgress } from './progress.ts';
 

@@ -1,4 +1,4 @@
-import { SETTINGS } from '../config/config.ts';
+import { SETTINGS } from '../config/settings.ts';
 import { describeDatabaseFailure } from '../database/failure.ts';
 import { AuthError } from '../errors.ts';
 

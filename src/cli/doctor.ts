@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
 import type { Command } from 'commander';
-import { type Config, describeConfig, loadConfig } from '../config/config.ts';
+import type { Config } from '../config/config.ts';
+import { describeConfig, loadConfig } from '../config/load.ts';
 import type { Database } from '../database/database.ts';
 import { encodingProblem } from '../database/encoding.ts';
 import { migrationObstacle, pendingMigrations } from '../database/migrate.ts';
@@ -11,7 +12,7 @@ import {
   fileWarnings,
   openDatabase,
 } from '../database/open.ts';
-import { sqliteFile } from '../database/url.ts';
+import { isInMemory, sqliteFile } from '../platform/database-url.ts';
 import { checkMailServer } from '../platform/mailer.ts';
 import { describeError } from './describe-error.ts';
 import { print } from './output.ts';
@@ -63,7 +64,7 @@ function* proxyNotes({ mode, trustProxy }: Config): Generator<string> {
 
 /** What is wrong with the database and the keys in it. Makes nothing but the first key, as every start does. */
 async function examineDatabase(config: Config, findings: Findings): Promise<void> {
-  if (config.databaseUrl === 'file::memory:') return;
+  if (isInMemory(config.databaseUrl)) return;
   const file = sqliteFile(config.databaseUrl);
   if (file !== undefined && !existsSync(file)) {
     findings.problems.push('There is no database yet: `latchkey migrate` makes it.');

@@ -1,11 +1,5 @@
 import { isIP, isIPv6 } from 'node:net';
-import querystring from 'node:querystring';
 import { z } from 'zod';
-import type { FirebaseParameters } from '../crypto/foreign-hashes.ts';
-import { maskDatabaseUrl, readDatabaseUrl } from '../database/url.ts';
-import { parseEmailAddress } from '../platform/email-address.ts';
-import { isLoopback } from '../platform/loopback.ts';
-import type { Mailbox, SmtpServer } from '../platform/mailer.ts';
 
 /**
  * The kinds of value that a setting may have, each with its text form: decoded from the environment, encoded for
@@ -98,163 +92,6 @@ export const baseUrl = () =>
     write: (value) => value,
   });
 
-/**
- * Where links in mail lead: the URL of an app, which may end in the fragment of its router, or a template with `{page}`
- * and `{token}`. A token stands behind the #, because a browser sends that to no server (OTT-5).
- */
-export const appUrl = () =>
-  kind<string>({
-    read: (text, refuse) => {
-      const [, fragment] = text.split('#');
-      const isTemplate = /[{}]/.test(text);
-      const url = readUrl(text);
-      const isComplete = text.includes('{page}') && fragment?.includes('{token}');
-      if (
-        url === undefined ||
-        !isHttp(url) ||
-        url.username !== '' ||
-        url.password !== '' ||
-        /\s|#.*#/.test(text) ||
-        /[{}]/.test(url.host + text.replace('{page}', '').replace('{token}', '')) ||
-        (isTemplate ? !isComplete : text.includes('?'))
-      )
-        refuse(
-          'must be an absolute http(s) URL, as in https://app.example.com or https://app.example.com/#/auth, or a template with {page} and, behind the #, {token}, as in https://app.example.com/#/{page}?token={token}',
-        );
-      return text;
-    },
-    write: (value) => value,
-  });
-
-/** Where the data is: an SQLite file or a PostgreSQL server. Shown without its password. */
-export const databaseUrl = () =>
-  kind<string>({
-    read: (text, refuse) => {
-      try {
-        readDatabaseUrl(text);
-      } catch (error) {
-        refuse((error as Error).message);
-      }
-      return text;
-    },
-    write: maskDatabaseUrl,
-  });
-
-/** A mail server: `smtp://`, which must offer TLS unless it is on this machine or `?tls=off` says so, or `smtps://`. */
-export const smtpUrl = () =>
-  kind<SmtpServer>({
-    read: (text, refuse) => {
-      const url = readUrl(text) ?? new URL('none:');
-      const { protocol, hostname, pathname, search, hash } = url;
-      const isPlain = protocol === 'smtp:' && search === '?tls=off';
-      if (
-        !/^smtps?:$/.test(protocol) ||
-        hostname === '' ||
-        pathname.length > 1 ||
-        (search !== '' && !isPlain) ||
-        hash !== ''
-      )
-        refuse(
-          'must be smtp://user:password@host:port, which may end in ?tls=off, or smtps://…; in the user and the password, / ? # @ : and % are percent-encoded, as in %2F for /',
-        );
-      const host = hostname.replace(/^\[|\]$/g, '');
-      const isSecure = protocol === 'smtps:';
-      return {
-        host,
-        port: Number(url.port) || (isSecure ? 465 : 587),
-        tls: isSecure ? 'from the start' : isPlain || isLoopback(host) ? 'off' : 'starttls',
-        login:
-          url.username === ''
-            ? undefined
-            : { user: querystring.unescape(url.username), pass: querystring.unescape(url.password) },
-      };
-    },
-    write: ({ host, port, tls, login }) => {
-      const address = `${isIPv6(host) ? `[${host}]` : host}:${port}`;
-      const user = login === undefined ? '' : `${encodeURIComponent(login.user)}:***@`;
-      const query = tls === 'off' && !isLoopback(host) ? '?tls=off' : '';
-      return `${tls === 'from the start' ? 'smtps' : 'smtp'}://${user}${address}${query}`;
-    },
-  });
-
-/** One mail address, with a name or without (RFC 5322 §3.4). */
-export const mailbox = () =>
-  kind<Mailbox>({
-    read: (text, refuse) => {
-      const [, phrase = '', inBrackets, bare] = MAILBOX.exec(text.trim()) ?? [];
-      const address = parseEmailAddress(inBrackets ?? bare);
-      if (address === undefined)
-        refuse(
-          'must be one mail address, as in Example <accounts@example.com> or "Acme, Inc." <a@example.com>',
-        );
-      return { name: readPhrase(phrase), address: address ?? '' };
-    },
-    write: ({ name, address }) => {
-      if (name === '') return address;
-      const phrase = IS_SPECIAL.test(name) ? `"${name.replace(/["\\]/g, '\\$&')}"` : name;
-      return `${phrase} <${address}>`;
-    },
-  });
-
-/** A name of words and quoted texts before an address in angle brackets, or an address alone. */
-const MAILBOX = /^(?:((?:[^<>"@,;:\\\p{Cc}]|"(?:[^"\\\p{Cc}]|\\[^\p{Cc}])*")*)<([^<>]+)>|([^<>]+))$/u;
-const QUOTED = /"((?:[^"\\]|\\.)*)"/gu;
-/** What stands in a name only between quotes. */
-const IS_SPECIAL = /[<>"@,;:\\]/;
-
-function readPhrase(phrase: string): string {
-  const unquoted = phrase.replace(QUOTED, (_, text: string) => text.replace(/\\(.)/gu, '$1'));
-  return unquoted.trim().replace(/\s+/g, ' ');
-}
-
-/** Origins exactly as browsers and WebViews send them (RFC 6454 §6.2), separated by commas. */
-export const origins = () =>
-  list(
-    'must be origins as browsers send them, as in https://app.example.com,http://localhost:3000,capacitor://localhost',
-    (text) => {
-      if (APP_ORIGIN.test(text)) return true;
-      const url = readUrl(text);
-      return url !== undefined && isHttp(url) && url.origin === text && !text.includes('*');
-    },
-  );
-
-/** Of a WebView or an extension. For URL, every origin of such a scheme is `null`. */
-const APP_ORIGIN =
-  /^(?:capacitor|ionic|tauri|app|(?:chrome|moz|safari-web)-extension):\/\/[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?(?::\d{1,5})?$/i;
-
-/** IP addresses and CIDR blocks, separated by commas. A block of every address there is would trust everybody. */
-export const networks = () =>
-  list('must be IP addresses and CIDR blocks, as in 10.0.0.0/8,::1', (text) => {
-    const [address = '', prefix, ...rest] = text.split('/');
-    const version = address.includes('%') ? 0 : isIP(address);
-    if (version === 0 || rest.length > 0) return false;
-    if (prefix === undefined) return true;
-    return /^[1-9]\d{0,2}$/.test(prefix) && Number(prefix) <= (version === 4 ? 32 : 128);
-  });
-
-/** The password hash parameters of a Firebase project, as its console shows them. The signer key is a secret. */
-export const firebaseScrypt = () =>
-  kind<FirebaseParameters>({
-    read: (text, refuse) => {
-      const pairs = text.matchAll(/\b(base64_\w+|rounds|mem_cost)\s*[:=]\s*([A-Za-z0-9+/=_-]+)/g);
-      const given = Object.fromEntries([...pairs].map(([, name, value]) => [name, value]));
-      const signerKey = Buffer.from(given.base64_signer_key ?? '', 'base64');
-      const saltSeparator = Buffer.from(given.base64_salt_separator ?? '', 'base64');
-      const [rounds, memCost] = [Number(given.rounds), Number(given.mem_cost)];
-      if (
-        signerKey.length < 32 ||
-        saltSeparator.length === 0 ||
-        !isFrom1To(8, rounds) ||
-        !isFrom1To(14, memCost)
-      )
-        refuse(
-          'must be the base64_signer_key, base64_salt_separator, rounds and mem_cost that the Firebase console shows',
-        );
-      return Object.freeze({ signerKey, saltSeparator, rounds, memCost });
-    },
-    write: () => '***',
-  });
-
 /** Any kind of value: `read` calls `refuse` once for each problem, and what it returns then is dropped. */
 export function kind<Value>(text: {
   read(text: string, refuse: (problem: string) => void): Value;
@@ -267,7 +104,8 @@ export function kind<Value>(text: {
   });
 }
 
-function list(problem: string, isItem: (text: string) => boolean) {
+/** Texts separated by commas, each of which `isItem` takes. */
+export function list(problem: string, isItem: (text: string) => boolean) {
   return kind<readonly string[]>({
     read: (text, refuse) => {
       const items = text === '' ? [] : text.split(',').map((item) => item.trim());
@@ -276,10 +114,6 @@ function list(problem: string, isItem: (text: string) => boolean) {
     },
     write: (items) => items.join(','),
   });
-}
-
-function isFrom1To(most: number, value: number): boolean {
-  return Number.isInteger(value) && value >= 1 && value <= most;
 }
 
 /** Not a number when the text is no length of time. */
@@ -297,10 +131,11 @@ function writeSeconds(value: number): string {
   return `${ms / size}${unit}`;
 }
 
-function readUrl(text: string): URL | undefined {
+/** `undefined` when the text is no URL. */
+export function readUrl(text: string): URL | undefined {
   return URL.canParse(text) ? new URL(text) : undefined;
 }
 
-function isHttp(url: URL): boolean {
+export function isHttp(url: URL): boolean {
   return url.protocol === 'https:' || url.protocol === 'http:';
 }

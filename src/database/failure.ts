@@ -1,5 +1,6 @@
 import { statSync } from 'node:fs';
-import { type PostgresUrl, readDatabaseUrl } from './url.ts';
+import { readDatabaseUrl } from '../platform/database-url.ts';
+import type { PostgresUrl } from '../platform/postgres-url.ts';
 
 /*
  * Why a database cannot be used, in one sentence for its operator: what is wrong, where, and what to do. Nothing of a

@@ -1,19 +1,19 @@
 import { statSync } from 'node:fs';
+import { isElsewhere, readDatabaseUrl, sqliteFile } from '../platform/database-url.ts';
 import type { Database } from './database.ts';
 import { DatabaseProblem } from './failure.ts';
-import type { PostgresOptions } from './postgres.ts';
+import type { PoolOptions } from './postgres-pool.ts';
 import type { SqliteOptions } from './sqlite.ts';
-import { isElsewhere, readDatabaseUrl, sqliteFile } from './url.ts';
 
 /**
- * Opens the database of a `DATABASE_URL`; see url.ts for what that may be. Loads the driver of that engine alone.
+ * Opens the database of a `DATABASE_URL`; see platform/database-url.ts for what that may be. Loads the driver of that engine alone.
  *
  * @throws DatabaseProblem that says what to do when the URL is not understood or the SQLite driver is not installed; AuthError
  * `UNAVAILABLE` when the database file cannot be opened.
  */
 export async function openDatabase(
   text: string,
-  options: SqliteOptions & PostgresOptions = {},
+  options: SqliteOptions & PoolOptions = {},
 ): Promise<Database> {
   const url = read(text);
   if (url.engine === 'postgres') {

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import type { ClientConfig } from 'pg';
+import type { PostgresTls, PostgresUrl } from '../platform/postgres-url.ts';
 import { DatabaseProblem } from './failure.ts';
-import type { PostgresTls, PostgresUrl } from './url.ts';
 
 /**
  * What node-postgres is to be told of a URL, for each of its hosts. What the URL leaves open stays open, so the
@@ -10,7 +10,7 @@ import type { PostgresTls, PostgresUrl } from './url.ts';
  * @throws DatabaseProblem when a file with a certificate or a key cannot be read.
  */
 export function clientConfigs(url: PostgresUrl): [ClientConfig, ...ClientConfig[]] {
-  const tls = url.tls && readTls(url.tls);
+  const tls = url.tls && tlsOptions(url.tls);
   const configs = url.hosts.map(
     ({ host, port }): ClientConfig => ({
       ...without({
@@ -32,7 +32,13 @@ export function clientConfigs(url: PostgresUrl): [ClientConfig, ...ClientConfig[
   return configs as [ClientConfig, ...ClientConfig[]];
 }
 
-function readTls({ mode, rootCertificate, certificate, key, passphrase }: PostgresTls): ClientConfig['ssl'] {
+function tlsOptions({
+  mode,
+  rootCertificate,
+  certificate,
+  key,
+  passphrase,
+}: PostgresTls): ClientConfig['ssl'] {
   if (mode === 'disable') return false;
   return {
     rejectUnauthorized: mode !== 'no-verify',

@@ -28,7 +28,7 @@ export interface ConnectionOptions {
   readonly onFault: (fault: 'names are mixed up' | 'read-only') => void;
 }
 
-export type Connection = ReturnType<typeof createConnection>;
+export type PostgresConnection = ReturnType<typeof createConnection>;
 
 /** A client of the pool, for one statement or one transaction. */
 export function createConnection(client: PoolClient, { session, statementMs, onFault }: ConnectionOptions) {

@@ -3,6 +3,7 @@ import type { AccessToken } from '../core/tokens/access-token.ts';
 import type { Tokens } from '../core/tokens/service.ts';
 import type { Viewer } from '../core/users/service.ts';
 import { AuthError } from '../errors.ts';
+import { readBearer } from '../platform/bearer.ts';
 import type { Caller } from '../platform/caller.ts';
 
 /** What every resolver gets. Does not grow when a feature is added. */
@@ -54,9 +55,6 @@ export interface TokenCookies extends KeptRefreshToken {
 /** One for all: half of what comes in has no token, and to note where an error was made costs 3 % of a refresh. */
 const TOKEN_MISSING = new AuthError('UNAUTHENTICATED', { reason: 'TOKEN_MISSING' });
 
-/** RFC 6750 §2.1, RFC 9110 §11.1: the scheme's case does not matter. Without the token where what follows is none. */
-const BEARER = /^Bearer\b(?: +(\S+)$)?/i;
-
 /**
  * Reads the bearer header. Never throws: clients attach a stale token to every call, and throwing would block
  * `refreshToken` exactly when it is needed (AT-8).
@@ -65,7 +63,7 @@ export function createContext(
   tokens: Pick<Tokens, 'verifyAccessToken'>,
   { authorization, caller }: { authorization: string | undefined; caller: Caller },
 ): Omit<Context, 'cookies'> {
-  return { bearer: readBearer(tokens, authorization), caller };
+  return { bearer: verifyBearer(tokens, authorization), caller };
 }
 
 /** @throws AuthError `UNAUTHENTICATED` where no guard has proven the viewer. */
@@ -74,16 +72,15 @@ export function requireViewer(context: Context): Viewer {
   return context.viewer;
 }
 
-function readBearer(
+function verifyBearer(
   tokens: Pick<Tokens, 'verifyAccessToken'>,
   authorization: string | undefined,
 ): AccessToken | AuthError {
-  const credentials = BEARER.exec(authorization ?? '');
-  if (credentials === null) return TOKEN_MISSING;
-  const [, token] = credentials;
-  if (token === undefined) return new AuthError('UNAUTHENTICATED', { reason: 'TOKEN_INVALID' });
+  const bearer = readBearer(authorization);
+  if (bearer === undefined) return TOKEN_MISSING;
+  if (bearer.token === undefined) return new AuthError('UNAUTHENTICATED', { reason: 'TOKEN_INVALID' });
   try {
-    return tokens.verifyAccessToken(token);
+    return tokens.verifyAccessToken(bearer.token);
   } catch (error) {
     return error instanceof AuthError ? error : new AuthError('INTERNAL_SERVER_ERROR', { cause: error });
   }

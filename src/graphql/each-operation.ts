@@ -7,7 +7,7 @@ import type { TracedRequest } from './outcome.ts';
  * All that is done for each operation, in one plugin and one listener: every further one costs each request a promise
  * for each step of it. That is also why `outcomeOf` looks at the operation when all is over instead of listening.
  */
-export function operationsPlugin(errors: GraphQLRequestListener<Context>): ApolloServerPlugin<Context> {
+export function eachOperationPlugin(errors: GraphQLRequestListener<Context>): ApolloServerPlugin<Context> {
   return {
     async requestDidStart(operation) {
       const { request } = operation;

@@ -10,7 +10,7 @@ import type { GraphQLSchema } from 'graphql';
 import type { Logger } from 'pino';
 import type { Config } from '../config/config.ts';
 import type { Context } from '../graphql/context.ts';
-import { operationsPlugin } from '../graphql/each-operation.ts';
+import { eachOperationPlugin } from '../graphql/each-operation.ts';
 import { createErrorFormat, type Funnel } from '../graphql/format-error.ts';
 import { KnownOperationTypesRule } from '../graphql/known-operation-types.ts';
 import { documentLimits, MAX_ERRORS, MAX_TOKENS } from '../graphql/limits/document-limits.ts';
@@ -50,7 +50,7 @@ export function createApollo({ config, logger, schema, funnel }: ApolloOptions):
     executionOptions: { maxCoercionErrors: MAX_ERRORS },
     stopOnTerminationSignals: false,
     plugins: [
-      operationsPlugin(listener),
+      eachOperationPlugin(listener),
       config.mode === 'development' ? sandboxPlugin(config) : ApolloServerPluginLandingPageDisabled(),
       // What is not used costs a tenth of the throughput, and reports would leave the house.
       ApolloServerPluginCacheControlDisabled(),

@@ -1,6 +1,7 @@
 import { BlockList, isIP } from 'node:net';
 import type { FastifyRequest } from 'fastify';
 import ipaddr from 'ipaddr.js';
+import { readNetwork } from '../platform/network.ts';
 
 /*
  * X-Forwarded-For is a list. A client may begin it with whatever it likes; each proxy then appends the address that it
@@ -22,10 +23,12 @@ const MOST_PROXIES = 50;
 /** Reads X-Forwarded-For as proxies of these addresses and CIDR blocks leave it. */
 export function createForwardedFor(trustedNetworks: readonly string[]) {
   const trusted = new BlockList();
-  for (const network of trustedNetworks) {
-    const [address = '', prefix] = network.split('/');
-    if (prefix === undefined) trusted.addAddress(address, familyOf(address));
-    else trusted.addSubnet(address, Number(prefix), familyOf(address));
+  for (const text of trustedNetworks) {
+    const network = readNetwork(text);
+    if (network === undefined) throw new Error('A trusted network is neither an address nor a CIDR block.');
+    const { address, family, prefix } = network;
+    if (prefix === undefined) trusted.addAddress(address, family);
+    else trusted.addSubnet(address, prefix, family);
   }
 
   function isTrusted(address: string): boolean {

@@ -6,7 +6,7 @@ import { createFunnel } from '../graphql/format-error.ts';
 import type { Clock } from '../platform/clock.ts';
 import { installAccessLog } from './access-log.ts';
 import { createApollo } from './apollo.ts';
-import { createCallerOf } from './caller.ts';
+import { createCallerOf } from './caller-of.ts';
 import { limitConnections, MAX_CONNECTIONS } from './connection-limit.ts';
 import { installCors } from './cors.ts';
 import { installDevMail, type ShownLetter } from './doors/dev-mail.ts';

@@ -5,7 +5,7 @@ import { AuthError } from '../errors.ts';
 import type { Delivered, TokenCookies } from '../graphql/context.ts';
 import type { Caller } from '../platform/caller.ts';
 import type { Clock } from '../platform/clock.ts';
-import { isLoopback } from '../platform/loopback.ts';
+import { isLoopbackUrl } from '../platform/loopback.ts';
 
 /*
  * Two cookies that a browser keeps for a page, so that no script of it can carry a long-lived token away (WEB-1):
@@ -94,7 +94,7 @@ export function createTokenCookies({ clock, sessions, origins, allowOwnPage }: T
 
 /** Of this server itself, by a name that leads nowhere else: any website could have one that leads here. */
 function isOwnPage(origin: string, host: string | undefined): boolean {
-  return origin === `http://${host}` && URL.canParse(origin) && isLoopback(new URL(origin).hostname);
+  return origin === `http://${host}` && isLoopbackUrl(origin);
 }
 
 /** Where cookies are off: nothing is kept, and whoever asks for one is told. */

@@ -5,3 +5,8 @@ export function isLoopback(name: string): boolean {
   const address = name.replace(/^\[|\]$/g, '');
   return name === 'localhost' || (ipaddr.isValid(address) && ipaddr.process(address).range() === 'loopback');
 }
+
+/** Whether an absolute URL leads to this machine; text that is no URL leads nowhere. */
+export function isLoopbackUrl(url: string): boolean {
+  return URL.canParse(url) && isLoopback(new URL(url).hostname);
+}

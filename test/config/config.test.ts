@@ -13,14 +13,9 @@ import {
 import { availableParallelism, tmpdir, userInfo } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from '@jest/globals';
-import {
-  type Config,
-  ConfigError,
-  describeConfig,
-  type Environment,
-  loadConfig,
-  SETTINGS,
-} from '../../src/config/config.ts';
+import { type Config, ConfigError } from '../../src/config/config.ts';
+import { describeConfig, type Environment, loadConfig } from '../../src/config/load.ts';
+import { SETTINGS } from '../../src/config/settings.ts';
 import type { SmtpServer } from '../../src/platform/mailer.ts';
 import { cleanEnvironment } from '../support/server-process.ts';
 

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { pino } from 'pino';
 import { createApp } from '../../src/app.ts';
-import { loadConfig } from '../../src/config/config.ts';
+import { loadConfig } from '../../src/config/load.ts';
 import { insertUser } from '../../src/core/users/store.ts';
 import { hashPassword } from '../../src/crypto/password-hash.ts';
 import { migrate } from '../../src/database/migrate.ts';

@@ -1,7 +1,7 @@
 import type { ASTVisitor, ValidationContext } from 'graphql';
 import { createFold, sum } from './fold.ts';
 import { operationsOf } from './operations.ts';
-import { refuse } from './refuse.ts';
+import { refuseDocument } from './refuse-document.ts';
 
 const MAX_ALIASES = 10;
 
@@ -17,7 +17,7 @@ export function MaxAliasesRule(context: ValidationContext): ASTVisitor {
   return {
     Document(document) {
       const aliases = operationsOf(document).map(({ selectionSet }) => count(selectionSet));
-      return aliases.reduce(sum, 0) > MAX_ALIASES ? refuse(context, 'aliases') : undefined;
+      return aliases.reduce(sum, 0) > MAX_ALIASES ? refuseDocument(context, 'aliases') : undefined;
     },
   };
 }

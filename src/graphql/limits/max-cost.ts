@@ -14,7 +14,7 @@ import { numberOf } from '../marks.ts';
 import { createFold, sum } from './fold.ts';
 import { MAX_DEPTH } from './max-depth.ts';
 import { operationsOf } from './operations.ts';
-import { refuse } from './refuse.ts';
+import { refuseDocument } from './refuse-document.ts';
 
 const MAX_COST = 2_000;
 /** The whole schema is a large answer: it may be asked for once, and beside little else. */
@@ -118,7 +118,7 @@ export function MaxCostRule(context: ValidationContext): ASTVisitor {
         ({ operation, selectionSet }) =>
           costOf([{ set: selectionSet, type: schema.getRootType(operation) ?? undefined }]) > MAX_COST,
       );
-      return dear && refuse(context, 'cost', [dear]);
+      return dear && refuseDocument(context, 'cost', [dear]);
     },
   };
 }

@@ -1,7 +1,7 @@
 import type { ASTVisitor, ValidationContext } from 'graphql';
 import { createFold } from './fold.ts';
 import { operationsOf } from './operations.ts';
-import { refuse } from './refuse.ts';
+import { refuseDocument } from './refuse-document.ts';
 
 export const MAX_DEPTH = 8;
 
@@ -19,7 +19,7 @@ export function MaxDepthRule(context: ValidationContext): ASTVisitor {
   return {
     Document(document) {
       const deep = operationsOf(document).find(({ selectionSet }) => depthOf(selectionSet) > MAX_DEPTH);
-      return deep && refuse(context, 'depth', [deep]);
+      return deep && refuseDocument(context, 'depth', [deep]);
     },
   };
 }

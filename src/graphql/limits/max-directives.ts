@@ -1,5 +1,5 @@
 import { type ASTVisitor, BREAK, type ValidationContext, visit } from 'graphql';
-import { refuse } from './refuse.ts';
+import { refuseDocument } from './refuse-document.ts';
 
 const MAX_DIRECTIVES = 5;
 
@@ -14,7 +14,7 @@ export function MaxDirectivesRule(context: ValidationContext): ASTVisitor {
           return count > MAX_DIRECTIVES ? BREAK : undefined;
         },
       });
-      return count > MAX_DIRECTIVES ? refuse(context, 'directives') : undefined;
+      return count > MAX_DIRECTIVES ? refuseDocument(context, 'directives') : undefined;
     },
   };
 }

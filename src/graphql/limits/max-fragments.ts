@@ -1,5 +1,5 @@
 import { type ASTVisitor, BREAK, Kind, type ValidationContext, visit } from 'graphql';
-import { refuse } from './refuse.ts';
+import { refuseDocument } from './refuse-document.ts';
 
 const MAX_FRAGMENTS = 20;
 
@@ -19,7 +19,7 @@ export function MaxFragmentsRule(context: ValidationContext): ASTVisitor {
         },
       });
       const isPast = definitions.length > MAX_FRAGMENTS || spreads.size > MAX_FRAGMENTS;
-      return isPast ? refuse(context, 'fragments') : undefined;
+      return isPast ? refuseDocument(context, 'fragments') : undefined;
     },
   };
 }

@@ -1,5 +1,5 @@
 import { type ASTVisitor, BREAK, type ListValueNode, type ValidationContext, visit } from 'graphql';
-import { refuse } from './refuse.ts';
+import { refuseDocument } from './refuse-document.ts';
 
 export const MAX_LIST_ITEMS = 100;
 
@@ -15,7 +15,7 @@ export function MaxListItemsRule(context: ValidationContext): ASTVisitor {
           return BREAK;
         },
       });
-      return long && refuse(context, 'list items', [long]);
+      return long && refuseDocument(context, 'list items', [long]);
     },
   };
 }

@@ -1,5 +1,5 @@
 import { type ASTVisitor, BREAK, type ValidationContext, visit } from 'graphql';
-import { refuse } from './refuse.ts';
+import { refuseDocument } from './refuse-document.ts';
 
 const MAX_REPETITIONS = 20;
 /** Clients put it into every selection, and no two of it can differ. */
@@ -24,7 +24,7 @@ export function MaxRepetitionsRule(context: ValidationContext): ASTVisitor {
           return isPast ? BREAK : undefined;
         },
       });
-      return isPast ? refuse(context, 'repetitions') : undefined;
+      return isPast ? refuseDocument(context, 'repetitions') : undefined;
     },
   };
 }

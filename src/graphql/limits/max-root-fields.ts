@@ -1,7 +1,7 @@
 import type { ASTVisitor, ValidationContext } from 'graphql';
 import { createFold, sum } from './fold.ts';
 import { operationsOf } from './operations.ts';
-import { refuse } from './refuse.ts';
+import { refuseDocument } from './refuse-document.ts';
 
 const MAX_ROOT_FIELDS = 10;
 
@@ -11,7 +11,7 @@ export function MaxRootFieldsRule(context: ValidationContext): ASTVisitor {
   return {
     Document(document) {
       const wide = operationsOf(document).find(({ selectionSet }) => count(selectionSet) > MAX_ROOT_FIELDS);
-      return wide && refuse(context, 'root fields', [wide]);
+      return wide && refuseDocument(context, 'root fields', [wide]);
     },
   };
 }

@@ -2,7 +2,7 @@ import type { ASTVisitor, ValidationContext } from 'graphql';
 import { markedFields } from '../marks.ts';
 import { createFold, sum } from './fold.ts';
 import { operationsOf } from './operations.ts';
-import { refuse } from './refuse.ts';
+import { refuseDocument } from './refuse-document.ts';
 
 /**
  * A document checks at most one credential: one root field that the SDL marks `@credential`, over all of its
@@ -14,7 +14,7 @@ export function OneCredentialRule(context: ValidationContext): ASTVisitor {
   return {
     Document(document) {
       const checks = operationsOf(document).map(({ selectionSet }) => count(selectionSet));
-      return checks.reduce(sum, 0) > 1 ? refuse(context, 'credential checks') : undefined;
+      return checks.reduce(sum, 0) > 1 ? refuseDocument(context, 'credential checks') : undefined;
     },
   };
 }

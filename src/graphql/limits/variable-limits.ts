@@ -1,7 +1,7 @@
 import type { GraphQLRequestListener } from '@apollo/server';
 import type { Context } from '../context.ts';
 import { MAX_LIST_ITEMS } from './max-list-items.ts';
-import { limitError } from './refuse.ts';
+import { limitError } from './refuse-document.ts';
 
 /** As many as a document has tokens. */
 const MAX_VALUES = 1_000;

@@ -4,8 +4,9 @@ import { errorCodes, type FastifyInstance, type FastifyReply, type FastifyReques
 import type { Context } from '../../graphql/context.ts';
 import { MAX_LENGTH } from '../../graphql/limits/document-limits.ts';
 import { outcomeOf, type TracedRequest } from '../../graphql/outcome.ts';
+import { readBearer } from '../../platform/bearer.ts';
 import type { Caller } from '../../platform/caller.ts';
-import type { CallerOf } from '../caller.ts';
+import type { CallerOf } from '../caller-of.ts';
 import { isCompressed, isUtf8Encoded, isUtf8Type } from '../incoming-text.ts';
 import { hasMoreValues } from '../json-values.ts';
 import { refuse } from '../refusals.ts';
@@ -20,8 +21,6 @@ const APOLLO_READS = ['accept', 'content-type', 'x-apollo-operation-name', 'apol
 const LONGEST_READ = 1_024;
 /** Twice what the variables of a document may have. */
 const JSON_LIMIT_VALUES = 2_000;
-/** Browsers send other schemes by themselves; before a page sends this one they ask in a preflight. */
-const BEARER = /^Bearer\b/i;
 
 export interface GraphqlOptions {
   readonly callerOf: CallerOf;
@@ -111,8 +110,8 @@ function headerMapOf({ headers }: FastifyRequest): HeaderMap {
     const text = Array.isArray(value) ? value.join(', ') : value;
     if (text.length <= LONGEST_READ) map.set(name, text);
   }
-  if (headers.authorization !== undefined && BEARER.test(headers.authorization))
-    map.set('authorization', 'Bearer');
+  // Browsers send other schemes by themselves; before a page sends this one they ask in a preflight.
+  if (readBearer(headers.authorization) !== undefined) map.set('authorization', 'Bearer');
   return map;
 }
 

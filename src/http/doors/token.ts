@@ -1,9 +1,10 @@
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { ErrorCode } from '../../errors.ts';
 import type { Funnel } from '../../graphql/format-error.ts';
+import { readBearer } from '../../platform/bearer.ts';
 import type { Caller } from '../../platform/caller.ts';
 import { parseEmailAddress } from '../../platform/email-address.ts';
-import type { CallerOf } from '../caller.ts';
+import type { CallerOf } from '../caller-of.ts';
 import { isCompressed, isUtf8Encoded, isUtf8Type } from '../incoming-text.ts';
 import { clientFaultStatus } from '../refusals.ts';
 
@@ -127,7 +128,7 @@ export function installTokenEndpoint(app: FastifyInstance, options: TokenEndpoin
     form: URLSearchParams,
     request: FastifyRequest,
   ): Promise<IssuedTokens | OAuthRefusal> {
-    const [, bearer] = /^Bearer +(\S+)$/i.exec(request.headers.authorization ?? '') ?? [];
+    const bearer = readBearer(request.headers.authorization)?.token;
     const field = form.get('refresh_token');
     // RFC 6750 §2: one way per request. Clients that attach their access token to every request send it here, too.
     if (field && bearer && IS_REFRESH_TOKEN.test(bearer)) return TWO_TOKENS;
@@ -145,16 +146,16 @@ export function installTokenEndpoint(app: FastifyInstance, options: TokenEndpoin
     door.addHook('onRequest', (request, reply, done) => {
       const { origin } = request.headers;
       if (origin === undefined || allowedOrigins.has(origin)) done();
-      else refuse(request, reply, FOREIGN_ORIGIN);
+      else refuseAsOAuth(request, reply, FOREIGN_ORIGIN);
     });
     door.setErrorHandler<FastifyError>((error, request, reply) => {
       const status = clientFaultStatus(error);
-      if (status !== undefined) return refuse(request, reply, BODY_REFUSALS[status] ?? MALFORMED);
+      if (status !== undefined) return refuseAsOAuth(request, reply, BODY_REFUSALS[status] ?? MALFORMED);
       const { extensions } = funnel(error, request.id);
       const refusal = { ...(REFUSALS[extensions.code] ?? MALFORMED), code: extensions.code };
       if (refusal.status === 503 || refusal.status === 429)
         reply.header('retry-after', String(extensions.retryAfter ?? 1));
-      return refuse(request, reply, refusal);
+      return refuseAsOAuth(request, reply, refusal);
     });
 
     door.post('/token', (request, reply) => answer(request, reply, (form) => grant(form, callerOf(request))));
@@ -175,11 +176,11 @@ async function answer(
   work: (form: URLSearchParams) => Promise<IssuedTokens | OAuthRefusal>,
 ): Promise<FastifyReply> {
   const form = (request.body as URLSearchParams | OAuthRefusal | undefined) ?? new URLSearchParams();
-  if ('error' in form) return refuse(request, reply, form);
+  if ('error' in form) return refuseAsOAuth(request, reply, form);
   // RFC 6749 §3.2: parameters must not be included more than once.
-  if (new Set(form.keys()).size !== form.size) return refuse(request, reply, REPEATED);
+  if (new Set(form.keys()).size !== form.size) return refuseAsOAuth(request, reply, REPEATED);
   const outcome = await work(form);
-  if ('error' in outcome) return refuse(request, reply, outcome);
+  if ('error' in outcome) return refuseAsOAuth(request, reply, outcome);
   return reply.send({
     access_token: outcome.accessToken,
     token_type: 'bearer',
@@ -191,7 +192,7 @@ async function answer(
   });
 }
 
-function refuse(
+function refuseAsOAuth(
   request: FastifyRequest,
   reply: FastifyReply,
   { status, error, description, code }: OAuthRefusal,

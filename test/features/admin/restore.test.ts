@@ -2,7 +2,7 @@ import { copyFileSync, rmSync } from 'node:fs';
 import { afterEach, describe, expect, it } from '@jest/globals';
 import { backupSqlite } from '../../../src/database/backup.ts';
 import type { Database } from '../../../src/database/database.ts';
-import { sqliteFile } from '../../../src/database/url.ts';
+import { sqliteFile } from '../../../src/platform/database-url.ts';
 import { engines, type FreshDatabase, freshDatabase } from '../../support/databases.ts';
 import { LOGOUT, login, ME, refresh, refreshed, register } from '../../support/documents.ts';
 import { eventsOf } from '../../support/events.ts';

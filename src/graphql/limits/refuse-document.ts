@@ -11,7 +11,11 @@ export function limitError(limit: string, nodes: readonly ASTNode[] = []): Graph
  * What a rule returns on entering a document that goes past its limit. graphql-js takes `null` for "delete this
  * node": no selection of a refused document is visited by any other rule, those with quadratic cost included.
  */
-export function refuse(context: ValidationContext, limit: string, nodes: readonly ASTNode[] = []): null {
+export function refuseDocument(
+  context: ValidationContext,
+  limit: string,
+  nodes: readonly ASTNode[] = [],
+): null {
   context.reportError(limitError(limit, nodes));
   return null;
 }

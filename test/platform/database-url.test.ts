@@ -1,6 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import { clientConfigs } from '../../src/database/postgres-config.ts';
-import { maskDatabaseUrl, type PostgresUrl, readDatabaseUrl, sqliteFile } from '../../src/database/url.ts';
+import { maskDatabaseUrl, readDatabaseUrl, sqliteFile } from '../../src/platform/database-url.ts';
+import type { PostgresUrl } from '../../src/platform/postgres-url.ts';
 
 const SECRET = 'hunter2';
 

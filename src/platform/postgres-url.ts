@@ -1,22 +1,9 @@
-import { fileURLToPath } from 'node:url';
-import { isLoopback } from '../platform/loopback.ts';
+import { decodePercent } from './percent-encoding.ts';
 
 /*
- * The one reader of a DATABASE_URL. Everything in it is understood or refused: a misspelt parameter would put the tables
- * into another schema, or switch TLS off, without a word.
- *
- *   file:<path>   file:///<path>   file::memory:
- *   postgres://user:password@host:port,host:port/database?parameter=value&…
- *
  * As with libpq (https://www.postgresql.org/docs/current/libpq-connect.html) a host that begins with a slash is the folder
- * of a socket; in front of the database it is percent-encoded, so it is mostly given as the parameter `host`.
+ * of a socket. In front of the database it is percent-encoded, so it is mostly given as the parameter `host`.
  */
-
-export interface SqliteUrl {
-  readonly engine: 'sqlite';
-  /** None for a database in memory. */
-  readonly path: string | undefined;
-}
 
 export interface PostgresUrl {
   readonly engine: 'postgres';
@@ -81,79 +68,10 @@ const PARAMETERS = [
 
 type Parameters = Readonly<Partial<Record<(typeof PARAMETERS)[number], string>>>;
 
-const POSTGRES = /^postgres(?:ql)?:\/\//;
 const IDENTIFIERS = /^[a-z_][a-z0-9_$]*(,[a-z_][a-z0-9_$]*)*$/i;
 
-/** Whether a database URL names a PostgreSQL server. */
-export function isPostgres(url: string): boolean {
-  return POSTGRES.test(url);
-}
-
-/**
- * What a DATABASE_URL says.
- *
- * @throws Error that goes on after "DATABASE_URL" and quotes nothing but names of parameters: there are secrets in it.
- */
-export function readDatabaseUrl(text: string): SqliteUrl | PostgresUrl {
-  if (/\p{Cc}/u.test(text))
-    throw new Error('holds a control character, such as the end of a line from Windows: remove it');
-  if (text.trim() !== text) throw new Error('begins or ends with a blank: remove it');
-  if (isPostgres(text)) return readPostgresUrl(text);
-  if (text.startsWith('file:')) return { engine: 'sqlite', path: readPath(text) };
-  throw new Error('must begin with file:, postgres:// or postgresql://');
-}
-
-/** The file of an SQLite URL; `undefined` for one in memory and for a server. */
-export function sqliteFile(text: string): string | undefined {
-  const url = readDatabaseUrl(text);
-  return url.engine === 'sqlite' ? url.path : undefined;
-}
-
-/** Whether the database may be a server that is not on this machine; a socket is, and what the URL leaves out. */
-export function isElsewhere(text: string): boolean {
-  const url = readDatabaseUrl(text);
-  if (url.engine === 'sqlite') return false;
-  return url.hosts.some(({ host }) => host !== undefined && !host.startsWith('/') && !isLoopback(host));
-}
-
-/** The URL as an operator may see it. */
-export function maskDatabaseUrl(text: string): string {
-  if (!isPostgres(text)) return text;
-  const [, start = '', authority = '', rest = ''] = /^([^:]+:\/\/)([^/?#]*)(.*)$/s.exec(text) ?? [];
-  // libpq takes a password, and the passphrase of a client key, as parameters too.
-  const query = rest.replace(/([?&][^=&]*pass[^=&]*=)[^&]*/gi, '$1***');
-  return start + authority.replace(/^([^:]*):.*@/s, '$1:***@') + query;
-}
-
-function readPath(text: string): string | undefined {
-  const rest = text.slice('file:'.length);
-  if (rest === ':memory:') return undefined;
-  if (rest === '' || /[?#]/.test(rest)) throw new Error('must be file: and a path, without ? and #');
-  if (rest.startsWith('//') && !rest.startsWith('///'))
-    throw new Error('must name no host: file:<path> or file:///<path>');
-  if (!rest.startsWith('//')) return withoutBlanks(rest);
-  return withoutBlanks(pathOf(text));
-}
-
-function pathOf(fileUrl: string): string {
-  try {
-    return fileURLToPath(fileUrl);
-  } catch {
-    // As of a slash in one name: there is no such file.
-    throw new Error(BROKEN_PERCENT);
-  }
-}
-
-/** The driver of SQLite trims names: it would open another file than the one that is secured here. */
-function withoutBlanks(path: string): string {
-  if (path.trim() !== path) throw new Error('names a file that begins or ends with a blank');
-  if (path.includes('\0')) throw new Error('names a file with a zero byte');
-  return path;
-}
-
-const BROKEN_PERCENT = 'has a percent-encoding that stands for nothing: write %25 for the sign itself';
-
-function readPostgresUrl(text: string): PostgresUrl {
+/** @throws Error that goes on after "DATABASE_URL" and quotes nothing but names of parameters. */
+export function readPostgresUrl(text: string): PostgresUrl {
   const [, authority = '', path = '', query = '', fragment] =
     /^[^:]+:\/\/([^/?#]*)(?:\/([^?#]*))?(?:\?([^#]*))?(#.*)?$/s.exec(text) ?? [];
   if (fragment !== undefined) throw new Error('has a #: write %23 for the sign itself');
@@ -163,7 +81,7 @@ function readPostgresUrl(text: string): PostgresUrl {
   // What follows a ? in a password is no parameter, and is not to be quoted.
   if (query.includes('@')) throw new Error('has an @ among its parameters: write %40 for the sign itself');
   const at = authority.lastIndexOf('@');
-  const [user, password] = splitOnce(authority.slice(0, Math.max(at, 0)), ':').map(decode);
+  const [user, password] = splitOnce(authority.slice(0, Math.max(at, 0)), ':').map(decodePercent);
   const parameters = readParameters(query);
   const hosts = readHosts(authority.slice(at + 1), parameters);
   const tls = readTls(parameters);
@@ -179,7 +97,7 @@ function readPostgresUrl(text: string): PostgresUrl {
     hosts,
     user: parameters.user ?? (user || undefined),
     password: parameters.password ?? (password || undefined),
-    database: parameters.dbname ?? (decode(path) || undefined),
+    database: parameters.dbname ?? (decodePercent(path) || undefined),
     tls,
     // Of several, only the one that takes writes is of use.
     mustBeWritable: attributes !== 'any' || hosts.length > 1,
@@ -194,7 +112,7 @@ function readParameters(query: string): Parameters {
   const found: Record<string, string> = {};
   for (const pair of query.split('&')) {
     if (pair === '') continue;
-    const [name = '', value] = splitOnce(pair, '=').map((part) => decode(part.replaceAll('+', ' ')));
+    const [name = '', value] = splitOnce(pair, '=').map((part) => decodePercent(part.replaceAll('+', ' ')));
     if (!PARAMETERS.some((known) => known === name))
       throw new Error(`has the parameter ${nameOf(name)}, which is none of ${PARAMETERS.join(', ')}`);
     if (name in found) throw new Error(`has the parameter ${name} twice`);
@@ -215,7 +133,7 @@ function readHosts(authority: string, { host, port }: Parameters): PostgresHost[
     const [, address = '', itsPort] =
       host !== undefined ? [item, item] : (/^(\[[^\]]*\]|[^:[\]]*)(?::(.*))?$/s.exec(item) ?? fail());
     return {
-      host: decode(address).replace(/^\[(.*)\]$/, '$1') || undefined,
+      host: decodePercent(address).replace(/^\[(.*)\]$/, '$1') || undefined,
       port: itsPort === undefined || itsPort === '' ? undefined : readPort(itsPort),
     };
   });
@@ -292,12 +210,4 @@ function readSearchPath({ schema, search_path }: Parameters): string | undefined
 function splitOnce(text: string, separator: string): string[] {
   const at = text.indexOf(separator);
   return at === -1 ? [text] : [text.slice(0, at), text.slice(at + 1)];
-}
-
-function decode(text: string): string {
-  try {
-    return decodeURIComponent(text);
-  } catch {
-    throw new Error(BROKEN_PERCENT);
-  }
 }

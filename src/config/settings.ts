@@ -1,0 +1,40 @@
+import type { z } from 'zod';
+import type { Settings } from './setting.ts';
+import { AUDIT } from './settings/audit.ts';
+import { GRAPHQL } from './settings/graphql.ts';
+import { HTTP } from './settings/http.ts';
+import { LOGIN } from './settings/login.ts';
+import { MAIL } from './settings/mail.ts';
+import { METRICS } from './settings/metrics.ts';
+import { PASSWORDS } from './settings/passwords.ts';
+import { SECRETS } from './settings/secrets.ts';
+import { SERVER } from './settings/server.ts';
+import { SESSIONS } from './settings/sessions.ts';
+import { THROTTLES } from './settings/throttles.ts';
+import { TOKEN_ENDPOINT } from './settings/token-endpoint.ts';
+import { TOKENS } from './settings/tokens.ts';
+import { WORKERS } from './settings/workers.ts';
+
+/** Every setting, in the order of the docs. Each is declared in the file of its subject. */
+export const SETTINGS = {
+  ...SERVER,
+  ...SECRETS,
+  ...TOKENS,
+  ...SESSIONS,
+  ...PASSWORDS,
+  ...LOGIN,
+  ...THROTTLES,
+  ...HTTP,
+  ...MAIL,
+  ...GRAPHQL,
+  ...WORKERS,
+  ...METRICS,
+  ...AUDIT,
+  ...TOKEN_ENDPOINT,
+} as const satisfies Settings;
+
+export type SettingKey = keyof typeof SETTINGS;
+export const SETTING_KEYS = Object.keys(SETTINGS) as SettingKey[];
+
+/** What each setting is once it is read. */
+export type SettingValues = { readonly [Key in SettingKey]: z.output<(typeof SETTINGS)[Key]['value']> };

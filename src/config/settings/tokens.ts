@@ -1,0 +1,24 @@
+import type { Settings } from '../setting.ts';
+import { baseUrl, line, seconds } from '../values.ts';
+
+export const TOKENS = {
+  issuer: {
+    name: 'LATCHKEY_ISSUER',
+    developmentDefault: 'http://localhost:4000',
+    description:
+      'Public URL of this server, the `iss` of its tokens. Required in production, and https there; in development it follows `PORT`, so several servers of one database need the same',
+    value: baseUrl(),
+  },
+  audience: {
+    name: 'LATCHKEY_AUDIENCE',
+    description: 'The `aud` of access tokens; the issuer unless given',
+    value: line({ most: 255 }),
+  },
+  accessTokenTtlSeconds: {
+    name: 'LATCHKEY_ACCESS_TOKEN_TTL',
+    default: '10m',
+    description:
+      'Lifetime of an access token, `1s` to `60m`, and never past the known end of its session. Here one is taken for 10 seconds more, because clocks differ',
+    value: seconds({ least: '1s', most: '60m' }),
+  },
+} as const satisfies Settings;
