@@ -61,7 +61,6 @@ const MOST_LINES_OF_A_FUNCTION = 150;
 /** Files and functions that are longer, each with the reason. */
 const LONG: Readonly<Record<string, string>> = {
   'graphql/generated': 'Codegen writes it from the schema.',
-  // To be taken apart by their second noun; delete each line with its reason.
 };
 
 interface Import {
