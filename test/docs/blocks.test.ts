@@ -4,6 +4,7 @@ import {
   existsSync,
   mkdirSync,
   mkdtempSync,
+  readdirSync,
   readFileSync,
   rmSync,
   symlinkSync,
@@ -192,6 +193,17 @@ describe('the pages that the code writes', () => {
     const paths = written.map(({ path }) => path);
     expect(paths.filter((path) => path.startsWith('docs/reference/'))).toHaveLength(5);
     expect(paths.length).toBeGreaterThan(8);
+  });
+
+  it('list no audit event that the code never records', () => {
+    const folder = join(ROOT, 'src');
+    const texts = readdirSync(folder, { recursive: true, encoding: 'utf8' })
+      .filter((name) => name.endsWith('.ts') && !name.endsWith('audit/store.ts'))
+      .map((name) => readFileSync(join(folder, name), 'utf8'));
+    const unused = Object.keys(AUDIT_EVENTS).filter(
+      (name) => !texts.some((text) => text.includes(`'${name}'`)),
+    );
+    expect(unused).toEqual([]);
   });
 
   it('name every setting, error code and audit event', () => {
