@@ -72,11 +72,24 @@ function helpOfCommands(): string {
       ...options.map(({ flags, description }) => [code(flags), description]),
     ];
     const parameters = rows.length > 0 ? [table(['argument or option', 'what it is'], rows)] : [];
-    return [`### ${code(path(command).join(' '))}`, `${sentence(command.description())}`, ...parameters].join(
-      '\n\n',
-    );
+    const examples = examplesOf(command).map((example) => `- ${code(example)}`);
+    const shown = examples.length > 0 ? ['Examples:', examples.join('\n')] : [];
+    const title = `### ${code(path(command).join(' '))}`;
+    return [title, sentence(command.description()), ...parameters, ...shown].join('\n\n');
   });
   return sections.join('\n\n');
+}
+
+/** The lines that begin with `$` in the help of a command. */
+function examplesOf(command: Command): string[] {
+  let help = '';
+  command.configureOutput({
+    writeOut: (text) => {
+      help += text;
+    },
+  });
+  command.outputHelp();
+  return [...help.matchAll(/^ {2}\$ (.+)$/gm)].map(([, example = '']) => example);
 }
 
 /** The commands that do something, in the order of the help. */
