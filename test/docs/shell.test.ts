@@ -89,7 +89,7 @@ describe('the first block of the README', () => {
       child.stdout.setEncoding('utf8').on('data', (text: string) => {
         printed += text;
       });
-      const wanted = pattern(translate(shown?.text ?? 'nothing', ports));
+      const wanted = pattern(translate(shown?.text.trim() ?? 'nothing', ports));
       const plain = () => stripVTControlCharacters(printed).replaceAll('\r', '').trim();
       await until(() => wanted.test(plain()) || undefined).catch(() => undefined);
       expect(plain()).toMatch(wanted);
