@@ -1,38 +1,12 @@
-import { readFileSync } from 'node:fs';
-import { Command, CommanderError } from 'commander';
-import { addAudit } from './audit.ts';
-import { addBackup } from './backup.ts';
+import { CommanderError } from 'commander';
+import { createProgram } from './commands.ts';
 import { describeError } from './describe-error.ts';
-import { addDoctor } from './doctor.ts';
-import { addKeys } from './keys.ts';
-import { addMail } from './mail.ts';
-import { addMigrate } from './migrate.ts';
-import { commanderOutput, complain, finishPrinting } from './output.ts';
-import { addRestoreDone } from './restore-done.ts';
-import { addServe } from './serve.ts';
-import { addUsers } from './users.ts';
+import { complain, finishPrinting } from './output.ts';
 
 const FAILED = 1;
 const WRONG_USE = 2;
 
-const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as {
-  version: string;
-};
-
-const program = new Command('latchkey')
-  .version(version)
-  .description('GraphQL authentication server. Configured by environment variables: see `latchkey doctor`.')
-  .configureOutput(commanderOutput)
-  .exitOverride();
-addServe(program);
-addMigrate(program);
-addUsers(program);
-addKeys(program);
-addAudit(program);
-addMail(program);
-addBackup(program);
-addRestoreDone(program);
-addDoctor(program);
+const program = createProgram();
 
 // The server says for itself why it ends.
 program.hook('preAction', (_program, command) => {

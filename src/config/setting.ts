@@ -7,7 +7,7 @@ export interface Setting<Value = unknown> {
   readonly default?: string;
   /** What it is in development, where that differs. */
   readonly developmentDefault?: string;
-  /** One line of Markdown for the README and the operator. */
+  /** One line of Markdown for the manual and the operator. */
   readonly description: string;
   readonly value: Kind<Value>;
 }

@@ -1,29 +1,42 @@
 import type { Sql } from '../../database/database.ts';
 import type { Caller } from '../../platform/caller.ts';
 
-/** What happened, in the words of the OWASP Logging Vocabulary. */
-export type EventName =
-  | 'authn_login_success'
-  | 'authn_login_successafterfail'
-  | 'authn_login_fail'
-  | 'authn_login_lock'
-  | 'authn_password_change'
-  | 'authn_password_change_fail'
-  | 'authn_token_created'
-  | 'authn_token_revoked'
-  | 'authn_token_reuse'
-  | 'authn_token_retry'
-  | 'authn_token_skip'
-  | 'authz_admin'
-  | 'excess_rate_limit_exceeded'
-  | 'sensitive_create'
-  | 'sensitive_delete'
-  | 'sensitive_read'
-  | 'user_created'
-  | 'user_updated'
-  | 'user_deleted';
+/** Each event of the audit trail, in the words of the OWASP Logging Vocabulary, with what it says: the manual prints it. */
+export const AUDIT_EVENTS = {
+  authn_login_success:
+    'A session was opened, or `reauthenticate` opened one in the place of another. `details.amr` says by what proof.',
+  authn_login_successafterfail:
+    'A login worked after failures. `details.failures` counts those since the last one that worked.',
+  authn_login_fail: 'A proof was refused at a login or a re-authentication. `details.reason` says why.',
+  authn_login_lock: 'So many failures in a row that the password is disabled until it is set anew.',
+  authn_password_change: 'A password was set: changed, reset by a link, or given by the operator.',
+  authn_password_change_fail: 'A change that takes the password was tried with a wrong one.',
+  authn_token_created:
+    'A link or a code was asked for. `details.purpose` says what for. The outcome is `fail` where none was made.',
+  authn_token_revoked:
+    'Sessions were ended by `logout` or `revokeSession`, or one was replaced in a cookie. `details.count` says how many.',
+  authn_token_reuse: 'A refresh token was used a second time after its retry window. Its session ended.',
+  authn_token_retry:
+    'A spent refresh token came again within its retry window, from another network or user agent than the rotation.',
+  authn_token_skip:
+    'A refresh token came that is newer than the database knew, as after a failover that lost writes.',
+  authz_admin:
+    'The operator disabled or enabled an account, or finished a restore. `details.reason` says which.',
+  excess_rate_limit_exceeded: 'A throttle began to refuse. One event for each block, at its first refusal.',
+  sensitive_create: 'A signing key was made. `details.kid` names it.',
+  sensitive_delete:
+    'Signing keys were removed, or batches of the audit trail are missing. `details.object` says which.',
+  sensitive_read:
+    'The operator exported the accounts. `details.passwordHashes` says whether hashes went along.',
+  user_created: 'An account was made: by a registration, the operator or an import.',
+  user_updated: 'An account was changed. `details.fields` names the fields, never their values.',
+  user_deleted: 'The owner deleted the account.',
+} as const satisfies Readonly<Record<string, string>>;
+
+export type EventName = keyof typeof AUDIT_EVENTS;
 
 export interface AuditEvent {
+  /** What happened. */
   readonly name: EventName;
   readonly outcome: 'success' | 'fail';
   /** ms since 1970. */

@@ -1,0 +1,116 @@
+import { expect, it } from '@jest/globals';
+import { Kind, type OperationDefinitionNode, parse, print } from 'graphql';
+import { type Auth, LOGIN, login, register } from '../support/documents.ts';
+import { mailedCode, mailedToken } from '../support/letters.ts';
+import { readPages } from '../support/pages.ts';
+import { describeApp, PASSWORD, type TestApp } from '../support/start-app.ts';
+
+const EMAIL = 'ada@example.com';
+const NEW_PASSWORD = 'staple battery horse correct';
+const NEW_EMAIL = 'countess@example.com';
+
+/** What an operation of the pages needs before it, and the variables that it is sent with. */
+type Prepare = (app: TestApp, auth: Auth) => Promise<object> | object;
+
+const ofInput = (input: object) => () => ({ input });
+
+/** How each operation of the pages is run, by its name. */
+const OPERATIONS: Readonly<Record<string, Prepare>> = {
+  Register: ofInput({ email: 'grace@example.com', password: PASSWORD }),
+  Login: ofInput({ email: EMAIL, password: PASSWORD }),
+  LoginWithCookie: () => ({ email: EMAIL, password: PASSWORD }),
+  RefreshToken: (_app, { refreshToken }) => ({ input: { refreshToken } }),
+  RefreshByCookie: () => ({}),
+  Me: () => ({}),
+  Sessions: () => ({}),
+  UpdateMe: ofInput({ name: 'Ada' }),
+  DeleteMe: ofInput({ password: PASSWORD }),
+  ChangePassword: ofInput({ currentPassword: PASSWORD, newPassword: NEW_PASSWORD }),
+  Reauthenticate: ofInput({ password: PASSWORD }),
+  Logout: ofInput({ scope: 'ALL' }),
+  RevokeSession: async (app) => ({ input: { id: (await login(app)).session.id } }),
+  RequestEmailVerification: ofInput({ email: EMAIL }),
+  VerifyEmail: async (app, { accessToken }) => {
+    await run(app, 'RequestEmailVerification', { input: { email: EMAIL } }, accessToken);
+    return { input: { token: await mailedToken(app, '/verify-email') } };
+  },
+  RequestPasswordReset: ofInput({ email: EMAIL }),
+  ResetPassword: async (app) => {
+    await run(app, 'RequestPasswordReset', { input: { email: EMAIL } });
+    return { input: { token: await mailedToken(app, '/reset-password'), newPassword: NEW_PASSWORD } };
+  },
+  RequestEmailChange: ofInput({ newEmail: NEW_EMAIL, password: PASSWORD }),
+  ConfirmEmailChange: async (app, { accessToken }) => {
+    await run(app, 'RequestEmailChange', { input: { newEmail: NEW_EMAIL, password: PASSWORD } }, accessToken);
+    return { input: { token: await mailedToken(app, '/confirm-email', NEW_EMAIL) } };
+  },
+  UndoEmailChange: async (app, auth) => {
+    const { accessToken } = auth;
+    // An address that was never verified gets no such link.
+    const verify = await OPERATIONS.VerifyEmail?.(app, auth);
+    await run(app, 'VerifyEmail', verify ?? {}, accessToken);
+    const confirm = await OPERATIONS.ConfirmEmailChange?.(app, auth);
+    await run(app, 'ConfirmEmailChange', confirm ?? {}, accessToken);
+    return { input: { token: await mailedToken(app, '/undo-email-change') } };
+  },
+  RequestMagicLink: ofInput({ email: EMAIL }),
+  LoginWithMagicLink: async (app) => {
+    await run(app, 'RequestMagicLink', { input: { email: EMAIL } });
+    return { input: { token: await mailedToken(app, '/magic-link') } };
+  },
+  LoginWithEmailCode: async (app) => {
+    await run(app, 'RequestMagicLink', { input: { email: EMAIL } });
+    return { input: { email: EMAIL, code: await mailedCode(app) } };
+  },
+};
+
+const operations = readPages()
+  .flatMap(({ blocks }) => blocks)
+  .filter(({ language }) => language === 'graphql')
+  .flatMap(({ page, text }) =>
+    parse(text)
+      .definitions.filter((definition) => definition.kind === Kind.OPERATION_DEFINITION)
+      .map((definition) => ({ page, name: nameOf(definition), text: print(definition) })),
+  );
+
+function nameOf({ name }: OperationDefinitionNode): string {
+  if (name === undefined) throw new Error('An operation of a page has no name');
+  return name.value;
+}
+
+async function run(app: TestApp, name: string, variables: object, token?: string): Promise<unknown> {
+  const text = operations.find((operation) => operation.name === name)?.text ?? '';
+  const { data, body } = await app.send(text, variables, { token, headers: { origin: app.config.issuer } });
+  if (!data) throw new Error(`${name} answered ${body}`);
+  return data;
+}
+
+describeApp('the operations of the pages', (start) => {
+  it.each(operations.map(({ page, name }) => [name, page] as const))(
+    'runs %s of %s without an error',
+    async (name) => {
+      const app = await start({ config: { magicLinks: true, cookies: true } });
+      const auth = await register(app);
+      const cookie = await cookieOf(app);
+      const variables = (await OPERATIONS[name]?.(app, auth)) ?? {};
+      const { text } = operations.find((operation) => operation.name === name) ?? { text: '' };
+      const headers = { origin: app.config.issuer, ...(name === 'RefreshByCookie' && { cookie }) };
+      const { code, body } = await app.send(text, variables, { token: auth.accessToken, headers });
+      expect({ code, body }).toEqual({ code: 'OK', body: expect.stringContaining('"data":{') });
+    },
+  );
+});
+
+it('each way to run an operation is of an operation that a page has', () => {
+  expect(operations.map(({ name }) => name).sort()).toEqual(Object.keys(OPERATIONS).sort());
+});
+
+/** What a browser keeps after a login with `delivery: COOKIE`. */
+async function cookieOf(app: TestApp): Promise<string> {
+  const input = { email: EMAIL, password: PASSWORD, delivery: 'COOKIE' };
+  const { headers } = await app.send(LOGIN, { input }, { headers: { origin: app.config.issuer } });
+  return [headers['set-cookie']]
+    .flat()
+    .map((line) => String(line).split(';')[0])
+    .join('; ');
+}

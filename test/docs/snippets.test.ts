@@ -1,0 +1,108 @@
+import { execFile } from 'node:child_process';
+import { mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { afterAll, beforeAll, expect, it } from '@jest/globals';
+import { ROOT, readPages } from '../support/pages.ts';
+import { cleanEnvironment, type ServerProcess, startServerProcess } from '../support/server-process.ts';
+import { useBuild } from '../support/setup.ts';
+
+const build = useBuild();
+const folder = mkdtempSync(join(tmpdir(), 'latchkey-snippets-'));
+let server: ServerProcess;
+/** As the issuer of a server on any free port cannot be known before, the snippets get it from the key set's address. */
+let origin: string;
+
+beforeAll(async () => {
+  symlinkSync(join(ROOT, 'node_modules'), join(folder, 'node_modules'));
+  symlinkSync(join(ROOT, 'examples'), join(folder, 'examples'));
+  writeFileSync(join(folder, 'package.json'), '{ "type": "module" }');
+  server = await startServerProcess([process.execPath, build.cli, 'serve'], { cwd: folder });
+  ({ origin } = new URL(server.url));
+}, 60_000);
+afterAll(async () => {
+  await server?.stop();
+  rmSync(folder, { recursive: true, force: true });
+}, 30_000);
+
+/** What a browser adds to a request of a page, and what it keeps of the answer. */
+const BROWSER = `
+const passOn = globalThis.fetch;
+let jar = new Map();
+globalThis.fetch = async (url, init) => {
+  const headers = { ...init.headers, origin: ISSUER, cookie: [...jar].map((pair) => pair.join('=')).join('; ') };
+  const response = await passOn(url, { ...init, headers });
+  if (init.credentials === 'include')
+    for (const line of response.headers.getSetCookie()) {
+      const [, name, value] = /^([^=]+)=([^;]*)/.exec(line);
+      if (value === '') jar.delete(name); else jar.set(name, value);
+    }
+  return response;
+};
+`;
+
+it('the README protects an API: its verifier takes a token of the server and refuses an altered one', async () => {
+  const printed = await runSnippet('README.md', 'export async function verify', {
+    // The name of the issuer is this one, wherever the server is.
+    prepare: (text) =>
+      text.replace("'/.well-known/jwks.json', issuer", `'/.well-known/jwks.json', '${origin}'`),
+    after: `
+import { alter, registerAccount } from './examples/support.ts';
+const { id, accessToken } = await registerAccount('${origin}/graphql');
+console.log(await verify(accessToken) === id);
+console.log(await verify(alter(accessToken)).catch(({ code }) => code));
+`,
+  });
+  expect(printed).toEqual(['true', 'ERR_JWS_SIGNATURE_VERIFICATION_FAILED']);
+});
+
+it('the README signs in from a page: the refresh token is in a cookie alone', async () => {
+  const printed = await runSnippet('README.md', 'export async function logIn', {
+    prepare: (text) => BROWSER + text.replace('http://localhost:4000', origin),
+    after: `
+import { registerAccount } from './examples/support.ts';
+const { email } = await registerAccount('${origin}/graphql');
+console.log((await logIn(email, 'correct horse battery staple')).slice(0, 3));
+console.log([...jar.keys()].filter((name) => name.includes('refresh')).length);
+console.log(await logIn(email, 'wrong').catch(({ message }) => message));
+`,
+  });
+  expect(printed).toEqual(['eyJ', '1', 'INVALID_CREDENTIALS']);
+});
+
+it('the page of the cookies logs in, refreshes after a reload and logs out', async () => {
+  const printed = await runSnippet('docs/clients/cookies.md', 'export async function logOut', {
+    prepare: (text) => BROWSER + text.replace('http://localhost:4000', origin),
+    after: `
+import { registerAccount } from './examples/support.ts';
+const { email } = await registerAccount('${origin}/graphql');
+await logIn(email, 'correct horse battery staple');
+const first = accessToken;
+accessToken = undefined;
+await refresh();
+console.log(accessToken !== first && accessToken.startsWith('eyJ'));
+await logOut();
+console.log(await refresh().catch(({ message }) => message));
+`,
+  });
+  expect(printed).toEqual(['true', 'INVALID_REFRESH_TOKEN']);
+});
+
+/** The lines that a snippet of a page prints with what follows it here. */
+async function runSnippet(
+  path: string,
+  part: string,
+  { prepare, after }: { prepare: (text: string) => string; after: string },
+): Promise<string[]> {
+  const blocks = readPages().find((page) => page.path === path)?.blocks ?? [];
+  const found = blocks.find(({ language, text }) => language === 'ts' && text.includes(part));
+  if (found === undefined) throw new Error(`${path} has no such block`);
+  const text = prepare(found.text);
+  if (text === found.text) throw new Error(`${path} names another server`);
+  const file = join(folder, 'snippet.ts');
+  writeFileSync(file, `const ISSUER = 'http://localhost:4000';\n${text}\n${after}`);
+  const args = ['--import', import.meta.resolve('tsx'), file];
+  const { stdout } = await promisify(execFile)(process.execPath, args, { env: cleanEnvironment() });
+  return stdout.trimEnd().split('\n');
+}

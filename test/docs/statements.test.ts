@@ -1,0 +1,33 @@
+import { expect, it } from '@jest/globals';
+import { engines, freshDatabase } from '../support/databases.ts';
+import { readPages } from '../support/pages.ts';
+
+const statements = readPages()
+  .flatMap(({ blocks }) => blocks)
+  .filter(({ language }) => language === 'sql')
+  .flatMap(({ text }) => text.split(';').map((statement) => statement.trim()))
+  .filter((statement) => statement !== '');
+
+const withPostgres = engines.includes('postgres') ? it : it.skip;
+
+withPostgres('PostgreSQL takes each statement that a page shows', async () => {
+  const { database, drop } = await freshDatabase('postgres');
+  try {
+    const taken: string[] = [];
+    const undo = new Error('The role is one of the whole server, so nothing that is done to it stays.');
+    const work = database.transaction(async (tx) => {
+      const roles = await tx.all("SELECT 1 FROM pg_roles WHERE rolname = 'latchkey'");
+      if (roles.length === 0) await tx.run('CREATE ROLE latchkey');
+      for (const statement of statements) {
+        await tx.run(statement);
+        taken.push(statement);
+      }
+      throw undo;
+    });
+    await expect(work).rejects.toBe(undo);
+    expect(taken.length).toBeGreaterThan(2);
+    expect(taken).toEqual(statements);
+  } finally {
+    await drop();
+  }
+});
