@@ -1,5 +1,6 @@
 import { setImmediate as turn } from 'node:timers/promises';
 import { describe, expect, it } from '@jest/globals';
+import { HASH_COST } from '../../src/crypto/password-hash.ts';
 import type { Database } from '../../src/database/database.ts';
 import { createMetrics } from '../../src/metrics/metrics.ts';
 import { engines, type FreshDatabase, freshDatabase } from '../support/databases.ts';
@@ -59,7 +60,13 @@ describe.each(engines)('an operation that takes 10 seconds, on %s', (engine) => 
       };
     }
 
-    const app = await startApp({ ...options, engine, clock, database: slowed(fresh.database) });
+    const app = await startApp({
+      ...options,
+      hashCost: HASH_COST,
+      engine,
+      clock,
+      database: slowed(fresh.database),
+    });
     cleanups.push(fresh.drop, app.stop);
     return {
       app,
