@@ -1,3 +1,5 @@
+import { MINUTE_MS } from './durations.ts';
+
 /** Work that one process does from time to time for all that share the database. */
 export interface Chore {
   /** In the log. */
@@ -9,7 +11,7 @@ export interface Chore {
   readonly work: () => Promise<unknown>;
 }
 
-const SWEEP_EVERY_MS = 10 * 60_000;
+const SWEEP_EVERY_MS = 10 * MINUTE_MS;
 
 /** A chore that deletes rows that are of no use any more, after the other sweeps and before the next. */
 export function sweepChore(name: string, work: () => Promise<unknown>): Chore {

@@ -1,11 +1,12 @@
 import { LRUCache } from 'lru-cache';
+import { DAY_MS } from '../../platform/durations.ts';
 import { BEGINNING, type Head } from './chain.ts';
 import type { EventProofs } from './event-proof.ts';
 import type { Finding } from './finding.ts';
 import type { BatchRecord, EventRecord } from './store.ts';
 
 /** How long, after the first event with a proof of its own, servers of the version before may write some without. */
-const UPGRADE_MS = 24 * 60 * 60_000;
+const UPGRADE_MS = DAY_MS;
 /** The events of one time name few digests. */
 const REMEMBERED_DIGESTS = 10_000;
 

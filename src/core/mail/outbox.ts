@@ -3,12 +3,13 @@ import { createSealer } from '../../crypto/seal.ts';
 import type { Database } from '../../database/database.ts';
 import { sweepChore } from '../../platform/chore.ts';
 import type { Clock } from '../../platform/clock.ts';
+import { DAY_MS } from '../../platform/durations.ts';
 import { sweep } from '../../platform/sweep.ts';
 import { LONGEST_DELAY_MS } from './sender.ts';
 import * as store from './store.ts';
 
 /** How long a dead letter can be looked at. */
-const KEEP_FAILED_MS = 30 * 24 * 60 * 60_000;
+const KEEP_FAILED_MS = 30 * DAY_MS;
 const PAGE = 500;
 const FORGET_BATCH = 5_000;
 

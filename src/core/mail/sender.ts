@@ -1,6 +1,7 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Database } from '../../database/database.ts';
 import type { Clock } from '../../platform/clock.ts';
+import { HOUR_MS, MINUTE_MS } from '../../platform/durations.ts';
 import type { Logger } from '../../platform/logger.ts';
 import { type Letter, MailError, type Mailer } from '../../platform/mailer.ts';
 import { type ClaimedMail, claimMail, deleteMail, MOST_DELIVERIES, RANKS, settleTry } from './store.ts';
@@ -18,14 +19,14 @@ import { type ClaimedMail, claimMail, deleteMail, MOST_DELIVERIES, RANKS, settle
  */
 
 /** Longer than a mailer takes for one mail. */
-const CLAIM_MS = 5 * 60_000;
+const CLAIM_MS = 5 * MINUTE_MS;
 /** Mails that one process sends at once. */
 const CONCURRENCY = 4;
 /** How long a mail server that does not answer is left alone, so that an outage costs few mails a try. */
 const PAUSE_MS = 5_000;
 const FIRST_DELAY_MS = 10_000;
 /** Longer than any claim. */
-export const LONGEST_DELAY_MS = 60 * 60_000;
+export const LONGEST_DELAY_MS = HOUR_MS;
 /** The last one about seven hours after the first. */
 const MOST_TRIES = 16;
 const POLL_MS = 10_000;

@@ -1,16 +1,16 @@
 import { randomUUID } from 'node:crypto';
 import type { Database, Transaction } from '../../database/database.ts';
 import type { Clock } from '../../platform/clock.ts';
+import { DAY_MS, HOUR_MS, MINUTE_MS } from '../../platform/durations.ts';
 import type { Logger } from '../../platform/logger.ts';
 import { type Letter, MailError, type Mailer } from '../../platform/mailer.ts';
-import { HOUR_MS, MINUTE_MS, type RateLimits } from '../rate-limits/service.ts';
+import type { RateLimits } from '../rate-limits/service.ts';
 import { linkTo } from './link.ts';
 import { type Content, createOutbox } from './outbox.ts';
 import { createSender, type Sender } from './sender.ts';
 import { type ClaimedMail, insertMail } from './store.ts';
 import type { MailTemplate, Templates, Values } from './templates.ts';
 
-const DAY_MS = 24 * HOUR_MS;
 /** A notice that could not be sent for so long is no news any more. */
 const NOTICE_LIFETIME_MS = 3 * DAY_MS;
 /** Notices to one address in an hour. */

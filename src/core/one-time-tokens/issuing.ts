@@ -4,14 +4,15 @@ import type { Database, Transaction } from '../../database/database.ts';
 import { AuthError } from '../../errors.ts';
 import type { Caller } from '../../platform/caller.ts';
 import type { Clock } from '../../platform/clock.ts';
+import { HOUR_MS, HOUR_SECONDS } from '../../platform/durations.ts';
 import type { RecordEvent } from '../audit/store.ts';
 import type { Mail } from '../mail/service.ts';
 import type { MailTemplate } from '../mail/templates.ts';
-import { HOUR_MS, type RateLimits } from '../rate-limits/service.ts';
+import type { RateLimits } from '../rate-limits/service.ts';
 import { canonicalEmail } from '../users/service.ts';
 import { findUserByEmail } from '../users/store.ts';
 import type { Hashes } from './hashes.ts';
-import { HOUR_SECONDS, type Purpose } from './purpose.ts';
+import type { Purpose } from './purpose.ts';
 import { deleteTokensFor, putToken } from './store.ts';
 
 /*

@@ -1,9 +1,5 @@
 import type { MailTemplate } from '../mail/templates.ts';
 
-export const MINUTE_SECONDS = 60;
-export const HOUR_SECONDS = 60 * MINUTE_SECONDS;
-export const DAY_SECONDS = 24 * HOUR_SECONDS;
-
 /** What a token is good for, and nothing else. Each module declares the purposes of the tokens that it takes back. */
 export interface Purpose {
   /** In the rows of its tokens and in the audit trail. */

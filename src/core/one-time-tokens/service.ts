@@ -1,20 +1,20 @@
 import type { Database, Sql } from '../../database/database.ts';
 import { sweepChore } from '../../platform/chore.ts';
 import type { Clock } from '../../platform/clock.ts';
+import { DAY_MS } from '../../platform/durations.ts';
 import { sweep } from '../../platform/sweep.ts';
 import type { RecordEvent } from '../audit/store.ts';
 import type { Mail } from '../mail/service.ts';
 import type { RateLimits } from '../rate-limits/service.ts';
 import { createHashes } from './hashes.ts';
 import { createIssuing } from './issuing.ts';
-import { DAY_SECONDS } from './purpose.ts';
 import { createRedemption } from './redemption.ts';
 import * as store from './store.ts';
 
 export type { NewToken } from './issuing.ts';
 
 /** As with sessions: what a wrong clock took for expired is still there when it is right again (CR-7). */
-const KEEP_EXPIRED_MS = 7 * DAY_SECONDS * 1_000;
+const KEEP_EXPIRED_MS = 7 * DAY_MS;
 const END_ALL_BATCH = 5_000;
 
 export interface OneTimeTokensOptions {

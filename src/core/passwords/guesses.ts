@@ -1,6 +1,7 @@
 import type { Sql } from '../../database/database.ts';
 import { type Caller, networkOf } from '../../platform/caller.ts';
-import { type Attempt, MINUTE_MS, type RateLimits } from '../rate-limits/service.ts';
+import { MINUTE_MS } from '../../platform/durations.ts';
+import type { Attempt, RateLimits } from '../rate-limits/service.ts';
 import { type Guessed, passwordOf, subjectOf } from '../rate-limits/subjects.ts';
 
 /*

@@ -1,5 +1,6 @@
+import { MINUTE_SECONDS } from '../../platform/durations.ts';
 import { templatesBeside } from '../mail/templates.ts';
-import { MINUTE_SECONDS, type Purpose } from '../one-time-tokens/purpose.ts';
+import type { Purpose } from '../one-time-tokens/purpose.ts';
 
 const template = templatesBeside(import.meta.url);
 

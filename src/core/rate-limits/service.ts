@@ -2,6 +2,7 @@ import type { Database, Sql } from '../../database/database.ts';
 import type { Caller } from '../../platform/caller.ts';
 import { sweepChore } from '../../platform/chore.ts';
 import type { Clock } from '../../platform/clock.ts';
+import { DAY_MS, MINUTE_MS } from '../../platform/durations.ts';
 import { inSteps } from '../../platform/sweep.ts';
 import type { RecordEvent } from '../audit/store.ts';
 import { type Attempt, createAttempts, type Limit } from './attempts.ts';
@@ -11,9 +12,6 @@ import * as store from './store.ts';
 
 export { type Attempt, UNCOUNTED } from './attempts.ts';
 
-export const MINUTE_MS = 60_000;
-export const HOUR_MS = 60 * MINUTE_MS;
-const DAY_MS = 24 * HOUR_MS;
 /** The time in which most limits of a network count. */
 export const NETWORK_WINDOW_MS = 5 * MINUTE_MS;
 

@@ -3,12 +3,13 @@ import type { Database, Transaction } from '../../database/database.ts';
 import { AuthError } from '../../errors.ts';
 import type { Caller } from '../../platform/caller.ts';
 import { type Clock, LARGEST_LEAD_MS } from '../../platform/clock.ts';
+import { MINUTE_MS } from '../../platform/durations.ts';
 import type { AccessToken } from '../tokens/access-token.ts';
 import type { Viewer } from '../users/service.ts';
 import { findLiveSessionOwner, findSession } from './store.ts';
 
 /** How long an authentication counts for sensitive changes (ASVS 7.5.1). */
-const FRESH_MS = 10 * 60_000;
+const FRESH_MS = 10 * MINUTE_MS;
 /** How long a process trusts that a session lives (AT-9). */
 const LIVENESS_TTL_MS = 1_000;
 

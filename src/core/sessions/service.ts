@@ -1,6 +1,7 @@
 import type { Database } from '../../database/database.ts';
 import { sweepChore } from '../../platform/chore.ts';
 import type { Clock } from '../../platform/clock.ts';
+import { DAY_MS } from '../../platform/durations.ts';
 import { sweep } from '../../platform/sweep.ts';
 import type { RecordEvent } from '../audit/store.ts';
 import type { RateLimits } from '../rate-limits/service.ts';
@@ -20,7 +21,7 @@ export type { KeptRefreshToken } from './logout.ts';
 export type { OpenedSession } from './openings.ts';
 
 /** Ended sessions are kept a while: a clock that was wrong for an hour must not lose live ones (CR-7). */
-const KEEP_ENDED_MS = 7 * 24 * 60 * 60_000;
+const KEEP_ENDED_MS = 7 * DAY_MS;
 
 export interface SessionsOptions {
   readonly database: Database;

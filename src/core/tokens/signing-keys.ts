@@ -1,6 +1,7 @@
 import { createPrivateKey, createPublicKey, generateKeyPairSync, type JsonWebKey } from 'node:crypto';
 import { sha256 } from '../../crypto/digest.ts';
 import type { Sealer } from '../../crypto/seal.ts';
+import { DAY_MS } from '../../platform/durations.ts';
 import { CLOCK_TOLERANCE_SECONDS, MAX_LIFETIME_SECONDS, type SigningKey } from './access-token.ts';
 import type { SigningKeyRow } from './store.ts';
 
@@ -16,7 +17,7 @@ const JWKS_MAX_AGE_SECONDS = 300;
 /** Published this long before first use: over twice what a cache keeps it, and many reloads of each process. */
 export const PUBLISH_AHEAD_MS = 2 * JWKS_MAX_AGE_SECONDS * 1_000;
 /** The schedule of rotation. */
-const ROTATE_EVERY_MS = 30 * 24 * 60 * 60_000;
+const ROTATE_EVERY_MS = 30 * DAY_MS;
 /** Kept this long after its successor activated: the longest token, clock skew, caches and slow reloads. */
 const KEEP_AFTER_MS =
   (MAX_LIFETIME_SECONDS + CLOCK_TOLERANCE_SECONDS + JWKS_MAX_AGE_SECONDS) * 1_000 + 2 * RELOAD_INTERVAL_MS;

@@ -1,6 +1,7 @@
 import { templatesBeside } from '../../core/mail/templates.ts';
-import { DAY_SECONDS, type Purpose } from '../../core/one-time-tokens/purpose.ts';
+import type { Purpose } from '../../core/one-time-tokens/purpose.ts';
 import { UNDO } from '../../core/one-time-tokens/store.ts';
+import { DAY_SECONDS } from '../../platform/durations.ts';
 
 const template = templatesBeside(import.meta.url);
 

@@ -1,5 +1,6 @@
 import { templatesBeside } from '../../core/mail/templates.ts';
-import { MINUTE_SECONDS, type Purpose } from '../../core/one-time-tokens/purpose.ts';
+import type { Purpose } from '../../core/one-time-tokens/purpose.ts';
+import { MINUTE_SECONDS } from '../../platform/durations.ts';
 
 const template = templatesBeside(import.meta.url);
 
