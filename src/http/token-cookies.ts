@@ -21,6 +21,8 @@ import { isLoopbackUrl } from '../platform/loopback.ts';
 const REFRESH = '__Host-latchkey-refresh';
 const DEVICE = '__Host-latchkey-device';
 const ATTRIBUTES = { path: '/', secure: true, httpOnly: true, sameSite: 'strict' } as const;
+const NO_COOKIE =
+  'No cookie with a refresh token came: send cookies along (`credentials: "include"`), or give `input.refreshToken`.';
 /** As long as the proof in it is believed. */
 const DEVICE_MAX_AGE_SECONDS = 180 * 24 * 60 * 60;
 
@@ -77,7 +79,8 @@ export function createTokenCookies({ clock, sessions, origins, allowOwnPage }: T
       async renew(work) {
         requireAllowed();
         const refreshToken = read(REFRESH);
-        if (refreshToken === undefined) throw new AuthError('INVALID_REFRESH_TOKEN', { cause: 'no cookie' });
+        if (refreshToken === undefined)
+          throw new AuthError('INVALID_REFRESH_TOKEN', { cause: 'no cookie', hint: NO_COOKIE });
         return hand(await work(refreshToken));
       },
       read() {
@@ -97,19 +100,29 @@ function isOwnPage(origin: string, host: string | undefined): boolean {
   return origin === `http://${host}` && isLoopbackUrl(origin);
 }
 
-/** Where cookies are off: nothing is kept, and whoever asks for one is told. */
+/** Where cookies are off: nothing is kept, and a client that asks for one is told. */
 export const noCookies: TokenCookies = {
   async deliver(how, work) {
-    if (how === 'COOKIE') throw new AuthError('BAD_USER_INPUT', { field: 'input.delivery' });
+    if (how === 'COOKIE') throw cookiesAreOff();
     return work(undefined);
   },
   async deliverIfAny(how, work) {
-    if (how === 'COOKIE') throw new AuthError('BAD_USER_INPUT', { field: 'input.delivery' });
+    if (how === 'COOKIE') throw cookiesAreOff();
     return (await work()) ?? null;
   },
   async renew() {
-    throw new AuthError('BAD_USER_INPUT', { field: 'input' });
+    throw new AuthError('BAD_USER_INPUT', {
+      field: 'input',
+      hint: '`input` is required and was not given: without cookies it holds the refresh token.',
+    });
   },
   read: () => undefined,
   drop() {},
 };
+
+function cookiesAreOff(): AuthError {
+  return new AuthError('BAD_USER_INPUT', {
+    field: 'input.delivery',
+    hint: 'Set LATCHKEY_COOKIES=on, or leave `input.delivery` out.',
+  });
+}
