@@ -14,13 +14,17 @@ import { isLoopbackUrl } from '../platform/loopback.ts';
  *   __Host-latchkey-device    the proof of a known device
  *
  * `__Host-` (RFC 6265bis §4.1.3.2) binds them to this host: no subdomain can plant its own. SameSite=Strict keeps them
- * out of what other sites send, but a page on a sibling subdomain or another port is the same site. So whatever reads,
- * sets or drops one also needs an `Origin` of the list: browsers say it on every POST, and no page can forge it. That
- * the request is a POST with a preflight is Apollo's CSRF prevention's business (WEB-2).
+ * out of what other sites send, but a page on a sibling subdomain or another port is the same site. So a page that has
+ * one read, set or dropped also needs an `Origin` of the list: browsers say it on every POST, and no page can forge it.
+ * A request with neither `Origin` nor Fetch Metadata comes from no browser: a server that renders pages hands on the
+ * cookie of its visitor so, and it could write any `Origin`. That the request is a POST with a preflight, which no
+ * browser ever sent without an `Origin`, is Apollo's CSRF prevention's business (WEB-2).
  */
 const REFRESH = '__Host-latchkey-refresh';
 const DEVICE = '__Host-latchkey-device';
 const ATTRIBUTES = { path: '/', secure: true, httpOnly: true, sameSite: 'strict' } as const;
+/** Browsers send them, and no page can take them away (https://www.w3.org/TR/fetch-metadata/). */
+const FETCH_METADATA = ['sec-fetch-site', 'sec-fetch-mode', 'sec-fetch-dest'];
 const NO_COOKIE =
   'No cookie with a refresh token came: send cookies along (`credentials: "include"`), or give `input.refreshToken`.';
 /** As long as the proof in it is believed. */
@@ -37,13 +41,16 @@ export interface TokenCookiesOptions {
 /** The cookies of one request and its answer, for pages of `origins`. */
 export function createTokenCookies({ clock, sessions, origins, allowOwnPage }: TokenCookiesOptions) {
   return ({ headers }: FastifyRequest, reply: FastifyReply, caller: Caller): TokenCookies => {
-    const isAllowed =
-      headers.origin !== undefined &&
-      (origins.has(headers.origin) || (allowOwnPage && isOwnPage(headers.origin, headers.host)));
     const answered = new Map<string, string>();
 
+    function isAllowed(): boolean {
+      const { origin, host } = headers;
+      if (origin === undefined) return !FETCH_METADATA.some((name) => name in headers);
+      return origins.has(origin) || (allowOwnPage && isOwnPage(origin, host));
+    }
+
     function requireAllowed(): void {
-      if (!isAllowed) throw new AuthError('FORBIDDEN', { reason: 'FOREIGN_ORIGIN' });
+      if (!isAllowed()) throw new AuthError('FORBIDDEN', { reason: 'FOREIGN_ORIGIN' });
     }
 
     function read(name: string): string | undefined {
@@ -89,7 +96,7 @@ export function createTokenCookies({ clock, sessions, origins, allowOwnPage }: T
         return refreshToken;
       },
       drop() {
-        if (isAllowed && read(REFRESH) !== undefined) set(REFRESH, '', 0);
+        if (isAllowed() && read(REFRESH) !== undefined) set(REFRESH, '', 0);
       },
     };
   };
