@@ -1,5 +1,5 @@
-import { readFileSync } from 'node:fs';
 import { Command } from 'commander';
+import { version } from '../platform/version.ts';
 import { addAudit } from './audit.ts';
 import { addBackup } from './backup.ts';
 import { addDoctor } from './doctor.ts';
@@ -10,10 +10,6 @@ import { commanderOutput } from './output.ts';
 import { addRestoreDone } from './restore-done.ts';
 import { addServe } from './serve.ts';
 import { addUsers } from './users.ts';
-
-const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as {
-  version: string;
-};
 
 /** Every command, before the command line is read: the program runs it, and the manual is made from it. */
 export function createProgram(): Command {

@@ -41,7 +41,7 @@ export function addDoctor(program: Command): void {
 
       await print('');
       const findings: Findings = {
-        notes: [...proxyNotes(config)],
+        notes: [...config.notes, ...proxyNotes(config)],
         warnings: [...config.warnings],
         problems: fileWarnings(config.databaseUrl),
       };

@@ -64,6 +64,7 @@ export const TEST_CONFIG: Config = {
   tokenEndpoint: true,
   poolThreads: 4,
   hashConcurrency: 2,
+  notes: [],
   warnings: [],
 };
 
