@@ -3,6 +3,8 @@ import { version } from '../platform/version.ts';
 import { addAudit } from './audit.ts';
 import { addBackup } from './backup.ts';
 import { addDoctor } from './doctor.ts';
+import { ENTRY } from './help.ts';
+import { addInit } from './init.ts';
 import { addKeys } from './keys.ts';
 import { addMail } from './mail.ts';
 import { addMigrate } from './migrate.ts';
@@ -16,9 +18,19 @@ export function createProgram(): Command {
   const program = new Command('latchkey')
     .version(version)
     .description('GraphQL authentication server. Configured by environment variables: see `latchkey doctor`.')
+    .option('--env-file <file>', 'read settings from a file such as .env; the environment wins over it')
+    .configureHelp({ showGlobalOptions: true })
     .configureOutput(commanderOutput)
-    .exitOverride();
+    .exitOverride()
+    .addHelpText(
+      'after',
+      `
+The embedded database and its secret are those of the folder where a command runs, in data/.
+From any folder:
+  $ ${ENTRY} <command>`,
+    );
   addServe(program);
+  addInit(program);
   addMigrate(program);
   addUsers(program);
   addKeys(program);
