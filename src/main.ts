@@ -42,7 +42,8 @@ try {
   const openFiles = openFilesLimit(process.report);
   const signalled = stopSignal();
   const stopped = cluster.isPrimary ? signalled : toldToStop(signalled);
-  const config = await settlePort(loadConfig(process.env));
+  starting = loadConfig(process.env);
+  const config = await settlePort(starting);
   const isForPeople = process.stdout.isTTY && config.mode === 'development';
   const log = await openLog({
     level: config.logLevel,
@@ -52,7 +53,6 @@ try {
   logger = log.logger;
   process.on('exit', () => logger?.flush());
   process.on('uncaughtException', die);
-  starting = config;
 
   const database = await openDatabase(config.databaseUrl, { onFault: (problem) => logger?.error(problem) });
   // A worker finds all of it done.

@@ -180,4 +180,15 @@ describe('a server in a terminal', () => {
     },
     PATIENCE_MS,
   );
+
+  it.each(['0', '4000'])(
+    'that cannot resolve its HOST says so in a sentence, on port %s',
+    async (PORT) => {
+      const server = startInTerminal({ NODE_ENV: 'development', HOST: 'nowhere.invalid', PORT });
+      expect(await server.closed).toBe(1);
+      expect(server.text()).toMatch(/nowhere\.invalid is no name of this machine: correct HOST\.\n$/);
+      expect(server.text()).not.toMatch(/Error|\n {4}at /);
+    },
+    PATIENCE_MS,
+  );
 });

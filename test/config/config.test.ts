@@ -33,6 +33,20 @@ const PRODUCTION: Environment = {
 };
 
 describe('the configuration', () => {
+  it('throttles a developer more mildly than a stranger in production', () => {
+    const [development, production] = [loadConfig(DEVELOPMENT), loadConfig(PRODUCTION)];
+    const limits = [
+      'networkFailures',
+      'networkChecks',
+      'networkRegistrations',
+      'addressMails',
+      'networkMails',
+    ] as const;
+    expect(limits.map((limit) => production[limit])).toEqual([10, 30, 10, 3, 10]);
+    for (const limit of limits) expect(development[limit]).toBeGreaterThanOrEqual(10 * production[limit]);
+    expect(development).toMatchObject({ throttles: true, accountFailures: production.accountFailures });
+  });
+
   it('has a default for everything in development', () => {
     const config = loadConfig(DEVELOPMENT);
 
