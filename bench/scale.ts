@@ -342,7 +342,7 @@ async function statementsPerOperation(databases: Databases): Promise<string> {
   });
   const inner = await openDatabase(databaseUrl);
   const counted = noteStatements(inner, verbAndTable);
-  const logger = await createLogger({ level: 'silent', fileDescriptor: 2, isTerminal: false });
+  const logger = await createLogger({ level: 'silent', fileDescriptor: 2, isForPeople: false });
   const app = await createApp({ config, database: counted.database, clock: createClock(), logger });
   const server = await app.createServer();
 

@@ -42,16 +42,25 @@ export interface ErrorDetails {
   readonly retryAfter?: number;
 }
 
+interface ErrorOptions extends ErrorDetails {
+  /** For the log and the audit trail. */
+  readonly cause?: unknown;
+  /** What the developer of the client can do about it. It holds no value that came in. */
+  readonly hint?: string;
+}
+
 /** A refusal that the client is told of. Its `extensions` are the answer's. */
 export class AuthError extends Error {
   override readonly name = 'AuthError';
   readonly code: ErrorCode;
   readonly extensions: { readonly code: ErrorCode } & ErrorDetails;
+  /** Told in development only. */
+  readonly hint: string | undefined;
 
-  constructor(code: ErrorCode, details: ErrorDetails & { readonly cause?: unknown } = {}) {
-    const { cause, ...extensions } = details;
+  constructor(code: ErrorCode, { cause, hint, ...extensions }: ErrorOptions = {}) {
     super(ERRORS[code], cause === undefined ? undefined : { cause });
     this.code = code;
     this.extensions = { code, ...extensions };
+    this.hint = hint;
   }
 }

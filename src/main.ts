@@ -1,24 +1,31 @@
 import cluster from 'node:cluster';
 import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
+import { resolve } from 'node:path';
 import type { Readable } from 'node:stream';
 import { setTimeout as pause } from 'node:timers/promises';
 import { createApp } from './app.ts';
 import { type Config, ConfigError } from './config/config.ts';
 import { loadConfig } from './config/load.ts';
+import { countUsers } from './core/users/store.ts';
 import type { Database } from './database/database.ts';
 import { describeDatabaseFailure } from './database/failure.ts';
-import { migrate } from './database/migrate.ts';
+import { FIRST_MIGRATION, migrate } from './database/migrate.ts';
 import { databaseNotes, durabilityWarnings, fileWarnings, openDatabase } from './database/open.ts';
 import { followDatabaseTime } from './database/wall-clock.ts';
 import { MAX_CONNECTIONS } from './http/connection-limit.ts';
 import { createMetricsServer, type MetricsSource } from './metrics/server.ts';
 import { createClock } from './platform/clock.ts';
+import { maskDatabaseUrl, sqliteFile } from './platform/database-url.ts';
 import { type Log, type Logger, openLog } from './platform/logger.ts';
+import { isLoopback } from './platform/loopback.ts';
 import { openFilesLimit, roomForConnections } from './platform/open-files.ts';
+import { formatStartBlock } from './platform/start-block.ts';
+import { describeStartFailure } from './platform/start-failure.ts';
 import { lowerPoolPriority } from './platform/thread-pool.ts';
+import { version } from './platform/version.ts';
 import { reportListening, reportTaken, toldToStop } from './platform/worker.ts';
-import { findFreePort, NoWorkerError, startWorkers } from './platform/workers.ts';
+import { findFreePort, startWorkers } from './platform/workers.ts';
 
 /** For what no request waits for any more: a lease to give back, mail that is being sent. */
 const CHORES_MS = 4_000;
@@ -35,24 +42,26 @@ try {
   const openFiles = openFilesLimit(process.report);
   const signalled = stopSignal();
   const stopped = cluster.isPrimary ? signalled : toldToStop(signalled);
-  const config = await settlePort(loadConfig(process.env));
+  starting = loadConfig(process.env);
+  const config = await settlePort(starting);
+  const isForPeople = process.stdout.isTTY && config.mode === 'development';
   const log = await openLog({
     level: config.logLevel,
     fileDescriptor: 1,
-    isTerminal: process.stdout.isTTY,
+    isForPeople,
   });
   logger = log.logger;
   process.on('exit', () => logger?.flush());
   process.on('uncaughtException', die);
-  starting = config;
 
   const database = await openDatabase(config.databaseUrl, { onFault: (problem) => logger?.error(problem) });
   // A worker finds all of it done.
-  if (cluster.isPrimary) await prepare({ config, database, logger });
+  const prepared = cluster.isPrimary ? await prepare({ config, database, logger, isForPeople }) : undefined;
   const start = cluster.isPrimary && config.workers > 1 ? startCluster : startServer;
   const server = await start({ config, database, logger, openFiles, forward: log.forward });
-  if (cluster.isPrimary) announce(server.url, { config, logger });
-  else reportListening(server.url);
+  if (prepared === undefined) reportListening(server.url);
+  else if (isForPeople) log.print(startBlock(server.url, config, prepared));
+  else announce(server.url, { config, logger });
   starting = undefined;
 
   logger.info(`Stopping after ${await stopped}: requests under way have 10 seconds to finish`);
@@ -87,13 +96,35 @@ async function settlePort(config: Config): Promise<Config> {
   return loadConfig({ ...process.env, PORT: String(port) });
 }
 
-/** What is done once for a database, before anybody serves from it. */
-async function prepare({ config, database, logger }: Omit<Parts, 'openFiles' | 'forward'>): Promise<void> {
+/** What the start did to the database, and found in it. */
+interface Prepared {
+  /** The names of migrations. */
+  readonly applied: readonly string[];
+  readonly isNew: boolean;
+  /** Counted for people only. */
+  readonly accounts: number | undefined;
+}
+
+/** What is done once for a database, before any process serves from it. */
+async function prepare({
+  config,
+  database,
+  logger,
+  isForPeople,
+}: Omit<Parts, 'openFiles' | 'forward'> & { readonly isForPeople: boolean }): Promise<Prepared> {
   for (const warning of config.warnings) logger.warn(warning);
-  for (const name of await migrate(database)) logger.info(`Migrated the database: ${name}`);
+  // The start block says the same of the file.
+  if (!isForPeople || config.secretFile === undefined) for (const note of config.notes) logger.info(note);
+  const applied = await migrate(database);
+  if (!isForPeople) for (const name of applied) logger.info(`Migrated the database: ${name}`);
   for (const note of await databaseNotes(database)) logger.info(note);
   const warnings = [...fileWarnings(config.databaseUrl), ...(await durabilityWarnings(database))];
   for (const warning of warnings) logger.warn(warning);
+  return {
+    applied,
+    isNew: applied.includes(FIRST_MIGRATION),
+    accounts: isForPeople ? await countUsers(database) : undefined,
+  };
 }
 
 /** The server itself: in this process when there is one, in each worker otherwise. */
@@ -155,6 +186,42 @@ async function serveMetrics(
   logger.info(`Metrics: http://${family === 'IPv6' ? `[${address}]` : address}:${port}/metrics`);
 }
 
+/** For people who develop with it. */
+function startBlock(url: string, config: Config, { applied, isNew, accounts = 0 }: Prepared): string {
+  const address = addressOf(url, config.issuer);
+  const file = sqliteFile(config.databaseUrl);
+  const where = file === undefined ? maskDatabaseUrl(config.databaseUrl) : resolve(file);
+  const migrated = isNew ? 'made now' : applied.length > 0 && `${applied.length} migrations applied`;
+  const holds = `${accounts} ${accounts === 1 ? 'account' : 'accounts'}`;
+  const rows: [string, string | undefined][] = [
+    ['Start page', `${address}/`],
+    ['GraphQL', `${address}/graphql`],
+    ['GraphiQL', `${address}/graphiql`],
+    ['Mail', config.smtp === undefined ? `${address}/dev/mail` : `sent by ${config.smtp.host}`],
+    ['Key set', `${address}/.well-known/jwks.json`],
+    ['Database', `${where} (${[migrated, holds].filter(Boolean).join(', ')})`],
+    ['Secret', config.secretFile && resolve(config.secretFile.path)],
+    ['Throttles', config.throttles ? 'milder than in production' : 'off'],
+  ];
+  const next = accounts === 0 ? 'open the start page and register the first account' : 'open the start page';
+  return formatStartBlock(
+    {
+      version,
+      mode: config.mode,
+      readyMs: performance.now(),
+      rows: rows.filter((row): row is [string, string] => row[1] !== undefined),
+      next: [`Next: ${next}. Ctrl-C ends the server.`],
+    },
+    { isColored: process.stdout.hasColors() },
+  );
+}
+
+/** By the name that the issuer uses, where both lead to the same port of this machine. */
+function addressOf(url: string, issuer: string): string {
+  const { hostname, port, origin } = new URL(issuer);
+  return isLoopback(hostname) && port === new URL(url).port ? origin : url;
+}
+
 function announce(url: string, { config, logger }: Pick<Parts, 'config' | 'logger'>): void {
   if (config.mode === 'development') logger.info(`Sandbox: ${url}/graphql`);
   logger.info(`GraphQL endpoint: ${url}/graphql`);
@@ -174,39 +241,16 @@ function stopSignal(): Promise<NodeJS.Signals> {
   });
 }
 
-/** Nobody catches this any more: what state the process is in is unknown, so it ends, and its supervisor starts another. */
+/** Nothing else catches this: the state of the process is unknown, so it ends, and its supervisor starts another. */
 function die(error: unknown): never {
   const sentence =
     error instanceof ConfigError
       ? error.message
       : starting && (describeDatabaseFailure(error, starting.databaseUrl) ?? describeStartFailure(error));
-  // A log that is silent keeps nobody from learning why there is no server.
+  // Even with a silent log, the operator learns why there is no server.
   if (error instanceof ConfigError || !logger?.isLevelEnabled('fatal'))
     process.stderr.write(`${sentence ?? String(error)}\n`);
   else if (sentence !== undefined) logger.fatal(sentence);
   else logger.fatal(error, 'The server cannot go on');
   process.exit(1);
-}
-
-/** Why nobody listens, as their operator should read it; nothing for an error of anything else. */
-function describeStartFailure(error: unknown): string | undefined {
-  if (error instanceof NoWorkerError) return error.message;
-  const { syscall, code, address, port, hostname } = error as NodeJS.ErrnoException & {
-    readonly address?: string;
-    readonly port?: number;
-    readonly hostname?: string;
-  };
-  if (syscall === 'getaddrinfo') return `${hostname} is no name of this machine: correct HOST.`;
-  if (syscall !== 'listen' && syscall !== 'bind') return undefined;
-  const where = `${address}:${port}`;
-  switch (code) {
-    case 'EADDRINUSE':
-      return `Another program listens at ${where}: end it, or set another PORT (LATCHKEY_METRICS_PORT for the metrics).`;
-    case 'EACCES':
-      return `This user may not listen at ${where}: set a PORT from 1024 on.`;
-    case 'EADDRNOTAVAIL':
-      return `${address} is no address of this machine: correct HOST.`;
-    default:
-      return undefined;
-  }
 }

@@ -136,7 +136,13 @@ function verdictOn({ from, to }: Import): string | undefined {
     return /^(main$|cli\/|database\/(sqlite|postgres|open)|features\/[^/]+\/(?!feature$|service$))/.test(to)
       ? `${from} → ${to}`
       : undefined;
-  if (from === 'main') return allowed(/^app$/, /^(config|database|metrics)\//, /^http\/connection-limit$/);
+  if (from === 'main')
+    return allowed(
+      /^app$/,
+      /^(config|database|metrics)\//,
+      /^http\/connection-limit$/,
+      /^core\/users\/store$/,
+    );
   return allowed();
 }
 

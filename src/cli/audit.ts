@@ -1,6 +1,7 @@
 import { type Command, InvalidArgumentError } from 'commander';
 import type { Head } from '../core/audit/chain.ts';
 import type { Finding } from '../core/audit/finding.ts';
+import { withExamples } from './help.ts';
 import { print } from './output.ts';
 import { withApp } from './with-app.ts';
 
@@ -8,9 +9,9 @@ import { withApp } from './with-app.ts';
 export function addAudit(program: Command): void {
   const audit = program
     .command('audit')
-    .description('the trail of what happened to accounts, sessions and keys');
+    .description('check the trail of what happened to accounts, sessions and keys');
 
-  audit
+  const verifyCommand = audit
     .command('verify')
     .description('find events that were changed, removed or put in; exits with 1 if there are any')
     .option(
@@ -18,21 +19,30 @@ export function addAudit(program: Command): void {
       'what an earlier run printed: finds whether newer events were cut off since',
       parseHead,
     )
-    .action(({ head: expectedHead }: { head?: Head }) =>
+    .option('--json', 'print one JSON object')
+    .action(({ head: expectedHead, json }: { head?: Head; json?: true }) =>
       withApp(async ({ audit: { verify } }) => {
         const { findings, batchCount, eventCount, unchainedCount, bareCount, head } =
           await verify(expectedHead);
-        for (const finding of findings) await print(describeFinding(finding));
         if (findings.length > 0) process.exitCode = 1;
-        else await print('Intact.');
+        if (json) {
+          const problems = findings.map((finding) => ({ ...finding, message: describeFinding(finding) }));
+          const counts = { batchCount, eventCount, unchainedCount, bareCount };
+          const isIntact = findings.length === 0;
+          await print(JSON.stringify({ isIntact, findings: problems, ...counts, head: writeHead(head) }));
+          return;
+        }
+        for (const finding of findings) await print(describeFinding(finding));
+        if (findings.length === 0) await print('Intact.');
         await print(
           `${eventCount} events in ${batchCount} batches; ${unchainedCount} newer events, not chained yet.`,
         );
         if (bareCount > 0)
           await print(`${bareCount} of them have no proof of their own: the version before wrote them.`);
-        await print(`Head: ${head.sequence}:${head.digest}`);
+        await print(`Head: ${writeHead(head)}`);
       }),
     );
+  withExamples(verifyCommand, 'latchkey audit verify', 'latchkey audit verify --json');
 }
 
 const PROBLEMS: Record<Finding['problem'], string> = {
@@ -52,6 +62,10 @@ function describeFinding({ problem, batches, eventId }: Finding): string {
     eventId !== undefined && `event ${eventId}`,
   ];
   return `${where.filter(Boolean).join(', ')}: ${PROBLEMS[problem]}`;
+}
+
+function writeHead({ sequence, digest }: Head): string {
+  return `${sequence}:${digest}`;
 }
 
 function parseHead(text: string): Head {

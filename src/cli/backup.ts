@@ -1,12 +1,13 @@
 import type { Command } from 'commander';
 import { loadConfig } from '../config/load.ts';
 import { isPostgres, sqliteFile } from '../platform/database-url.ts';
+import { withExamples } from './help.ts';
 import { confirm } from './output.ts';
 import { createProgress } from './progress.ts';
 
 /** `latchkey backup`: a copy of the embedded database, made while servers use it. */
 export function addBackup(program: Command): void {
-  program
+  const backup = program
     .command('backup')
     .description('copy the SQLite database into a new file, while servers use it')
     .argument('<file>', 'the copy; it must not exist yet')
@@ -24,4 +25,5 @@ export function addBackup(program: Command): void {
       progress.clear();
       await confirm(`Copied ${bytes} bytes; the copy is intact.`);
     });
+  withExamples(backup, 'latchkey backup latchkey-backup.db');
 }

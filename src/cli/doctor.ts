@@ -1,4 +1,5 @@
 import { existsSync } from 'node:fs';
+import { resolve } from 'node:path';
 import type { Command } from 'commander';
 import type { Config } from '../config/config.ts';
 import { describeConfig, loadConfig } from '../config/load.ts';
@@ -15,6 +16,7 @@ import {
 import { isInMemory, sqliteFile } from '../platform/database-url.ts';
 import { checkMailServer } from '../platform/mailer.ts';
 import { describeError } from './describe-error.ts';
+import { withExamples } from './help.ts';
 import { print } from './output.ts';
 import { withAppOn } from './with-app.ts';
 
@@ -27,31 +29,47 @@ interface Findings {
 
 /** `latchkey doctor`: the effective configuration, and what is wrong with it and with what it leads to. */
 export function addDoctor(program: Command): void {
-  program
+  const doctor = program
     .command('doctor')
+    .summary('print the effective configuration and what is wrong with it')
     .description(
       'print the effective configuration, secrets masked, and what is wrong with it, the database and the mail server; exits with 1 if anything is',
     )
-    .action(async () => {
+    .option('--json', 'print one JSON object')
+    .action(async ({ json }: { json?: true }) => {
       const config = loadConfig(process.env);
       const settings = describeConfig(config);
-      const width = Math.max(...settings.map(({ name }) => name.length));
-      for (const { name, value } of settings)
-        await print(`${name.padEnd(width)}  ${value === '' ? '-' : value}`);
-
-      await print('');
+      if (!json) await printSettings(settings);
       const findings: Findings = {
-        notes: [...proxyNotes(config)],
+        notes: [...databasePath(config), ...config.notes, ...proxyNotes(config)],
         warnings: [...config.warnings],
         problems: fileWarnings(config.databaseUrl),
       };
       await Promise.all([examineDatabase(config, findings), examineMailServer(config, findings)]);
+      if (findings.problems.length > 0) process.exitCode = 1;
+      if (json) {
+        const values = Object.fromEntries(settings.map(({ name, value }) => [name, value || null]));
+        await print(JSON.stringify({ settings: values, ...findings }));
+        return;
+      }
       for (const warning of findings.warnings) await print(`warning: ${warning}`);
       for (const note of findings.notes) await print(`note: ${note}`);
       for (const problem of findings.problems) await print(`problem: ${problem}`);
-      if (findings.problems.length > 0) process.exitCode = 1;
-      else await print('Nothing is wrong.');
+      if (findings.problems.length === 0) await print('Nothing is wrong.');
     });
+  withExamples(doctor, 'latchkey doctor', 'latchkey doctor --env-file .env');
+}
+
+async function printSettings(settings: ReturnType<typeof describeConfig>): Promise<void> {
+  const width = Math.max(...settings.map(({ name }) => name.length));
+  for (const { name, value } of settings) await print(`${name.padEnd(width)}  ${value === '' ? '-' : value}`);
+  await print('');
+}
+
+/** A relative path leads to another database in another folder. */
+function* databasePath({ databaseUrl }: Config): Generator<string> {
+  const file = sqliteFile(databaseUrl);
+  if (file !== undefined) yield `The database is the file ${resolve(file)}.`;
 }
 
 /** What the operator has to see to, because no setting shows whether there is a proxy and whether it does its part. */

@@ -1,24 +1,31 @@
 import type { Command } from 'commander';
-import { confirm, print } from './output.ts';
+import { withExamples } from './help.ts';
+import { JSON_OPTION, printListing } from './listing.ts';
+import { confirm } from './output.ts';
 import { withApp } from './with-app.ts';
 
 /** `latchkey keys …`: the keys that sign access tokens. */
 export function addKeys(program: Command): void {
-  const keys = program.command('keys').description('the keys that sign access tokens');
+  const keys = program.command('keys').description('list and rotate the keys that sign access tokens');
 
-  keys
+  const list = keys
     .command('list')
     .description('one line per key: id, algorithm, status, when it was made, since when it signs')
-    .action(() =>
+    .option(...JSON_OPTION)
+    .action(({ json }: { json?: true }) =>
       withApp(async ({ tokens }) => {
-        for (const key of await tokens.listKeys()) {
-          const moments = [key.createdAt, key.activatesAt].map((at) => new Date(at).toISOString());
-          await print([key.kid, key.algorithm, key.status, ...moments].join('\t'));
-        }
+        const entries = (await tokens.listKeys()).map(
+          ({ kid, algorithm, status, createdAt, activatesAt }) => ({
+            ...{ kid, algorithm, status },
+            ...{ createdAt: new Date(createdAt), activatesAt: new Date(activatesAt) },
+          }),
+        );
+        await printListing(entries, { json, emptiness: 'No keys: the first start of a server makes one.' });
       }),
     );
+  withExamples(list, 'latchkey keys list', 'latchkey keys list --json');
 
-  keys
+  const rotate = keys
     .command('rotate')
     .description('add a key, which signs once every verifier had the time to load it')
     .option(
@@ -31,9 +38,11 @@ export function addKeys(program: Command): void {
         await confirm(emergency ? 'Replaced all keys.' : 'Added a key.');
       }),
     );
+  withExamples(rotate, 'latchkey keys rotate', 'latchkey keys rotate --emergency');
 
-  keys
+  const reseal = keys
     .command('reseal')
+    .summary('seal keys and queued mail under the first secret of LATCHKEY_SECRET')
     .description(
       'seal every key and queued mail, and prove the audit trail, under the first secret of LATCHKEY_SECRET, so that the others can go',
     )
@@ -43,4 +52,5 @@ export function addKeys(program: Command): void {
         await confirm(`Proved ${await audit.reseal()} batches of the audit trail.`);
       }),
     );
+  withExamples(reseal, 'LATCHKEY_SECRET=new,old latchkey keys reseal');
 }

@@ -2,11 +2,12 @@ import type { Command } from 'commander';
 import { loadConfig } from '../config/load.ts';
 import { migrate } from '../database/migrate.ts';
 import { openDatabase } from '../database/open.ts';
+import { withExamples } from './help.ts';
 import { confirm } from './output.ts';
 
 /** `latchkey migrate`: what `serve` does before it listens, as a step of its own. */
 export function addMigrate(program: Command): void {
-  program
+  const command = program
     .command('migrate')
     .description('create the database where there is none and bring it up to date')
     .action(async () => {
@@ -20,4 +21,5 @@ export function addMigrate(program: Command): void {
         await database.close();
       }
     });
+  withExamples(command, 'latchkey migrate');
 }

@@ -1,6 +1,7 @@
 import { CommanderError } from 'commander';
 import { createProgram } from './commands.ts';
 import { describeError } from './describe-error.ts';
+import { readEnvFile } from './env-file.ts';
 import { complain, finishPrinting } from './output.ts';
 
 const FAILED = 1;
@@ -10,6 +11,8 @@ const program = createProgram();
 
 // The server says for itself why it ends.
 program.hook('preAction', (_program, command) => {
+  const { envFile } = program.opts<{ envFile?: string }>();
+  if (envFile !== undefined) readEnvFile(envFile, process.env);
   if (command.name() !== 'serve') process.once('uncaughtException', endWith);
 });
 process.once('beforeExit', () => endWith(new Error('The command waits for something that never comes.')));

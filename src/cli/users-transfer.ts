@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs';
 import { open, rm, writeFile } from 'node:fs/promises';
 import { type Command, InvalidArgumentError } from 'commander';
 import type { App } from '../app.ts';
+import { withExamples } from './help.ts';
 import { confirm, isRead, print } from './output.ts';
 import { createProgress } from './progress.ts';
 import { isUsersFile, openUsersFile, withSpooledUsers } from './users-file.ts';
@@ -9,8 +10,9 @@ import { withApp } from './with-app.ts';
 
 /** `latchkey users import` and `latchkey users export`: accounts from other systems, and for them. */
 export function addUsersTransfer(users: Command): void {
-  users
+  const importing = users
     .command('import')
+    .summary('create accounts from a file of NDJSON or CSV')
     .description(
       'create accounts from a file of NDJSON or CSV, their passwords as hashes; prints the lines that are refused and exits with 1 if there are any; begun again, goes on where it stopped',
     )
@@ -26,12 +28,13 @@ export function addUsersTransfer(users: Command): void {
           : importFile(transfers, path),
       ),
     );
+  withExamples(importing, 'latchkey users import users.ndjson', 'latchkey users import - < users.csv');
 
-  users
+  const exporting = users
     .command('export')
     .description('write all accounts as NDJSON, to standard output or a new file')
     .option('--output <file>', 'a file that its owner alone can read; it must not exist yet')
-    .option('--with-password-hashes', 'their hashes, too: whoever has them can guess at passwords')
+    .option('--with-password-hashes', 'their hashes, too: with them, passwords can be guessed')
     .action(({ output, withPasswordHashes = false }: { output?: string; withPasswordHashes?: boolean }) =>
       withApp(async ({ transfers }) => {
         const users = transfers.exportUsers({ withPasswordHashes });
@@ -40,6 +43,7 @@ export function addUsersTransfer(users: Command): void {
           : writePrivateFile(output, linesOf(users)));
       }),
     );
+  withExamples(exporting, 'latchkey users export --output users.ndjson');
 }
 
 async function importFile(transfers: App['transfers'], path: string): Promise<void> {

@@ -1,17 +1,19 @@
 import { type Command, InvalidArgumentError } from 'commander';
 import { Email } from '../core/users/service.ts';
-import { confirm, isRead, print } from './output.ts';
+import { withExamples } from './help.ts';
+import { type Entry, JSON_OPTION, printListing } from './listing.ts';
+import { confirm } from './output.ts';
 import { readPassword } from './password.ts';
 import { addUsersTransfer } from './users-transfer.ts';
 import { withApp } from './with-app.ts';
 
 /** `latchkey users …`: the operator's hand on accounts. */
 export function addUsers(program: Command): void {
-  const users = program.command('users').description('the accounts');
+  const users = program.command('users').description('create, list, disable and move accounts');
   const onOne = (name: string, description: string) =>
     users.command(name).description(description).argument('<email>', "the account's address", parseEmail);
 
-  onOne('create', 'create an account, whatever LATCHKEY_REGISTRATION says')
+  const create = onOne('create', 'create an account, whatever LATCHKEY_REGISTRATION says')
     .option('--name <name>', 'what to call its owner')
     .option('--password-stdin', 'read the password from standard input instead of asking for it')
     .action(
@@ -27,34 +29,53 @@ export function addUsers(program: Command): void {
         });
       },
     );
+  withExamples(
+    create,
+    'latchkey users create ada@example.com',
+    "latchkey users create ada@example.com --name 'Ada Lovelace' --password-stdin < password.txt",
+  );
 
-  users
+  const list = users
     .command('list')
     .description('one line per account: id, address, active or disabled, when it was created')
-    .action(() =>
+    .option(...JSON_OPTION)
+    .action(({ json }: { json?: true }) =>
       withApp(async ({ admin }) => {
-        for await (const user of admin.listUsers()) {
-          if (!isRead()) return;
-          const status = user.disabledAt === null ? 'active' : 'disabled';
-          await print([user.id, user.email, status, new Date(user.createdAt).toISOString()].join('\t'));
+        async function* entries(): AsyncGenerator<Entry> {
+          for await (const { id, email, disabledAt, createdAt } of admin.listUsers()) {
+            const status = disabledAt === null ? 'active' : 'disabled';
+            yield { id, email, status, createdAt: new Date(createdAt) };
+          }
         }
+        await printListing(entries(), {
+          json,
+          emptiness: 'No accounts: `register` makes one, and so does `latchkey users create`.',
+        });
       }),
     );
+  withExamples(
+    list,
+    'latchkey users list',
+    'latchkey users list --json | jq -r \'select(.status == "disabled").email\'',
+  );
 
-  onOne('set-password', 'give an account a new password and end its sessions')
+  const setPassword = onOne('set-password', 'give an account a new password and end its sessions')
     .option('--password-stdin', 'read the password from standard input instead of asking for it')
     .action(async (email: string, { passwordStdin }: PasswordOptions, command: Command) => {
       const password = await readPassword(command, passwordStdin);
       await withApp(({ admin }) => admin.setPassword(email, password));
     });
+  withExamples(setPassword, 'latchkey users set-password ada@example.com');
 
-  onOne('disable', 'end the sessions of an account and let it log in no more').action((email: string) =>
-    withApp(({ admin }) => admin.disable(email)),
+  const disable = onOne('disable', 'end the sessions of an account and let it log in no more').action(
+    (email: string) => withApp(({ admin }) => admin.disable(email)),
   );
+  withExamples(disable, 'latchkey users disable ada@example.com');
 
-  onOne('enable', 'let a disabled account log in again').action((email: string) =>
+  const enable = onOne('enable', 'let a disabled account log in again').action((email: string) =>
     withApp(({ admin }) => admin.enable(email)),
   );
+  withExamples(enable, 'latchkey users enable ada@example.com');
 
   addUsersTransfer(users);
 }

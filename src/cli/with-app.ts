@@ -31,7 +31,7 @@ export async function withAppOn(
   // Loaded here, so that a question for help does not wait for a server.
   const { createApp } = await import('../app.ts');
   // Standard output belongs to the command.
-  const logger = await createLogger({ level: 'warn', fileDescriptor: 2, isTerminal: process.stderr.isTTY });
+  const logger = await createLogger({ level: 'warn', fileDescriptor: 2, isForPeople: process.stderr.isTTY });
   process.once('exit', () => logger.flush());
   const time = await followDatabaseTime(database);
   const app = await createApp({ config, database, clock: createClock(time.now), logger });

@@ -11,29 +11,31 @@ import type { SettingValues } from './settings.ts';
  */
 export function chooseSecrets(values: Partial<SettingValues>, databaseUrl: string) {
   const { secrets, secretFile } = values;
-  if (secrets !== undefined) return { secrets, secretFile: undefined, notes: [] };
+  if (secrets !== undefined) return { secrets, secretFile: undefined, notes: [], risks: [] };
   if (secretFile !== undefined) {
     const { warning } = secretFile;
-    const notes = warning === undefined ? [] : [`LATCHKEY_SECRET_FILE: ${warning}.`];
-    return { secrets: secretFile.secrets, secretFile, notes };
+    const risks = warning === undefined ? [] : [`LATCHKEY_SECRET_FILE: ${warning}.`];
+    return { secrets: secretFile.secrets, secretFile, notes: [], risks };
   }
   if (isInMemory(databaseUrl)) {
     return {
       secrets: Object.freeze([generateSecret()]),
       secretFile: undefined,
       notes: ['No LATCHKEY_SECRET: a random one is used until this process ends.'],
+      risks: [],
     };
   }
 
   const path = join(dirname(sqliteFile(databaseUrl) ?? 'data/latchkey.db'), 'secret');
   try {
     const made = readDevelopmentSecret(path);
+    const isUsed = `No LATCHKEY_SECRET: the development secret in ${path} is used`;
+    const { warning } = made;
     return {
       secrets: made.secrets,
       secretFile: made,
-      notes: [
-        `No LATCHKEY_SECRET: the development secret in ${path} is used${made.warning === undefined ? '; only this user can read it' : `, which ${made.warning}`}.`,
-      ],
+      notes: warning === undefined ? [`${isUsed}; only this user can read it.`] : [],
+      risks: warning === undefined ? [] : [`${isUsed}, which ${warning}.`],
     };
   } catch (error) {
     if (!(error instanceof SecretFileError)) throw error;

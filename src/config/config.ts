@@ -18,7 +18,8 @@ export interface Config extends Omit<SettingValues, 'secretFile' | 'firebaseScry
   readonly poolThreads: number;
   /** How many passwords a process hashes at once: the workers share the cores. One more may be waiting for a thread. */
   readonly hashConcurrency: number;
-  /** What the operator should hear at the start. */
+  /** What the operator should know at the start, and what is risky. */
+  readonly notes: readonly string[];
   readonly warnings: readonly string[];
 }
 

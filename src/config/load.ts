@@ -31,7 +31,7 @@ export function loadConfig(environment: Environment): Config {
   // No problem: whatever has a default has a value, and in production what has none was given.
   const settings = values as SettingValues;
   const poolThreads = Number(given.get('UV_THREADPOOL_SIZE')) || LIBUV_THREADS;
-  const { secrets, secretFile, notes } = chooseSecrets(values, settings.databaseUrl);
+  const { secrets, secretFile, notes, risks } = chooseSecrets(values, settings.databaseUrl);
   return Object.freeze({
     ...settings,
     // A shorter absolute lifetime alone shortens the other one, too.
@@ -41,7 +41,8 @@ export function loadConfig(environment: Environment): Config {
     audience: values.audience ?? settings.issuer,
     poolThreads,
     hashConcurrency: hashConcurrency(settings.workers, poolThreads),
-    warnings: Object.freeze([...cautions(settings), ...notes]),
+    notes: Object.freeze(notes),
+    warnings: Object.freeze([...cautions(settings), ...risks]),
   });
 }
 

@@ -54,19 +54,21 @@ const OF_POSTGRES: Readonly<Record<string, (where: string) => string>> = {
 };
 
 const OF_SQLITE: Readonly<Record<string, (path: string) => string>> = {
-  EACCES: (path) => `This user may not read and write ${path}, or its folder.`,
-  EPERM: (path) => `This user may not read and write ${path}, or its folder.`,
-  EROFS: (path) => `The file system of ${path} takes no writes.`,
-  EEXIST: (path) => `What should be the folder of ${path} is a file.`,
-  ENOTDIR: (path) => `What should be the folder of ${path} is a file.`,
-  ENOSPC: (path) => `The disk of ${path} is full.`,
-  SQLITE_FULL: (path) => `The disk of ${path} is full.`,
-  SQLITE_NOTADB: (path) => `The file ${path} is no SQLite database, or an encrypted one.`,
+  EACCES: notAllowed,
+  EPERM: notAllowed,
+  EROFS: (path) =>
+    `The file system of ${path} takes no writes: mount it for writing, or correct DATABASE_URL.`,
+  EEXIST: folderIsFile,
+  ENOTDIR: folderIsFile,
+  ENOSPC: diskFull,
+  SQLITE_FULL: diskFull,
+  SQLITE_NOTADB: (path) =>
+    `The file ${path} is no SQLite database, or an encrypted one: correct DATABASE_URL, or move the file away.`,
   SQLITE_CORRUPT: (path) => `The database ${path} is damaged: restore a backup.`,
-  SQLITE_READONLY: (path) => `This user may not write ${path}, or its folder.`,
+  SQLITE_READONLY: notAllowed,
   SQLITE_CANTOPEN: (path) =>
-    `The database ${path} cannot be opened: may this user read and write its folder?`,
-  SQLITE_BUSY: (path) => `Another process keeps ${path} locked.`,
+    `The database ${path} cannot be opened: let this user read and write its folder, or correct DATABASE_URL.`,
+  SQLITE_BUSY: (path) => `Another process keeps ${path} locked: end it, and try again.`,
 };
 
 /**
@@ -128,6 +130,18 @@ function firstKnown(
     if (describe !== undefined) return describe(where);
   }
   return undefined;
+}
+
+function notAllowed(path: string): string {
+  return `This user may not read and write ${path}, or its folder: change their owner or mode, or correct DATABASE_URL.`;
+}
+
+function folderIsFile(path: string): string {
+  return `What should be the folder of ${path} is a file: move it away, or correct DATABASE_URL.`;
+}
+
+function diskFull(path: string): string {
+  return `The disk of ${path} is full: make room on it.`;
 }
 
 function unknownAuthority(where: string): string {

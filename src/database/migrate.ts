@@ -17,7 +17,8 @@ const LEDGER = 'latchkey_migrations';
  * too; a database keeps the ledger that it began with, because the version before and its backups know no other.
  */
 const EARLIER_LEDGER = 'schema_migrations';
-const FIRST_MIGRATION = '0001_initial';
+/** Applied where the database was empty. */
+export const FIRST_MIGRATION = '0001_initial';
 
 interface Migration {
   readonly name: string;

@@ -55,6 +55,18 @@ export interface TokenCookies extends KeptRefreshToken {
 /** One for all: half of what comes in has no token, and to note where an error was made costs 3 % of a refresh. */
 const TOKEN_MISSING = new AuthError('UNAUTHENTICATED', { reason: 'TOKEN_MISSING' });
 
+/** The header is there, so it is not the token that is missing. */
+const NO_BEARER = new AuthError('UNAUTHENTICATED', {
+  reason: 'TOKEN_INVALID',
+  hint: 'Send `authorization: Bearer <access token>`: this header has no scheme, or another one.',
+});
+
+/** Why a token of another kind is no access token, by its prefix. */
+const OTHER_TOKENS: readonly (readonly [prefix: string, hint: string])[] = [
+  ['lkr_', 'That is a refresh token: send the access token, or this one as the input of `refreshToken`.'],
+  ['lkd_', 'That is a device token: send the access token, and this one in the input of `login`.'],
+];
+
 /**
  * Reads the bearer header. Never throws: clients attach a stale token to every call, and throwing would block
  * `refreshToken` exactly when it is needed (AT-8).
@@ -76,12 +88,24 @@ function verifyBearer(
   tokens: Pick<Tokens, 'verifyAccessToken'>,
   authorization: string | undefined,
 ): AccessToken | AuthError {
+  if (!authorization) return TOKEN_MISSING;
   const bearer = readBearer(authorization);
-  if (bearer === undefined) return TOKEN_MISSING;
-  if (bearer.token === undefined) return new AuthError('UNAUTHENTICATED', { reason: 'TOKEN_INVALID' });
+  if (bearer === undefined) return NO_BEARER;
+  const { token } = bearer;
+  if (token === undefined)
+    return new AuthError('UNAUTHENTICATED', {
+      reason: 'TOKEN_INVALID',
+      hint: 'Send `authorization: Bearer <access token>`: no token, or more than one word, comes after `Bearer`.',
+    });
   try {
-    return tokens.verifyAccessToken(bearer.token);
+    return tokens.verifyAccessToken(token);
   } catch (error) {
-    return error instanceof AuthError ? error : new AuthError('INTERNAL_SERVER_ERROR', { cause: error });
+    if (!(error instanceof AuthError)) return new AuthError('INTERNAL_SERVER_ERROR', { cause: error });
+    const [, hint] = OTHER_TOKENS.find(([prefix]) => token.startsWith(prefix)) ?? [];
+    return hint === undefined ? error : withHint(error, hint);
   }
+}
+
+function withHint({ extensions: { code, ...details }, cause }: AuthError, hint: string): AuthError {
+  return new AuthError(code, { ...details, cause, hint });
 }

@@ -7,13 +7,14 @@ import { type ASTNode, GraphQLError, isValueNode, Kind } from 'graphql';
 import type { Logger } from 'pino';
 import { AuthError, ERRORS, type ErrorCode } from '../errors.ts';
 import type { Context } from './context.ts';
+import { hintOfMistake, hintOfRefusal } from './hints.ts';
 import { pathOfNode, pathsOfVariableFaults, withMissingField } from './input-path.ts';
 import { MAX_ERRORS } from './limits/document-limits.ts';
 
 /** All that a client is told of a refusal or a fault. */
 export interface Refusal {
   readonly message: string;
-  readonly extensions: AuthError['extensions'] & { readonly requestId?: string };
+  readonly extensions: AuthError['extensions'] & { readonly requestId?: string; readonly hint?: string };
 }
 
 /** Turns whatever was thrown into what may be said of it, and logs what may not. */
@@ -23,8 +24,10 @@ export type Funnel = (error: unknown, requestId: string | undefined) => Refusal;
  * The one way out for errors, of GraphQL and of the REST door. An `AuthError` is answered as it is; its cause
  * goes to the log. Anything else is a fault of the server: logged once with the request id, answered with
  * nothing but that id (GQL-5).
+ *
+ * @param hints whether a refusal says what to do about it, as in development.
  */
-export function createFunnel(log: Logger): Funnel {
+export function createFunnel(log: Logger, { hints = false }: { hints?: boolean } = {}): Funnel {
   return (error, requestId) => {
     const isExpected = error instanceof AuthError && error.code !== 'INTERNAL_SERVER_ERROR';
     if (!isExpected) {
@@ -36,7 +39,8 @@ export function createFunnel(log: Logger): Funnel {
       const level = error.code === 'UNAVAILABLE' ? 'warn' : 'debug';
       log[level]({ requestId, code: error.code, cause: factsOf(error.cause) }, 'refused');
     }
-    return { message: error.message, extensions: error.extensions };
+    const hint = hints ? hintOfRefusal(error) : undefined;
+    return { message: error.message, extensions: { ...error.extensions, ...(hint && { hint }) } };
   };
 }
 
@@ -53,6 +57,9 @@ const LIBRARY_CODES: ReadonlySet<unknown> = new Set<ErrorCode>([
 
 /** The parser on a document of too many tokens. Nothing that a client writes can begin like this. */
 const TOO_MANY_TOKENS = /^Syntax Error: Document contains more tha[nt] \d+ tokens\./;
+
+/** How graphql-js begins when a document uses a variable wrongly: the document is at fault, and no value. */
+const OF_VARIABLE = /^Variable "/;
 
 /** Longer texts than this have room for a name that somebody else made up. */
 const LONGEST_TEXT = 200;
@@ -85,7 +92,16 @@ interface Note {
  * Apollo's part of the funnel: `listener` notes what is known of each error, `formatError` answers it, and
  * `stringifyResult` leaves out what is too much.
  */
-export function createErrorFormat({ funnel, introspection }: { funnel: Funnel; introspection: boolean }): {
+export function createErrorFormat({
+  funnel,
+  introspection,
+  hints = false,
+}: {
+  funnel: Funnel;
+  introspection: boolean;
+  /** Whether a refusal says what to do about it. Where the schema may not be seen, those of graphql-js never do. */
+  hints?: boolean;
+}): {
   listener: GraphQLRequestListener<Context>;
   formatError: NonNullable<ApolloServerOptions<Context>['formatError']>;
   stringifyResult: NonNullable<ApolloServerOptions<Context>['stringifyResult']>;
@@ -111,7 +127,8 @@ export function createErrorFormat({ funnel, introspection }: { funnel: Funnel; i
 
     const message = isTextSafe(error, code, introspection) ? error.message : ERRORS[code];
     const field = note?.field !== undefined && note.field.length <= LONGEST_TEXT ? note.field : undefined;
-    return { message, extensions: { code, ...(field !== undefined && { field }) } };
+    const hint = hints && introspection ? hintOfMistake({ code, field, message: error.message }) : undefined;
+    return { message, extensions: { code, ...(field !== undefined && { field }), ...(hint && { hint }) } };
   }
 
   return {
@@ -150,8 +167,13 @@ function isTooManyTokens(error: unknown): boolean {
   );
 }
 
-/** graphql-js gives no code to an input that turns out wrong while the document runs; the client sent it. */
-function libraryCode({ extensions }: GraphQLError, note: Note | undefined): ErrorCode | undefined {
+/**
+ * graphql-js gives no code to an input that turns out wrong while the document runs; the client sent it. A wrong value
+ * in the document is the same mistake as a wrong value in a variable, so it has the same code.
+ */
+function libraryCode({ extensions, message }: GraphQLError, note: Note | undefined): ErrorCode | undefined {
+  const isAboutValue = note?.field !== undefined && !OF_VARIABLE.test(message);
+  if (extensions.code === 'GRAPHQL_VALIDATION_FAILED' && isAboutValue) return 'BAD_USER_INPUT';
   if (LIBRARY_CODES.has(extensions.code)) return extensions.code as ErrorCode;
   return note?.field === undefined ? undefined : 'BAD_USER_INPUT';
 }

@@ -98,12 +98,13 @@ export type DeleteMePayload = {
 
 /**
  * Every value of `errors[].extensions.code`. Well-formed operations answer HTTP 200 with a code; documents that
- * do not parse or validate, and bodies that are not GraphQL requests, answer a 4xx with one.
+ * do not parse or validate, and bodies that are not GraphQL requests, answer a 4xx with one. In development
+ * `errors[].extensions.hint` says what to do about most of them; it is prose and may change.
  */
 export type ErrorCode =
   /** The HTTP request is not a GraphQL request: its method, content type, encoding, size or JSON is wrong. */
   | 'BAD_REQUEST'
-  /** An argument has a wrong value. `extensions.field` is its path, as in `input.email`; where the schema may not be asked for, of what the client sent. */
+  /** An argument has a wrong value, in the document or in a variable. `extensions.field` is its path, as in `input.email`; where the schema may not be asked for, of what the client sent. */
   | 'BAD_USER_INPUT'
   /** An account with this email address exists. */
   | 'EMAIL_TAKEN'

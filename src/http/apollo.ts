@@ -30,6 +30,7 @@ export function createApollo({ config, logger, schema, funnel }: ApolloOptions):
   const { listener, formatError, stringifyResult } = createErrorFormat({
     funnel,
     introspection: config.introspection,
+    hints: config.mode === 'development',
   });
   return new ApolloServer<Context>({
     schema,

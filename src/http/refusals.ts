@@ -5,6 +5,13 @@ import { ERRORS, type ErrorCode } from '../errors.ts';
 import type { Funnel } from '../graphql/format-error.ts';
 import { isCompressed } from './incoming-text.ts';
 
+declare module 'fastify' {
+  interface FastifyInstance {
+    /** Whether a refusal says what to do about it, as in development. */
+    showsHints: boolean;
+  }
+}
+
 /** What Node's HTTP parser refuses before there is a request. */
 const PARSER_STATUS: Readonly<Record<string, number>> = {
   ERR_HTTP_REQUEST_TIMEOUT: 408,
@@ -14,23 +21,33 @@ const PARSER_STATUS: Readonly<Record<string, number>> = {
 const JSON_TYPE = 'application/json; charset=utf-8';
 
 /** The body of every refusal outside of the REST door: what a GraphQL client reads anyway. */
-function refusalBody(code: ErrorCode): string {
-  return JSON.stringify({ errors: [{ message: ERRORS[code], extensions: { code } }] });
+function refusalBody(code: ErrorCode, hint?: string): string {
+  return JSON.stringify({ errors: [{ message: ERRORS[code], extensions: { code, hint } }] });
 }
 
+const NOT_FOUND_HINT = 'GraphQL is at `POST /graphql`, the keys of the tokens at `/.well-known/jwks.json`.';
+
+/** What to do about what Fastify refuses, by its status. */
+const HINTS: Readonly<Record<number, string>> = {
+  400: 'The body is not valid JSON: send an object, as in {"query":"{ me { id } }"}.',
+  413: 'The body is too large: it may have 64 KiB and 2,000 values.',
+  415: 'Send `content-type: application/json`, and the body as UTF-8 and uncompressed.',
+};
+
 /** Answers what Fastify refuses by itself, and what no route expected, in the same shape. */
-export function installRefusals(app: FastifyInstance, funnel: Funnel): void {
+export function installRefusals(app: FastifyInstance, funnel: Funnel, { hints }: { hints: boolean }): void {
+  app.decorate('showsHints', hints);
   app.setErrorHandler<FastifyError>((error, request, reply) => {
     const status = clientFaultStatus(error);
     // RFC 9110 §15.5.16: tells what is wrong with the coding from what is wrong with the type.
     if (status === 415 && isCompressed(request)) reply.header('accept-encoding', 'identity');
-    if (status !== undefined) return refuse(request, reply, status, 'BAD_REQUEST');
+    if (status !== undefined) return refuse(request, reply, status, 'BAD_REQUEST', HINTS[status]);
     const { message, extensions } = funnel(error, request.id);
     request.outcome = { code: extensions.code };
     const isRetryable = extensions.code === 'UNAVAILABLE' || extensions.code === 'OVERLOADED';
     return reply.code(isRetryable ? 503 : 500).send({ errors: [{ message, extensions }] });
   });
-  app.setNotFoundHandler((request, reply) => refuse(request, reply, 404, 'NOT_FOUND'));
+  app.setNotFoundHandler((request, reply) => refuse(request, reply, 404, 'NOT_FOUND', NOT_FOUND_HINT));
 }
 
 /** The status of an error that Fastify blames on the request, such as a body that does not parse or that breaks off. */
@@ -63,13 +80,19 @@ export function createEarlyRefusals(headers: Readonly<Record<string, string>>) {
   };
 }
 
-/** Answers in the shape of every refusal outside of the REST door. */
+/**
+ * Answers in the shape of every refusal outside of the REST door.
+ *
+ * @param hint what to do about it, told in development.
+ */
 export function refuse(
   request: FastifyRequest,
   reply: FastifyReply,
   status: number,
   code: ErrorCode,
+  hint?: string,
 ): FastifyReply {
   request.outcome = { code };
-  return reply.code(status).type(JSON_TYPE).send(refusalBody(code));
+  const body = refusalBody(code, request.server.showsHints ? hint : undefined);
+  return reply.code(status).type(JSON_TYPE).send(body);
 }

@@ -47,7 +47,8 @@ export interface ServerOptions {
  */
 export async function createServer(options: ServerOptions): Promise<FastifyInstance> {
   const { config, logger, clock, schema, sessions } = options;
-  const funnel = createFunnel(logger);
+  const hints = config.mode === 'development';
+  const funnel = createFunnel(logger, { hints });
   const apollo = createApollo({ config, logger, schema, funnel });
   await apollo.start();
 
@@ -56,7 +57,7 @@ export async function createServer(options: ServerOptions): Promise<FastifyInsta
     headers: constantHeaders(config.mode),
   });
   installAccessLog(app, logger);
-  installRefusals(app, funnel);
+  installRefusals(app, funnel, { hints });
   limitConnections(app.server, { most: options.maxConnections ?? MAX_CONNECTIONS, logger });
   installDraining(app, () => apollo.stop());
 

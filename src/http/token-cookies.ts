@@ -14,13 +14,19 @@ import { isLoopbackUrl } from '../platform/loopback.ts';
  *   __Host-latchkey-device    the proof of a known device
  *
  * `__Host-` (RFC 6265bis §4.1.3.2) binds them to this host: no subdomain can plant its own. SameSite=Strict keeps them
- * out of what other sites send, but a page on a sibling subdomain or another port is the same site. So whatever reads,
- * sets or drops one also needs an `Origin` of the list: browsers say it on every POST, and no page can forge it. That
- * the request is a POST with a preflight is Apollo's CSRF prevention's business (WEB-2).
+ * out of what other sites send, but a page on a sibling subdomain or another port is the same site. So a page that has
+ * one read, set or dropped also needs an `Origin` of the list: browsers say it on every POST, and no page can forge it.
+ * A request with neither `Origin` nor Fetch Metadata comes from no browser: a server that renders pages hands on the
+ * cookie of its visitor so, and it could write any `Origin`. That the request is a POST with a preflight, which no
+ * browser ever sent without an `Origin`, is Apollo's CSRF prevention's business (WEB-2).
  */
 const REFRESH = '__Host-latchkey-refresh';
 const DEVICE = '__Host-latchkey-device';
 const ATTRIBUTES = { path: '/', secure: true, httpOnly: true, sameSite: 'strict' } as const;
+/** Browsers send them, and no page can take them away (https://www.w3.org/TR/fetch-metadata/). */
+const FETCH_METADATA = ['sec-fetch-site', 'sec-fetch-mode', 'sec-fetch-dest'];
+const NO_COOKIE =
+  'No cookie with a refresh token came: send cookies along (`credentials: "include"`), or give `input.refreshToken`.';
 /** As long as the proof in it is believed. */
 const DEVICE_MAX_AGE_SECONDS = 180 * 24 * 60 * 60;
 
@@ -35,13 +41,16 @@ export interface TokenCookiesOptions {
 /** The cookies of one request and its answer, for pages of `origins`. */
 export function createTokenCookies({ clock, sessions, origins, allowOwnPage }: TokenCookiesOptions) {
   return ({ headers }: FastifyRequest, reply: FastifyReply, caller: Caller): TokenCookies => {
-    const isAllowed =
-      headers.origin !== undefined &&
-      (origins.has(headers.origin) || (allowOwnPage && isOwnPage(headers.origin, headers.host)));
     const answered = new Map<string, string>();
 
+    function isAllowed(): boolean {
+      const { origin, host } = headers;
+      if (origin === undefined) return !FETCH_METADATA.some((name) => name in headers);
+      return origins.has(origin) || (allowOwnPage && isOwnPage(origin, host));
+    }
+
     function requireAllowed(): void {
-      if (!isAllowed) throw new AuthError('FORBIDDEN', { reason: 'FOREIGN_ORIGIN' });
+      if (!isAllowed()) throw new AuthError('FORBIDDEN', { reason: 'FOREIGN_ORIGIN' });
     }
 
     function read(name: string): string | undefined {
@@ -77,7 +86,8 @@ export function createTokenCookies({ clock, sessions, origins, allowOwnPage }: T
       async renew(work) {
         requireAllowed();
         const refreshToken = read(REFRESH);
-        if (refreshToken === undefined) throw new AuthError('INVALID_REFRESH_TOKEN', { cause: 'no cookie' });
+        if (refreshToken === undefined)
+          throw new AuthError('INVALID_REFRESH_TOKEN', { cause: 'no cookie', hint: NO_COOKIE });
         return hand(await work(refreshToken));
       },
       read() {
@@ -86,7 +96,7 @@ export function createTokenCookies({ clock, sessions, origins, allowOwnPage }: T
         return refreshToken;
       },
       drop() {
-        if (isAllowed && read(REFRESH) !== undefined) set(REFRESH, '', 0);
+        if (isAllowed() && read(REFRESH) !== undefined) set(REFRESH, '', 0);
       },
     };
   };
@@ -97,19 +107,29 @@ function isOwnPage(origin: string, host: string | undefined): boolean {
   return origin === `http://${host}` && isLoopbackUrl(origin);
 }
 
-/** Where cookies are off: nothing is kept, and whoever asks for one is told. */
+/** Where cookies are off: nothing is kept, and a client that asks for one is told. */
 export const noCookies: TokenCookies = {
   async deliver(how, work) {
-    if (how === 'COOKIE') throw new AuthError('BAD_USER_INPUT', { field: 'input.delivery' });
+    if (how === 'COOKIE') throw cookiesAreOff();
     return work(undefined);
   },
   async deliverIfAny(how, work) {
-    if (how === 'COOKIE') throw new AuthError('BAD_USER_INPUT', { field: 'input.delivery' });
+    if (how === 'COOKIE') throw cookiesAreOff();
     return (await work()) ?? null;
   },
   async renew() {
-    throw new AuthError('BAD_USER_INPUT', { field: 'input' });
+    throw new AuthError('BAD_USER_INPUT', {
+      field: 'input',
+      hint: '`input` is required and was not given: without cookies it holds the refresh token.',
+    });
   },
   read: () => undefined,
   drop() {},
 };
+
+function cookiesAreOff(): AuthError {
+  return new AuthError('BAD_USER_INPUT', {
+    field: 'input.delivery',
+    hint: 'Set LATCHKEY_COOKIES=on, or leave `input.delivery` out.',
+  });
+}

@@ -17,7 +17,8 @@ const LOOK_AGAIN_MS = 10;
 export interface LogOptions {
   readonly level: string;
   readonly fileDescriptor: number;
-  readonly isTerminal: boolean;
+  /** Lines for people, as in a terminal, instead of JSON. */
+  readonly isForPeople: boolean;
 }
 
 export interface Log {
@@ -27,23 +28,26 @@ export interface Log {
    * would make the writes of the others wait for the reader. So one process writes for all of them.
    */
   readonly forward: (lines: Readable) => void;
+  /** Writes a text for people as it is, after what was logged before it. */
+  readonly print: (text: string) => void;
 }
 
 /**
- * Writes one JSON line per event to a file descriptor, or lines for people when that is a terminal. Secrets stay out
+ * Writes one JSON line per event to a file descriptor, or lines for people. Secrets stay out
  * because nobody logs them; the headers that carry them are cut out all the same, should somebody log a request
  * (AUD-2). Lines are gathered for a moment, because a write per request costs a tenth of it and a slow reader would
  * hold the requests up; `flush`, which is due when the process ends, writes what was gathered. A reader that has
  * stopped, or a full disk, costs lines, and never keeps the process from working or from ending.
  */
-export async function openLog({ level, fileDescriptor, isTerminal }: LogOptions): Promise<Log> {
+export async function openLog({ level, fileDescriptor, isForPeople }: LogOptions): Promise<Log> {
   const destination = openDestination(openUnblocked(fileDescriptor), {
-    format: isTerminal ? await loadPretty() : (line) => line,
+    format: isForPeople ? await loadPretty() : (line) => line,
     onLost: (count) => logger.warn(`${count} lines of the log are lost: they could not be written in time`),
   });
   const logger = pino({ level, redact: { paths: SECRET_HEADERS, censor: '***' } }, destination);
   return {
     logger,
+    print: destination.print,
     forward(lines) {
       let rest = '';
       lines.setEncoding('utf8').on('data', (text: string) => {
@@ -71,7 +75,15 @@ type Format = (line: string) => string;
 async function loadPretty(): Promise<Format> {
   // Loaded where somebody looks at it only: it takes 40 ms.
   const { prettyFactory } = await import('pino-pretty');
-  return prettyFactory({ ignore: 'pid,hostname' });
+  const common = { translateTime: 'SYS:HH:MM:ss' };
+  const format = prettyFactory({ ...common, ignore: 'pid,hostname' });
+  const formatRequest = prettyFactory({
+    ...common,
+    ignore: 'pid,hostname,time,level,requestId,method,route,status,operation,outcome,ms',
+    messageFormat: '{method} {route} {status} {if operation}{operation} {end}{outcome} {ms} ms',
+  });
+  // A text in a line has its quotes escaped, so only the message itself can end so.
+  return (line) => (line.endsWith('"msg":"request"}\n') ? formatRequest : format)(line);
 }
 
 /**
@@ -161,13 +173,18 @@ function openDestination(
     while (writeQueue() === 'EAGAIN' && performance.now() < endsAt) sleep(LOOK_AGAIN_MS);
   }
 
+  function print(text: string): void {
+    if (isReaderGone) return;
+    gathered += text;
+    gatheredCount += 1;
+    if (gathered.length >= GATHERED_CHARACTERS) turn();
+    else timer ??= setTimeout(turn, GATHERED_MS);
+  }
+
   return {
+    print,
     write(line: string): void {
-      if (isReaderGone) return;
-      gathered += format(line);
-      gatheredCount += 1;
-      if (gathered.length >= GATHERED_CHARACTERS) turn();
-      else timer ??= setTimeout(turn, GATHERED_MS);
+      print(format(line));
     },
     // The logger calls the one at a fatal line, and the other when it is told to.
     flushSync,

@@ -143,6 +143,67 @@ describe('latchkey', () => {
   );
 
   it(
+    'prints lists, the audit trail and the configuration as JSON where that is asked for',
+    async () => {
+      const cwd = mkdtempSync(join(folder, 'json-'));
+      await run(['users', 'create', EMAIL, '--password-stdin'], { cwd, input: PASSWORD });
+      const url = `file:${join(cwd, 'data', 'latchkey.db')}`;
+      await queueMail(url);
+      const moment = expect.stringMatching(/^20\d\d-.*Z$/);
+      const id = expect.stringMatching(/^[\w-]+$/);
+
+      const lines = async (...args: string[]) => {
+        const { exitCode, stdout, stderr } = await run([...args, '--json'], { cwd });
+        expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: '' });
+        return stdout
+          .trimEnd()
+          .split('\n')
+          .map((line) => JSON.parse(line));
+      };
+      expect(await lines('users', 'list')).toEqual([
+        { id, email: EMAIL, status: 'active', createdAt: moment },
+      ]);
+      expect(await lines('keys', 'list')).toEqual([
+        { kid: id, algorithm: 'ES256', status: 'signing', createdAt: moment, activatesAt: moment },
+      ]);
+      expect(await lines('mail', 'list')).toEqual([
+        {
+          ...{ id, status: 'waiting', template: 'reset-password', to: EMAIL },
+          ...{ queuedAt: moment, tries: 0, failure: null },
+        },
+      ]);
+      expect(await lines('audit', 'verify')).toEqual([
+        {
+          ...{ isIntact: true, findings: [], batchCount: 0, eventCount: 0 },
+          ...{ unchainedCount: expect.any(Number), bareCount: 0, head: '0:' },
+        },
+      ]);
+      const [{ settings, ...examined }] = await lines('doctor');
+      expect(settings).toMatchObject({
+        PORT: '4000',
+        LATCHKEY_SMTP_URL: null,
+        LATCHKEY_SECRET: '*** (one secret)',
+      });
+      expect(examined).toEqual({
+        notes: expect.arrayContaining([`The database is the file ${cwd}/data/latchkey.db.`]),
+        warnings: [],
+        problems: [],
+      });
+
+      const database = await openDatabase(url);
+      await database.run('UPDATE audit_events SET batch = 7');
+      await database.close();
+      const broken = await run(['audit', 'verify', '--json'], { cwd });
+      expect(broken.exitCode).toBe(1);
+      expect(JSON.parse(broken.stdout)).toMatchObject({
+        isIntact: false,
+        findings: [{ problem: 'inserted', message: expect.stringContaining('put in') }],
+      });
+    },
+    PATIENCE_MS,
+  );
+
+  it(
     'says in one line why it failed',
     async () => {
       const [weak, unknown] = await Promise.all([

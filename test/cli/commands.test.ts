@@ -27,10 +27,13 @@ interface Usage {
   readonly exitCode?: number;
   /** Wrong use. */
   readonly wrong: readonly string[];
+  /** Whether it needs neither settings nor a database. */
+  readonly needsNothing?: true;
 }
 
 /** Every command but `serve`, which ends when it is told to. */
 const USAGES: Readonly<Record<string, Usage>> = {
+  init: { args: ['new'], prints: 'that it is done', wrong: ['one', 'two'], needsNothing: true },
   migrate: { args: [], prints: 'that it is done', wrong: ['now'] },
   'users create': {
     args: ['alan@example.com', '--password-stdin'],
@@ -124,7 +127,11 @@ describe('every command', () => {
       async function leavesBelow(path: readonly string[]): Promise<string[]> {
         const { stdout } = await commands.run([...path, '--help'], { cwd: folder });
         const [, list] = stdout.split('Commands:\n');
-        if (list === undefined) return [path.join(' ')];
+        if (list === undefined) {
+          // With an example of it.
+          expect(stdout).toMatch(new RegExp(`\\nExamples?:\n  \\$ .*latchkey ${path.join(' ')}`));
+          return [path.join(' ')];
+        }
         const names = [...list.matchAll(/^ {2}([a-z-]+)/gm)].map(([, name = '']) => name);
         const below = names.filter((name) => name !== 'help').map((name) => leavesBelow([...path, name]));
         return (await Promise.all(below)).flat();
@@ -153,7 +160,8 @@ describe('every command', () => {
     async (_, environment) => {
       const cwd = prepared();
 
-      const ends = await runAll({ cwd, environment });
+      const all = Object.entries(await runAll({ cwd, environment }));
+      const ends = Object.fromEntries(all.filter(([command]) => !USAGES[command]?.needsNothing));
       const serve = await commands.run(['serve'], { cwd, environment: { PORT: '0', ...environment } });
       for (const [command, { exitCode, stdout, stderr }] of Object.entries({ ...ends, serve })) {
         expect({ command, exitCode }).toEqual({ command, exitCode: 1 });
@@ -218,6 +226,23 @@ describe('every command', () => {
 });
 
 describe('a command', () => {
+  it(
+    'that is misspelt is told which one is meant',
+    async () => {
+      const ends = await Promise.all(
+        [['serv'], ['users', 'lst'], ['users', 'list', '--jsn']].map((args) =>
+          commands.run(args, { cwd: folder }),
+        ),
+      );
+      expect(ends.map(({ stderr }) => /Did you mean (.*)\?/.exec(stderr)?.[1])).toEqual([
+        'serve',
+        'list',
+        '--json',
+      ]);
+    },
+    PATIENCE_MS,
+  );
+
   it(
     'that waits for what never comes says so and exits with 1',
     async () => {

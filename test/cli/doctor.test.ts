@@ -6,7 +6,11 @@ import { cleanEnvironment } from '../support/server-process.ts';
 
 const environment = process.env;
 beforeEach(() => {
-  process.env = { ...cleanEnvironment(), DATABASE_URL: 'file::memory:' };
+  process.env = {
+    ...cleanEnvironment(),
+    DATABASE_URL: 'file::memory:',
+    LATCHKEY_SECRET: randomBytes(32).toString('hex'),
+  };
 });
 afterEach(() => {
   process.env = environment;

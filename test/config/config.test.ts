@@ -33,6 +33,20 @@ const PRODUCTION: Environment = {
 };
 
 describe('the configuration', () => {
+  it('throttles a developer more mildly than a stranger in production', () => {
+    const [development, production] = [loadConfig(DEVELOPMENT), loadConfig(PRODUCTION)];
+    const limits = [
+      'networkFailures',
+      'networkChecks',
+      'networkRegistrations',
+      'addressMails',
+      'networkMails',
+    ] as const;
+    expect(limits.map((limit) => production[limit])).toEqual([10, 30, 10, 3, 10]);
+    for (const limit of limits) expect(development[limit]).toBeGreaterThanOrEqual(10 * production[limit]);
+    expect(development).toMatchObject({ throttles: true, accountFailures: production.accountFailures });
+  });
+
   it('has a default for everything in development', () => {
     const config = loadConfig(DEVELOPMENT);
 
@@ -66,6 +80,7 @@ describe('the configuration', () => {
       audience: 'https://auth.example.com',
       databaseUrl: 'file:data/latchkey.db',
       introspection: false,
+      notes: [],
       warnings: [],
     });
     expect(problemsOf({ NODE_ENV: 'production' })).toEqual([
@@ -78,7 +93,9 @@ describe('the configuration', () => {
     const config = loadConfig({ ...DEVELOPMENT, LATCHKEY_CORS_ORIGINS: 'https://a.example' });
 
     expect(
-      [config, config.corsOrigins, config.trustProxy, config.secrets, config.warnings].every(Object.isFrozen),
+      [config, config.corsOrigins, config.trustProxy, config.secrets, config.notes, config.warnings].every(
+        Object.isFrozen,
+      ),
     ).toBe(true);
   });
 
@@ -329,7 +346,7 @@ describe('the lifetimes', () => {
       sessionIdleTtlSeconds: 8 * 3_600,
       sessionAbsoluteTtlSeconds: 8 * 3_600,
     });
-    expect(config.warnings).toHaveLength(1);
+    expect(config.warnings).toEqual([]);
     const both = { LATCHKEY_SESSION_ABSOLUTE_TTL: '8h', LATCHKEY_SESSION_IDLE_TTL: '9h' };
     expect(problemsOf({ ...DEVELOPMENT, ...both })).toEqual([
       'LATCHKEY_SESSION_IDLE_TTL: must not be longer than LATCHKEY_SESSION_ABSOLUTE_TTL',
@@ -752,8 +769,9 @@ describe('the master secret', () => {
     expect(readdirSync(data)).toEqual(['secret']);
     expect(statSync(path).mode & 0o777).toBe(0o600);
     expect(statSync(data).mode & 0o777).toBe(0o700);
-    expect(config.warnings).toEqual([expect.stringContaining(path)]);
-    expect(config.warnings.join()).not.toContain(readFileSync(path, 'utf8').trim());
+    expect(config.notes).toEqual([expect.stringContaining(path)]);
+    expect(config.warnings).toEqual([]);
+    expect(config.notes.join()).not.toContain(readFileSync(path, 'utf8').trim());
   });
 
   it('of a development server is refused once everybody may read it (KEY-1)', () => {
@@ -772,7 +790,7 @@ describe('the master secret', () => {
   it('of a database in memory ends with it', () => {
     const [first, second] = [loadConfig(DEVELOPMENT), loadConfig(DEVELOPMENT)];
     expect(first.secrets).not.toEqual(second.secrets);
-    expect(first.warnings).toHaveLength(1);
+    expect(first.notes).toHaveLength(1);
   });
 
   function expectRefusal(secret: string): void {

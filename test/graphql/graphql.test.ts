@@ -262,32 +262,32 @@ describe('bad input', () => {
     [
       'a wrong email in the document',
       { query: `mutation { login(input: { email: "${SECRET}", password: "p" }) { accessToken } }` },
-      { status: 400, code: 'GRAPHQL_VALIDATION_FAILED', field: 'input.email' },
+      { status: 400, code: 'BAD_USER_INPUT', field: 'input.email' },
     ],
     [
       'a wrong literal',
       { query: `mutation { login(input: { email: "a@b.c", password: ["${SECRET}"] }) { accessToken } }` },
-      { status: 400, code: 'GRAPHQL_VALIDATION_FAILED', field: 'input.password' },
+      { status: 400, code: 'BAD_USER_INPUT', field: 'input.password' },
     ],
     [
       'an unquoted password',
       { query: 'mutation { login(input: { email: "a@b.c", password: Hunter2 }) { accessToken } }' },
-      { status: 400, code: 'GRAPHQL_VALIDATION_FAILED', field: 'input.password' },
+      { status: 400, code: 'BAD_USER_INPUT', field: 'input.password' },
     ],
     [
       'a missing field in the document',
       { query: `mutation { login(input: { password: "${SECRET}" }) { accessToken } }` },
-      { status: 400, code: 'GRAPHQL_VALIDATION_FAILED', field: 'input.email' },
+      { status: 400, code: 'BAD_USER_INPUT', field: 'input.email' },
     ],
     [
       'an unknown field in the document',
       { query: 'mutation { login(input: { email: "a@b.c", password: "p", Hunter2: 1 }) { accessToken } }' },
-      { status: 400, code: 'GRAPHQL_VALIDATION_FAILED', field: 'input' },
+      { status: 400, code: 'BAD_USER_INPUT', field: 'input' },
     ],
     [
       'an argument of the wrong kind',
       { query: `mutation { login(input: "${SECRET}") { accessToken } }` },
-      { status: 400, code: 'GRAPHQL_VALIDATION_FAILED', field: 'input' },
+      { status: 400, code: 'BAD_USER_INPUT', field: 'input' },
     ],
     [
       'a document that does not parse',

@@ -25,17 +25,27 @@ const IDLE_SECONDS = 14 * 86_400;
 const DEVICE_SECONDS = 180 * 86_400;
 
 /** A browser with its cookies, as far as one server sees it. */
-function createBrowser(app: TestApp, origin: string | undefined = PAGE) {
+function createBrowser(app: TestApp, origin: string | null = PAGE) {
   const jar = new Map<string, string>();
   return {
     jar,
     async send(
       query: string,
-      { input, token, ...more }: { input?: unknown; token?: string; origin?: string | null } = {},
+      {
+        input,
+        token,
+        headers: others,
+        ...more
+      }: {
+        input?: unknown;
+        token?: string;
+        origin?: string | null;
+        headers?: Record<string, string>;
+      } = {},
     ): Promise<Answer> {
       const from = more.origin === undefined ? origin : more.origin;
       const cookie = [...jar].map(([name, value]) => `${name}=${value}`).join('; ');
-      const headers = { ...(from && { origin: from }), ...(cookie && { cookie }) };
+      const headers = { ...(from && { origin: from }), ...(cookie && { cookie }), ...others };
       const answer = await app.send(query, { input }, { token, headers });
       for (const text of setCookies(answer)) {
         const [, name = '', value = ''] = /^([^=]+)=([^;]*)/.exec(text) ?? [];
@@ -242,37 +252,40 @@ describeApp('cookie mode', (start) => {
     expect((await browser.send(REFRESH)).code).toBe('INVALID_REFRESH_TOKEN');
   });
 
-  it.each<[string, string | null]>([
+  it.each<[string, string | null, Record<string, string>?]>([
     ['a foreign origin', 'https://evil.example'],
     ['a sibling of an allowed one', 'https://evil.app.example.com'],
     ['another port of it', `${PAGE}:8443`],
     ['another scheme', 'http://app.example.com'],
     ['an opaque origin', 'null'],
     ['a list that has it', `${PAGE}, https://evil.example`],
-    ['no origin', null],
+    ['a browser that says no origin, but which site', null, { 'sec-fetch-site': 'same-site' }],
+    ['a browser that says no origin, but which mode', null, { 'sec-fetch-mode': 'cors' }],
+    ['a browser that says no origin, but what for', null, { 'sec-fetch-dest': 'empty' }],
     ["Apollo's hosted Sandbox", 'https://studio.apollographql.com'],
-  ])('neither reads, sets nor drops a cookie for %s (WEB-2)', async (_name, origin) => {
+  ])('neither reads, sets nor drops a cookie for %s (WEB-2)', async (_name, origin, headers = {}) => {
     const { app, browser, first, token } = await startWithBrowser();
+    const from = { origin, headers };
     const before = await generations(app);
     const bearer = first.accessToken;
     const passwords = { currentPassword: PASSWORD, newPassword: `${PASSWORD} 2` };
     const refused = [
-      await browser.send(REFRESH, { origin }),
-      await browser.send(LOGOUT, { origin }),
-      await browser.send(LOGIN, { origin, input: { ...CREDENTIALS, delivery: 'COOKIE' } }),
-      await browser.send(REFRESH, { origin, input: { refreshToken: token, delivery: 'COOKIE' } }),
+      await browser.send(REFRESH, from),
+      await browser.send(LOGOUT, from),
+      await browser.send(LOGIN, { ...from, input: { ...CREDENTIALS, delivery: 'COOKIE' } }),
+      await browser.send(REFRESH, { ...from, input: { refreshToken: token, delivery: 'COOKIE' } }),
       await browser.send(CHANGE_PASSWORD, {
-        origin,
+        ...from,
         token: bearer,
         input: { ...passwords, delivery: 'COOKIE' },
       }),
       await browser.send(REAUTHENTICATE, {
-        origin,
+        ...from,
         token: bearer,
         input: { password: PASSWORD, delivery: 'COOKIE' },
       }),
       await browser.send(REGISTER, {
-        origin,
+        ...from,
         input: { ...CREDENTIALS, email: 'eve@example.com', delivery: 'COOKIE' },
       }),
     ];
@@ -286,9 +299,21 @@ describeApp('cookie mode', (start) => {
     expect((await browser.send(REFRESH)).code).toBe('OK');
 
     // A bearer needs no origin; what is in the jar is left alone.
-    const loggedOut = await browser.send(LOGOUT, { origin, token: bearer });
+    const loggedOut = await browser.send(LOGOUT, { ...from, token: bearer });
     expect(loggedOut.data.logout.revokedSessions).toBe(1);
     expect(setCookies(loggedOut)).toEqual([]);
+  });
+
+  it('serves a server that renders pages, which hands on the cookie and says neither origin nor Fetch Metadata', async () => {
+    const app = await start({ config: CONFIG });
+    await register(app);
+    const visitor = createBrowser(app, null);
+    expect((await visitor.send(LOGIN, { input: { ...CREDENTIALS, delivery: 'COOKIE' } })).code).toBe('OK');
+    const first = visitor.jar.get(REFRESH_COOKIE);
+    expect((await visitor.send(REFRESH)).data.refreshToken).toMatchObject({ refreshToken: null });
+    expect(visitor.jar.get(REFRESH_COOKIE)).not.toBe(first);
+    expect((await visitor.send(LOGOUT)).data.logout.revokedSessions).toBe(1);
+    expect(visitor.jar.get(REFRESH_COOKIE)).toBeUndefined();
   });
 
   it('serves pages of its own origin without a list', async () => {

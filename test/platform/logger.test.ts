@@ -18,7 +18,7 @@ it('writes every line whole and in order, soon, however long some of them are', 
   const folder = await mkdtemp(join(tmpdir(), 'latchkey-logger-'));
   const file = await open(join(folder, 'log'), 'w');
   try {
-    const logger = await createLogger({ level: 'info', fileDescriptor: file.fd, isTerminal: false });
+    const logger = await createLogger({ level: 'info', fileDescriptor: file.fd, isForPeople: false });
     // Two bytes a letter, and more of them than are gathered; then so many lines that they are written several times.
     const texts = [
       'ä'.repeat(100_000),
@@ -62,7 +62,7 @@ it('leaves the resolver of Node.js as it was: a module behind a symbolic link is
     const { createRequire } = await import('node:module');
     const require = createRequire('${first}');
     require('./first.js');
-    await createLogger({ level: 'info', fileDescriptor: 1, isTerminal });
+    await createLogger({ level: 'info', fileDescriptor: 1, isForPeople });
     logger.info(require('./link.js'));`;
   try {
     const { stdout } = await promisify(execFile)(process.execPath, programOf(body), OPTIONS);
@@ -146,8 +146,8 @@ it('outlives a full disk, and a reader that is gone', async () => {
 function programOf(body: string): string[] {
   const program = `
     import { createLogger } from './src/platform/logger.ts';
-    const isTerminal = process.stdout.isTTY;
-    const logger = await createLogger({ level: 'info', fileDescriptor: 1, isTerminal });
+    const isForPeople = process.stdout.isTTY;
+    const logger = await createLogger({ level: 'info', fileDescriptor: 1, isForPeople });
     process.on('exit', () => logger.flush());
     ${body}`;
   return ['--import', 'tsx', '--input-type=module', '--eval', program];

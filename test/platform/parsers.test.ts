@@ -81,8 +81,8 @@ describe('the bearer header', () => {
   it.each([
     [undefined, 'TOKEN_MISSING'],
     ['', 'TOKEN_MISSING'],
-    ['Basic YTpi', 'TOKEN_MISSING'],
-    ['Bearers token', 'TOKEN_MISSING'],
+    ['Basic YTpi', 'TOKEN_INVALID'],
+    ['Bearers token', 'TOKEN_INVALID'],
     ['Bearer', 'TOKEN_INVALID'],
     ['Bearer ', 'TOKEN_INVALID'],
     ['Bearer two tokens', 'TOKEN_INVALID'],

@@ -9,6 +9,7 @@ import { guardRootFields } from '../../src/graphql/guard.ts';
 import { scalars } from '../../src/graphql/scalars.ts';
 import { readTypeDefs } from '../../src/graphql/type-defs.ts';
 import { createServer, type ServerOptions } from '../../src/http/server.ts';
+import { parseWithoutHints } from './hints.ts';
 import { useCleanups } from './setup.ts';
 
 /** A value that came in, and must be in no answer and no line of the log (AUD-2). */
@@ -105,7 +106,7 @@ async function startHttpServer({
       status: response.statusCode,
       headers: response.headers,
       body: response.body,
-      json: () => JSON.parse(response.body),
+      json: () => parseWithoutHints(response.body),
     };
   }
 

@@ -9,6 +9,7 @@ import { migrate } from '../../src/database/migrate.ts';
 import type { Metrics } from '../../src/metrics/metrics.ts';
 import type { Letter, Mailer } from '../../src/platform/mailer.ts';
 import { type Engine, engines, migratedDatabase } from './databases.ts';
+import { parseWithoutHints } from './hints.ts';
 
 export const PASSWORD = 'correct horse battery staple';
 export const START = Date.UTC(2027, 0, 1);
@@ -63,6 +64,7 @@ export const TEST_CONFIG: Config = {
   tokenEndpoint: true,
   poolThreads: 4,
   hashConcurrency: 2,
+  notes: [],
   warnings: [],
 };
 
@@ -142,7 +144,7 @@ export async function startApp({
       },
       payload: JSON.stringify({ query, variables }),
     });
-    const { data, errors } = JSON.parse(response.body) as Pick<Answer, 'data' | 'errors'>;
+    const { data, errors } = parseWithoutHints(response.body) as Pick<Answer, 'data' | 'errors'>;
     const code = errors?.[0]?.extensions.code ?? 'OK';
     return {
       status: response.statusCode,

@@ -1,6 +1,7 @@
 import type { Settings } from '../setting.ts';
 import { flag, integer } from '../values.ts';
 
+/** In development a network is one developer, who registers and fails often: milder there, and the start says so. */
 export const THROTTLES = {
   throttles: {
     name: 'LATCHKEY_THROTTLES',
@@ -25,6 +26,7 @@ export const THROTTLES = {
   networkFailures: {
     name: 'LATCHKEY_NETWORK_FAILURES',
     default: '10',
+    developmentDefault: '100',
     description:
       'Failed password checks of one network (IPv4 address, IPv6 /64) in 5 minutes; an IPv6 /48 has sixteen times this and every other limit of a network',
     value: integer({ least: 1, most: 100_000 }),
@@ -32,6 +34,7 @@ export const THROTTLES = {
   networkChecks: {
     name: 'LATCHKEY_NETWORK_CHECKS',
     default: '30',
+    developmentDefault: '300',
     description:
       'Password checks of one network in a minute, right ones too; and right ones of an account’s live sessions',
     value: integer({ least: 1, most: 100_000 }),
@@ -39,12 +42,14 @@ export const THROTTLES = {
   networkRegistrations: {
     name: 'LATCHKEY_NETWORK_REGISTRATIONS',
     default: '10',
+    developmentDefault: '1000',
     description: 'Registrations of one network in 5 minutes',
     value: integer({ least: 1, most: 100_000 }),
   },
   addressMails: {
     name: 'LATCHKEY_ADDRESS_MAILS',
     default: '3',
+    developmentDefault: '30',
     description:
       'Mails with a link of one kind to one address in an hour, or while the link lives if that is shorter; more are answered as ever and not sent, and the newest link goes on working',
     value: integer({ least: 1, most: 100_000 }),
@@ -52,6 +57,7 @@ export const THROTTLES = {
   networkMails: {
     name: 'LATCHKEY_NETWORK_MAILS',
     default: '10',
+    developmentDefault: '100',
     description: 'Mails with a link that one network can ask for in an hour',
     value: integer({ least: 1, most: 100_000 }),
   },

@@ -57,6 +57,11 @@ export function listUsers(sql: Sql, page: { afterId: string; limit: number }): P
   return sql.all(`SELECT ${COLUMNS} FROM users WHERE id > :afterId ORDER BY id LIMIT :limit`, page);
 }
 
+export async function countUsers(sql: Sql): Promise<number> {
+  const row = await sql.get<{ count: number }>('SELECT CAST(COUNT(*) AS INTEGER) AS count FROM users');
+  return row?.count ?? 0;
+}
+
 /** No row when the address is taken: the unique index decides, however many register it at once (LOG-9). */
 export function insertUser(
   sql: Sql,

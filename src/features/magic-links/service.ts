@@ -41,7 +41,7 @@ export function createMagicLinksService({
 
   /** @throws AuthError `FEATURE_DISABLED` */
   function requireOn(): void {
-    if (!isOn) throw new AuthError('FEATURE_DISABLED');
+    if (!isOn) throw new AuthError('FEATURE_DISABLED', { hint: 'Set LATCHKEY_MAGIC_LINKS=on.' });
   }
 
   /**

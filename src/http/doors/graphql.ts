@@ -22,6 +22,8 @@ const LONGEST_READ = 1_024;
 /** Twice what the variables of a document may have. */
 const JSON_LIMIT_VALUES = 2_000;
 
+const METHOD_HINT = 'Send a POST with `content-type: application/json` and {"query":"{ me { id } }"}.';
+
 export interface GraphqlOptions {
   readonly callerOf: CallerOf;
   /** Must not throw (AT-8). The cookies are added to it. */
@@ -46,7 +48,7 @@ export function installGraphql(
     url,
     // Before the body is looked at: it is the method that is wrong.
     onRequest: async (request, reply) =>
-      refuse(request, reply.header('allow', 'GET, POST'), 405, 'BAD_REQUEST'),
+      refuse(request, reply.header('allow', 'GET, POST'), 405, 'BAD_REQUEST', METHOD_HINT),
     handler: () => {},
   });
 

@@ -41,27 +41,38 @@ interface OAuthRefusal {
   readonly description: string;
   /** What the log calls it. */
   readonly code: ErrorCode;
+  /** What to do about it, told in development. */
+  readonly hint?: string | undefined;
 }
 
 /** RFC 6749 §5.2 allows no quotes and backslashes in a description. */
-const invalidRequest = (description: string, status = 400): OAuthRefusal => ({
+const invalidRequest = (description: string, status = 400, hint?: string): OAuthRefusal => ({
   status,
   error: 'invalid_request',
   description,
   code: 'BAD_REQUEST',
+  hint,
 });
 const MALFORMED = invalidRequest('Malformed request');
-const NO_FORM = invalidRequest('Send a form, of content type application/x-www-form-urlencoded');
+const NO_FORM = invalidRequest(
+  'Send a form, of content type application/x-www-form-urlencoded',
+  400,
+  'This is not GraphQL and takes no JSON: curl --data-urlencode sends a form.',
+);
 const NOT_UTF8 = invalidRequest('The form is not UTF-8');
 const OTHER_CHARSET = invalidRequest('The charset must be UTF-8', 415);
 const COMPRESSED = invalidRequest('The form must not be compressed', 415);
 const TOO_LARGE = invalidRequest('The form is too large', 413);
 const REPEATED = invalidRequest('A parameter is there twice');
-const NO_PASSWORD = invalidRequest('The form needs username and password');
+const NO_PASSWORD = invalidRequest(
+  'The form needs username and password',
+  400,
+  '`username` is the email address, and `grant_type` is `password` or `refresh_token`.',
+);
 const NO_REFRESH_TOKEN = invalidRequest('The form needs refresh_token');
 const TWO_TOKENS = invalidRequest('Send one refresh token, as bearer or in the form');
 const FOREIGN_ORIGIN: OAuthRefusal = {
-  ...invalidRequest('Origin not allowed', 403),
+  ...invalidRequest('Origin not allowed', 403, 'Add the origin of the page to LATCHKEY_CORS_ORIGINS.'),
   code: 'FORBIDDEN',
 };
 const UNSUPPORTED_GRANT: OAuthRefusal = {
@@ -69,9 +80,14 @@ const UNSUPPORTED_GRANT: OAuthRefusal = {
   error: 'unsupported_grant_type',
   description: 'Unsupported grant type',
   code: 'BAD_REQUEST',
+  hint: '`grant_type` is `password` or `refresh_token`.',
 };
 const NO_TOKEN: OAuthRefusal = {
-  ...invalidRequest('Not authenticated', 401),
+  ...invalidRequest(
+    'Not authenticated',
+    401,
+    'Send the refresh token as `authorization: Bearer <refresh token>`, or in the form as `refresh_token`.',
+  ),
   code: 'UNAUTHENTICATED',
 };
 /** 400 as RFC 6749 §5.2 has it: OAuth libraries do not read the body of an answer with a challenge. */
@@ -80,13 +96,14 @@ const WRONG_CREDENTIALS: OAuthRefusal = {
   error: 'invalid_grant',
   description: 'Invalid credentials',
   code: 'INVALID_CREDENTIALS',
+  hint: '`username` is the email address of an account, and `password` its password.',
 };
 
 /** How Fastify's refusal of a body reads, by its status. */
 const BODY_REFUSALS: Readonly<Record<number, OAuthRefusal>> = { 413: TOO_LARGE, 415: NO_FORM };
 
 /** How a refusal of the services reads in OAuth; what is missing here is a wrong parameter. */
-const REFUSALS: { readonly [Code in ErrorCode]?: Omit<OAuthRefusal, 'code'> } = {
+const REFUSALS: { readonly [Code in ErrorCode]?: Omit<OAuthRefusal, 'code' | 'hint'> } = {
   INVALID_CREDENTIALS: WRONG_CREDENTIALS,
   INVALID_REFRESH_TOKEN: { status: 400, error: 'invalid_grant', description: 'Invalid token' },
   TOO_MANY_REQUESTS: { status: 429, error: 'temporarily_unavailable', description: 'Too many attempts' },
@@ -152,7 +169,8 @@ export function installTokenEndpoint(app: FastifyInstance, options: TokenEndpoin
       const status = clientFaultStatus(error);
       if (status !== undefined) return refuseAsOAuth(request, reply, BODY_REFUSALS[status] ?? MALFORMED);
       const { extensions } = funnel(error, request.id);
-      const refusal = { ...(REFUSALS[extensions.code] ?? MALFORMED), code: extensions.code };
+      const { code, hint } = extensions;
+      const refusal = { ...(REFUSALS[code] ?? MALFORMED), code, hint };
       if (refusal.status === 503 || refusal.status === 429)
         reply.header('retry-after', String(extensions.retryAfter ?? 1));
       return refuseAsOAuth(request, reply, refusal);
@@ -195,11 +213,16 @@ async function answer(
 function refuseAsOAuth(
   request: FastifyRequest,
   reply: FastifyReply,
-  { status, error, description, code }: OAuthRefusal,
+  { status, error, description, code, hint }: OAuthRefusal,
 ): FastifyReply {
   request.outcome = { code };
   // RFC 6750 §3: the challenge of the scheme that would have worked.
   if (status === 401) reply.header('www-authenticate', 'Bearer');
   if (status === 415 && isCompressed(request)) reply.header('accept-encoding', 'identity');
-  return reply.code(status).send({ error, error_description: description, detail: description });
+  return reply.code(status).send({
+    error,
+    error_description: description,
+    detail: description,
+    hint: request.server.showsHints ? hint : undefined,
+  });
 }

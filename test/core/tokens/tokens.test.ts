@@ -112,7 +112,8 @@ describeApp('access tokens', (start) => {
 
   it.each([
     ['no header', undefined, 'TOKEN_MISSING'],
-    ['another scheme', 'Basic YWRhOmE=', 'TOKEN_MISSING'],
+    ['another scheme', 'Basic YWRhOmE=', 'TOKEN_INVALID'],
+    ['no scheme', 'a.b.c', 'TOKEN_INVALID'],
     ['no token', 'Bearer', 'TOKEN_INVALID'],
     ['two tokens', 'Bearer a.b.c a.b.c', 'TOKEN_INVALID'],
     ['garbage', 'Bearer garbage', 'TOKEN_INVALID'],

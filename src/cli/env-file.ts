@@ -1,0 +1,23 @@
+import { readFileSync } from 'node:fs';
+import { parseEnv } from 'node:util';
+
+/**
+ * Takes over the settings in a file of the form of `.env`. The environment wins: what it sets is left as it is, and
+ * what it sets to nothing counts as not set, as everywhere here. Releases of Node.js that look for `--env-file` behind
+ * the name of a script, too, have read the same settings by then, and ended where there was no file.
+ *
+ * @throws Error when the file cannot be read; it quotes nothing of it.
+ */
+export function readEnvFile(path: string, environment: NodeJS.ProcessEnv): void {
+  let text: string;
+  try {
+    text = readFileSync(path, 'utf8');
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    throw new Error(
+      `The file of --env-file, ${path}, cannot be read (${code}): correct its path or its mode.`,
+    );
+  }
+  for (const [name, value] of Object.entries(parseEnv(text.replace(/^\ufeff/, ''))))
+    environment[name] ||= value;
+}
