@@ -30,7 +30,7 @@ afterEach(() => {
 });
 const cleanups = useCleanups();
 
-describe('@apollo/client with the refresh link of the README', () => {
+describe('@apollo/client with the refresh link of examples/apollo-client', () => {
   it('registers, is somebody, refreshes once for all operations, and logs out', async () => {
     const { app, client, auth, signedOut, rotations } = await startClient();
     const { data } = await client.mutate<{ register: { auth: Auth } }>({
@@ -154,7 +154,7 @@ describe('@apollo/client with the refresh link of the README', () => {
   });
 });
 
-describe('plain fetch', () => {
+describe('the story of examples/fetch', () => {
   it('lives the whole story, and what it did is there after a restart (CR-1)', async () => {
     const folder = temporaryFolder();
     const first = await start(folder);
@@ -187,7 +187,7 @@ describe('plain fetch', () => {
   });
 });
 
-describe('another service with the verifier of the README', () => {
+describe('another service with the verifier of examples/jsonwebtoken', () => {
   it('takes access tokens of this server and nothing else', async () => {
     const { endpoint, issuer, audience } = await startSocket();
     const url = new URL('/.well-known/jwks.json', endpoint).href;

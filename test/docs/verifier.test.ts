@@ -56,7 +56,7 @@ function start() {
   };
 }
 
-describe("the README's verifier", () => {
+describe('the verifier of examples/jsonwebtoken', () => {
   it('loads the key set once for all that come while it is loaded', async () => {
     const { open, opened } = gate();
     answer = async () => {
