@@ -47,8 +47,8 @@ export interface Database extends Sql {
   readonly poolLoad?: () => PoolLoad;
   /**
    * Runs `work` in one write transaction: all of it is on disk when the promise resolves, none of it when the
-   * promise rejects. `work` awaits its own `tx` and nothing else: no hash, no mail, no network; one that does is
-   * undone with an Error. Using the outer database inside `work` throws. A statement that fails dooms the
+   * promise rejects. `work` awaits its own `tx` and nothing else: no hash, no mail, no network, and not the outer
+   * database; a transaction that waits for one of them is undone with an Error. A statement that fails dooms the
    * transaction, even if `work` catches its error. `work` may run again after a deadlock, so it keeps nothing from
    * its first run.
    */

@@ -1,3 +1,4 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
 import { nextTick } from 'node:process';
 import { AuthError } from '../errors.ts';
 import type { Params, Sql, Transaction } from './database.ts';
@@ -20,23 +21,31 @@ export interface Done<Result> {
   readonly effects: readonly (() => void)[];
 }
 
+export interface GuardOptions {
+  /**
+   * Refuses the outer database inside a transaction at once. For tests: on Node 20, AsyncLocalStorage makes every await
+   * of the process slower.
+   */
+  readonly refusesOuterUse?: boolean;
+}
+
 /**
  * Guards what both engines promise about the inside of a transaction: the outer database is out of reach, its `sql`
  * dies with it, it waits for its own statements alone, and after a failed one it can only be rolled back. PostgreSQL
  * insists on the last one, so SQLite does too, or code tested on one would break on the other.
  *
- * Who is inside is told by the event loop: what the answer to a transaction's statement wakes, and all that follows
- * until the next tick, is the code of that transaction. Where that code ends with no statement under way, it waits for
- * something else, and would keep its locks for as long. (AsyncLocalStorage tells the first half only; with Node 20 its
- * promise hooks make every await of the process slower, for good.)
+ * The code of a transaction goes on in the tick in which a statement of it is answered. When that tick is over and no
+ * statement is under way, the transaction waits for something else, and would keep its locks for as long: it is undone.
+ * That includes the outer database, unless the answer comes in the same tick, as a read of SQLite does.
  */
-export function createTransactionGuard() {
-  let inside: { open: boolean } | undefined;
+export function createTransactionGuard({ refusesOuterUse = false }: GuardOptions = {}) {
+  const inside = refusesOuterUse ? new AsyncLocalStorage<{ open: boolean }>() : undefined;
 
   return {
     /** @throws Error inside a transaction of this database: there it would wait for itself, or write beside it. */
     assertOutside(): void {
-      if (inside?.open) throw new Error('Inside a transaction, use the sql that was passed to it.');
+      if (inside?.getStore()?.open)
+        throw new Error('Inside a transaction, use the sql that was passed to it.');
     },
 
     async run<Result>(execute: Execute, work: (tx: Transaction) => Promise<Result>): Promise<Done<Result>> {
@@ -51,21 +60,14 @@ export function createTransactionGuard() {
         stall = reject;
       });
 
-      function enter(): void {
-        if (inside === scope) return;
-        inside = scope;
-        nextTick(leave);
-      }
-
-      function leave(): void {
-        if (inside === scope) inside = undefined;
+      function watch(): void {
         if (scope.open && underWay === 0)
           stall(new Error('A transaction waits for its own sql and for nothing else.'));
       }
 
       function settle(): void {
         underWay -= 1;
-        enter();
+        nextTick(watch);
       }
 
       const sql = createSql(async (kind, text, params) => {
@@ -84,9 +86,10 @@ export function createTransactionGuard() {
       });
 
       try {
-        enter();
+        nextTick(watch);
         const tx = { ...sql, afterCommit: (effect: () => void) => void effects.push(effect) };
-        const result = await Promise.race([work(tx), stalled]);
+        const worked = inside === undefined ? work(tx) : inside.run(scope, work, tx);
+        const result = await Promise.race([worked, stalled]);
         scope.open = false;
         await previous;
         if (failure) throw failure.error;

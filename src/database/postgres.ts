@@ -2,7 +2,14 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { assertInTime, type Deadline, NO_DEADLINE } from '../platform/deadline.ts';
 import type { PostgresUrl } from '../platform/postgres-url.ts';
 import { CLOSE_MS, type Database, type Sql, type Transaction } from './database.ts';
-import { createSql, createTransactionGuard, type Done, finish, unavailable } from './driver.ts';
+import {
+  createSql,
+  createTransactionGuard,
+  type Done,
+  finish,
+  type GuardOptions,
+  unavailable,
+} from './driver.ts';
 import { createConnection, type PostgresConnection } from './postgres-connection.ts';
 import { createConnectionPool, type PoolOptions } from './postgres-pool.ts';
 import { STATEMENT_TIMEOUT_MS } from './postgres-session.ts';
@@ -35,9 +42,12 @@ interface Limits {
 }
 
 /** Opens a pool of connections. Connects when the first statement comes. */
-export async function openPostgres(url: PostgresUrl, options: PoolOptions = {}): Promise<Database> {
+export async function openPostgres(
+  url: PostgresUrl,
+  options: PoolOptions & GuardOptions = {},
+): Promise<Database> {
   const pool = createConnectionPool(url, options);
-  const guard = createTransactionGuard();
+  const guard = createTransactionGuard(options);
   const underWay = new Set<Promise<unknown>>();
   let closing: Promise<void> | undefined;
 

@@ -1,6 +1,13 @@
 import { assertInTime, NO_DEADLINE } from '../platform/deadline.ts';
 import { CLOSE_MS, type Database, type Transaction } from './database.ts';
-import { createSql, createTransactionGuard, type Done, finish, unavailable } from './driver.ts';
+import {
+  createSql,
+  createTransactionGuard,
+  type Done,
+  finish,
+  type GuardOptions,
+  unavailable,
+} from './driver.ts';
 import { createGroupCommit, type Limits } from './group-commit.ts';
 import { connect } from './sqlite-connection.ts';
 import { createPrivateFile, rememberFiles } from './sqlite-files.ts';
@@ -15,7 +22,7 @@ import { createPatience } from './sqlite-patience.ts';
 /** How long a statement waits for the writes of other processes. */
 const BUSY_TIMEOUT_MS = 5_000;
 
-export interface SqliteOptions {
+export interface SqliteOptions extends GuardOptions {
   readonly busyTimeoutMs?: number;
   /** Hears of what only an operator can mend, once. */
   readonly onFault?: ((problem: string) => void) | undefined;
@@ -29,10 +36,10 @@ export interface SqliteOptions {
  */
 export async function openSqlite(
   path: string,
-  { busyTimeoutMs = BUSY_TIMEOUT_MS, onFault = () => {} }: SqliteOptions = {},
+  { busyTimeoutMs = BUSY_TIMEOUT_MS, onFault = () => {}, ...guarding }: SqliteOptions = {},
 ): Promise<Database> {
   if (path !== ':memory:') create(path);
-  const guard = createTransactionGuard();
+  const guard = createTransactionGuard(guarding);
   const patience = createPatience();
   let closing: Promise<void> | undefined;
 

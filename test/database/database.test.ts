@@ -2,7 +2,6 @@ import { chmod, copyFile, mkdtemp, readFile, rename, rm, stat, symlink, writeFil
 import { connect, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { nextTick } from 'node:process';
 import { setTimeout as pause, setImmediate as turn } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
@@ -45,7 +44,7 @@ async function ids(sql: Sql): Promise<string[]> {
 
 /** What SQLite gives `describeDatabase` when nothing is on disk. */
 async function inMemory(): Promise<FreshDatabase> {
-  const database = await openDatabase('file::memory:');
+  const database = await openDatabase('file::memory:', { refusesOuterUse: true });
   return { url: 'file::memory:', database, open: async () => database, drop: () => database.close() };
 }
 
@@ -333,6 +332,15 @@ describe.each(kinds)('the database on %s', (_kind, create) => {
       expect(await ids(database)).toEqual(['c']);
     });
 
+    it('that waits for something else before its first statement is undone', async () => {
+      const waiting = database.transaction(async (sql) => {
+        await pause(1);
+        await sql.run(INSERT, { id: 'a', amount: 1 });
+      });
+      await expect(waiting).rejects.toThrow('waits for its own sql and for nothing else');
+      expect(await ids(database)).toEqual([]);
+    });
+
     it('that also waits for what never comes is undone once its own statements are done', async () => {
       const waiting = database.transaction(async (sql) => {
         await Promise.all([sql.run(INSERT, { id: 'a', amount: 1 }), new Promise(() => {})]);
@@ -429,16 +437,37 @@ describe.each(engines)('uncommitted rows on %s', (engine) => {
     const fresh = await freshDatabase(engine);
     const other = await fresh.open();
     await createItems(fresh.database);
-    // On SQLite a transaction is over before any other code of its process runs.
-    const another = engine === 'sqlite' ? [other] : [other, fresh.database];
-    const outside = () => Promise.all(another.map(ids));
+    const { open, opened } = gate();
+    const outside = opened.then(() => Promise.all([other, fresh.database].map(ids)));
 
     await fresh.database.transaction(async (sql) => {
       await sql.run(INSERT, { id: 'a', amount: 1 });
-      const seen = engine === 'sqlite' ? outside() : turn().then(outside);
-      expect(await hold(sql, seen)).toEqual(another.map(() => []));
+      open();
+      expect(await hold(sql, outside)).toEqual([[], []]);
     });
     expect([await ids(fresh.database), await ids(other)]).toEqual([['a'], ['a']]);
+    await fresh.drop();
+  });
+});
+
+describe.each(engines)('in production, a transaction on %s', (engine) => {
+  it('that waits for the outer database is undone, and delays nobody', async () => {
+    const fresh = await freshDatabase(engine);
+    await createItems(fresh.database);
+    const database = await fresh.open({ refusesOuterUse: false });
+    const wrong = [
+      () => database.run(INSERT, { id: 'outer', amount: 1 }),
+      () => database.transaction((sql) => sql.run(INSERT, { id: 'nested', amount: 1 })),
+      () => database.close(),
+    ];
+    for (const outer of wrong) {
+      const waiting = database.transaction(async (sql) => {
+        await sql.run(INSERT, { id: 'inner', amount: 1 });
+        await outer();
+      });
+      await expect(waiting).rejects.toThrow('waits for its own sql and for nothing else');
+    }
+    expect(await ids(fresh.database)).not.toContain('inner');
     await fresh.drop();
   });
 });
@@ -657,20 +686,6 @@ describe('on SQLite', () => {
     expect(await ids(database)).toEqual(['a', 'b', 'c', 'd']);
     expect(new Set(seen).size).toBe(1);
     expect(seen[0]).not.toBe(before);
-  });
-
-  it('reads see nothing of a transaction that is not over', async () => {
-    let seen: Promise<string[]> | undefined;
-    const waiting = database.transaction(async (sql) => {
-      await sql.run(INSERT, { id: 'a', amount: 1 });
-      // Once all of its code has run, and before it is undone for that.
-      nextTick(() => {
-        seen = ids(database);
-      });
-      await new Promise(() => {});
-    });
-    await expect(waiting).rejects.toThrow('waits for its own sql');
-    expect(await seen).toEqual([]);
   });
 
   it('a lock that another process holds too long is UNAVAILABLE, and a short one is waited for', async () => {

@@ -42,7 +42,7 @@ async function opened({ url, remove }: Place): Promise<FreshDatabase> {
   const handles: Database[] = [];
 
   async function open(options?: Parameters<typeof openDatabase>[1]): Promise<Database> {
-    const handle = await openDatabase(url, options);
+    const handle = await openDatabase(url, { refusesOuterUse: true, ...options });
     handles.push(handle);
     return handle;
   }
