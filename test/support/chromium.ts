@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Readable, Writable } from 'node:stream';
 import { cleanEnvironment } from './server-process.ts';
+import { until } from './until.ts';
 
 /** Where Debian's package `chromium` puts it. */
 const EXECUTABLE = '/usr/bin/chromium';
@@ -27,8 +28,22 @@ const ARGUMENTS = [
   '--remote-debugging-pipe',
 ];
 
+const KEY_CODES = { Tab: 9, Enter: 13 } as const;
+
 // biome-ignore lint/suspicious/noExplicitAny: the DevTools protocol answers what the method says
 type Result = any;
+
+/** What a tab is like, and what becomes of the requests of its pages. */
+export interface TabOptions {
+  /** CSS pixels. */
+  readonly width?: number;
+  readonly colorScheme?: 'light' | 'dark';
+  readonly runsScripts?: boolean;
+  /** What answers a request to another host: a script, a page, an error, or nothing for as long as the tab is open. */
+  readonly elsewhere?: (
+    url: string,
+  ) => { readonly type: string; readonly body: string } | 'error' | 'silence';
+}
 
 export type Page = Awaited<ReturnType<Chromium['open']>>;
 export type Chromium = Awaited<ReturnType<typeof startChromium>>;
@@ -47,6 +62,7 @@ export async function startChromium() {
   const [, , , commands, events] = child.stdio as unknown as [null, null, null, Writable, Readable];
   const answers = new Map<number, { resolve(result: Result): void; reject(error: Error): void }>();
   const loads = new Map<string, () => void>();
+  const listeners = new Map<string, (method: string, params: Result) => void>();
   let lastId = 0;
   let buffered = '';
 
@@ -56,7 +72,8 @@ export async function startChromium() {
     for (const message of messages) receive(JSON.parse(message));
   });
 
-  function receive({ id, result, error, method, sessionId }: Result): void {
+  function receive({ id, result, error, method, params, sessionId }: Result): void {
+    if (method !== undefined) listeners.get(sessionId)?.(method, params);
     if (method === 'Page.loadEventFired') loads.get(sessionId)?.();
     if (error) answers.get(id)?.reject(new Error(error.message));
     else answers.get(id)?.resolve(result);
@@ -71,14 +88,53 @@ export async function startChromium() {
 
   return {
     /** A new tab of one profile, with the page loaded. */
-    async open(url: string) {
+    async open(url: string, options: TabOptions = {}) {
       const { targetId } = await command('Target.createTarget', { url: 'about:blank' });
       const { sessionId } = await command('Target.attachToTarget', { targetId, flatten: true });
-      await command('Page.enable', {}, sessionId);
+      const tell = (method: string, params: object = {}): Promise<Result> =>
+        command(method, params, sessionId);
+      /** Addresses that the pages of the tab asked for. */
+      const requests: string[] = [];
+      /** What Chromium and the pages wrote to the console as errors, refusals of a policy among them. */
+      const complaints: string[] = [];
+
+      listeners.set(sessionId, (method, params) => {
+        if (method === 'Network.requestWillBeSent') requests.push(params.request.url);
+        if (method === 'Log.entryAdded' && params.entry.level === 'error')
+          complaints.push(`${params.entry.text} ${params.entry.url ?? ''}`);
+        if (method === 'Runtime.exceptionThrown')
+          complaints.push(params.exceptionDetails.exception?.description ?? params.exceptionDetails.text);
+        // A tab that was closed meanwhile takes no answer.
+        if (method === 'Fetch.requestPaused') answerElsewhere(params).catch(() => {});
+      });
+
+      async function answerElsewhere({ requestId, request }: Result): Promise<void> {
+        const answer = options.elsewhere?.(request.url) ?? 'error';
+        if (answer === 'silence') return;
+        if (answer === 'error')
+          return tell('Fetch.failRequest', { requestId, errorReason: 'NameNotResolved' });
+        const responseHeaders = [
+          { name: 'content-type', value: answer.type },
+          { name: 'access-control-allow-origin', value: '*' },
+        ];
+        const body = Buffer.from(answer.body).toString('base64');
+        return tell('Fetch.fulfillRequest', { requestId, responseCode: 200, responseHeaders, body });
+      }
+
+      for (const domain of ['Page', 'Network', 'Log', 'Runtime']) await tell(`${domain}.enable`);
+      if (options.elsewhere !== undefined)
+        await tell('Fetch.enable', { patterns: [{ urlPattern: 'https://*' }] });
+      if (options.runsScripts === false) await tell('Emulation.setScriptExecutionDisabled', { value: true });
+      await tell('Emulation.setDeviceMetricsOverride', {
+        ...{ width: options.width ?? 1280, height: 900, deviceScaleFactor: 1, mobile: false },
+      });
+      await tell('Emulation.setEmulatedMedia', {
+        features: [{ name: 'prefers-color-scheme', value: options.colorScheme ?? 'light' }],
+      });
 
       async function run(expression: string): Promise<Result> {
-        const options = { expression, awaitPromise: true, returnByValue: true };
-        const { result, exceptionDetails } = await command('Runtime.evaluate', options, sessionId);
+        const evaluation = { expression, awaitPromise: true, returnByValue: true };
+        const { result, exceptionDetails } = await tell('Runtime.evaluate', evaluation);
         if (exceptionDetails) throw new Error(exceptionDetails.exception?.description ?? 'it threw');
         return result.value;
       }
@@ -89,17 +145,61 @@ export async function startChromium() {
         await loaded;
       }
 
-      const visit = (address: string) =>
-        untilLoaded(() => command('Page.navigate', { url: address }, sessionId));
+      const go = (address: string) => tell('Page.navigate', { url: address });
+      const visit = (address: string) => untilLoaded(() => go(address));
       await visit(url);
       return {
         visit,
+        /** Leads to another page, and does not wait until all of it is there. */
+        go,
         /** Runs an expression in the page; what it, or its promise, comes to. */
         run,
         /** Runs an expression that leads to another page, and waits for that one. */
         leave: (expression: string) => untilLoaded(() => run(expression)),
+        /** What an expression comes to, once that is anything but null, undefined and false. */
+        until: (expression: string): Promise<Result> =>
+          until(async () => (await run(expression)) || undefined),
+        requests,
+        complaints,
+        /** Presses a key, as `Tab` or `Enter`, with the control key or without. */
+        async press(key: keyof typeof KEY_CODES, { control = false } = {}) {
+          const stroke = {
+            key,
+            code: key,
+            windowsVirtualKeyCode: KEY_CODES[key],
+            modifiers: control ? 2 : 0,
+          };
+          // Without its text it would not press a button.
+          const text = key === 'Enter' && !control ? { text: '\r' } : {};
+          await tell('Input.dispatchKeyEvent', { type: 'keyDown', ...stroke, ...text });
+          await tell('Input.dispatchKeyEvent', { type: 'keyUp', ...stroke });
+        },
+        /** Clicks into the middle of an element, as a mouse does. */
+        async click(selector: string) {
+          const { x, y } = await run(`(() => {
+            const element = document.querySelector(${JSON.stringify(selector)});
+            element.scrollIntoView({ block: 'center' });
+            const { left, top, width, height } = element.getBoundingClientRect();
+            return { x: left + width / 2, y: top + height / 2 };
+          })()`);
+          for (const type of ['mousePressed', 'mouseReleased'])
+            await tell('Input.dispatchMouseEvent', { type, x, y, button: 'left', clickCount: 1 });
+        },
+        close: (): Promise<void> => command('Target.closeTarget', { targetId }),
+        /** The whole page as a PNG. */
+        async picture(): Promise<Buffer> {
+          const shot = { format: 'png', captureBeyondViewport: true };
+          return Buffer.from((await tell('Page.captureScreenshot', shot)).data, 'base64');
+        },
       };
     },
+
+    /** Lets pages of an origin write to the clipboard, and scripts that are run in them read it. */
+    grantClipboard: (origin: string): Promise<void> =>
+      command('Browser.grantPermissions', {
+        origin,
+        permissions: ['clipboardReadWrite', 'clipboardSanitizedWrite'],
+      }),
 
     /** Everything in the profile, with its flags. */
     cookies: async (): Promise<Result[]> => (await command('Storage.getCookies')).cookies,
