@@ -1,11 +1,12 @@
 import fastifyCors from '@fastify/cors';
 import type { FastifyInstance } from 'fastify';
 import type { Config } from '../config/config.ts';
+import { isLoopbackOrigin, STUDIO } from './development-origins.ts';
 
-/** Where Apollo's hosted Sandbox sends its requests from. */
-const STUDIO = 'https://studio.apollographql.com';
-
-/** Exact origins only; credentials, which are cookies, only where those are read (WEB-3). */
+/**
+ * Exact origins only; credentials, which are cookies, only where those are read (WEB-3). Development lets every port of
+ * this machine ask, without credentials.
+ */
 export async function installCors(
   app: FastifyInstance,
   { mode, corsOrigins, cookies }: Pick<Config, 'mode' | 'corsOrigins' | 'cookies'>,
@@ -25,7 +26,10 @@ export async function installCors(
     delegator({ headers, routeOptions }, done) {
       const mayUseCookies =
         cookies && routeOptions.url === '/graphql' && ownOrigins.has(headers.origin ?? '');
-      done(null, mayUseCookies ? withCredentials : common);
+      const page = headers.origin;
+      const isNeighbour = mode === 'development' && isLoopbackOrigin(page);
+      const allowed = isNeighbour ? { ...common, origin: [page] } : common;
+      done(null, mayUseCookies ? withCredentials : allowed);
     },
   });
 }

@@ -9,6 +9,7 @@ import { createApollo } from './apollo.ts';
 import { createCallerOf } from './caller-of.ts';
 import { limitConnections, MAX_CONNECTIONS } from './connection-limit.ts';
 import { installCors } from './cors.ts';
+import { installOriginNotes } from './development-origins.ts';
 import { installDevMail, type ShownLetter } from './doors/dev-mail.ts';
 import { type GraphqlOptions, installGraphql } from './doors/graphql.ts';
 import { installHealth, type Readiness } from './doors/health.ts';
@@ -62,6 +63,7 @@ export async function createServer(options: ServerOptions): Promise<FastifyInsta
   installDraining(app, () => apollo.stop());
 
   const ownOrigins = new Set([new URL(config.issuer).origin, ...config.corsOrigins]);
+  if (config.mode === 'development') installOriginNotes(app, { logger, listed: ownOrigins });
   await installCors(app, config, ownOrigins);
   const callerOf = createCallerOf({ clock, logger, trustProxy: config.trustProxy });
   installGraphql(app, apollo, {
