@@ -144,6 +144,7 @@ export async function createApp({ config, database, clock, logger, metrics, mail
         readiness,
         maxConnections,
         devMail: devMailbox?.letters,
+        startPage: config.mode === 'development' ? config : undefined,
         createContext: (request) => createContext(tokens, request),
       });
       server.addHook('onListen', async () => beginChores());

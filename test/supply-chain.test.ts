@@ -216,6 +216,10 @@ describe('a release', () => {
         ...['schema/base.graphql', 'dist/database/migrations/0001_initial.sql'],
         'dist/core/passwords/templates/reset-password.html',
         ...texts.map((file) => `dist/${file}`),
+        ...['react.js', 'react-dom.js', 'graphiql.js', 'graphiql.css', 'LICENSE'].map(
+          (name) => `dist/http/doors/graphiql/${name}`,
+        ),
+        'dist/http/doors/assets/start-page.html',
       ]),
     );
   });
@@ -223,7 +227,7 @@ describe('a release', () => {
   it('holds no tests, maps, sources or anything of development (SUP-3)', () => {
     const documents = ['package.json', 'README.md', 'SECURITY.md', 'LICENSE'];
     const runs =
-      /^(dist\/[\w/-]+(\.d)?\.(js|ts)|dist\/cli\/latchkey\.(cjs|d\.cts)|schema\/[\w-]+\.graphql|dist\/database\/migrations\/\w+(\.postgres)?\.sql|dist\/(core|features)\/[\w-]+\/templates\/[\w-]+\.(txt|html))$/;
+      /^(dist\/[\w/-]+(\.d)?\.(js|ts)|dist\/cli\/latchkey\.(cjs|d\.cts)|schema\/[\w-]+\.graphql|dist\/database\/migrations\/\w+(\.postgres)?\.sql|dist\/(core|features)\/[\w-]+\/templates\/[\w-]+\.(txt|html)|dist\/http\/doors\/(assets\/[\w-]+\.(css|html)|graphiql\/(graphiql\.css|LICENSE)))$/;
     expect(packed.filter((path) => !documents.includes(path) && !runs.test(path))).toEqual([]);
     expect(
       packed.filter((path) => path.startsWith('dist') && path.endsWith('.ts') && !path.endsWith('.d.ts')),

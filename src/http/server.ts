@@ -11,9 +11,11 @@ import { limitConnections, MAX_CONNECTIONS } from './connection-limit.ts';
 import { installCors } from './cors.ts';
 import { installOriginNotes } from './development-origins.ts';
 import { installDevMail, type ShownLetter } from './doors/dev-mail.ts';
+import { installGraphiql } from './doors/graphiql.ts';
 import { type GraphqlOptions, installGraphql } from './doors/graphql.ts';
 import { installHealth, type Readiness } from './doors/health.ts';
 import { installJwks, type KeySet } from './doors/jwks.ts';
+import { installStartPage, type StartPageConfig } from './doors/start-page.ts';
 import { installTokenEndpoint, type TokenEndpointOptions } from './doors/token.ts';
 import { installDraining } from './draining.ts';
 import { createFastify } from './fastify.ts';
@@ -39,6 +41,8 @@ export interface ServerOptions {
   readonly maxConnections?: number | undefined;
   /** In development without a mail server. */
   readonly devMail?: (() => readonly ShownLetter[]) | undefined;
+  /** In development: what the start page says of this server. */
+  readonly startPage?: StartPageConfig | undefined;
 }
 
 /**
@@ -81,6 +85,8 @@ export async function createServer(options: ServerOptions): Promise<FastifyInsta
   installJwks(app, options.tokens);
   installHealth(app, clock, options.readiness);
   if (options.devMail !== undefined) installDevMail(app, options.devMail);
+  if (options.startPage !== undefined) installStartPage(app, options.startPage);
+  if (config.mode === 'development') installGraphiql(app);
   if (config.tokenEndpoint) {
     const { login } = options;
     installTokenEndpoint(app, { login, sessions, callerOf, funnel, allowedOrigins: ownOrigins });

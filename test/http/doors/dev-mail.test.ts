@@ -33,20 +33,29 @@ describe('/dev/mail', () => {
     expect([statusCode, headers['content-type']]).toEqual([200, 'text/html; charset=utf-8']);
     expect(headers).toMatchObject({
       'cache-control': 'no-store',
-      'content-security-policy': expect.stringMatching(/^default-src 'none';.*frame-ancestors 'none'$/),
+      'content-security-policy': expect.stringMatching(/^default-src 'none';.*frame-ancestors 'none'/),
       'referrer-policy': 'no-referrer',
       'x-frame-options': 'DENY',
     });
-    expect(headers['content-security-policy']).not.toContain('script-src');
+    const policy = String(headers['content-security-policy']);
+    const [, nonce] = /script-src 'nonce-([\w+/=]{22,})'(;|$)/.exec(policy) ?? [];
     const url = `http://localhost:3000/reset-password#token=${TOKEN}&#38;next=/`;
     expect(body).toContain(`<a href="${url}">${url}</a>`);
     expect(body).toContain('To &#34;&#60;script&#62;');
-    expect(body).not.toContain('<script');
+    // Nothing of a mail is a script: each script is the page's own.
+    const scripts = [...body.matchAll(/<script[^>]*>/g)].map(([tag]) => tag);
+    expect(scripts).toHaveLength(2);
+    for (const tag of scripts) expect(tag).toContain(`nonce="${nonce}"`);
+    const list = await app.server.inject('/dev/mail/list');
+    expect(list.body).toContain(`<a href="${url}">${url}</a>`);
+    expect(list.body).not.toContain('<script');
 
     const [, page = ''] = /<a href="(\/dev\/mail\/[\w-]+)">/.exec(body) ?? [];
     const html = await app.server.inject(page);
     expect(html.body).toContain(`<a href="${url}">Choose a new password</a>`);
-    expect(html.headers['content-security-policy']).toBe(headers['content-security-policy']);
+    const letterPolicy = html.headers['content-security-policy'];
+    expect(letterPolicy).toMatch(/^default-src 'none';.*frame-ancestors 'none'$/);
+    expect(letterPolicy).not.toContain('script-src');
     expect((await app.server.inject('/dev/mail/0')).statusCode).toBe(404);
   });
 
@@ -61,9 +70,10 @@ describe('/dev/mail', () => {
     ['where there is a mail server', { smtp: { host: '127.0.0.1', port: 9, tls: 'off' } }],
   ])('is not there %s', async (_, config) => {
     const app = await start(config);
-    expect((await app.server.inject('/dev/mail')).json()).toMatchObject({
-      errors: [{ extensions: { code: 'NOT_FOUND' } }],
-    });
+    for (const url of ['/dev/mail', '/dev/mail/list', '/dev/mail/events'])
+      expect((await app.server.inject(url)).json()).toMatchObject({
+        errors: [{ extensions: { code: 'NOT_FOUND' } }],
+      });
   });
 
   it.each<[string, InjectOptions]>([
@@ -75,9 +85,13 @@ describe('/dev/mail', () => {
     ['a page of an allowed origin', { headers: { origin: 'https://studio.apollographql.com' } }],
   ])('is not there for %s', async (_, request) => {
     const app = await start();
-    const { statusCode, body } = await app.server.inject({ url: '/dev/mail', ...request });
-    expect(statusCode).toBe(404);
-    expect(body).not.toContain(TOKEN);
+    const [, letter = ''] =
+      /<a href="(\/dev\/mail\/[\w-]+)">/.exec((await app.server.inject('/dev/mail')).body) ?? [];
+    for (const url of ['/dev/mail', '/dev/mail/list', '/dev/mail/events', letter]) {
+      const { statusCode, body } = await app.server.inject({ url, ...request });
+      expect([url, statusCode]).toEqual([url, 404]);
+      expect(body).not.toContain(TOKEN);
+    }
   });
 
   it.each<[string, InjectOptions]>([
@@ -87,5 +101,34 @@ describe('/dev/mail', () => {
   ])('is there at %s', async (_, request) => {
     const app = await start();
     expect((await app.server.inject({ url: '/dev/mail', ...request })).statusCode).toBe(200);
+  });
+
+  it('says in a stream that there is new mail, and does not hold up the end of the server', async () => {
+    const app = await start();
+    const origin = await app.server.listen({ host: '127.0.0.1', port: 0 });
+    const response = await fetch(`${origin}/dev/mail/events`);
+    expect(response.headers.get('content-type')).toMatch(/^text\/event-stream/);
+    const words = response.body?.pipeThrough(new TextDecoderStream()).getReader();
+    const first = (await words?.read())?.value;
+    expect(first).toMatch(/^data: [\w-]{8,}\n\n$/);
+
+    const message = {
+      to: 'ada@example.com',
+      template: RESET_PASSWORD.template,
+      path: '/reset-password#token=x',
+      expiresAt: START + 60_000,
+    } as const;
+    await app.database.transaction((sql) => app.mail.enqueue(sql, message));
+    await app.mail.turn();
+    const second = (await words?.read())?.value;
+    expect(second).toMatch(/^data: [\w-]{8,}\n\n$/);
+    expect(second).not.toBe(first);
+
+    const begun = performance.now();
+    const closed = app.server.close();
+    expect((await words?.read())?.done).toBe(true);
+    await closed;
+    // Requests under way have ten seconds.
+    expect(performance.now() - begun).toBeLessThan(5_000);
   });
 });
