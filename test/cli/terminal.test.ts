@@ -6,6 +6,7 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
 import { stripVTControlCharacters } from 'node:util';
 import { describe, expect, it } from '@jest/globals';
 import { cleanEnvironment } from '../support/server-process.ts';
@@ -15,6 +16,8 @@ const build = useBuild();
 const cleanups = useCleanups();
 /** Starting a process is slow where cores are few; nothing here is about how slow. */
 const PATIENCE_MS = 120_000;
+/** A server that is still to print something does so sooner. */
+const SILENCE_MS = 30_000;
 const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8'));
 
 /** The server in a terminal of 80 columns, in a folder of its own. */
@@ -41,7 +44,12 @@ function startInTerminal(environment: Record<string, string> = {}) {
     for (;;) {
       const match = pattern.exec(text);
       if (match !== null) return match;
-      const next = await Promise.race([once(child.stdout, 'data'), closed]);
+      const next = await Promise.race([
+        once(child.stdout, 'data'),
+        closed,
+        pause(SILENCE_MS, 'silence' as const, { ref: false }),
+      ]);
+      if (next === 'silence') throw new Error(`It says no more: ${text}`);
       if (typeof next === 'number' && !pattern.test(text)) throw new Error(`It ended with ${next}: ${text}`);
     }
   }
