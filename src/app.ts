@@ -22,11 +22,9 @@ import { createPasswordResets } from './features/password-resets/feature.ts';
 import { createTransfers } from './features/transfers/service.ts';
 import { createContext } from './graphql/context.ts';
 import type { Resolvers } from './graphql/generated.ts';
-import { guardRootFields } from './graphql/guard.ts';
-import { refuseLateFields } from './graphql/late-fields.ts';
+import { applyFieldRules } from './graphql/rules/field-rules.ts';
 import { scalars } from './graphql/scalars.ts';
 import { readTypeDefs } from './graphql/type-defs.ts';
-import { refuseMalformedText } from './graphql/well-formed.ts';
 import type { Readiness } from './http/doors/health.ts';
 import { createServer } from './http/server.ts';
 import type { Metrics } from './metrics/metrics.ts';
@@ -167,8 +165,6 @@ async function configuredMailer({ smtp, mailFrom }: Config): Promise<Mailer | un
 /** The schema of all resolvers, behind the rules that hold for each field. */
 function buildSchema(resolvers: Resolvers[], authenticate: Sessions['authenticate']): GraphQLSchema {
   const schema = makeExecutableSchema({ typeDefs: readTypeDefs(), resolvers: [scalars, ...resolvers] });
-  guardRootFields(schema, authenticate);
-  refuseLateFields(schema);
-  refuseMalformedText(schema);
+  applyFieldRules(schema, authenticate);
   return schema;
 }

@@ -12,8 +12,8 @@ import {
   parse,
 } from 'graphql';
 import { ERRORS } from '../src/errors.ts';
-import { publicFields } from '../src/graphql/guard.ts';
 import { markedFields, numberOf } from '../src/graphql/marks.ts';
+import { publicFields } from '../src/graphql/rules/public.ts';
 import { readTypeDefs } from '../src/graphql/type-defs.ts';
 
 const SRC = fileURLToPath(new URL('../src/', import.meta.url));
@@ -242,6 +242,10 @@ describe('the architecture', () => {
     };
     for (const file of files) visit(file, []);
     expect(cycles).toEqual([]);
+  });
+
+  it('hands the settings on by their names, and never all of them', () => {
+    expect(files.filter((file) => source(file).includes('...config,'))).toEqual([]);
   });
 
   it('says `process` in main and the commands only', () => {

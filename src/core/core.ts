@@ -58,14 +58,46 @@ export interface Core {
 
 /** Builds the modules of core in the order of their dependencies. */
 export function createCore({ config, database, clock, logger, templates, hashCost }: CoreOptions): Core {
-  const audit = createAudit({ ...config, database, clock, logger });
+  const { secrets, throttles, accountFailures, networkChecks } = config;
+  const { auditRetentionSeconds } = config;
+  const audit = createAudit({ database, clock, logger, secrets, auditRetentionSeconds });
   const recordEvent = audit.record;
-  const rateLimits = createRateLimits({ ...config, database, clock, recordEvent });
-  const mail = createMail({ ...config, database, clock, logger, templates, rateLimits });
+  const rateLimits = createRateLimits({
+    database,
+    clock,
+    recordEvent,
+    secrets,
+    throttles,
+    accountFailures,
+    networkChecks,
+    accountDisableAfter: config.accountDisableAfter,
+    networkFailures: config.networkFailures,
+  });
+  const { appUrl } = config;
+  const mail = createMail({ database, clock, logger, secrets, templates, rateLimits, appUrl });
   const users = createUsers({ database });
-  const tokens = createTokens({ ...config, database, clock, recordEvent });
-  const oneTimeTokens = createOneTimeTokens({ ...config, database, clock, recordEvent, mail, rateLimits });
-  const guesses = createGuesses({ ...config, rateLimits });
+  const { issuer, audience, accessTokenTtlSeconds } = config;
+  const tokens = createTokens({
+    database,
+    clock,
+    recordEvent,
+    secrets,
+    issuer,
+    audience,
+    accessTokenTtlSeconds,
+  });
+  const oneTimeTokens = createOneTimeTokens({
+    database,
+    clock,
+    recordEvent,
+    secrets,
+    mail,
+    rateLimits,
+    throttles,
+    networkMails: config.networkMails,
+    addressMails: config.addressMails,
+  });
+  const guesses = createGuesses({ rateLimits, accountFailures, networkChecks });
   const passwords = createPasswords({
     database,
     concurrency: config.hashConcurrency,

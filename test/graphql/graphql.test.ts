@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import { type GraphQLObjectType, printSchema } from 'graphql';
 import { AuthError, ERRORS } from '../../src/errors.ts';
-import { publicFields } from '../../src/graphql/guard.ts';
+import { publicFields } from '../../src/graphql/rules/public.ts';
 import { readTypeDefs } from '../../src/graphql/type-defs.ts';
 import { asciiAddress, parseEmailAddress } from '../../src/platform/email-address.ts';
 import { type HttpServer, SECRET, testSchema, useHttpServers } from '../support/http-server.ts';

@@ -5,7 +5,7 @@ import { pino } from 'pino';
 import type { Config } from '../../src/config/config.ts';
 import { AuthError } from '../../src/errors.ts';
 import type { Context } from '../../src/graphql/context.ts';
-import { guardRootFields } from '../../src/graphql/guard.ts';
+import { guardRootFields } from '../../src/graphql/rules/public.ts';
 import { scalars } from '../../src/graphql/scalars.ts';
 import { readTypeDefs } from '../../src/graphql/type-defs.ts';
 import { createServer, type ServerOptions } from '../../src/http/server.ts';

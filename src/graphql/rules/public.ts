@@ -1,7 +1,7 @@
 import { defaultFieldResolver, type GraphQLSchema } from 'graphql';
-import type { Viewer } from '../core/users/service.ts';
-import type { Context } from './context.ts';
-import { isMarked, markedFields, rootFields } from './marks.ts';
+import type { Viewer } from '../../core/users/service.ts';
+import type { Context } from '../context.ts';
+import { isMarked, markedFields, rootFields } from '../marks.ts';
 
 /**
  * Closes every root field that the SDL does not mark `@public` (GQL-8, deny by default): its resolver runs only

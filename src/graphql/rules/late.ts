@@ -1,7 +1,7 @@
 import { defaultFieldResolver, type GraphQLSchema } from 'graphql';
-import { assertInTime } from '../platform/deadline.ts';
-import type { Context } from './context.ts';
-import { rootFields } from './marks.ts';
+import { assertInTime } from '../../platform/deadline.ts';
+import type { Context } from '../context.ts';
+import { rootFields } from '../marks.ts';
 
 /**
  * Refuses the root fields that would begin after the deadline of their operation (GQL-6): those of a mutation run one

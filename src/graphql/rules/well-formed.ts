@@ -9,8 +9,8 @@ import {
   isNonNullType,
   isObjectType,
 } from 'graphql';
-import { AuthError } from '../errors.ts';
-import type { Context } from './context.ts';
+import { AuthError } from '../../errors.ts';
+import type { Context } from '../context.ts';
 
 /**
  * Refuses a `String` that holds half of a surrogate pair. JSON can escape such a half (RFC 8259 §8.2) and UTF-8 cannot
