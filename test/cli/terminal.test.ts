@@ -96,8 +96,10 @@ describe('a server in a terminal', () => {
           '',
         ].join('\n'),
       );
-      for (const path of ['/dev/mail', '/.well-known/jwks.json'])
-        expect((await fetch(`${address}${path}`)).status).toBe(200);
+      for (const path of ['/', '/graphql', '/graphiql', '/dev/mail', '/.well-known/jwks.json']) {
+        const { status } = await fetch(`${address}${path}`, { headers: { accept: 'text/html, */*' } });
+        expect({ path, status }).toEqual({ path, status: 200 });
+      }
       expect(await server.interrupt()).toBe(0);
     },
     PATIENCE_MS,
