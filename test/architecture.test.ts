@@ -161,7 +161,7 @@ function foldersOf(folder: string): string[] {
 }
 
 describe('the architecture', () => {
-  it('sees imports at all', () => {
+  it('the reader of imports finds those of the source', () => {
     expect(imports.length).toBeGreaterThan(60);
     expect(imports).toContainEqual({
       from: 'core/login/resolvers',
@@ -169,7 +169,7 @@ describe('the architecture', () => {
     });
   });
 
-  it('imports downwards only', () => {
+  it('modules import downwards only', () => {
     expect(imports.map(verdictOn).filter((verdict) => verdict !== undefined)).toEqual([]);
   });
 
@@ -191,18 +191,18 @@ describe('the architecture', () => {
     { from: 'app', to: 'main' },
     { from: 'app', to: 'features/account/resolvers' },
     { from: 'errors', to: 'app' },
-  ])('would refuse $from → $to', (wrong) => {
+  ])('the rules of imports refuse $from → $to', (wrong) => {
     expect(verdictOn(wrong)).toBeDefined();
   });
 
-  it('knows the place of every module', () => {
+  it('every folder of the source has a place in the rules of imports', () => {
     expect(foldersOf('core')).toEqual([...CORE].sort());
     expect(files.filter((file) => /^core\/[^/]+$/.test(file)).sort()).toEqual(['core/core', 'core/feature']);
     expect(foldersOf('features')).toEqual(FEATURES);
     expect(foldersOf('')).toEqual(['core', 'features', ...Object.keys(LAYERS)].sort());
   });
 
-  it('joins every feature in app, and only there', () => {
+  it('every feature is joined in app, and otherwise imported by the commands only', () => {
     const joining = (feature: string) =>
       new Set(imports.filter(({ to }) => to.startsWith(`features/${feature}/`)).map(({ from }) => from));
     for (const feature of FEATURES) {
@@ -211,7 +211,7 @@ describe('the architecture', () => {
     }
   });
 
-  it(`has files of at most ${MOST_LINES} lines and functions of at most ${MOST_LINES_OF_A_FUNCTION}, but for those that are listed`, () => {
+  it(`files have at most ${MOST_LINES} lines and functions at most ${MOST_LINES_OF_A_FUNCTION}, but for those that are listed`, () => {
     const long = files.flatMap((file) => {
       const lines = source(file).split('\n');
       const functions = functionsIn(lines).filter(({ length }) => length > MOST_LINES_OF_A_FUNCTION);
@@ -223,7 +223,7 @@ describe('the architecture', () => {
     expect(long.sort()).toEqual(Object.keys(LONG).sort());
   });
 
-  it('measures the length of functions', () => {
+  it('the length of a function is counted from its first line to its closing brace', () => {
     const lines = ['export async function openDoor(', '  key: Key,', '): Door {', '  return key;', '}', ''];
     expect(functionsIn([...lines, 'function shut() {', '}'])).toEqual([
       { name: 'openDoor', length: 5 },
@@ -231,7 +231,7 @@ describe('the architecture', () => {
     ]);
   });
 
-  it('has no cycle of imports, types included', () => {
+  it('imports form no cycle, those of types included', () => {
     const onward = new Map(files.map((file) => [file, importsOf(file).map(({ to }) => to)]));
     const done = new Set<string>();
     const cycles: string[] = [];
@@ -244,18 +244,18 @@ describe('the architecture', () => {
     expect(cycles).toEqual([]);
   });
 
-  it('hands the settings on by their names, and never all of them', () => {
+  it('settings are handed on by their names, and never all of them', () => {
     expect(files.filter((file) => source(file).includes('...config,'))).toEqual([]);
   });
 
-  it('says `process` in main and the commands only', () => {
+  it('`process` is used in main and the commands only', () => {
     const others = files.filter((file) => file !== 'main' && !file.startsWith('cli/'));
     // The next tick is a place in the event loop, and no property of the environment.
     const mentions = /\bprocess\.[a-z]|(?<!^import \{ nextTick \} from ')node:process/m;
     expect(others.filter((file) => mentions.test(source(file)))).toEqual([]);
   });
 
-  it('opens sessions through one door, for proofs that are made in one file', () => {
+  it('sessions are opened through one door, for proofs that are made in one file', () => {
     const naming = (pattern: RegExp) => files.filter((file) => pattern.test(source(file))).sort();
     expect(naming(/\bsessions\.(open|replace)\(/)).toEqual(['core/login/door']);
     expect(naming(/\bas Proof\b/)).toEqual(['core/login/proof']);
@@ -263,7 +263,7 @@ describe('the architecture', () => {
     expect(source('core/login/proof')).not.toMatch(/export .*\bPROVEN\b.*unique symbol/);
   });
 
-  it('hands the hash of a password to what compares, makes and moves them, and to nothing that is shown or kept', () => {
+  it('password hashes are read by the modules that compare, make or move them, and UserRecord holds none', () => {
     const readers = files.filter((file) =>
       /find(Credential|CredentialByEmail)\(|everyCredential\(/.test(source(file)),
     );
@@ -279,8 +279,8 @@ describe('the architecture', () => {
     expect(record).not.toContain('Hash');
   });
 
-  it('compares macs through one function, in constant time (KEY-6)', () => {
-    // What makes keys of a mac, as the throttles do, compares none.
+  it('macs are compared through one function, in constant time (KEY-6)', () => {
+    // The throttles make keys of macs, and compare none.
     const makers = files.filter((file) => source(file).includes('createHmac('));
     const comparing = makers.filter((file) => file !== 'core/rate-limits/limits');
     expect(comparing.sort()).toEqual([
@@ -299,11 +299,11 @@ describe('the architecture', () => {
     { concept: 'an email address', spelling: /domainToASCII\(|\^\[[^/]*@\[/, file: 'platform/email-address' },
     { concept: 'a database URL', spelling: /\^postgres/, file: 'platform/database-url' },
     { concept: 'a CIDR block', spelling: /split\('\/'\)/, file: 'platform/network' },
-  ])('reads $concept in one place', ({ spelling, file }) => {
+  ])('the spelling of $concept is known to one file', ({ spelling, file }) => {
     expect(files.filter((other) => spelling.test(source(other)))).toEqual([file]);
   });
 
-  it('has no default exports, no index files and no classes but errors', () => {
+  it('the source has no default exports, no index files and no classes but errors', () => {
     const text = files.map((file) => [file, source(file)] as const);
     expect(text.filter(([, code]) => /^export default/m.test(code))).toEqual([]);
     expect(files.filter((file) => file.endsWith('index'))).toEqual([]);
@@ -314,7 +314,7 @@ describe('the architecture', () => {
 describe('the schema', () => {
   const schema = buildASTSchema(parse(readTypeDefs()));
 
-  it('has these open doors and no other (GQL-8)', () => {
+  it('the public fields of the schema are exactly the ones in this list (GQL-8)', () => {
     expect(publicFields(schema)).toEqual([
       'Mutation.confirmEmailChange',
       'Mutation.login',
@@ -332,7 +332,7 @@ describe('the schema', () => {
     ]);
   });
 
-  it('has these fields that check a credential and no other (GQL-1)', () => {
+  it('the fields of the schema that check a credential are exactly the ones in this list (GQL-1)', () => {
     expect(markedFields(schema, 'credential').map(({ path }) => path)).toEqual([
       'Mutation.changePassword',
       'Mutation.confirmEmailChange',
@@ -353,7 +353,7 @@ describe('the schema', () => {
     ]);
   });
 
-  it('counts every open mutation as a check of a credential, unless its description says why not (GQL-1)', () => {
+  it('every public mutation counts as a check of a credential, unless its description says why not (GQL-1)', () => {
     const isCredential = new Set(markedFields(schema, 'credential').map(({ path }) => path));
     const others = markedFields(schema, 'public').filter(
       ({ path }) => path.startsWith('Mutation.') && !isCredential.has(path),
@@ -362,7 +362,7 @@ describe('the schema', () => {
     for (const { field } of others) expect(field.description).toContain('Not a `@credential` field:');
   });
 
-  it('says how long every list can be, of which documents have a budget, and of nothing else (GQL-2)', () => {
+  it('every list field of the schema says how long it can be, and no other field does (GQL-2)', () => {
     const wrong = Object.values(schema.getTypeMap())
       .filter(isObjectType)
       .filter(({ name }) => !name.startsWith('__'))
@@ -375,13 +375,13 @@ describe('the schema', () => {
     expect(wrong).toEqual([]);
   });
 
-  it('publishes every code there is, and no other', () => {
+  it('the schema publishes every error code, and no other', () => {
     const type = schema.getType('ErrorCode');
     const values = isEnumType(type) ? type.getValues().map(({ name }) => name) : [];
     expect(values.sort()).toEqual(Object.keys(ERRORS).sort());
   });
 
-  it('describes every type, field, argument and value', () => {
+  it('every type, field and enum value of the schema has a description', () => {
     const silent: string[] = [];
     for (const type of Object.values(schema.getTypeMap())) {
       if (type.name.startsWith('__')) continue;

@@ -12,7 +12,7 @@ afterEach(() => {
   process.env = environment;
 });
 
-it('child processes of the tests print the same in a terminal and without one, whatever is set around them', () => {
+it('child processes of the tests print the same with any environment around them, that of a terminal included', () => {
   const print = () =>
     execFileSync(process.execPath, ['-e', 'console.log(process.env, true)'], {
       env: cleanEnvironment(),
@@ -33,7 +33,7 @@ it('child processes of the tests print the same in a terminal and without one, w
   expect(print()).toBe(plain);
 });
 
-it('every child process of the tests is started in that environment', () => {
+it('every test file that starts child processes uses the clean environment for them', () => {
   const files = readdirSync(TESTS, { recursive: true, encoding: 'utf8' }).filter((name) =>
     name.endsWith('.ts'),
   );

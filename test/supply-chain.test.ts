@@ -60,24 +60,33 @@ const folder = mkdtempSync(join(tmpdir(), 'latchkey-supply-chain-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 describe('the lockfile', () => {
-  it('pins every package by its integrity and takes none from elsewhere than the registry (SUP-1)', () => {
+  it('the lockfile pins every package by its integrity and takes all of them from the registry (SUP-1)', () => {
     expect(lockfile.lockfileVersion).toBe(3);
     expect(locked.length).toBeGreaterThan(500);
     expect(locked.flatMap(faultsOf)).toEqual([]);
   });
 
   it.each<[string, LockEntry]>([
-    ['no integrity', { version: '1.0.0' }],
-    ['a weak one', { version: '1.0.0', integrity: 'sha1-2jmj7l5rSw0yVb/vlWAYkK/YBwk=' }],
-    ['a host', { version: '1.0.0', integrity: 'sha512-x', resolved: 'http://example.com/a.tgz' }],
-    ['a repository', { integrity: 'sha512-x', resolved: 'git+ssh://git@example.com/a.git#1' }],
-    ['a link', { link: true, resolved: '../a' }],
-    ['a version that is an address', { version: 'https://example.com/a.tgz', integrity: 'sha512-x' }],
-  ])('would be refused with %s (control)', (_, entry) => {
+    ['a package without an integrity', { version: '1.0.0' }],
+    ['a package with a weak integrity', { version: '1.0.0', integrity: 'sha1-2jmj7l5rSw0yVb/vlWAYkK/YBwk=' }],
+    [
+      'a package of another host',
+      { version: '1.0.0', integrity: 'sha512-x', resolved: 'http://example.com/a.tgz' },
+    ],
+    [
+      'a package of a Git repository',
+      { integrity: 'sha512-x', resolved: 'git+ssh://git@example.com/a.git#1' },
+    ],
+    ['a link to a folder', { link: true, resolved: '../a' }],
+    [
+      'a package whose version is an address',
+      { version: 'https://example.com/a.tgz', integrity: 'sha512-x' },
+    ],
+  ])('the check of the lockfile refuses %s (control)', (_, entry) => {
     expect(faultsOf(['node_modules/a', entry])).not.toEqual([]);
   });
 
-  it('holds the versions of package.json, each of them exact (SUP-1)', () => {
+  it('the lockfile holds the versions of package.json, each of them exact (SUP-1)', () => {
     const { dependencies, devDependencies, optionalDependencies, overrides } = manifest;
     const wanted = { ...dependencies, ...devDependencies, ...optionalDependencies };
     const versions = Object.entries({ ...wanted, ...overrides });
@@ -89,13 +98,13 @@ describe('the lockfile', () => {
     expect(Object.fromEntries(found)).toEqual(wanted);
   });
 
-  it('holds no more packages for production than SECURITY.md states (SUP-1)', () => {
+  it('the lockfile holds no more packages for production than SECURITY.md states (SUP-1)', () => {
     expect(runtime.length).toBeLessThanOrEqual(MOST_RUNTIME_PACKAGES);
     expect(readFileSync(join(ROOT, 'SECURITY.md'), 'utf8')).toContain(`${MOST_RUNTIME_PACKAGES} packages`);
   });
 
   it(
-    'installs without a warning: the first screen of a newcomer is quiet',
+    'npm ci installs the lockfile without a warning',
     async () => {
       const cwd = join(folder, 'install');
       mkdirSync(cwd);
@@ -108,7 +117,7 @@ describe('the lockfile', () => {
     PATIENCE_MS,
   );
 
-  it('has a decision on every package with an install script, and one of them runs (SUP-3)', () => {
+  it('each package with an install script has a decision, and one of the scripts runs (SUP-3)', () => {
     const withScript = locked
       .filter(([, { hasInstallScript }]) => hasInstallScript)
       .map(([path]) => nameOf(path));
@@ -119,11 +128,11 @@ describe('the lockfile', () => {
   });
 });
 
-describe('a script beside the code', () => {
+describe('the files beside the code', () => {
   it.each([
     ['Dockerfile', /^COPY (?!--from)(.+) \S+$/gm],
     ['.ci/run', /\b(test\/[\w/-]+\.test\.ts)\b/g],
-  ])('names only files that are there: %s', (script, pattern) => {
+  ])('%s names only files that are there', (script, pattern) => {
     const named = [...readFileSync(join(ROOT, script), 'utf8').matchAll(pattern)].flatMap(([, names = '']) =>
       names.split(' '),
     );
@@ -136,7 +145,7 @@ describe('the lockfile of the docs', () => {
   const docs: Lockfile = readJson('docs/package-lock.json');
   const packages = Object.entries(docs.packages).filter(([path]) => path !== '');
 
-  it('pins every package of the docs by its integrity and takes none from elsewhere than the registry (SUP-1)', () => {
+  it('the lockfile of the docs pins every package by its integrity and takes all of them from the registry (SUP-1)', () => {
     expect(packages.length).toBeGreaterThan(50);
     expect(packages.flatMap(faultsOf)).toEqual([]);
     const { devDependencies }: Manifest = readJson('docs/package.json');
@@ -147,7 +156,7 @@ describe('the lockfile of the docs', () => {
     expect(Object.fromEntries(found)).toEqual(devDependencies);
   });
 
-  it('runs no install script of a package of the docs (SUP-3)', () => {
+  it('no install script of a package of the docs runs (SUP-3)', () => {
     const { allowScripts }: Manifest = readJson('docs/package.json');
     const withScript = packages.filter(([, { hasInstallScript }]) => hasInstallScript);
     expect(withScript.map(([path]) => [nameOf(path), allowScripts[nameOf(path)]])).toEqual([
@@ -159,7 +168,7 @@ describe('the lockfile of the docs', () => {
 
 describe('the list of known bad versions', () => {
   it(
-    'names nothing that is in a lockfile (SUP-2)',
+    'no lockfile holds a version that is known to be bad (SUP-2)',
     async () => {
       expect(knownBad.compiledOn).toMatch(/^20\d\d-\d\d-\d\d$/);
       expect(await findKnownBad(ROOT)).toEqual([]);
@@ -169,7 +178,7 @@ describe('the list of known bad versions', () => {
   );
 
   it(
-    'would find each of them (SUP-2, control)',
+    'the search for known bad versions finds each of them (SUP-2, control)',
     async () => {
       const examples = knownBad.packages.map(({ name, example }) => [name, example] as const);
       const project = { name: 'control', version: '1.0.0', dependencies: Object.fromEntries(examples) };
@@ -206,7 +215,7 @@ describe('a release', () => {
     packed = report?.files.map(({ path }) => path) ?? [];
   }, PATIENCE_MS);
 
-  it('holds what runs: the program, the schema, the migrations, the mail, the manual, the licence (SUP-3)', () => {
+  it('a release holds the program, the schema, the migrations, the mails, the manual and the licence (SUP-3)', () => {
     const texts = readdirSync(join(ROOT, 'src'), { recursive: true, encoding: 'utf8' }).filter((file) =>
       /\.(sql|txt|html)$/.test(file),
     );
@@ -224,7 +233,7 @@ describe('a release', () => {
     );
   });
 
-  it('holds no tests, maps, sources or anything of development (SUP-3)', () => {
+  it('a release holds no tests, maps, sources or other files of development (SUP-3)', () => {
     const documents = ['package.json', 'README.md', 'SECURITY.md', 'LICENSE'];
     const runs =
       /^(dist\/[\w/-]+(\.d)?\.(js|ts)|dist\/cli\/latchkey\.(cjs|d\.cts)|schema\/[\w-]+\.graphql|dist\/database\/migrations\/\w+(\.postgres)?\.sql|dist\/(core|features)\/[\w-]+\/templates\/[\w-]+\.(txt|html)|dist\/http\/doors\/(assets\/[\w-]+\.(css|html)|graphiql\/(graphiql\.css|LICENSE)))$/;
@@ -236,7 +245,7 @@ describe('a release', () => {
   });
 
   it(
-    'has a CycloneDX bill of materials of all that production installs, and of nothing else (SUP-1)',
+    'the CycloneDX bill of materials of a release lists all that production installs, and nothing else (SUP-1)',
     async () => {
       const bill: { bomFormat: string; components: { name: string; version: string }[] } = JSON.parse(
         await run('bash', ['.ci/sbom'], ROOT),

@@ -14,7 +14,7 @@ const ROWS = 3_000;
 /** Two processes start. */
 const PATIENCE_MS = 60_000;
 
-describe('a backup of SQLite', () => {
+describe('backing up SQLite', () => {
   let folder: string;
   let source: string;
   let target: string;
@@ -41,7 +41,7 @@ describe('a backup of SQLite', () => {
     rmSync(folder, { recursive: true });
   });
 
-  it('holds one moment of a database that is written to meanwhile, and says how far it is', async () => {
+  it('a backup holds one moment of a database that is written to meanwhile, and reports its progress', async () => {
     const shares: number[] = [];
     const writes: Promise<number>[] = [];
     const bytes = await backupSqlite({
@@ -72,19 +72,19 @@ describe('a backup of SQLite', () => {
     }
   });
 
-  it('is one file that nobody else can read', async () => {
+  it('a backup is one file that only its owner can read', async () => {
     await backupSqlite({ source, target });
     expect(statSync(target).mode & 0o777).toBe(0o600);
     expect(readdirSync(folder).filter((name) => name.startsWith('copy'))).toEqual(['copy.db']);
   });
 
-  it('overwrites nothing', async () => {
+  it('a backup does not overwrite an existing file', async () => {
     writeFileSync(target, 'precious');
     await expect(backupSqlite({ source, target: `${target} ` })).rejects.toThrow(/overwrites nothing/);
     expect(readFileSync(target, 'utf8')).toBe('precious');
   });
 
-  it('leaves nothing behind when it fails', async () => {
+  it('a backup that fails leaves no file behind', async () => {
     const onProgress = () => {
       throw new Error('the terminal is gone');
     };
@@ -97,7 +97,7 @@ describe('a backup of SQLite', () => {
   });
 
   it(
-    'is one command; PostgreSQL has its own',
+    'latchkey backup copies a SQLite database, and refers to pg_dump for PostgreSQL',
     () => {
       const made = latchkey(['backup', target], { DATABASE_URL: `file:${source}` });
       expect(made).toMatchObject({

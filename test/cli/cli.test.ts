@@ -29,9 +29,9 @@ const PATIENCE_MS = 120_000;
 const folder = mkdtempSync(join(tmpdir(), 'latchkey-cli-'));
 afterAll(() => rmSync(folder, { recursive: true }));
 
-describe('latchkey', () => {
+describe('the latchkey command', () => {
   it(
-    'tells how it is used, and exits with 2 when it is used otherwise',
+    'latchkey tells how it is used, and exits with 2 when it is used otherwise',
     async () => {
       const [help, subHelp, noCommand, unknown, noAddress, noTerminal] = await Promise.all([
         run(['--help']),
@@ -56,7 +56,7 @@ describe('latchkey', () => {
   );
 
   it(
-    'says which version it is',
+    'latchkey prints its version',
     async () => {
       const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8'));
       for (const option of ['--version', '-V'])
@@ -66,7 +66,7 @@ describe('latchkey', () => {
   );
 
   it(
-    'takes a password without the byte order mark before it, and refuses what is no text',
+    'users create takes a password without its byte order mark, and refuses one that is not UTF-8',
     async () => {
       const cwd = mkdtempSync(join(folder, 'typed-'));
       const args = (name: string) => ['users', 'create', `${name}@example.com`, '--password-stdin'];
@@ -95,7 +95,7 @@ describe('latchkey', () => {
   );
 
   it(
-    'serves on an IPv6 address with the brackets of a URL',
+    'serve takes an IPv6 address in the brackets of a URL',
     async () => {
       const { child, url, ended } = await serve(mkdtempSync(join(folder, 'v6-')), { HOST: '[::1]' });
       expect(url).toMatch(/^http:\/\/\[::1\]:\d+$/);
@@ -107,7 +107,7 @@ describe('latchkey', () => {
   );
 
   it(
-    'says what is wrong with the environment and exits with 1 (KEY-1)',
+    'serve and doctor name the settings that are wrong, without their secrets, and exit with 1 (KEY-1)',
     async () => {
       const secret = randomBytes(16).toString('hex');
       const environment = { PORT: 'http', LATCHKEY_SECRET: secret };
@@ -125,7 +125,7 @@ describe('latchkey', () => {
   );
 
   it(
-    'creates, lists, disables and enables users, with passwords from standard input',
+    'the users commands create, list, disable and enable accounts, with passwords from standard input',
     async () => {
       const created = await run(['users', 'create', EMAIL, '--name', 'Ada', '--password-stdin'], {
         input: `${PASSWORD}\n`,
@@ -143,7 +143,7 @@ describe('latchkey', () => {
   );
 
   it(
-    'prints lists, the audit trail and the configuration as JSON where that is asked for',
+    'commands print lists, the audit trail and the configuration as JSON with --json',
     async () => {
       const cwd = mkdtempSync(join(folder, 'json-'));
       await run(['users', 'create', EMAIL, '--password-stdin'], { cwd, input: PASSWORD });
@@ -204,7 +204,7 @@ describe('latchkey', () => {
   );
 
   it(
-    'says in one line why it failed',
+    'a command that fails says why in one line',
     async () => {
       const [weak, unknown] = await Promise.all([
         run(['users', 'set-password', EMAIL, '--password-stdin'], { input: 'too short' }),
@@ -225,7 +225,7 @@ describe('latchkey', () => {
   );
 
   it(
-    'audit verify says whether the trail is as it was written, and exits with 1 when it is not (AUD-4)',
+    'audit verify says whether the trail is as it was written, and exits with 1 if it is not (AUD-4)',
     async () => {
       const cwd = mkdtempSync(join(folder, 'audited-'));
       const intact = await run(['audit', 'verify'], { cwd });
@@ -249,7 +249,7 @@ describe('latchkey', () => {
   );
 
   it(
-    'mail lists what is still to be sent, sends dead letters again, and a server sends them (CR-8)',
+    'mail list shows unsent mail, mail retry queues dead letters again, and a server sends them (CR-8)',
     async () => {
       const cwd = mkdtempSync(join(folder, 'mailing-'));
       const url = `file:${join(cwd, 'data', 'latchkey.db')}`;
@@ -285,7 +285,7 @@ describe('latchkey', () => {
   );
 
   it(
-    'serve refuses a folder of templates that would send half a mail',
+    'serve refuses a folder of templates that cannot be read',
     async () => {
       const environment = { PORT: '0', LATCHKEY_TEMPLATES: join(folder, 'nowhere') };
       const { exitCode, stderr } = await run(['serve'], { environment });
@@ -298,7 +298,7 @@ describe('latchkey', () => {
   );
 
   it(
-    'makes nothing in a database that has tables of another program, and says which',
+    'migrate and doctor refuse a database with tables of another program, name them and change nothing',
     async () => {
       const cwd = mkdtempSync(join(folder, 'shared-'));
       const database = await openDatabase(`file:${join(cwd, 'data', 'latchkey.db')}`);
@@ -321,7 +321,7 @@ describe('latchkey', () => {
   );
 
   it(
-    'doctor masks secrets, and finds keys that they do not open (KEY-4)',
+    'doctor masks secrets, and finds signing keys that they do not open (KEY-4)',
     async () => {
       const secret = randomBytes(32).toString('hex');
       const [well, ill] = await Promise.all([
@@ -343,7 +343,7 @@ describe('latchkey', () => {
 
 describe('doctor', () => {
   it(
-    'tries the mail server, and says what of it is wrong',
+    'doctor tries the mail server, and says what is wrong with it',
     async () => {
       const cwd = mkdtempSync(join(folder, 'mail-'));
       await run(['migrate'], { cwd });
@@ -380,7 +380,7 @@ describe('doctor', () => {
   );
 
   it(
-    'finds a database that every user may read or change',
+    'doctor finds a database that every user may read or change',
     async () => {
       const cwd = mkdtempSync(join(folder, 'open-'));
       await run(['migrate'], { cwd });
@@ -401,7 +401,7 @@ describe('doctor', () => {
   );
 
   it.each(engines.filter((engine) => engine === 'postgres'))(
-    'warns of a connection to %s on another machine that is not encrypted',
+    'doctor warns of an unencrypted connection to %s on another machine',
     async (engine) => {
       const { database, url, drop } = await freshDatabase(engine);
       await migrate(database);
@@ -423,9 +423,9 @@ describe('doctor', () => {
   );
 });
 
-describe('a server', () => {
+describe('running servers', () => {
   it(
-    'that starts beside another for the first time shares its secret and its keys, and ends with 0 (CR-3, CR-4)',
+    'two servers that first start side by side share their secret and keys, and end with 0 (CR-3, CR-4)',
     async () => {
       const cwd = mkdtempSync(join(folder, 'pair-'));
       const servers = await Promise.all([serve(cwd), serve(cwd)]);
@@ -448,7 +448,7 @@ describe('a server', () => {
   );
 
   it(
-    'finishes what is under way, however often it is told to stop (CR-3)',
+    'a server finishes the request under way, however often it is told to stop (CR-3)',
     async () => {
       const { child, url, ended, printed } = await serve(mkdtempSync(join(folder, 'drained-')));
       const { hostname, port } = new URL(url);
@@ -482,7 +482,7 @@ describe('a server', () => {
   );
 
   it.each([{}, { LATCHKEY_WORKERS: '2' }])(
-    'in development signs with the address that it prints, whatever port it got: %p',
+    'a server in development signs with the address that it prints, on any port: %p',
     async (settings) => {
       const { child, ended, url } = await serve(mkdtempSync(join(folder, 'issuer-')), settings);
       const input = `{ email: "${EMAIL}", password: "${PASSWORD}" }`;
@@ -509,7 +509,7 @@ describe('a server', () => {
     [{ LATCHKEY_METRICS_HOST: '[::1]' }, /Metrics: (http:\/\/\[::1\]:\d+\/metrics)/],
     [{ LATCHKEY_WORKERS: '2' }, /Metrics: (http:\/\/127\.0\.0\.1:\d+\/metrics)/],
   ])(
-    'shows its metrics where it is told to, and otherwise on this machine alone: %p',
+    'a server shows its metrics where it is told to, and otherwise on this machine alone: %p',
     async (settings, line) => {
       const cwd = mkdtempSync(join(folder, 'metrics-'));
       const environment = {
@@ -529,7 +529,7 @@ describe('a server', () => {
   );
 
   it.each(['1', '2'])(
-    'of %s processes whose log nobody reads any more works on, and ends in its time (CR-3)',
+    'a server of %s processes whose log is no longer read works on, and ends in its time (CR-3)',
     async (workers) => {
       const cwd = mkdtempSync(join(folder, 'unread-'));
       const { child, url } = await serve(cwd, { LATCHKEY_WORKERS: workers });
@@ -548,7 +548,7 @@ describe('a server', () => {
   );
 
   it(
-    'whose log goes to a full disk works on, and ends in its time (CR-3, CR-5)',
+    'a server whose log goes to a full disk works on, and ends in its time (CR-3, CR-5)',
     async () => {
       const full = openSync('/dev/full', 'w');
       const cwd = mkdtempSync(join(folder, 'full-'));
@@ -568,7 +568,7 @@ describe('a server', () => {
   );
 });
 
-/** Resolves when nobody listens there any more. */
+/** Resolves once no server listens there any more. */
 async function refusal(url: string): Promise<void> {
   for (let tries = 0; tries < 1_000; tries += 1) {
     const answer = await fetch(url).catch(() => undefined);
@@ -578,7 +578,7 @@ async function refusal(url: string): Promise<void> {
   throw new Error('It still listens.');
 }
 
-/** Queues a mail in the database of a server that does not run, as one does that runs. */
+/** Queues a mail as a running server does, in the database of a server that does not run. */
 async function queueMail(url: string): Promise<void> {
   const config = loadConfig({ DATABASE_URL: url });
   const database = await openDatabase(url);

@@ -21,7 +21,7 @@ interface Usage {
   /** How it is used, in a folder whose database has the accounts ada@ and grace@example.com. */
   readonly args: readonly string[];
   readonly input?: string;
-  /** Whether what it prints is all that it is for, or says that its work is done. */
+  /** Whether its output is all that it is for, or only says that its work is done. */
   readonly prints: 'what was asked for' | 'that it is done' | 'nothing';
   /** Its exit code where nothing fails. */
   readonly exitCode?: number;
@@ -91,7 +91,7 @@ function prepared(): string {
   return cwd;
 }
 
-/** Runs every command, a few at a time; what came of each. */
+/** Runs every command, a few at a time; the result of each. */
 async function runAll(options: CommandOptions): Promise<Record<string, Ended>> {
   return runEach(
     Object.entries(USAGES).map(([command, { args, input }]) => ({
@@ -120,9 +120,9 @@ const exitCodes = (ends: Readonly<Record<string, Ended>>) =>
 const expectedCodes = (codeOf: (usage: Usage) => number) =>
   Object.fromEntries(Object.entries(USAGES).map(([command, usage]) => [command, codeOf(usage)]));
 
-describe('every command', () => {
+describe('all commands', () => {
   it(
-    'is in the table of this test',
+    'every command has an example in its help, and is in the table of this test',
     async () => {
       async function leavesBelow(path: readonly string[]): Promise<string[]> {
         const { stdout } = await commands.run([...path, '--help'], { cwd: folder });
@@ -142,7 +142,7 @@ describe('every command', () => {
   );
 
   it(
-    'that did its work exits with 0, or with 1 for what it found, and complains of nothing',
+    'a command that did its work exits with 0, or with 1 for what it found, and complains of nothing',
     async () => {
       const ends = await runAll({ cwd: prepared() });
       expect(exitCodes(ends)).toEqual(expectedCodes(({ exitCode = 0 }) => exitCode));
@@ -156,7 +156,7 @@ describe('every command', () => {
     ['a PostgreSQL that is away', { NODE_ENV: 'test', DATABASE_URL: 'postgres://ada@127.0.0.1:1/latchkey' }],
     ['a setting that is wrong', { PORT: 'http' }],
   ])(
-    'that cannot do its work says why in a few words and exits with 1: %s',
+    'a command that cannot do its work says why in a few words and exits with 1: %s',
     async (_, environment) => {
       const cwd = prepared();
 
@@ -174,7 +174,7 @@ describe('every command', () => {
   );
 
   it(
-    'that is used wrongly exits with 2',
+    'a command that is used wrongly exits with 2',
     async () => {
       const cwd = prepared();
       const wrongs = Object.entries(USAGES).map(([command, { wrong }]) => [...command.split(' '), ...wrong]);
@@ -194,7 +194,7 @@ describe('every command', () => {
   );
 
   it(
-    'does its work and ends quietly when nobody reads what it prints',
+    'a command does its work and ends quietly when its output is closed',
     async () => {
       const ends = await runAll({ cwd: prepared(), stdout: 'closed' });
       expect(exitCodes(ends)).toEqual(expectedCodes(({ exitCode = 0 }) => exitCode));
@@ -206,7 +206,7 @@ describe('every command', () => {
   );
 
   it(
-    'has failed on a full disk where printing was its work, and has not where it only said that it is done',
+    'a command on a full disk fails if printing is its work, and not if it only reports that it is done',
     async () => {
       const full = openSync('/dev/full', 'w');
       cleanups.push(() => closeSync(full));
@@ -225,9 +225,9 @@ describe('every command', () => {
   );
 });
 
-describe('a command', () => {
+describe('single commands', () => {
   it(
-    'that is misspelt is told which one is meant',
+    'a misspelt command or option is answered with the right one',
     async () => {
       const ends = await Promise.all(
         [['serv'], ['users', 'lst'], ['users', 'list', '--jsn']].map((args) =>
@@ -244,7 +244,7 @@ describe('a command', () => {
   );
 
   it(
-    'that waits for what never comes says so and exits with 1',
+    'a command that waits for input that never comes says so and exits with 1',
     async () => {
       // Standard input that no longer keeps the process alive: its end would be heard of, if there were a process.
       const environment = { NODE_OPTIONS: '--import=data:text/javascript,process.stdin.unref()' };
@@ -272,7 +272,7 @@ describe('a command', () => {
       (socket) => socket.write(Buffer.of(0x52, 0, 0, 0, 8, 0, 0, 0, 7)),
     ],
   ])(
-    'ends with one line when the database %s',
+    'a command ends with one line when the database %s',
     async (_, query, answer) => {
       const sockets: Socket[] = [];
       const server = createServer((socket) => {

@@ -43,7 +43,7 @@ it('doctor explains what a trusted proxy must write (LOG-4)', async () => {
   expect((await doctor({ LATCHKEY_TRUST_PROXY: '' })).join()).not.toContain('X-Forwarded-For');
 });
 
-it('doctor asks for the proxy that production has in front, unless it is named', async () => {
+it('doctor asks whether production has a proxy in front, unless a setting names it', async () => {
   const production = {
     NODE_ENV: 'production',
     LATCHKEY_ISSUER: 'https://id.example.com',
@@ -55,6 +55,6 @@ it('doctor asks for the proxy that production has in front, unless it is named',
   expect(await questions({ ...production, LATCHKEY_TRUST_PROXY: '10.0.0.0/8' })).toEqual([]);
 });
 
-it('doctor asks for no proxy in development', async () => {
+it('doctor does not ask about a proxy in development', async () => {
   expect((await doctor({})).filter((line) => line.startsWith('note: '))).toEqual([]);
 });

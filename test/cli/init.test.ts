@@ -21,14 +21,14 @@ function temporaryFolder(): string {
   return folder;
 }
 
-describe('the .env of latchkey init', () => {
-  it('sets the secret alone, and names every setting once', () => {
+describe('the .env file of latchkey init', () => {
+  it('the .env file of latchkey init sets only the file of the secret, and names every setting once', () => {
     expect(parseEnv(envFile())).toEqual({ LATCHKEY_SECRET_FILE: SECRET_PATH });
     const named = [...envFile().matchAll(/^(?:# )?([A-Z_]+)=/gm)].map(([, name]) => name);
     expect(named).toEqual(Object.values(SETTINGS).map(({ name }) => name));
   });
 
-  it('shows defaults that can be used as they stand there', () => {
+  it('the .env file of latchkey init shows defaults that work once they are uncommented', () => {
     const uncommented = envFile().replace(/^# (?=[A-Z_]+=)/gm, '');
     const { LATCHKEY_SECRET_FILE: _, ...settings } = parseEnv(uncommented);
     const inMemory = { DATABASE_URL: 'file::memory:' };
@@ -50,7 +50,7 @@ describe('the .env of latchkey init', () => {
 
 describe('latchkey init', () => {
   it(
-    'makes a folder that a server starts in, with a secret for its owner alone',
+    'latchkey init makes a folder that a server starts in, with a secret that only its owner can read',
     async () => {
       const folder = temporaryFolder();
       const end = await commands.run(['init', 'server'], { cwd: folder });
@@ -80,7 +80,7 @@ describe('latchkey init', () => {
   );
 
   it.each(['.env', 'compose.yaml', SECRET_PATH])(
-    'makes nothing where %s is there already, and says so',
+    'latchkey init makes nothing where %s is there already, and says so',
     async (path) => {
       const folder = temporaryFolder();
       await commands.run(['init'], { cwd: folder });
@@ -111,7 +111,7 @@ describe('--env-file', () => {
   ].join('\n');
 
   it(
-    'gives settings to every command, in the syntax of dotenv; the environment wins',
+    '--env-file gives settings to a command in the syntax of dotenv, and the environment overrides them',
     async () => {
       const cwd = temporaryFolder();
       writeFileSync(join(cwd, 'settings'), `\ufeff${file.replace('Acme, Inc. #1', 'Acme #1')}\n`);
@@ -131,14 +131,14 @@ describe('--env-file', () => {
     PATIENCE_MS,
   );
 
-  it('that cannot be read fails in a sentence that says what to do', () => {
+  it('an --env-file that cannot be read fails in a sentence that says what to do', () => {
     expect(() => readEnvFile('/nowhere/settings', {})).toThrow(
       'The file of --env-file, /nowhere/settings, cannot be read (ENOENT): correct its path or its mode.',
     );
   });
 
   it.each(['serve', 'doctor'])(
-    'stops %s where there is no such file, and where a setting in it is misspelt',
+    '--env-file stops %s if the file is missing or a setting in it is misspelt',
     async (command) => {
       const cwd = temporaryFolder();
       writeFileSync(join(cwd, 'settings'), 'LATCHKEY_ISUER=http://localhost:4000\n');

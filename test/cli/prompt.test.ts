@@ -20,12 +20,12 @@ async function typed(...lines: Buffer[]): Promise<string> {
   return readPassword(new Command());
 }
 
-it('takes a password from a terminal as it was typed', async () => {
+it('the password prompt takes a password from a terminal as it was typed', async () => {
   const password = Buffer.from('correct hörse battery stäple');
   expect(await typed(password, password)).toBe('correct hörse battery stäple');
 });
 
-it('refuses a password from a terminal that does not speak UTF-8, as two of them would be the same one', async () => {
+it('the password prompt refuses a terminal that does not speak UTF-8, where two passwords could become the same', async () => {
   const password = Buffer.from('correct hörse battery stäple', 'latin1');
   await expect(typed(password, password)).rejects.toThrow('The password is not UTF-8 text.');
 });

@@ -68,9 +68,9 @@ function startInTerminal(environment: Record<string, string> = {}) {
   };
 }
 
-describe('a server in a terminal', () => {
+describe('serving in a terminal', () => {
   it(
-    'says first where everything is, and warns of nothing where nothing is wrong',
+    'a server in a terminal first prints where everything is, and no warning if nothing is wrong',
     async () => {
       const server = startInTerminal();
       const [, port = ''] = await server.printed(
@@ -106,7 +106,7 @@ describe('a server in a terminal', () => {
   );
 
   it.each(['1', '2'])(
-    'of %s processes has one line for each request',
+    'a server of %s processes prints one line for each request in a terminal',
     async (workers) => {
       const server = startInTerminal({ LATCHKEY_WORKERS: workers });
       const [, url = ''] = await server.printed(/GraphQL +(http:\S+)\n.*Ctrl-C.*\n\n/s);
@@ -135,7 +135,7 @@ describe('a server in a terminal', () => {
   );
 
   it(
-    'says how many accounts there are in a database that it did not make',
+    'a server in a terminal prints how many accounts an existing database has',
     async () => {
       const folder = mkdtempSync(join(tmpdir(), 'latchkey-accounts-'));
       cleanups.push(() => rmSync(folder, { recursive: true }));
@@ -159,7 +159,7 @@ describe('a server in a terminal', () => {
   );
 
   it(
-    'in production writes JSON, a line for each event',
+    'a server in production writes one line of JSON for each event, in a terminal too',
     async () => {
       const server = startInTerminal({
         NODE_ENV: 'production',
@@ -174,7 +174,7 @@ describe('a server in a terminal', () => {
   );
 
   it(
-    'that finds its port taken says so in a sentence that ends with what to do',
+    'a server that finds its port taken says so in a sentence that ends with what to do',
     async () => {
       const occupant = createServer().listen(0, '127.0.0.1');
       await once(occupant, 'listening');
@@ -192,7 +192,7 @@ describe('a server in a terminal', () => {
   );
 
   it.each(['0', '4000'])(
-    'that cannot resolve its HOST says so in a sentence, on port %s',
+    'a server that cannot resolve its HOST says so in a sentence, on port %s',
     async (PORT) => {
       const server = startInTerminal({ NODE_ENV: 'development', HOST: 'nowhere.invalid', PORT });
       expect(await server.closed).toBe(1);

@@ -78,8 +78,8 @@ const attempt = (app: TestApp, email: string, password = PASSWORD) =>
 
 const countUsers = async (app: TestApp) => (await app.database.all('SELECT id FROM users')).length;
 
-describeApp('an import', (start) => {
-  it('opens the accounts of every system with the passwords they had there (PW-2)', async () => {
+describeApp('importing accounts', (start) => {
+  it('an import opens the accounts of every supported system with the passwords they had there (PW-2)', async () => {
     const app = await start({ hashCost: HASH_COST, config: { firebaseScrypt: FIREBASE } });
     const { total, refused } = await importFile(app, EXAMPLE);
     expect(refused).toEqual([]);
@@ -96,7 +96,7 @@ describeApp('an import', (start) => {
     expect((await attempt(app, rows[1]?.email ?? '', `x${PASSWORD}`)).code).toBe('INVALID_CREDENTIALS');
   });
 
-  it('keeps the id, the name and the age of an account, and makes what it lacks', async () => {
+  it('an import keeps the id, the name and the age of an account, and fills in what it lacks', async () => {
     const app = await start();
     const [full, bare, disabled] = [
       {
@@ -131,7 +131,7 @@ describeApp('an import', (start) => {
     expect(await eventsOf(app, 'user_created')).toHaveLength(3);
   });
 
-  it('refuses a line with a reason that repeats nothing of it, and takes the others (AUD-2)', async () => {
+  it('an import refuses a bad line with a reason that repeats nothing of it, and takes the others (AUD-2)', async () => {
     const app = await start();
     const secret = 'hunter2hunter2';
     const of = (fields: object) => JSON.stringify({ email: 'ada@example.com', ...fields });
@@ -184,7 +184,7 @@ describeApp('an import', (start) => {
     expect(JSON.stringify(await eventsOf(app))).not.toContain(secret);
   });
 
-  it('skips lines that hold nothing, however they end', async () => {
+  it('an import skips empty lines and rows of empty cells, however they end', async () => {
     const app = await start();
     const ada = '{"email":"ada@example.com"}';
     const lines = ['\ufeff', '', ada, '\r', ' \t ', '{"email":"grace@example.com"} ', 'null', ''];
@@ -241,17 +241,20 @@ describeApp('an import', (start) => {
     [true, ''],
     [-1_575_964_800, ''],
     [1_575_964_800_123_456, ''],
-  ])('reads a moment as other systems write it: %p', async (createdAt, expected) => {
-    const app = await start();
-    const { refused } = await importFile(app, fileOf(ndjson([{ email: 'ada@example.com', createdAt }])));
-    const [user] = await exported(app, false);
-    expect(user?.createdAt ?? '').toBe(expected);
-    expect(refused.map(({ problem }) => problem)).toEqual(
-      expected === '' ? [expect.stringMatching(/^createdAt is no moment/)] : [],
-    );
-  });
+  ])(
+    'an import reads times as other systems write them, and refuses invalid ones: %p',
+    async (createdAt, expected) => {
+      const app = await start();
+      const { refused } = await importFile(app, fileOf(ndjson([{ email: 'ada@example.com', createdAt }])));
+      const [user] = await exported(app, false);
+      expect(user?.createdAt ?? '').toBe(expected);
+      expect(refused.map(({ problem }) => problem)).toEqual(
+        expected === '' ? [expect.stringMatching(/^createdAt is no moment/)] : [],
+      );
+    },
+  );
 
-  it("takes an account of Django's that has no usable password, and what spreadsheets call true", async () => {
+  it('an import takes Django accounts without a usable password, and the true and false of spreadsheets', async () => {
     const app = await start();
     const hash = '!YyZ2lXtmqulYGjKF4umnHSxytEEeLZ7npUheTeNQ';
     const rows = [
@@ -267,7 +270,7 @@ describeApp('an import', (start) => {
       expect((await attempt(app, 'ada@example.com', password)).code).toBe('INVALID_CREDENTIALS');
   });
 
-  it('takes the hashes of one Firebase project, and none that its key cannot have made', async () => {
+  it('an import takes the hashes of one Firebase project, and none that its key cannot have made', async () => {
     const app = await start({ config: { firebaseScrypt: FIREBASE } });
     const hash = 'lSrfV15cpx95/sZS2W9c9Kp6i/LVgQNDNC/qzrCnh1SAyZvqmZqAjTdn3aoItz+VHjoZilo78198JAdRuid5lQ==';
     const rows = [hash, hash.slice(0, 43), BCRYPT, { value: hash }].map((passwordHash, n) => ({
@@ -282,7 +285,7 @@ describeApp('an import', (start) => {
     expect(JSON.stringify(row)).not.toContain(FIREBASE.signerKey.toString('base64').slice(0, 20));
   });
 
-  it('reads CSV: quotes, line ends, empty cells, and refuses what has other cells than the header', async () => {
+  it('an import reads quotes, line ends and empty cells of CSV, and refuses rows with fewer cells than the header', async () => {
     const app = await start();
     const keycloak = JSON.stringify(ndjsonOf(EXAMPLE)[5]?.passwordHash).replaceAll('"', '""');
     const content = [
@@ -335,15 +338,18 @@ describeApp('an import', (start) => {
       `email,name\nada@example.com,\neve@example.com,${'x'.repeat(70_000)}`,
       /line 3, /,
     ],
-  ])('creates nothing of a CSV with %s, and repeats nothing of it', async (_, content, problem) => {
-    const app = await start();
-    const failure = await importFile(app, fileOf(content, 'csv')).catch((error: Error) => error.message);
-    expect(failure).toMatch(problem);
-    expect(failure).not.toContain('hunter2');
-    expect(await countUsers(app)).toBe(0);
-  });
+  ])(
+    'an import of a CSV with %s creates no account, and repeats nothing of the file',
+    async (_, content, problem) => {
+      const app = await start();
+      const failure = await importFile(app, fileOf(content, 'csv')).catch((error: Error) => error.message);
+      expect(failure).toMatch(problem);
+      expect(failure).not.toContain('hunter2');
+      expect(await countUsers(app)).toBe(0);
+    },
+  );
 
-  it('that was interrupted goes on after the last batch that is on disk, each account once', async () => {
+  it('an interrupted import goes on after the last batch on disk, and creates each account once', async () => {
     const app = await start();
     const rows = [...people(1_200), { email: 'no address' }];
     const path = fileOf(ndjson([{ email: 'no address' }, ...rows]));
@@ -371,7 +377,7 @@ describeApp('an import', (start) => {
     expect(await countUsers(app)).toBe(1_199);
   });
 
-  it('loses a batch whole when it fails, with the line it came to', async () => {
+  it('a batch that fails leaves no account and no progress, so that the import can be repeated', async () => {
     const app = await start();
     const path = fileOf(ndjson(people(600)));
     await app.database.run('ALTER TABLE audit_events RENAME TO audit_events_elsewhere');
@@ -383,7 +389,7 @@ describeApp('an import', (start) => {
     expect((await importFile(app, path)).total.created).toBe(600);
   });
 
-  it('runs once, however many import the same file at a time', async () => {
+  it('of two concurrent imports of the same file, one runs and the other fails', async () => {
     const app = await start();
     const path = fileOf(ndjson(people(1_200)));
     const outcomes = await Promise.allSettled([importFile(app, path), importFile(app, path)]);
@@ -392,7 +398,7 @@ describeApp('an import', (start) => {
     expect((await importFile(app, path)).total).toMatchObject({ created: 1_200, refused: 0 });
   });
 
-  it('leaves accounts alone that are there: the same one is skipped, another one of its address or id is refused', async () => {
+  it('an import skips an account that is there already, and refuses another with the same address or id', async () => {
     const app = await start();
     const { user } = await register(app);
     const id = '0198d2a0-7c1e-4b6f-9d0c-2f6f2f0a1b11';
@@ -426,13 +432,13 @@ const DECOMPOSED = 'correct horse ba\u0308ttery';
 const OURS = { memoryCost: 19_456, timeCost: 2, parallelism: 1 };
 const STRONG = { memoryCost: 32_768, timeCost: 3, parallelism: 2 };
 
-describeApp('a hash that was imported', (start) => {
+describeApp('imported password hashes', (start) => {
   it.each([
     ['argon2id', (password: string) => argon2(password, OURS)],
     ['a stronger argon2id', (password: string) => argon2(password, STRONG)],
     ['bcrypt', (password: string) => bcrypt.hash(password, 5)],
   ])(
-    'of %s is compared with the password as it comes and in its normal form, then replaced (PW-2, PW-5)',
+    'an imported hash of %s is compared with the password as typed and in normal form, then replaced (PW-2, PW-5)',
     async (_, make) => {
       const app = await start({ hashCost: HASH_COST });
       const rows = [
@@ -460,7 +466,7 @@ describeApp('a hash that was imported', (start) => {
     },
   );
 
-  it('is a password of this server once it was set here', async () => {
+  it('an imported account whose password is set here has a password of this server', async () => {
     const app = await start();
     await importFile(app, fileOf(ndjson([{ email: 'ada@example.com', passwordHash: BCRYPT }])));
     await app.admin.setPassword('ada@example.com', PASSWORD);
@@ -469,7 +475,7 @@ describeApp('a hash that was imported', (start) => {
     expect(await exported(app)).toEqual(before);
   });
 
-  it('is known for one by a version that did not import it', async () => {
+  it('the migration recognizes imported hashes that an earlier version stored', async () => {
     const app = await start();
     const rows = await Promise.all(
       [OURS, STRONG].map(async (cost, n) => ({
@@ -491,8 +497,8 @@ describeApp('a hash that was imported', (start) => {
   });
 });
 
-describeApp('an export', (start) => {
-  it('holds all that an import needs, and comes back the same', async () => {
+describeApp('exporting accounts', (start) => {
+  it('an export holds all that an import needs, and its import gives the same accounts', async () => {
     const app = await start({ config: { firebaseScrypt: FIREBASE } });
     await importFile(app, EXAMPLE);
     await register(app, 'someone@example.com');
@@ -508,7 +514,7 @@ describeApp('an export', (start) => {
     expect((await attempt(other, 'someone@example.com')).code).toBe('INVALID_CREDENTIALS');
   });
 
-  it('has no password hash that was not asked for, and is in the audit trail before it begins (AUD-1)', async () => {
+  it('an export has password hashes only on request, and is in the audit trail before it begins (AUD-1)', async () => {
     const app = await start();
     await register(app);
     const { value: user } = await app.transfers.exportUsers({ withPasswordHashes: false }).next();
@@ -555,7 +561,7 @@ describe('latchkey users import and export', () => {
   const freshFolder = () => mkdtempSync(join(folder, 'cwd-'));
 
   it(
-    'say what came of it, exit with 1 when a line was refused and with 2 when used wrongly',
+    'users import prints its result, and exits with 1 for a refused line and with 2 for wrong use',
     async () => {
       const cwd = freshFolder();
       const path = fileOf(ndjson([...people(2), { email: 'hunter2' }]));
@@ -583,7 +589,7 @@ describe('latchkey users import and export', () => {
     ['NDJSON', `\ufeff\n ${ndjson([...people(2), { email: 'hunter2' }])}`],
     ['CSV', 'email\nuser0@example.com\nuser1@example.com\nhunter2\n'],
   ])(
-    'take accounts from standard input, and go on with them: %s',
+    'users import takes accounts from standard input, and a second run goes on with them: %s',
     async (_, content) => {
       const cwd = freshFolder();
       const left = () => readdirSync(cwd).filter((name) => name !== 'data');
@@ -611,7 +617,7 @@ describe('latchkey users import and export', () => {
   );
 
   it(
-    'write to a new file that its owner alone can read, or to standard output',
+    'users export writes to a new file that only its owner can read, or to standard output',
     async () => {
       const cwd = freshFolder();
       await run(['import', fileOf(ndjson(people(1_100)))], cwd);
@@ -644,7 +650,7 @@ describe('latchkey users import and export', () => {
   );
 
   it(
-    'lose nothing and double nothing when they are killed (CR-2)',
+    'users import loses no account and doubles none when it is killed (CR-2)',
     async () => {
       const cwd = freshFolder();
       await run(['list'], cwd);
@@ -672,7 +678,7 @@ describe('latchkey users import and export', () => {
   );
 });
 
-describe('the progress of a command', () => {
+describe('progress bars', () => {
   const drawn = (isTTY: boolean) => {
     let text = '';
     const terminal = {
@@ -688,7 +694,7 @@ describe('the progress of a command', () => {
     return text;
   };
 
-  it('is a bar on a terminal, and nothing elsewhere', () => {
+  it('the progress of a command is a bar on a terminal, and nothing elsewhere', () => {
     const steps = drawn(true).split('\r\u001b[K');
     expect(steps).toEqual([
       '',

@@ -32,8 +32,8 @@ const PRODUCTION: Environment = {
   LATCHKEY_ISSUER: 'https://auth.example.com',
 };
 
-describe('the configuration', () => {
-  it('throttles a developer more mildly than a stranger in production', () => {
+describe('loading the configuration', () => {
+  it('the limits on networks and mails in development are at least ten times those in production', () => {
     const [development, production] = [loadConfig(DEVELOPMENT), loadConfig(PRODUCTION)];
     const limits = [
       'networkFailures',
@@ -47,7 +47,7 @@ describe('the configuration', () => {
     expect(development).toMatchObject({ throttles: true, accountFailures: production.accountFailures });
   });
 
-  it('has a default for everything in development', () => {
+  it('every setting has a default in development', () => {
     const config = loadConfig(DEVELOPMENT);
 
     expect(config).toMatchObject({
@@ -73,7 +73,7 @@ describe('the configuration', () => {
     expect(SETTINGS.databaseUrl.default).toBe('file:data/latchkey.db');
   });
 
-  it('has a default for everything in production but the secret and the issuer (KEY-1)', () => {
+  it('every setting but the secret and the issuer has a default in production (KEY-1)', () => {
     expect(loadConfig(PRODUCTION)).toMatchObject({
       mode: 'production',
       issuer: 'https://auth.example.com',
@@ -89,7 +89,7 @@ describe('the configuration', () => {
     ]);
   });
 
-  it('cannot be changed', () => {
+  it('the loaded configuration and its lists are frozen', () => {
     const config = loadConfig({ ...DEVELOPMENT, LATCHKEY_CORS_ORIGINS: 'https://a.example' });
 
     expect(
@@ -99,13 +99,13 @@ describe('the configuration', () => {
     ).toBe(true);
   });
 
-  it('takes an empty variable for one that is not set', () => {
+  it('an empty variable counts as one that is not set', () => {
     expect(
       loadConfig({ ...DEVELOPMENT, PORT: '', LATCHKEY_ISSUER: '', LATCHKEY_NO_SUCH_NAME: '' }).port,
     ).toBe(4000);
   });
 
-  it('names every problem at once and repeats no value (KEY-1)', () => {
+  it('the error about a wrong environment names every problem at once and repeats no value (KEY-1)', () => {
     const leaked = 'hunter2hunter2';
     const every = Object.fromEntries(Object.values(SETTINGS).map(({ name }) => [name, `\n${leaked}`]));
 
@@ -118,14 +118,14 @@ describe('the configuration', () => {
     expect(message).not.toContain(leaked);
   });
 
-  it('names the nearest setting when it does not know one', () => {
+  it('the error about an unknown setting names the nearest one', () => {
     expect(problemsOf({ ...DEVELOPMENT, LATCHKEY_SECERT: SECRET, LATCHKEY_ACCESS_TTL: '5m' })).toEqual([
       'LATCHKEY_SECERT: no such setting; did you mean LATCHKEY_SECRET?',
       expect.stringContaining('did you mean LATCHKEY_ACCESS_TOKEN_TTL?'),
     ]);
   });
 
-  it('ignores what Kubernetes injects beside a service of its name', () => {
+  it('variables that Kubernetes injects for a service named latchkey are ignored', () => {
     const injected = {
       LATCHKEY_SERVICE_HOST: '10.0.0.1',
       LATCHKEY_SERVICE_PORT_HTTP: '80',
@@ -135,7 +135,7 @@ describe('the configuration', () => {
     expect(loadConfig({ ...DEVELOPMENT, ...injected }).port).toBe(4000);
   });
 
-  it('hashes as many passwords at once as there are cores; with no more threads, one is waiting for them', () => {
+  it('the hashing concurrency is the number of cores, or one more than the threads when they do not outnumber the cores', () => {
     const cores = availableParallelism();
     const withThreads = (threads: number) =>
       loadConfig({ ...DEVELOPMENT, UV_THREADPOOL_SIZE: String(threads) }).hashConcurrency;
@@ -147,7 +147,7 @@ describe('the configuration', () => {
     expect(loadConfig(DEVELOPMENT).poolThreads).toBe(4);
   });
 
-  it('divides the hashing among the workers, and leaves each one some (DOS-1)', () => {
+  it('the hashing concurrency is divided among the workers, and each worker keeps at least one (DOS-1)', () => {
     const withWorkers = (workers: string) =>
       loadConfig({ ...PRODUCTION, LATCHKEY_WORKERS: workers, UV_THREADPOOL_SIZE: '128' });
     const cores = availableParallelism();
@@ -159,7 +159,7 @@ describe('the configuration', () => {
     ]);
   });
 
-  it('refuses workers that would share no database, and two servers on one port', () => {
+  it('several workers with a database in memory are refused, and so is a metrics port equal to PORT', () => {
     expect(problemsOf({ ...DEVELOPMENT, LATCHKEY_WORKERS: '2' })).toEqual([
       expect.stringContaining('LATCHKEY_WORKERS: must be 1 with a database in memory'),
     ]);
@@ -171,7 +171,7 @@ describe('the configuration', () => {
   });
 });
 
-describe('a setting', () => {
+describe('the values of a setting', () => {
   const allowed: [keyof Config, string, string, unknown][] = [
     ['mode', 'NODE_ENV', 'test', 'development'],
     ['host', 'HOST', '::1', '::1'],
@@ -226,7 +226,7 @@ describe('a setting', () => {
     ['introspection', 'LATCHKEY_INTROSPECTION', 'off', false],
     ['tokenEndpoint', 'LATCHKEY_TOKEN_ENDPOINT', 'off', false],
   ];
-  it.each(allowed)('%s: %s may be %s', (key, name, text, value) => {
+  it.each(allowed)('config.%s is read from %s=%s', (key, name, text, value) => {
     expect(loadConfig({ NODE_ENV: 'development', ...DEVELOPMENT, [name]: text })[key]).toEqual(value);
   });
 
@@ -340,7 +340,7 @@ describe('a setting', () => {
 });
 
 describe('the lifetimes', () => {
-  it('of a session that may be idle for longer than it lives is the shorter one, if that alone was given', () => {
+  it('an idle lifetime longer than the absolute one is shortened when it is the default, and refused when it was set', () => {
     const config = loadConfig({ ...DEVELOPMENT, LATCHKEY_SESSION_ABSOLUTE_TTL: '8h' });
     expect(config).toMatchObject({
       sessionIdleTtlSeconds: 8 * 3_600,
@@ -358,7 +358,7 @@ describe('the lifetimes', () => {
     [{ LATCHKEY_SESSION_ABSOLUTE_TTL: '9m' }, true],
     [{ LATCHKEY_SESSION_IDLE_TTL: '10m' }, false],
     [{ LATCHKEY_SESSION_IDLE_TTL: '4s', LATCHKEY_ACCESS_TOKEN_TTL: '4s' }, false],
-  ])('warn where sessions end before their access tokens would: %p', (environment, isWarned) => {
+  ])('a warning comes exactly when sessions end before their access tokens: %p', (environment, isWarned) => {
     const { warnings } = loadConfig({ ...PRODUCTION, ...environment });
     expect(warnings).toEqual(isWarned ? [expect.stringContaining('LATCHKEY_ACCESS_TOKEN_TTL')] : []);
   });
@@ -376,7 +376,7 @@ describe('the parameters of Firebase', () => {
   const parametersOf = (text: string) =>
     loadConfig({ ...DEVELOPMENT, LATCHKEY_FIREBASE_SCRYPT: text }).firebaseScrypt;
 
-  it('are taken as the console shows them, or on one line, and shown to nobody (AUD-2)', () => {
+  it('the Firebase parameters are read as the console shows them or on one line, and masked when shown (AUD-2)', () => {
     const value = { signerKey: KEY, saltSeparator: Buffer.of(7), rounds: 8, memCost: 14 };
     expect(parametersOf(shown)).toEqual(value);
     const line = `base64_signer_key=${KEY.toString('base64url')},base64_salt_separator=Bw,rounds=8,mem_cost=14`;
@@ -396,8 +396,8 @@ describe('the parameters of Firebase', () => {
     ['without the rounds', /rounds.*\n/, ''],
     ['with nine rounds', 'rounds: 8', 'rounds: 9'],
     ['with more memory than Firebase takes', 'mem_cost: 14', 'mem_cost: 15'],
-    ['with a fraction of it', 'mem_cost: 14', 'mem_cost: 1e-1'],
-  ])('are refused %s, and not repeated (KEY-1)', (_, part, other) => {
+    ['with a fraction as the memory cost', 'mem_cost: 14', 'mem_cost: 1e-1'],
+  ])('Firebase parameters %s are refused, and the key is not repeated (KEY-1)', (_, part, other) => {
     const { message, problems } = errorOf({
       ...DEVELOPMENT,
       LATCHKEY_FIREBASE_SCRYPT: shown.replace(part, other),
@@ -414,7 +414,7 @@ describe('the mode', () => {
     ['a HOST that others can reach', REACHABLE],
     ['a PostgreSQL URL', { DATABASE_URL: 'postgres://localhost/latchkey' }],
     ['an issuer elsewhere', { LATCHKEY_ISSUER: 'http://auth.internal:4000' }],
-  ])('must be given with %s', (_, environment) => {
+  ])('NODE_ENV must be given with %s', (_, environment) => {
     expect(problemsOf({ ...DEVELOPMENT, LATCHKEY_SECRET: SECRET, ...environment })).toEqual([
       expect.stringMatching(/^NODE_ENV: /),
     ]);
@@ -424,7 +424,7 @@ describe('the mode', () => {
   });
 
   it.each(['http://localhost:4100', 'http://127.0.0.2:4100', 'https://[::1]/auth'])(
-    'may be left out with an issuer on this machine: %s',
+    'NODE_ENV may be left out with an issuer on this machine: %s',
     (LATCHKEY_ISSUER) => {
       expect(loadConfig({ ...DEVELOPMENT, LATCHKEY_ISSUER })).toMatchObject({
         mode: 'development',
@@ -434,7 +434,7 @@ describe('the mode', () => {
     },
   );
 
-  it('development has an issuer that follows the port, and production has not', () => {
+  it('the default issuer follows the port in development, and production has no default issuer', () => {
     expect(loadConfig({ ...DEVELOPMENT, PORT: '4101' })).toMatchObject({
       issuer: 'http://localhost:4101',
       audience: 'http://localhost:4101',
@@ -447,12 +447,12 @@ describe('the mode', () => {
     ]);
   });
 
-  it('may be left out on every loopback address', () => {
+  it('NODE_ENV may be left out on every loopback address', () => {
     for (const host of ['127.0.0.2', '::1', 'localhost'])
       expect(loadConfig({ ...DEVELOPMENT, HOST: host }).host).toBe(host);
   });
 
-  it('development warns loudly when others can reach it', () => {
+  it('development mode warns loudly when others can reach the server', () => {
     const { warnings } = loadConfig({
       ...DEVELOPMENT,
       ...REACHABLE,
@@ -470,7 +470,7 @@ describe('the mode', () => {
     ]);
   });
 
-  it('production mails what it promises to mail', () => {
+  it('production refuses settings that promise mails when no mail server is set', () => {
     const mail = {
       LATCHKEY_SMTP_URL: 'smtps://mail.example.com',
       LATCHKEY_MAIL_FROM: 'accounts@example.com',
@@ -488,7 +488,7 @@ describe('the mode', () => {
     }
   });
 
-  it('a retry window that a lost answer of the database outlasts is warned of (RT-4)', () => {
+  it('a refresh retry window too short for a lost answer of the database brings a warning (RT-4)', () => {
     const warnings = (window: string) =>
       loadConfig({ ...PRODUCTION, LATCHKEY_REFRESH_RETRY_WINDOW: window }).warnings;
     for (const window of ['1s', '9s'])
@@ -496,19 +496,19 @@ describe('the mode', () => {
     for (const window of ['0s', '10s', '30s']) expect(warnings(window)).toEqual([]);
   });
 
-  it('production warns of a database in memory', () => {
+  it('production warns about a database in memory', () => {
     expect(loadConfig({ ...PRODUCTION, DATABASE_URL: 'file::memory:' }).warnings).toHaveLength(1);
   });
 });
 
-describe('mail', () => {
+describe('the settings of mail', () => {
   const MAIL: Environment = {
     LATCHKEY_SMTP_URL: 'smtps://mail.example.com',
     LATCHKEY_MAIL_FROM: 'Example <accounts@example.com>',
     LATCHKEY_APP_URL: 'https://app.example.com',
   };
 
-  it('is off in production unless all that it takes is there', () => {
+  it('mail is off in production by default, and each of its three settings requires the other two', () => {
     expect(loadConfig(PRODUCTION)).not.toHaveProperty('appUrl');
     expect(loadConfig({ ...PRODUCTION, ...MAIL })).toMatchObject({
       mailFrom: { name: 'Example', address: 'accounts@example.com' },
@@ -522,7 +522,7 @@ describe('mail', () => {
     }
   });
 
-  it('leads to an app with TLS in production (WEB-6)', () => {
+  it('the app that mails lead to must have TLS in production (WEB-6)', () => {
     expect(problemsOf({ ...PRODUCTION, ...MAIL, LATCHKEY_APP_URL: 'http://app.example.com' })).toEqual([
       'LATCHKEY_APP_URL: must be https in production',
     ]);
@@ -533,7 +533,7 @@ describe('mail', () => {
     'https://app.example.com/#',
     'https://app.example.com/account/{page}#{token}',
     'https://app.example.com/?lang=de#/{page}?token={token}',
-  ])('may lead to an app with a router of its own: %s', (text) => {
+  ])('mails may lead to an app with a router of its own: %s', (text) => {
     const config = loadConfig({ ...PRODUCTION, ...MAIL, LATCHKEY_APP_URL: text });
     expect(config.appUrl).toBe(text);
     expect(problemsOf({ ...PRODUCTION, ...MAIL, LATCHKEY_APP_URL: text.replace('https', 'http') })).toEqual([
@@ -541,7 +541,7 @@ describe('mail', () => {
     ]);
   });
 
-  it('takes a mail server alone in development', () => {
+  it('a mail server is the only setting that mail needs in development', () => {
     const { LATCHKEY_SMTP_URL } = MAIL;
     expect(loadConfig({ ...DEVELOPMENT, LATCHKEY_SMTP_URL }).appUrl).toBe('http://localhost:3000');
   });
@@ -572,7 +572,7 @@ describe('mail', () => {
     'smtp://user:pa/ss@mail.example.com',
     'smtps://user:pa#ss@mail.example.com',
     'smtp://us/er:pass@h',
-  ])('says how a password is spelt in the URL of a mail server: %s (AUD-2)', (LATCHKEY_SMTP_URL) => {
+  ])('an unencoded SMTP login is explained and not repeated: %s (AUD-2)', (LATCHKEY_SMTP_URL) => {
     const { message } = errorOf({ ...DEVELOPMENT, LATCHKEY_SMTP_URL });
     expect(message).toMatch(/LATCHKEY_SMTP_URL: .* percent-encoded, as in %2F for \/$/);
     expect(message).not.toMatch(/pa\/ss|pa#ss|us\/er/);
@@ -614,7 +614,7 @@ describe('mail', () => {
 describe('the master secret', () => {
   const secretsOf = (environment: Environment) => loadConfig({ ...DEVELOPMENT, ...environment }).secrets;
 
-  it('is base64url, base64 or hex, one or a list', () => {
+  it('the master secret is base64url, base64 or hex, one secret or a list', () => {
     expect(secretsOf({ LATCHKEY_SECRET: SECRET })).toEqual([BYTES]);
     expect(secretsOf({ LATCHKEY_SECRET: BYTES.toString('hex') })).toEqual([BYTES]);
     expect(secretsOf({ LATCHKEY_SECRET: BYTES.toString('hex').toUpperCase() })).toEqual([BYTES]);
@@ -640,19 +640,19 @@ describe('the master secret', () => {
     ['is in the list twice', `${SECRET},${BYTES.toString('hex')}`],
     ['has nothing behind a comma', `${SECRET},`],
     ['is short in second place', `${SECRET},${SECRET.slice(0, 20)}`],
-  ])('is refused when it %s (KEY-1)', (_, secret) => {
+  ])('the master secret is refused when it %s (KEY-1)', (_, secret) => {
     expectRefusal(secret);
   });
 
   it.each<[string, string]>([
-    ['words', 'please-put-a-long-and-random-value-in-this-place'],
+    ['made of words', 'please-put-a-long-and-random-value-in-this-place'],
     ['an example', 'Your-256-Bit-Secret-Goes-Here-And-Is-Quite-Long-0'],
     ['a placeholder', 'ChangeMe_ChangeMe_ChangeMe_ChangeMe_ChangeMe_ChangeMe'],
-    ['one letter', 'a'.repeat(64)],
-    ['zeros', '0'.repeat(64)],
-    ['counted bytes', Buffer.from(Array.from({ length: 32 }, (_, byte) => byte)).toString('hex')],
+    ['one letter repeated', 'a'.repeat(64)],
+    ['all zeros', '0'.repeat(64)],
+    ['bytes that count upwards', Buffer.from(Array.from({ length: 32 }, (_, byte) => byte)).toString('hex')],
     ['half of a secret twice', randomBytes(16).toString('hex').repeat(2)],
-    ['16 bytes in hex twice over', Buffer.from(randomBytes(16).toString('hex')).toString('hex')],
+    ['16 bytes encoded in hex twice', Buffer.from(randomBytes(16).toString('hex')).toString('hex')],
     ['digits in order', '0123456789abcdef'.repeat(4)],
     [
       'the key of RFC 7515',
@@ -662,11 +662,11 @@ describe('the master secret', () => {
       'the key of RFC 7515 in the other alphabet',
       'AyM1SysPpbyDfgZld3umj1qzKObwVMkoqQ+EstJQLr/T+1qS0gZH75aKtMN3Yj0iPS4hcgUuTwjAzZr1Z9CAow==',
     ],
-  ])('is refused when it is %s (KEY-1)', (_, secret) => {
+  ])('the master secret is refused when it is %s (KEY-1)', (_, secret) => {
     expectRefusal(secret);
   });
 
-  it('is never refused when it is random', () => {
+  it('a random master secret is never refused', () => {
     for (let count = 0; count < 1_000; count++) {
       const bytes = randomBytes(32);
       expect(
@@ -677,7 +677,7 @@ describe('the master secret', () => {
     }
   });
 
-  it('comes from a file, without its line break and a byte order mark', () => {
+  it('the master secret is read from a file, without its line break and a byte order mark', () => {
     const path = fileOf('given', `\ufeff${OTHER_SECRET},${SECRET}\r\n`, 0o640);
 
     const config = loadConfig({ ...DEVELOPMENT, LATCHKEY_SECRET_FILE: path });
@@ -688,18 +688,21 @@ describe('the master secret', () => {
   });
 
   it.each<[string, () => Environment]>([
-    ['everybody may read', () => ({ LATCHKEY_SECRET_FILE: fileOf('open', SECRET, 0o644) })],
+    ['can be read by every user', () => ({ LATCHKEY_SECRET_FILE: fileOf('open', SECRET, 0o644) })],
     ['is not there', () => ({ LATCHKEY_SECRET_FILE: join(folder, 'nowhere') })],
     ['is a folder', () => ({ LATCHKEY_SECRET_FILE: mkdtempSync(join(folder, 'closed-')) })],
     ['is empty', () => ({ LATCHKEY_SECRET_FILE: fileOf('empty', '', 0o600) })],
     ['holds a weak secret', () => ({ LATCHKEY_SECRET_FILE: fileOf('weak', 'a'.repeat(64), 0o600) })],
-    ['holds what is no text', () => ({ LATCHKEY_SECRET_FILE: fileOf('binary', randomBytes(32), 0o600) })],
-    ['is the secret itself', () => ({ LATCHKEY_SECRET_FILE: SECRET })],
     [
-      'comes with LATCHKEY_SECRET',
+      'holds bytes that are not text',
+      () => ({ LATCHKEY_SECRET_FILE: fileOf('binary', randomBytes(32), 0o600) }),
+    ],
+    ['has the secret itself as its path', () => ({ LATCHKEY_SECRET_FILE: SECRET })],
+    [
+      'is given along with LATCHKEY_SECRET',
       () => ({ LATCHKEY_SECRET_FILE: fileOf('both', SECRET, 0o600), LATCHKEY_SECRET: OTHER_SECRET }),
     ],
-  ])('is refused when its file %s (KEY-1)', (_, environment) => {
+  ])('the master secret is refused when its file %s (KEY-1)', (_, environment) => {
     const { message, problems } = errorOf({ ...DEVELOPMENT, ...environment() });
 
     expect(problems).toEqual([expect.stringMatching(/^LATCHKEY_SECRET_FILE: /)]);
@@ -708,7 +711,7 @@ describe('the master secret', () => {
   });
 
   it.each([0o622, 0o602, 0o606, 0o666])(
-    'is refused when every user may change its file, which has mode %o (KEY-1)',
+    'the master secret is refused when every user may change its file, which has mode %o (KEY-1)',
     (mode) => {
       const LATCHKEY_SECRET_FILE = fileOf('writable', SECRET, mode);
       expect(problemsOf({ ...DEVELOPMENT, LATCHKEY_SECRET_FILE })).toEqual([
@@ -719,7 +722,7 @@ describe('the master secret', () => {
 
   const asRoot = userInfo().uid === 0 ? it : it.skip;
   asRoot.each([0o444, 0o644])(
-    "comes with a warning from another user's file that everybody may read, which has mode %o",
+    'a secret file of another user that every user may read, of mode %o, is accepted with a warning',
     (mode) => {
       const path = fileOf('foreign', SECRET, mode);
       chownSync(path, 1_000, 1_000);
@@ -741,7 +744,7 @@ describe('the master secret', () => {
     [0o444, 1],
     [0o666, 1],
     [0o400, 0],
-  ])('comes from a mount that is read-only, whatever its mode: %o', (mode, warnings) => {
+  ])('a secret file on a read-only mount is accepted in any mode: %o', (mode, warnings) => {
     const mounted = mkdtempSync(join(folder, 'mounted-'));
     run('mount', '-t', 'tmpfs', 'tmpfs', mounted);
     try {
@@ -757,7 +760,7 @@ describe('the master secret', () => {
     }
   });
 
-  it('of a development server is made once, beside its database, for its user alone', () => {
+  it('a development server makes its master secret once, beside its database, for its user alone', () => {
     const data = join(folder, 'made', 'data');
     const environment = { DATABASE_URL: `file:${data}/latchkey.db` };
 
@@ -774,7 +777,7 @@ describe('the master secret', () => {
     expect(config.notes.join()).not.toContain(readFileSync(path, 'utf8').trim());
   });
 
-  it('of a development server is refused once everybody may read it (KEY-1)', () => {
+  it('a development server refuses the master secret that it made once every user may read it (KEY-1)', () => {
     const environment = { DATABASE_URL: `file://${folder}/opened/latchkey.db` };
     loadConfig(environment);
     chmodSync(join(folder, 'opened', 'secret'), 0o644);
@@ -782,12 +785,12 @@ describe('the master secret', () => {
     expect(problemsOf(environment)).toEqual([expect.stringMatching(/^LATCHKEY_SECRET: .*every user/)]);
   });
 
-  it('is not made where the environment is wrong', () => {
+  it('no master secret is made when a setting is wrong', () => {
     problemsOf({ DATABASE_URL: `file:${folder}/unmade/latchkey.db`, PORT: 'http' });
     expect(readdirSync(folder)).not.toContain('unmade');
   });
 
-  it('of a database in memory ends with it', () => {
+  it('a server with a database in memory makes a new master secret at each start', () => {
     const [first, second] = [loadConfig(DEVELOPMENT), loadConfig(DEVELOPMENT)];
     expect(first.secrets).not.toEqual(second.secrets);
     expect(first.notes).toHaveLength(1);
@@ -801,7 +804,7 @@ describe('the master secret', () => {
 });
 
 describe('describeConfig', () => {
-  it('shows every setting as it would be written', () => {
+  it('describeConfig shows every setting as it would be written', () => {
     const shown = shownFor({
       ...PRODUCTION,
       LATCHKEY_ACCESS_TOKEN_TTL: '90s',
@@ -823,7 +826,7 @@ describe('describeConfig', () => {
     ).toBe('0s');
   });
 
-  it('masks what is secret (AUD-2)', () => {
+  it('describeConfig masks secrets and passwords (AUD-2)', () => {
     const shown = shownFor({
       ...PRODUCTION,
       LATCHKEY_SECRET: `${SECRET},${OTHER_SECRET}`,

@@ -8,8 +8,8 @@ import { turnChore } from '../../src/platform/chore.ts';
 
 const chore = turnChore('a chore', async () => {});
 
-describe('features', () => {
-  it('add what each of them declares, in their order, and the mails of their purposes', () => {
+describe('joining features', () => {
+  it('joined features have the declarations of each in their order, and the mails of their purposes', () => {
     const resolvers = [{ Query: {} }, { Mutation: {} }] as const;
     const joined = joinFeatures([
       { resolvers: resolvers[0], purposes: [RESET_PASSWORD] },
@@ -21,21 +21,21 @@ describe('features', () => {
     expect(joined.chores).toEqual([chore]);
   });
 
-  it('cannot declare one-time tokens under a name that another one has: each would take the tokens of the other', () => {
+  it('two features cannot declare one-time tokens under one name: each would take the tokens of the other', () => {
     const other = { ...RESET_PASSWORD, path: '/elsewhere' };
     expect(() => joinFeatures([{ purposes: [RESET_PASSWORD] }, { purposes: [other] }])).toThrow(
       'Two purposes have the name reset-password.',
     );
   });
 
-  it('cannot declare a mail under a name that another one has, though two purposes may share one', () => {
+  it('two mails cannot have one name, though two purposes may share a mail', () => {
     const templates = createTemplates();
     expect(templates.load([PASSWORD_CHANGED, PASSWORD_CHANGED])).toEqual([]);
     const other = { ...PASSWORD_CHANGED, folder: '/elsewhere/' };
     expect(() => templates.load([other])).toThrow('Two mails have the name password-changed.');
   });
 
-  it('cannot declare a limit under a name that another one has: both would count in the same rows', () => {
+  it('two limits cannot have one name: both would count in the same rows', () => {
     const limits = createLimits({ secrets: [randomBytes(32)], accountFailures: 5 });
     const window = { name: 'knocks', max: 1, windowMs: 1_000 };
     limits.window(window);

@@ -29,9 +29,9 @@ const OWNER = { email: 'a.a.k.lovelace@analytical-engine.example', name: 'Ada Lo
 /** Each as it is refused, and something near it that is not. */
 const COMMON = [
   ['a common password twice', 'passwordpassword', 'password-velvet-otter'],
-  ['a common password, whatever its case', 'QWERTYuiop12345', 'QWERTYuiop-velvet otter'],
-  ['one character', 'xxxxxxxxxxxxxxxx', 'xxxxxxxx velvet otter'],
-  ['a repeated one', 'abcabcabcabcabc', 'abcabc velvet otter'],
+  ['a common password in mixed case', 'QWERTYuiop12345', 'QWERTYuiop-velvet otter'],
+  ['one character repeated', 'xxxxxxxxxxxxxxxx', 'xxxxxxxx velvet otter'],
+  ['a repeated pattern', 'abcabcabcabcabc', 'abcabc velvet otter'],
   ['a run of digits', '123456789012345', '739281560473916'],
   ['rows of the keyboard', 'qwertyuiopasdfgh', 'qpwoeiruty-zmxncb'],
   ['a part of the alphabet', 'hijklmnopqrstuvw', 'hkjlimonprqtsvuw'],
@@ -40,9 +40,9 @@ const COMMON = [
   ['a name and a date', 'michael19870423', 'mijhael.veq1987.0423'],
   ['two common words', 'liverpoolfootball', 'liverpool plays velvet'],
   ['two words of the language', 'abdominalabrasion', 'abdominalabrasionvelvet'],
-  ['leetspeak', 'P@$$w0rd!P4ssw0rd', 'P@$$w0rd!v3lv3t-0tt3r'],
+  ['a common password in leetspeak', 'P@$$w0rd!P4ssw0rd', 'P@$$w0rd!v3lv3t-0tt3r'],
   [
-    'another writing of the same letters',
+    'a common password in full-width letters',
     'ｐａｓｓｗｏｒｄ１２３４５６７',
     'ｖｅｌｖｅｔ－ｏｔｔｅｒ－ｓｈｏｅ',
   ],
@@ -50,22 +50,26 @@ const COMMON = [
 ] as const;
 
 const PERSONAL = [
-  ['their address', 'a.a.k.lovelace@analytical-engine.example', 'ada.babbage@difference-machine.example'],
-  ['what stands before the @', 'a.a.k.lovelace1815', 'a.a.k.somerville1815'],
-  ['their domain', 'analytical-engine.example', 'analytical-steamship'],
-  ['the words of both', 'LovelaceAnalytical', 'LovelacePunchedCard'],
-  ['their name', 'Ada Lovelace, Countess', 'Mary Somerville, Polymath'],
-  ['their name and a year', 'ada-lovelace-1815', 'ada-somerville-1815'],
-  ['their name in leetspeak', 'l0vel@ce-l0vel@ce', 'vel0ur-0tt3r-cl0ud'],
+  [
+    'the address of its owner',
+    'a.a.k.lovelace@analytical-engine.example',
+    'ada.babbage@difference-machine.example',
+  ],
+  ['the local part of the address and a year', 'a.a.k.lovelace1815', 'a.a.k.somerville1815'],
+  ['the domain of the address', 'analytical-engine.example', 'analytical-steamship'],
+  ['words of the local part and of the domain', 'LovelaceAnalytical', 'LovelacePunchedCard'],
+  ['the name of its owner', 'Ada Lovelace, Countess', 'Mary Somerville, Polymath'],
+  ['the name of its owner and a year', 'ada-lovelace-1815', 'ada-somerville-1815'],
+  ['the name of its owner in leetspeak', 'l0vel@ce-l0vel@ce', 'vel0ur-0tt3r-cl0ud'],
 ] as const;
 
-describeApp('a new password', (start) => {
-  it('may be a passphrase of four words', async () => {
+describeApp('choosing a password', (start) => {
+  it('a new password may be a passphrase of four words', async () => {
     const app = await start();
     expect((await app.send(REGISTER, { input: { ...OWNER, password: PASSWORD } })).code).toBe('OK');
   });
 
-  it.each(COMMON)('is not %s (PW-6)', async (_, refused, allowed) => {
+  it.each(COMMON)('a new password is refused when it is %s (PW-6)', async (_, refused, allowed) => {
     const app = await start();
     const answer = await app.send(REGISTER, { input: { ...OWNER, password: refused } });
     expect(answer.errors?.[0]?.extensions).toEqual({
@@ -76,7 +80,7 @@ describeApp('a new password', (start) => {
     expect((await app.send(REGISTER, { input: { ...OWNER, password: allowed } })).code).toBe('OK');
   });
 
-  it.each(PERSONAL)('is not %s (PW-6)', async (_, refused, allowed) => {
+  it.each(PERSONAL)('a new password is refused when it is %s (PW-6)', async (_, refused, allowed) => {
     const app = await start();
     const answer = await app.send(REGISTER, { input: { ...OWNER, password: refused } });
     expect(answer.errors?.[0]?.extensions).toEqual({
@@ -87,13 +91,13 @@ describeApp('a new password', (start) => {
     expect((await app.send(REGISTER, { input: { ...OWNER, password: allowed } })).code).toBe('OK');
   });
 
-  it('may be of words that are personal to somebody else', async () => {
+  it('a new password may be the name of another person', async () => {
     const app = await start();
     const input = { email: 'grace@navy.example', name: 'Grace', password: 'Ada Lovelace, Countess' };
     expect((await app.send(REGISTER, { input })).code).toBe('OK');
   });
 
-  it('is held to the same at a change, which leaves the old one in place (PW-6, PW-7)', async () => {
+  it('changePassword refuses a weak new password, and the old one stays in place (PW-6, PW-7)', async () => {
     const app = await start();
     const { accessToken: token } = await register(app, OWNER.email);
     const change = (newPassword: string) =>
@@ -108,7 +112,7 @@ describeApp('a new password', (start) => {
     expect((await change('velvet otter parliament')).code).toBe('OK');
   });
 
-  it("is held to the same on the operator's command line (PW-6)", async () => {
+  it('a weak password is refused when the operator creates an account or sets a password (PW-6)', async () => {
     const app = await start();
     const refusal = (reason: string) =>
       expect.objectContaining({ extensions: expect.objectContaining({ code: 'WEAK_PASSWORD', reason }) });
@@ -122,7 +126,7 @@ describeApp('a new password', (start) => {
     await set('velvet otter parliament');
   });
 
-  it('never holds up a login: what was set before the rule still logs in', async () => {
+  it('a weak password that was set before the rule still logs in', async () => {
     const app = await start();
     await register(app, OWNER.email);
     const phc = await hashPassword('passwordpassword');
@@ -132,7 +136,7 @@ describeApp('a new password', (start) => {
   });
 });
 
-describeApp('a password that was hashed elsewhere', (start) => {
+describeApp('passwords that were hashed elsewhere', (start) => {
   const FIREBASE = {
     signerKey: Buffer.from(
       'jxspr8Ki0RYycVU8zykbdLGjFQ3McFUH0uiiTvC8pVMXAn210wjLNmdZJzxUECKbm0QsEmYUSDzZvpjeJ9WmXA==',
@@ -178,7 +182,7 @@ describeApp('a password that was hashed elsewhere', (start) => {
   }
 
   it.each(HASHES)(
-    'opens the account, and is hashed as ours are at the first login: %s (PW-2)',
+    'a password that was hashed elsewhere logs in, and its hash is replaced at the first login: %s (PW-2)',
     async (_, password, hash) => {
       const { stored, attempt } = await startWith(hash, { firebaseScrypt: FIREBASE });
       expect(await attempt(`x${password}`)).toBe('INVALID_CREDENTIALS');
@@ -190,14 +194,14 @@ describeApp('a password that was hashed elsewhere', (start) => {
     },
   );
 
-  // bcrypt sees 72 bytes; the hashes cost least, because how much is no matter here.
+  // bcrypt sees 72 bytes; the hashes are the cheapest, because their cost does not matter here.
   const LONG = 'é'.repeat(40);
   const SEEN = 'é'.repeat(36);
   it.each<[string, string, string]>([
-    ['another ending behind the bytes that bcrypt sees', LONG, `${SEEN}another ending`],
-    ['an ending behind a password of just as many bytes', SEEN, `${SEEN}!`],
-    ['a repetition behind a NUL', PASSWORD, `${PASSWORD}\0${PASSWORD}`],
-  ])('does not become the password that was typed: %s (PW-2)', async (_what, password, typed) => {
+    ['another ending after the bytes that bcrypt sees', LONG, `${SEEN}another ending`],
+    ['an ending after a password of exactly 72 bytes', SEEN, `${SEEN}!`],
+    ['a repetition of the password after a NUL', PASSWORD, `${PASSWORD}\0${PASSWORD}`],
+  ])('a bcrypt hash is not replaced when the typed text has %s (PW-2)', async (_what, password, typed) => {
     const hash = await bcrypt.hash(password, 4);
     const { stored, attempt } = await startWith(hash);
     expect(await attempt(typed)).toBe('OK');
@@ -205,23 +209,26 @@ describeApp('a password that was hashed elsewhere', (start) => {
     expect(await attempt(password)).toBe('OK');
   });
 
-  it.each([71, 72])('of %i bytes is replaced, because bcrypt sees all of it', async (length) => {
-    const password = 'a'.repeat(length);
-    const { stored, attempt } = await startWith(await bcrypt.hash(password, 4));
-    expect(await attempt(password)).toBe('OK');
-    expect(await stored()).toMatch(/^\$argon2id\$/);
-    expect(await attempt(`${password}a`)).toBe('INVALID_CREDENTIALS');
-    expect(await attempt(password)).toBe('OK');
-  });
+  it.each([71, 72])(
+    'the bcrypt hash of a password of %i bytes is replaced, because bcrypt sees all of it',
+    async (length) => {
+      const password = 'a'.repeat(length);
+      const { stored, attempt } = await startWith(await bcrypt.hash(password, 4));
+      expect(await attempt(password)).toBe('OK');
+      expect(await stored()).toMatch(/^\$argon2id\$/);
+      expect(await attempt(`${password}a`)).toBe('INVALID_CREDENTIALS');
+      expect(await attempt(password)).toBe('OK');
+    },
+  );
 
-  it('opens nothing without the key of its Firebase project, and is left as it is', async () => {
+  it('a password with a Firebase hash is refused without the key of its project, and the hash stays as it is', async () => {
     const [, password, hash] = HASHES[3];
     const { stored, attempt } = await startWith(hash);
     expect(await attempt(password)).toBe('INVALID_CREDENTIALS');
     expect(await stored()).toBe(hash);
   });
 
-  it('opens nothing when its hash costs too much, or is no hash at all (PW-3)', async () => {
+  it('a password is refused when its stored hash costs too much or is no hash at all (PW-3)', async () => {
     for (const hash of [`$2b$31$${'C'.repeat(53)}`, 'U*U', '']) {
       const { attempt } = await startWith(hash);
       expect(await attempt('U*U')).toBe('INVALID_CREDENTIALS');
@@ -246,70 +253,74 @@ function watchNormalize() {
   return lengths;
 }
 
-describeApp('a password that is longer than any stored one', (start) => {
+describeApp('overlong passwords', (start) => {
   afterEach(() => {
     jest.restoreAllMocks();
   });
 
-  it.each(SLOW)('is wrong wherever one is asked for, and is not normalised: %s', async (_, password) => {
-    const app = await start({ config: { networkFailures: 100, accountFailures: 100 } });
-    const auth = await register(app);
-    const sender = { token: auth.accessToken };
-    await app.send(REQUEST_RESET, { input: { email: 'ada@example.com' } });
-    await app.send(REQUEST_VERIFICATION, { input: { email: 'ada@example.com' } });
-    await app.send(
-      REQUEST_EMAIL_CHANGE,
-      { input: { newEmail: 'lovelace@example.com', password: PASSWORD } },
-      sender,
-    );
-    const verification = await mailedToken(app, '/verify-email');
-    const confirmation = await mailedToken(app, '/confirm-email', 'lovelace@example.com');
-    const reset = await mailedToken(app, '/reset-password');
-    const lengths = watchNormalize();
+  it.each(SLOW)(
+    'an overlong password of %s is refused in every field without being normalised',
+    async (_, password) => {
+      const app = await start({ config: { networkFailures: 100, accountFailures: 100 } });
+      const auth = await register(app);
+      const sender = { token: auth.accessToken };
+      await app.send(REQUEST_RESET, { input: { email: 'ada@example.com' } });
+      await app.send(REQUEST_VERIFICATION, { input: { email: 'ada@example.com' } });
+      await app.send(
+        REQUEST_EMAIL_CHANGE,
+        { input: { newEmail: 'lovelace@example.com', password: PASSWORD } },
+        sender,
+      );
+      const verification = await mailedToken(app, '/verify-email');
+      const confirmation = await mailedToken(app, '/confirm-email', 'lovelace@example.com');
+      const reset = await mailedToken(app, '/reset-password');
+      const lengths = watchNormalize();
 
-    const strangers: [string, object][] = [
-      [LOGIN, { email: 'ada@example.com', password }],
-      [LOGIN, { email: 'unknown@example.com', password }],
-      [VERIFY_EMAIL, { token: verification, password }],
-      [CONFIRM_EMAIL_CHANGE, { token: confirmation, password }],
-    ];
-    const owners: [string, object][] = [
-      [CHANGE_PASSWORD, { currentPassword: password, newPassword: 'velvet otter parliament' }],
-      [REAUTHENTICATE, { password }],
-      [DELETE_ME, { password }],
-      [REQUEST_EMAIL_CHANGE, { newEmail: 'countess@example.com', password }],
-    ];
-    const answers: string[] = [];
-    for (const [document, input] of strangers) answers.push((await app.send(document, { input })).code);
-    for (const [document, input] of owners) answers.push((await app.send(document, { input }, sender)).code);
-    expect(answers).toEqual(Array(8).fill('INVALID_CREDENTIALS'));
-    const form = new URLSearchParams({ username: 'ada@example.com', password: password.slice(0, 7_000) });
-    const answer = await app.server.inject({
-      method: 'POST',
-      url: '/token',
-      headers: { 'content-type': 'application/x-www-form-urlencoded' },
-      payload: form.toString(),
-    });
-    expect(answer.json()).toMatchObject({ error: 'invalid_grant' });
+      const strangers: [string, object][] = [
+        [LOGIN, { email: 'ada@example.com', password }],
+        [LOGIN, { email: 'unknown@example.com', password }],
+        [VERIFY_EMAIL, { token: verification, password }],
+        [CONFIRM_EMAIL_CHANGE, { token: confirmation, password }],
+      ];
+      const owners: [string, object][] = [
+        [CHANGE_PASSWORD, { currentPassword: password, newPassword: 'velvet otter parliament' }],
+        [REAUTHENTICATE, { password }],
+        [DELETE_ME, { password }],
+        [REQUEST_EMAIL_CHANGE, { newEmail: 'countess@example.com', password }],
+      ];
+      const answers: string[] = [];
+      for (const [document, input] of strangers) answers.push((await app.send(document, { input })).code);
+      for (const [document, input] of owners)
+        answers.push((await app.send(document, { input }, sender)).code);
+      expect(answers).toEqual(Array(8).fill('INVALID_CREDENTIALS'));
+      const form = new URLSearchParams({ username: 'ada@example.com', password: password.slice(0, 7_000) });
+      const answer = await app.server.inject({
+        method: 'POST',
+        url: '/token',
+        headers: { 'content-type': 'application/x-www-form-urlencoded' },
+        payload: form.toString(),
+      });
+      expect(answer.json()).toMatchObject({ error: 'invalid_grant' });
 
-    const news: [string, object][] = [
-      [REGISTER, { email: 'grace@example.com', password }],
-      [RESET_PASSWORD, { token: reset, newPassword: password }],
-    ];
-    for (const [document, input] of news) {
-      const { errors } = await app.send(document, { input });
-      expect(errors?.[0]?.extensions).toMatchObject({ code: 'WEAK_PASSWORD', reason: 'TOO_LONG' });
-    }
-    const change = { currentPassword: PASSWORD, newPassword: password };
-    const refused = await app.send(CHANGE_PASSWORD, { input: change }, sender);
-    expect(refused.errors?.[0]?.extensions).toMatchObject({ code: 'WEAK_PASSWORD', reason: 'TOO_LONG' });
-    await expect(app.admin.setPassword('ada@example.com', password)).rejects.toMatchObject({
-      extensions: { reason: 'TOO_LONG' },
-    });
-    expect(Math.max(...lengths)).toBeLessThanOrEqual(1_024);
-  });
+      const news: [string, object][] = [
+        [REGISTER, { email: 'grace@example.com', password }],
+        [RESET_PASSWORD, { token: reset, newPassword: password }],
+      ];
+      for (const [document, input] of news) {
+        const { errors } = await app.send(document, { input });
+        expect(errors?.[0]?.extensions).toMatchObject({ code: 'WEAK_PASSWORD', reason: 'TOO_LONG' });
+      }
+      const change = { currentPassword: PASSWORD, newPassword: password };
+      const refused = await app.send(CHANGE_PASSWORD, { input: change }, sender);
+      expect(refused.errors?.[0]?.extensions).toMatchObject({ code: 'WEAK_PASSWORD', reason: 'TOO_LONG' });
+      await expect(app.admin.setPassword('ada@example.com', password)).rejects.toMatchObject({
+        extensions: { reason: 'TOO_LONG' },
+      });
+      expect(Math.max(...lengths)).toBeLessThanOrEqual(1_024);
+    },
+  );
 
-  it('counts as a failure like any other (LOG-1, LOG-3)', async () => {
+  it('an overlong password counts as a failure like any other wrong one (LOG-1, LOG-3)', async () => {
     const app = await start();
     await register(app);
     const attempt = async (password: string) =>
@@ -325,7 +336,7 @@ describeApp('a password that is longer than any stored one', (start) => {
     );
   });
 
-  it('is one of over 4,096 bytes where the hash is from elsewhere, which is never cut', async () => {
+  it('a password of 4,096 bytes that was hashed elsewhere logs in, and neither a longer nor a shorter one does', async () => {
     const app = await start();
     await register(app);
     const password = 'é'.repeat(2_048);
@@ -341,7 +352,7 @@ describeApp('a password that is longer than any stored one', (start) => {
     expect(await attempt(`${password}x`)).toBe('INVALID_CREDENTIALS');
   });
 
-  it('is never another spelling of a stored one, whatever its length (PW-5)', async () => {
+  it('another Unicode spelling of a stored password logs in, even when it is far longer (PW-5)', async () => {
     const app = await start();
     const password = String.fromCodePoint(...Array.from({ length: 128 }, (_, i) => 0x1f80 + ((5 * i) % 48)));
     await register(app);
@@ -353,7 +364,7 @@ describeApp('a password that is longer than any stored one', (start) => {
 });
 
 describe('the estimate of guesses', () => {
-  it('lets any 15 random letters pass: no composition is asked for (PW-4)', () => {
+  it('a password of 15 random letters passes the estimate of guesses, because no composition is asked for (PW-4)', () => {
     const letters = fc.string({
       unit: fc.constantFrom(...'abcdefghijklmnopqrstuvwxyz'),
       minLength: 15,
@@ -366,7 +377,7 @@ describe('the estimate of guesses', () => {
     );
   });
 
-  it('never grows by what an attacker knows, and takes any text', () => {
+  it('the estimate of guesses never grows with the words an attacker knows, and accepts any text', () => {
     const text = fc.string({ unit: 'binary', maxLength: 128 });
     fc.assert(
       fc.property(text, fc.array(text), (password, words) => {
@@ -379,7 +390,7 @@ describe('the estimate of guesses', () => {
     );
   });
 
-  it('costs next to nothing for a text that is not read to its end', () => {
+  it('the estimate of guesses does not read a long text to its end', () => {
     expect(bitsToGuess('ﷺ'.repeat(128))).toBe(bitsToGuess('ﷺ'.repeat(10_000)));
   });
 });

@@ -201,8 +201,8 @@ const KEYCLOAK = [
 const SALT = 'c29tZXNhbHRzb21lc2FsdA';
 const TAG = 'A'.repeat(43);
 
-describe('a hash from elsewhere', () => {
-  it.each(TEXTS)('is verified as it was made: %s (PW-2)', async (_, password, given, form) => {
+describe('hashes from other systems', () => {
+  it.each(TEXTS)('an imported hash matches its password: %s (PW-2)', async (_, password, given, form) => {
     const stored = fromText(given);
     expect(stored).toMatch(form);
     expect(await verifyPassword(stored, password, FOREIGN)).toBe(true);
@@ -211,14 +211,14 @@ describe('a hash from elsewhere', () => {
     expect(fromText(stored)).toBe(stored);
   });
 
-  it.each(KEYCLOAK)('is verified as it was made: Keycloak, %s (PW-2)', async (_, password, given, form) => {
+  it.each(KEYCLOAK)('a Keycloak hash matches its password: %s (PW-2)', async (_, password, given, form) => {
     const stored = fromKeycloak(given) ?? '';
     expect(stored).toMatch(form);
     expect(await verifyPassword(stored, password, FOREIGN)).toBe(true);
     expect(await verifyPassword(stored, `x${password}`, FOREIGN)).toBe(false);
   });
 
-  it('is verified as it was made: Firebase, with the key of the project and no other (PW-2)', async () => {
+  it('a Firebase hash is verified with the key of its project and with no other (PW-2)', async () => {
     const stored = fromFirebase(FIREBASE_HASH, FIREBASE) ?? '';
     expect(stored).toMatch(/^\$firebase-scrypt\$ln=14,r=8\$42xEC\+ixf3L2lwc\$lSrf/);
     expect(await verifyPassword(stored, 'user1password', KEYS)).toBe(true);
@@ -228,7 +228,7 @@ describe('a hash from elsewhere', () => {
     expect(await verifyPassword(stored, 'user1password', other)).toBe(false);
   });
 
-  it('is to be replaced, and what this server makes is not (PW-2)', async () => {
+  it('a hash from another system is outdated, and a hash that this server made is not (PW-2)', async () => {
     for (const [, , given] of TEXTS) expect(isOutdated(fromText(given), FOREIGN)).toBe(true);
     expect(isOutdated(fromFirebase(FIREBASE_HASH, FIREBASE) ?? '', FOREIGN)).toBe(true);
     expect(isOutdated(await hashPassword(ENGLISH), { isForeign: false })).toBe(false);
@@ -236,7 +236,7 @@ describe('a hash from elsewhere', () => {
     expect(isOutdated(`$argon2id$v=19$m=65536,t=3,p=1$${SALT}$${TAG}`, { isForeign: false })).toBe(false);
   });
 
-  it('is compared with the password as it came and normalised; one of ours with its one normal form (PW-5)', async () => {
+  it('an imported hash is compared with the password as typed and normalised; a hash of this server with the normal form alone (PW-5)', async () => {
     const composed = ENGLISH.normalize('NFC');
     const decomposed = ENGLISH.normalize('NFD');
     const ours = await hashPassword(decomposed);
@@ -261,13 +261,13 @@ describe('a hash from elsewhere', () => {
     ['argon2, with bits of its salt that hold nothing', ENGLISH, TEXTS[0][2].replace('EFN/Q', 'EFN/R')],
     ['argon2, with bits of its tag that hold nothing', ENGLISH, TEXTS[0][2].replace(/A$/, 'B')],
     ['argon2, with zeros before a number', ENGLISH, TEXTS[0][2].replace('m=256', 'm=0256')],
-  ])('is verified however its maker spelt the same bytes: %s', async (_, password, given) => {
+  ])('an imported hash is verified in another spelling of the same bytes: %s', async (_, password, given) => {
     const stored = fromText(given);
     expect(await verifyPassword(stored, password, FOREIGN)).toBe(true);
     expect(await verifyPassword(stored, `x${password}`, FOREIGN)).toBe(false);
   });
 
-  it('is never verified when it costs too much, whatever the password (PW-3)', async () => {
+  it('an imported hash that costs too much is not verified, even with the right password (PW-3)', async () => {
     const hashOf = (timeCost: number) => hash(ENGLISH, { memoryCost: 8, timeCost, parallelism: 1 });
     expect(await verifyPassword(await hashOf(10), ENGLISH, FOREIGN)).toBe(true);
     expect(await verifyPassword(await hashOf(11), ENGLISH, FOREIGN)).toBe(false);
@@ -276,10 +276,10 @@ describe('a hash from elsewhere', () => {
   it.each<[string, string, string]>([
     ['argon2 of more than 1 GiB', `m=1048577,t=1,p=1`, `m=1048576,t=1,p=1`],
     ['argon2 of more than 10 passes', `m=1024,t=11,p=1`, `m=1024,t=10,p=1`],
-    ['argon2 of more than 1 GiB in all its passes', `m=524289,t=2,p=1`, `m=524288,t=2,p=1`],
-    ['argon2 of 1 GiB ten times', `m=1048576,t=10,p=1`, `m=104857,t=10,p=1`],
+    ['argon2 of more than 1 GiB over all its passes', `m=524289,t=2,p=1`, `m=524288,t=2,p=1`],
+    ['argon2 of ten passes over 1 GiB', `m=1048576,t=10,p=1`, `m=104857,t=10,p=1`],
     ['argon2 of more than 16 lanes', `m=1024,t=1,p=17`, `m=1024,t=1,p=16`],
-  ])('costs too much: %s (PW-3)', (_, over, at) => {
+  ])('a password hash costs too much: %s (PW-3)', (_, over, at) => {
     for (const kind of ['argon2id', 'argon2i', 'argon2d']) {
       const hashOf = (cost: string) => `$${kind}$v=19$${cost}$${SALT}$${TAG}`;
       expect(readPasswordHash(hashOf(over))?.isTooCostly).toBe(true);
@@ -288,19 +288,19 @@ describe('a hash from elsewhere', () => {
   });
 
   it.each<[string, string, string]>([
-    ['bcrypt above 15', `$2b$16$${'C'.repeat(53)}`, `$2b$15$${'C'.repeat(53)}`],
+    ['bcrypt of a cost above 15', `$2b$16$${'C'.repeat(53)}`, `$2b$15$${'C'.repeat(53)}`],
     [
       'scrypt of more than 1 GiB',
       `$scrypt$ln=21,r=8,p=1$${SALT}$${TAG}`,
       `$scrypt$ln=20,r=8,p=1$${SALT}$${TAG}`,
     ],
     [
-      'scrypt of many lanes',
+      'scrypt of more than 1 GiB over all its lanes',
       `$scrypt$ln=14,r=8,p=65$${SALT}$${TAG}`,
       `$scrypt$ln=14,r=8,p=64$${SALT}$${TAG}`,
     ],
     [
-      "Firebase's of more than 1 GiB",
+      'a Firebase hash of more than 1 GiB',
       `$firebase-scrypt$ln=21,r=8$${SALT}$${TAG}`,
       `$firebase-scrypt$ln=20,r=8$${SALT}$${TAG}`,
     ],
@@ -310,28 +310,28 @@ describe('a hash from elsewhere', () => {
       `$pbkdf2-sha256$i=10000000$${SALT}$${TAG}`,
     ],
     [
-      'PBKDF2 of more than 5 million, twice for its length',
+      'PBKDF2 of more than 5 million iterations, doubled by its length',
       `$pbkdf2-sha256$i=5000001$${SALT}$${'A'.repeat(86)}`,
       `$pbkdf2-sha256$i=5000000$${SALT}$${'A'.repeat(86)}`,
     ],
-  ])('costs too much: %s (PW-3)', (_, over, at) => {
+  ])('a password hash costs too much: %s (PW-3)', (_, over, at) => {
     expect(readPasswordHash(over)?.isTooCostly).toBe(true);
     expect(readPasswordHash(at)?.isTooCostly).toBe(false);
   });
 
   it.each([
-    ['nothing', ''],
+    ['the empty text', ''],
     ['a password', ENGLISH],
     ['MD5', '5f4dcc3b5aa765d61d8327deb882cf99'],
-    ['no salt', `$argon2id$v=19$m=19456,t=2,p=1$$${TAG}`],
-    ['a hash of 8 bytes', `$argon2id$v=19$m=19456,t=2,p=1$${SALT}$AAAAAAAAAAA`],
-    ['a hash of 8 bytes, PBKDF2', `$pbkdf2-sha256$i=1000$${SALT}$AAAAAAAAAAA`],
-    ['another order', `$argon2id$v=19$t=2,m=19456,p=1$${SALT}$${TAG}`],
-    ['a parameter more', `$argon2id$v=19$m=19456,t=2,p=1,keyid=1$${SALT}$${TAG}`],
-    ['another version', `$argon2id$v=18$m=19456,t=2,p=1$${SALT}$${TAG}`],
-    ['no pass', `$argon2id$v=19$m=19456,t=0,p=1$${SALT}$${TAG}`],
-    ['no lane', `$argon2id$v=19$m=19456,t=2,p=0$${SALT}$${TAG}`],
-    ['too little memory', `$argon2id$v=19$m=15,t=2,p=2$${SALT}$${TAG}`],
+    ['argon2 without a salt', `$argon2id$v=19$m=19456,t=2,p=1$$${TAG}`],
+    ['argon2 with a hash of 8 bytes', `$argon2id$v=19$m=19456,t=2,p=1$${SALT}$AAAAAAAAAAA`],
+    ['PBKDF2 with a hash of 8 bytes', `$pbkdf2-sha256$i=1000$${SALT}$AAAAAAAAAAA`],
+    ['argon2 with its parameters in another order', `$argon2id$v=19$t=2,m=19456,p=1$${SALT}$${TAG}`],
+    ['argon2 with an additional parameter', `$argon2id$v=19$m=19456,t=2,p=1,keyid=1$${SALT}$${TAG}`],
+    ['argon2 of an unknown version', `$argon2id$v=18$m=19456,t=2,p=1$${SALT}$${TAG}`],
+    ['argon2 without a pass', `$argon2id$v=19$m=19456,t=0,p=1$${SALT}$${TAG}`],
+    ['argon2 without a lane', `$argon2id$v=19$m=19456,t=2,p=0$${SALT}$${TAG}`],
+    ['argon2 with too little memory', `$argon2id$v=19$m=15,t=2,p=2$${SALT}$${TAG}`],
     ['a salt too short for argon2', `$argon2id$v=19$m=19456,t=2,p=1$AAAA$${TAG}`],
     ['bcrypt of cost 3', `$2b$03$${'C'.repeat(53)}`],
     ['bcrypt of cost 32', `$2b$32$${'C'.repeat(53)}`],
@@ -345,14 +345,14 @@ describe('a hash from elsewhere', () => {
     ["Django's bcrypt of a SHA-256, short", `bcrypt_sha256$$2b$12$${'C'.repeat(52)}`],
     ['PBKDF2 without iterations', `$pbkdf2-sha256$i=0$${SALT}$${TAG}`],
     ['PBKDF2 with MD5', `$pbkdf2-md5$i=1000$${SALT}$${TAG}`],
-    ['a salt that no base64 is as long as', `$argon2id$v=19$m=19456,t=2,p=1$${SALT}AAA$${TAG}`],
+    ['a salt of a length that base64 never has', `$argon2id$v=19$m=19456,t=2,p=1$${SALT}AAA$${TAG}`],
     ['more than 512 characters', `$pbkdf2-sha256$i=1000$${'A'.repeat(512)}$${TAG}`],
-  ])('is none of the stored forms: %s', async (_, text) => {
+  ])('a text in none of the stored forms verifies no password: %s', async (_, text) => {
     expect(readPasswordHash(fromText(text))).toBeUndefined();
     expect(await verifyPassword(text, ENGLISH, KEYS)).toBe(false);
   });
 
-  it('is none of the stored forms, whatever it is: reading it never throws', () => {
+  it('reading a stored hash never throws, however malformed the text is', () => {
     const pieces = fc.oneof(
       fc.constantFrom('$', '$argon2id', 'v=19', 'm=8,t=1,p=1', '$2b$', 'pbkdf2_sha256$', '=', ','),
       fc.string({ unit: 'binary', maxLength: 60 }),
@@ -372,16 +372,16 @@ describe('a hash from elsewhere', () => {
     ['a text', 'hash'],
     ['no JSON inside', keycloak('{', '{')],
     [
-      'another algorithm',
+      'an unknown algorithm',
       keycloak('{"value":"AAAA","salt":"AAAA"}', '{"hashIterations":1,"algorithm":"md5"}'),
     ],
     ['no salt', keycloak('{"value":"AAAA"}', '{"hashIterations":1,"algorithm":"pbkdf2"}')],
     ['a one-time code', { type: 'otp', secretData: '{"value":"AAAA"}', credentialData: '{"digits":6}' }],
-  ])('of Keycloak is none: %s', (_, credential) => {
+  ])('a Keycloak credential yields no hash: %s', (_, credential) => {
     expect(fromKeycloak(credential)).toBeUndefined();
   });
 
-  it('of Keycloak may have its parts as JSON, too, and lacks nothing unnoticed', async () => {
+  it('a Keycloak credential may hold its parts as objects, and one without its parameters yields no readable hash', async () => {
     const secretData = { value: KEYCLOAK[1][2].secretData.slice(10, 54), salt: 'P5rtFkGtPfoaryJ6PizUJw==' };
     const credentialData = { hashIterations: 27_500, algorithm: 'pbkdf2-sha256' };
     expect(
@@ -398,7 +398,7 @@ describe('a hash from elsewhere', () => {
     `$firebase-scrypt$ln=14,r=8$${SALT}$${TAG}`,
     `$pbkdf2-sha256$i=100000$${SALT}$${TAG}`,
     `$argon2i$v=19$m=19456,t=2,p=1$${SALT}$${TAG}`,
-  ])('is verified off the event loop, which turns meanwhile: %s (DOS-1)', async (stored) => {
+  ])('an imported hash is verified off the event loop, which keeps turning: %s (DOS-1)', async (stored) => {
     // Once before, so that what has to be loaded is.
     await verifyPassword(stored, ENGLISH, KEYS);
     let hasTurned = false;

@@ -63,8 +63,8 @@ describe.each(kinds)('the database on %s', (_kind, create) => {
   });
   afterEach(() => fresh.drop());
 
-  describe('a statement', () => {
-    it('gives rows, one row, or undefined for none', async () => {
+  describe('statements', () => {
+    it('a read returns rows, one row, or undefined when there is none', async () => {
       await database.run(INSERT, { id: 'a', amount: 1 });
       await database.run(INSERT, { id: 'b', amount: 2 });
 
@@ -77,7 +77,7 @@ describe.each(kinds)('the database on %s', (_kind, create) => {
       expect(await database.all('SELECT id FROM items WHERE amount > :least', { least: 5 })).toEqual([]);
     });
 
-    it('tells how many rows it changed', async () => {
+    it('a write returns how many rows it changed', async () => {
       expect(await database.run(INSERT, { id: 'a', amount: 1 })).toBe(1);
       expect(await database.run(INSERT, { id: 'b', amount: 1 })).toBe(1);
       expect(await database.run('UPDATE items SET amount = 2')).toBe(2);
@@ -85,7 +85,7 @@ describe.each(kinds)('the database on %s', (_kind, create) => {
       expect(await database.run('DELETE FROM items WHERE id = :id', { id: 'z' })).toBe(0);
     });
 
-    it('returns what it wrote', async () => {
+    it('an UPDATE with RETURNING gives the row that it wrote, or undefined when it matched none', async () => {
       await database.run(INSERT, { id: 'a', amount: 1 });
       const text =
         'UPDATE items SET amount = amount + 1 WHERE id = :id AND amount = :read RETURNING id, amount';
@@ -95,7 +95,7 @@ describe.each(kinds)('the database on %s', (_kind, create) => {
       expect(await database.get(AMOUNT, { id: 'a' })).toEqual({ amount: 2 });
     });
 
-    it('does nothing, or updates, on a conflict', async () => {
+    it('an INSERT with ON CONFLICT does nothing or updates the row, as it says', async () => {
       await database.run(INSERT, { id: 'a', amount: 1 });
 
       expect(await database.run(`${INSERT} ON CONFLICT DO NOTHING`, { id: 'a', amount: 5 })).toBe(0);
@@ -103,7 +103,7 @@ describe.each(kinds)('the database on %s', (_kind, create) => {
       expect(await database.get(upsert, { id: 'a', amount: 5 })).toEqual({ amount: 6 });
     });
 
-    it('gives integers beyond 2^31 back as numbers, counts too', async () => {
+    it('integers beyond 2^31 come back as numbers, and counts too', async () => {
       const amount = Date.UTC(2027, 0, 1);
       await database.run(INSERT, { id: 'a', amount });
 
@@ -111,7 +111,7 @@ describe.each(kinds)('the database on %s', (_kind, create) => {
       expect(await database.get('SELECT COUNT(*) AS count FROM items')).toEqual({ count: 1 });
     });
 
-    it('takes a parameter twice, and null, and leaves strings and comments alone', async () => {
+    it('a statement takes one parameter twice, takes null, and leaves strings and comments alone', async () => {
       await database.run('CREATE TABLE notes (id TEXT, other TEXT, note TEXT)');
       await database.run(`INSERT INTO notes (id, other, note) VALUES (:id, :id, ':note''s :id') -- :nobody`, {
         id: 'a',
@@ -124,23 +124,23 @@ describe.each(kinds)('the database on %s', (_kind, create) => {
       ]);
     });
 
-    it('is refused with a plain error when a parameter has no value', async () => {
+    it('a statement is refused with a plain error when a parameter has no value', async () => {
       const refused = expect.not.objectContaining({ code: 'UNAVAILABLE' });
       await expect(database.run(INSERT, { id: 'a' })).rejects.toEqual(refused);
       await expect(database.get(AMOUNT)).rejects.toEqual(refused);
-      // @ts-expect-error: undefined is no value, whatever a caller without types thinks.
+      // @ts-expect-error: undefined is no value, though a caller without types may pass it.
       await expect(database.run(INSERT, { id: 'a', amount: undefined })).rejects.toThrow(':amount');
       await expect(database.transaction((sql) => sql.run(INSERT, { id: 'a' }))).rejects.toEqual(refused);
       expect(await ids(database)).toEqual([]);
     });
 
-    it('is refused with a plain error when it is wrong', async () => {
+    it('an invalid statement is refused with a plain error', async () => {
       const refused = expect.not.objectContaining({ code: 'UNAVAILABLE' });
       await expect(database.run('UPDATE nothing SET x = 1')).rejects.toEqual(refused);
       await expect(database.all('SELEKT')).rejects.toEqual(refused);
     });
 
-    it('that breaks a constraint loses only itself, not its neighbours of the same turn', async () => {
+    it('a statement that breaks a constraint fails alone, and the other statements of its turn are written', async () => {
       await database.run(INSERT, { id: 'b', amount: 0 });
       const results = await Promise.allSettled(
         ['a', 'b', 'c'].map((id, amount) => database.run(INSERT, { id, amount })),
@@ -151,7 +151,7 @@ describe.each(kinds)('the database on %s', (_kind, create) => {
       expect(await database.get(AMOUNT, { id: 'b' })).toEqual({ amount: 0 });
     });
 
-    it('that writes what another row has fails in a way that can be told', async () => {
+    it('isUniqueViolation recognises a value that another row already has, and no other failure', async () => {
       await database.run(INSERT, { id: 'a', amount: 0 });
       await database.run('CREATE UNIQUE INDEX items_by_amount ON items (amount)');
       const failures = await Promise.allSettled([
@@ -165,8 +165,8 @@ describe.each(kinds)('the database on %s', (_kind, create) => {
     });
   });
 
-  describe('a transaction', () => {
-    it('writes all or nothing', async () => {
+  describe('transactions', () => {
+    it('a transaction writes everything or nothing', async () => {
       const count = await database.transaction(async (sql) => {
         await sql.run(INSERT, { id: 'a', amount: 1 });
         await sql.run(INSERT, { id: 'b', amount: 2 });
@@ -182,7 +182,7 @@ describe.each(kinds)('the database on %s', (_kind, create) => {
       expect(await ids(database)).toEqual(['a', 'b']);
     });
 
-    it('brings about its effects once it is on disk, in order, before its caller goes on', async () => {
+    it('a transaction runs its afterCommit effects in order once it is on disk, before its caller goes on', async () => {
       const seen: unknown[] = [];
       const other = await fresh.open();
       await database.transaction(async (tx) => {
@@ -195,7 +195,7 @@ describe.each(kinds)('the database on %s', (_kind, create) => {
       expect(seen).toEqual(['first', 'second', 'caller', ['a']]);
     });
 
-    it('drops its effects when it is undone, by its work or by a statement', async () => {
+    it('a transaction drops its afterCommit effects when its work or a failed statement undoes it', async () => {
       const effect = jest.fn();
       for (const fail of [
         () => Promise.reject(new Error('changed my mind')),
@@ -212,7 +212,7 @@ describe.each(kinds)('the database on %s', (_kind, create) => {
       expect(effect).not.toHaveBeenCalled();
     });
 
-    it('that is rolled back takes nothing of its neighbours with it', async () => {
+    it('a transaction that is rolled back undoes no other write of its turn', async () => {
       const results = await Promise.allSettled([
         database.run(INSERT, { id: 'a', amount: 1 }),
         database.transaction(async (sql) => {
@@ -231,7 +231,7 @@ describe.each(kinds)('the database on %s', (_kind, create) => {
       expect(await ids(database)).toEqual(['a', 'c', 'd']);
     });
 
-    it('is doomed by a statement that fails, even if its error is caught', async () => {
+    it('a transaction with a failed statement is rolled back, even if its work catches the error', async () => {
       await database.run(INSERT, { id: 'a', amount: 1 });
       let laterError: unknown;
       const doomed = database.transaction(async (sql) => {
@@ -246,7 +246,7 @@ describe.each(kinds)('the database on %s', (_kind, create) => {
       expect(await ids(database)).toEqual(['a']);
     });
 
-    it('passes on the error that its work makes of a failed statement', async () => {
+    it('a transaction rejects with the error that its work makes of a failed statement', async () => {
       await database.run(INSERT, { id: 'a', amount: 1 });
       const refused = database.transaction(async (sql) => {
         await sql.run(INSERT, { id: 'a', amount: 1 }).catch(() => {
@@ -256,7 +256,7 @@ describe.each(kinds)('the database on %s', (_kind, create) => {
       await expect(refused).rejects.toThrow('taken');
     });
 
-    it('runs one statement after the other, those it does not wait for too', async () => {
+    it('a transaction runs its statements one after the other, even those that its work does not await', async () => {
       await database.transaction(async (sql) => {
         void sql.run(INSERT, { id: 'a', amount: 1 });
         await Promise.all([sql.run(INSERT, { id: 'b', amount: 1 }), sql.run(INSERT, { id: 'c', amount: 1 })]);
@@ -265,7 +265,7 @@ describe.each(kinds)('the database on %s', (_kind, create) => {
       expect(await ids(database)).toEqual(['a', 'b', 'c', 'd']);
     });
 
-    it('that is rolled back runs nothing more of what it did not wait for', async () => {
+    it('a transaction that is rolled back leaves no row of the statements that its work did not await', async () => {
       const failed = database.transaction(async (sql) => {
         for (let amount = 0; amount < 20; amount += 1)
           sql.run(INSERT, { id: `${amount}`, amount }).catch(() => {});
@@ -275,7 +275,7 @@ describe.each(kinds)('the database on %s', (_kind, create) => {
       expect(await ids(database)).toEqual([]);
     });
 
-    it('and another one that touches the same row wait for each other', async () => {
+    it('transactions that change the same row wait for each other', async () => {
       await database.run(INSERT, { id: 'a', amount: 0 });
       await Promise.all(
         Array.from({ length: 20 }, () =>
@@ -292,7 +292,7 @@ describe.each(kinds)('the database on %s', (_kind, create) => {
       expect(await database.get(AMOUNT, { id: 'a' })).toEqual({ amount: 20 });
     });
 
-    it('refuses the outer database inside, and its own sql afterwards', async () => {
+    it('a transaction refuses the outer database inside it, and its own sql after its end', async () => {
       const inside: unknown[] = [];
       let leaked: Sql = database;
       await database.transaction(async (sql) => {
@@ -314,7 +314,7 @@ describe.each(kinds)('the database on %s', (_kind, create) => {
     it.each<[string, () => unknown]>([
       ['a pause', () => pause(1)],
       ['a file', () => readFile(fileURLToPath(import.meta.url))],
-    ])('that waits for %s is undone, and delays nobody', async (_name, wait) => {
+    ])('a transaction that waits for %s is undone, and delays no other statement', async (_name, wait) => {
       const left = gate();
       let behind: Promise<unknown> | undefined;
       const waiting = database.transaction(async (sql) => {
@@ -332,7 +332,7 @@ describe.each(kinds)('the database on %s', (_kind, create) => {
       expect(await ids(database)).toEqual(['c']);
     });
 
-    it('that waits for something else before its first statement is undone', async () => {
+    it('a transaction that waits for something else before its first statement is undone', async () => {
       const waiting = database.transaction(async (sql) => {
         await pause(1);
         await sql.run(INSERT, { id: 'a', amount: 1 });
@@ -341,7 +341,7 @@ describe.each(kinds)('the database on %s', (_kind, create) => {
       expect(await ids(database)).toEqual([]);
     });
 
-    it('that also waits for what never comes is undone once its own statements are done', async () => {
+    it('a transaction that also waits for a promise that never settles is undone once its own statements are done', async () => {
       const waiting = database.transaction(async (sql) => {
         await Promise.all([sql.run(INSERT, { id: 'a', amount: 1 }), new Promise(() => {})]);
       });
@@ -349,7 +349,7 @@ describe.each(kinds)('the database on %s', (_kind, create) => {
       expect(await ids(database)).toEqual([]);
     });
 
-    it('refuses the outer database after each of its statements, and to nobody else', async () => {
+    it('a transaction refuses the outer database after each of its statements, while callers outside may use it', async () => {
       const inside: unknown[] = [];
       const attempt = () => database.get(AMOUNT, { id: 'a' }).catch((error) => error.message);
       const transaction = database.transaction(async (sql) => {
@@ -377,7 +377,7 @@ describe.each(kinds)('the database on %s', (_kind, create) => {
       await expect(transaction).rejects.toMatchObject({ message: expect.stringMatching(/unique/i) });
     });
 
-    it('leaves the outer database to what it left behind', async () => {
+    it('work that a transaction leaves behind may use the outer database after the transaction has ended', async () => {
       const { open, opened } = gate();
       let behind: Promise<number> | undefined;
       await database.transaction(async () => {
@@ -388,7 +388,7 @@ describe.each(kinds)('the database on %s', (_kind, create) => {
     });
   });
 
-  it('does nothing that still waits when its deadline passes, and loses no neighbour by it (GQL-6)', async () => {
+  it('a statement or transaction that still waits when its deadline passes does nothing, and its neighbours succeed (GQL-6)', async () => {
     const one = await fresh.open({ poolSize: 1 });
     let hasPassed = false;
     const late = one.before({ hasPassed: () => hasPassed });
@@ -417,7 +417,7 @@ describe.each(kinds)('the database on %s', (_kind, create) => {
     expect(await late.get(AMOUNT, { id: 'd' })).toEqual({ amount: 1 });
   });
 
-  it('finishes what is under way when it is closed, then refuses', async () => {
+  it('a database that is closed finishes the work under way, and refuses new work', async () => {
     const written = database.run(INSERT, { id: 'a', amount: 1 });
     const transaction = database.transaction((sql) => sql.run(INSERT, { id: 'b', amount: 1 }));
     const closed = database.close();
@@ -433,7 +433,7 @@ describe.each(kinds)('the database on %s', (_kind, create) => {
 });
 
 describe.each(engines)('uncommitted rows on %s', (engine) => {
-  it('are seen by nobody outside', async () => {
+  it('uncommitted rows are invisible outside their transaction', async () => {
     const fresh = await freshDatabase(engine);
     const other = await fresh.open();
     await createItems(fresh.database);
@@ -450,8 +450,8 @@ describe.each(engines)('uncommitted rows on %s', (engine) => {
   });
 });
 
-describe.each(engines)('in production, a transaction on %s', (engine) => {
-  it('that waits for the outer database is undone, and delays nobody', async () => {
+describe.each(engines)('transactions in production on %s', (engine) => {
+  it('in production, a transaction that waits for the outer database is undone instead of blocking it', async () => {
     const fresh = await freshDatabase(engine);
     await createItems(fresh.database);
     const database = await fresh.open({ refusesOuterUse: false });
@@ -479,7 +479,7 @@ describe.each(engines)('migrate on %s', (engine) => {
   });
   afterEach(() => fresh.drop());
 
-  it('applies each migration once (CR-4)', async () => {
+  it('migrate applies each migration once (CR-4)', async () => {
     const applied = await migrate(fresh.database);
     expect(applied[0]).toBe('0001_initial');
     expect(applied.includes('0008_room_for_rotations')).toBe(engine === 'postgres');
@@ -487,7 +487,7 @@ describe.each(engines)('migrate on %s', (engine) => {
     expect(await pendingMigrations(fresh.database)).toEqual([]);
   });
 
-  it('is done by one of several that start at once (CR-4)', async () => {
+  it('migrate applies each migration once when several connections start it at the same time (CR-4)', async () => {
     const handles = [fresh.database, await fresh.open(), await fresh.open(), await fresh.open()];
     const applied = await Promise.all(handles.map(migrate));
 
@@ -497,7 +497,7 @@ describe.each(engines)('migrate on %s', (engine) => {
     expect(applied.flat().sort()).toEqual(names);
   });
 
-  it('leaves the migrations of a newer version alone, and tells what is missing (CR-4)', async () => {
+  it('migrate leaves the migrations of a newer version alone, and pendingMigrations lists the missing ones (CR-4)', async () => {
     await migrate(fresh.database);
     await fresh.database.run(`INSERT INTO latchkey_migrations (name, applied_at) VALUES ('9999_future', 1)`);
     expect(await migrate(fresh.database)).toEqual([]);
@@ -507,7 +507,7 @@ describe.each(engines)('migrate on %s', (engine) => {
     expect(await pendingMigrations(fresh.database)).toEqual(['0001_initial']);
   });
 
-  it('leaves audit_events no index but those that are asked: each event is written to all of them', async () => {
+  it('audit_events has only the two indexes that queries use, because each event is written to all of them', async () => {
     await migrate(fresh.database);
     const indexes = await fresh.database.all<{ name: string }>(
       engine === 'sqlite'
@@ -519,7 +519,7 @@ describe.each(engines)('migrate on %s', (engine) => {
     expect(indexes).toEqual([{ name: 'audit_events_by_batch' }, { name: 'audit_events_by_user' }]);
   });
 
-  it('undoes a migration that fails half way', async () => {
+  it('migrate undoes a migration that fails half way', async () => {
     const failing = noteStatements(fresh.database, (text) => {
       if (text.includes('CREATE TABLE signing_keys')) throw new Error('no more tables');
       return text;
@@ -537,7 +537,7 @@ describe.each(engines)('migrate on %s', (engine) => {
     ['Rails', 'CREATE TABLE schema_migrations (version TEXT PRIMARY KEY)'],
     ['golang-migrate', 'CREATE TABLE schema_migrations (version BIGINT PRIMARY KEY, dirty INTEGER NOT NULL)'],
     ['one with our columns', 'CREATE TABLE schema_migrations (name TEXT, applied_at BIGINT)'],
-  ])('leaves the ledger of another program alone: %s', async (_, statement) => {
+  ])('migrate leaves the schema_migrations table of another program alone: %s', async (_, statement) => {
     await fresh.database.run(statement);
     expect(await pendingMigrations(fresh.database)).toContain('0001_initial');
     expect(await migrate(fresh.database)).toContain('0001_initial');
@@ -554,18 +554,21 @@ describe.each(engines)('migrate on %s', (engine) => {
       'CREATE TABLE posts (id INTEGER); CREATE INDEX mails_by_user ON posts (id)',
       'mails_by_user',
     ],
-  ])('makes nothing where another program has a name of ours: %s', async (_, statements, name) => {
-    for (const statement of statements.split('; ')) await fresh.database.run(statement);
-    const before = await relationsOf(fresh.database);
-    const refusal = new RegExp(
-      `belongs to another program.*: ${name}\\. Give Latchkey a database of its own`,
-    );
-    await expect(migrate(fresh.database)).rejects.toThrow(refusal);
-    expect(await migrationObstacle(fresh.database)).toMatch(refusal);
-    expect(await relationsOf(fresh.database)).toEqual(before);
-  });
+  ])(
+    'migrate creates nothing in a database where another program already uses a Latchkey name: %s',
+    async (_, statements, name) => {
+      for (const statement of statements.split('; ')) await fresh.database.run(statement);
+      const before = await relationsOf(fresh.database);
+      const refusal = new RegExp(
+        `belongs to another program.*: ${name}\\. Give Latchkey a database of its own`,
+      );
+      await expect(migrate(fresh.database)).rejects.toThrow(refusal);
+      expect(await migrationObstacle(fresh.database)).toMatch(refusal);
+      expect(await relationsOf(fresh.database)).toEqual(before);
+    },
+  );
 
-  it('goes on with the ledger of a database that an earlier version made, which that version still reads', async () => {
+  it('migrate continues the ledger of an earlier version under its old name, schema_migrations', async () => {
     await migrate(fresh.database);
     await fresh.database.run('ALTER TABLE latchkey_migrations RENAME TO schema_migrations');
     await fresh.database.run(`DELETE FROM schema_migrations WHERE name = '0013_imported_passwords'`);
@@ -618,7 +621,7 @@ onBothEngines('migrations make the same tables on both engines', async () => {
   expect(shapes[1]).toEqual(shapes[0]);
 });
 
-describe('on SQLite', () => {
+describe('SQLite', () => {
   let fresh: FreshDatabase;
   let database: Database;
   let path: string;
@@ -630,7 +633,7 @@ describe('on SQLite', () => {
   });
   afterEach(() => fresh.drop());
 
-  it('every connection is in WAL mode and synchronous FULL, after a write too (CR-1)', async () => {
+  it('every SQLite connection is in WAL mode and synchronous FULL, after a write too (CR-1)', async () => {
     await database.run(INSERT, { id: 'a', amount: 1 });
     const pragmas = async (sql: Sql) => ({
       ...(await sql.get<object>('PRAGMA journal_mode')),
@@ -644,7 +647,7 @@ describe('on SQLite', () => {
     expect(await database.transaction(pragmas)).toEqual(expected);
   });
 
-  it('the folder is 0700 and every file of the database 0600', async () => {
+  it('the folder of a SQLite database is 0700 and each of its files 0600', async () => {
     const mode = async (file: string) => ((await stat(file)).mode & 0o777).toString(8);
     expect(await Promise.all([dirname(path), path, `${path}-wal`, `${path}-shm`].map(mode))).toEqual([
       '700',
@@ -654,7 +657,7 @@ describe('on SQLite', () => {
     ]);
   });
 
-  it('the writes of several requests that are read in one turn share one commit', async () => {
+  it('SQLite writes of several requests that are read in one turn share one commit', async () => {
     const observer = new Sqlite(path, { readonly: true });
     const seen = await Promise.all(
       ['a', 'b', 'c'].map(async (id) => {
@@ -668,7 +671,7 @@ describe('on SQLite', () => {
     expect(new Set(seen).size).toBe(1);
   });
 
-  it('the writes of one turn share one commit, transactions among them', async () => {
+  it('SQLite writes of one turn share one commit, transactions among them', async () => {
     const observer = new Sqlite(path, { readonly: true });
     // Changes with every commit of another connection.
     const version = () => observer.pragma('data_version', { simple: true }) as number;
@@ -688,7 +691,7 @@ describe('on SQLite', () => {
     expect(seen[0]).not.toBe(before);
   });
 
-  it('a lock that another process holds too long is UNAVAILABLE, and a short one is waited for', async () => {
+  it('a SQLite write is UNAVAILABLE when another process holds the lock too long, and waits for a short lock', async () => {
     const impatient = await openSqlite(path, { busyTimeoutMs: 50 });
     const other = new Sqlite(path);
     other.exec('BEGIN IMMEDIATE');
@@ -710,7 +713,7 @@ describe('on SQLite', () => {
     await impatient.close();
   });
 
-  describe('whose files are not in their place any more', () => {
+  describe('a SQLite database whose files are missing or replaced', () => {
     let faults: string[] = [];
     let watched: Database;
     beforeEach(async () => {
@@ -721,23 +724,26 @@ describe('on SQLite', () => {
     afterEach(() => watched.close());
 
     it.each<[string, () => Promise<void>, RegExp]>([
-      ['removed', () => rm(path), /removed/],
-      ['moved away', () => rename(path, `${path}.old`), /removed/],
-      ['replaced', () => replace(path), /replaced/],
-      ['robbed of its log', () => rm(`${path}-wal`), /removed/],
-      ['robbed of its index', () => rm(`${path}-shm`), /removed/],
-      ['given another log', () => replace(`${path}-wal`), /replaced/],
-      ['removed with its folder', () => rm(dirname(path), { recursive: true }), /removed/],
-    ])('%s, acknowledges no write, and says so once', async (_name, change, fault) => {
-      await change();
-      await expect(watched.run(INSERT, { id: 'b', amount: 1 })).rejects.toMatchObject(UNAVAILABLE);
-      await expect(
-        watched.transaction((sql) => sql.run(INSERT, { id: 'c', amount: 1 })),
-      ).rejects.toMatchObject(UNAVAILABLE);
-      expect(faults).toEqual([expect.stringMatching(fault)]);
-    });
+      ['its removal', () => rm(path), /removed/],
+      ['its move', () => rename(path, `${path}.old`), /removed/],
+      ['its replacement', () => replace(path), /replaced/],
+      ['the removal of its log', () => rm(`${path}-wal`), /removed/],
+      ['the removal of its index', () => rm(`${path}-shm`), /removed/],
+      ['the replacement of its log', () => replace(`${path}-wal`), /replaced/],
+      ['the removal of its folder', () => rm(dirname(path), { recursive: true }), /removed/],
+    ])(
+      'a SQLite database acknowledges no write and reports one fault after %s',
+      async (_name, change, fault) => {
+        await change();
+        await expect(watched.run(INSERT, { id: 'b', amount: 1 })).rejects.toMatchObject(UNAVAILABLE);
+        await expect(
+          watched.transaction((sql) => sql.run(INSERT, { id: 'c', amount: 1 })),
+        ).rejects.toMatchObject(UNAVAILABLE);
+        expect(faults).toEqual([expect.stringMatching(fault)]);
+      },
+    );
 
-    it('writes again when they are back', async () => {
+    it('a SQLite database writes again when its file is back in its place', async () => {
       await rename(path, `${path}.old`);
       await expect(watched.run(INSERT, { id: 'b', amount: 1 })).rejects.toMatchObject(UNAVAILABLE);
       await rename(`${path}.old`, path);
@@ -750,7 +756,7 @@ describe('on SQLite', () => {
     }
   });
 
-  it('its own checkpoints and the comings and goings of others change nothing of that', async () => {
+  it('a SQLite database reports no fault when other connections open, run a checkpoint and close', async () => {
     const faults: string[] = [];
     const watched = await openSqlite(path, { onFault: (problem) => faults.push(problem) });
     for (const mode of ['PASSIVE', 'FULL', 'RESTART', 'TRUNCATE']) {
@@ -763,7 +769,7 @@ describe('on SQLite', () => {
     expect(faults).toEqual([]);
   });
 
-  it('a link is followed: the file that it leads to is private, too, and watched', async () => {
+  it('a SQLite database behind a symbolic link has a private file and is watched for faults, too', async () => {
     const folder = await mkdtemp(join(tmpdir(), 'latchkey-'));
     const [target, link] = [join(folder, 'target.db'), join(folder, 'link.db')];
     await symlink(target, link);
@@ -776,7 +782,7 @@ describe('on SQLite', () => {
     await rm(folder, { recursive: true });
   });
 
-  it('a file that everybody may read is warned of, as it is and not as it was made', async () => {
+  it('fileWarnings names a SQLite file that everyone may read, judged by its present mode', async () => {
     expect(fileWarnings(fresh.url)).toEqual([]);
     await chmod(path, 0o644);
     expect(fileWarnings(fresh.url)).toEqual([expect.stringContaining(`chmod 600 ${path}`)]);
@@ -786,7 +792,7 @@ describe('on SQLite', () => {
     expect(fileWarnings('postgres://h/d')).toEqual([]);
   });
 
-  it('those who wait for a lock give up each at their own time', async () => {
+  it('each SQLite write that waits for a lock gives up at its own time limit', async () => {
     const other = new Sqlite(path);
     other.exec('BEGIN IMMEDIATE');
     const patient = database.run(INSERT, { id: 'a', amount: 1 });
@@ -797,7 +803,7 @@ describe('on SQLite', () => {
     expect(await ids(database)).toEqual(['a']);
   });
 
-  it('a lock does not keep it from being closed, and what waits for it is UNAVAILABLE', async () => {
+  it('a SQLite database closes in spite of a lock, and a write that waits for the lock is UNAVAILABLE', async () => {
     const other = new Sqlite(path);
     other.exec('BEGIN IMMEDIATE');
     const waiting = database.within(60_000).run(INSERT, { id: 'a', amount: 1 });
@@ -805,7 +811,7 @@ describe('on SQLite', () => {
     other.close();
   });
 
-  it('a migration waits for another process longer than a request does (CR-4)', async () => {
+  it('a SQLite migration waits for a lock of another process longer than a request does (CR-4)', async () => {
     const impatient = await openSqlite(path, { busyTimeoutMs: 50 });
     const other = new Sqlite(path);
     other.exec('BEGIN IMMEDIATE');
@@ -817,13 +823,13 @@ describe('on SQLite', () => {
     await impatient.close();
   });
 
-  describe('a full disk', () => {
+  describe('a full disk under SQLite', () => {
     const limit = async (pages: number) => {
       await database.transaction((sql) => sql.get(`PRAGMA max_page_count = ${pages}`));
     };
     const big = { id: 'x'.repeat(100_000), amount: 1 };
 
-    it('makes every caller of the batch UNAVAILABLE, writes nothing of it, and is recovered from (CR-5)', async () => {
+    it('a full disk makes every caller of a batch UNAVAILABLE and leaves nothing written, until there is room again (CR-5)', async () => {
       await database.run(INSERT, { id: 'before', amount: 1 });
       await limit(5);
       const ran: string[] = [];
@@ -850,7 +856,7 @@ describe('on SQLite', () => {
       expect(await database.run(INSERT, big)).toBe(1);
     });
 
-    it('loses the statement alone where SQLite can undo it alone (CR-5)', async () => {
+    it('a full disk fails one statement alone where SQLite can undo it alone (CR-5)', async () => {
       await limit(5);
       const two = 'INSERT INTO items (id, amount) VALUES (:id, 1), (:id, 2) ON CONFLICT DO NOTHING';
       const [first, full, last] = await Promise.allSettled([
@@ -863,7 +869,7 @@ describe('on SQLite', () => {
       expect(await ids(database)).toEqual(['a', 'c']);
     });
 
-    it('inside a transaction loses the batch, even if the work catches the error and goes on (CR-5)', async () => {
+    it('a full disk inside a transaction fails the whole batch, even if the work catches the error and goes on (CR-5)', async () => {
       await limit(5);
       const batch = await Promise.allSettled([
         database.run(INSERT, { id: 'a', amount: 1 }),
@@ -879,14 +885,14 @@ describe('on SQLite', () => {
     });
   });
 
-  it('a file that is no database is UNAVAILABLE', async () => {
+  it('a file that is no SQLite database is UNAVAILABLE', async () => {
     const folder = await mkdtemp(join(tmpdir(), 'latchkey-'));
     await writeFile(join(folder, 'text.db'), 'This is a text, and long enough to be looked at. '.repeat(100));
     await expect(openDatabase(`file:${join(folder, 'text.db')}`)).rejects.toMatchObject(UNAVAILABLE);
     await rm(folder, { recursive: true });
   });
 
-  it('a statement runs again and again, and reads what was written just before', async () => {
+  it('a repeated SQLite statement reads the value that was written just before it', async () => {
     await database.run(INSERT, { id: 'a', amount: 0 });
     for (let amount = 1; amount <= 50; amount += 1) {
       await database.run('UPDATE items SET amount = :amount WHERE id = :id', { id: 'a', amount });
@@ -894,12 +900,12 @@ describe('on SQLite', () => {
     }
   });
 
-  it('has no warning about durability (CR-1)', async () => {
+  it('SQLite has no warning about durability (CR-1)', async () => {
     expect(await durabilityWarnings(database)).toEqual([]);
   });
 });
 
-(engines.includes('postgres') ? describe : describe.skip)('on PostgreSQL', () => {
+(engines.includes('postgres') ? describe : describe.skip)('PostgreSQL', () => {
   let fresh: FreshDatabase;
   let database: Database;
   beforeEach(async () => {
@@ -922,7 +928,7 @@ describe('on SQLite', () => {
     await administrator.end();
   }
 
-  it('each connection has the limits and READ COMMITTED, whatever the URL or the role says', async () => {
+  it('each PostgreSQL connection has the time limits and READ COMMITTED, even if the URL says otherwise', async () => {
     const text = `SELECT name, setting FROM pg_settings WHERE name IN ('default_transaction_isolation',
       'statement_timeout', 'lock_timeout', 'idle_in_transaction_session_timeout') ORDER BY name`;
     const url = new URL(fresh.url);
@@ -938,7 +944,7 @@ describe('on SQLite', () => {
     ]);
   });
 
-  it('a connection that dies idle does not end the process, and the next statement gets another one', async () => {
+  it('a PostgreSQL connection that dies idle does not end the process, and a later statement gets another connection', async () => {
     const pid = await backend(database);
     await terminate(pid);
     // The pool may not have heard of it yet: then the statement is UNAVAILABLE, never sent twice.
@@ -946,7 +952,7 @@ describe('on SQLite', () => {
     expect(await backend(database)).not.toBe(pid);
   });
 
-  it('a connection that dies in a transaction is UNAVAILABLE, and nothing is written', async () => {
+  it('a transaction whose PostgreSQL connection dies is UNAVAILABLE and writes nothing', async () => {
     const broken = database.transaction(async (sql) => {
       await sql.run(INSERT, { id: 'a', amount: 1 });
       await hold(sql, terminate(await backend(sql)));
@@ -957,7 +963,7 @@ describe('on SQLite', () => {
     expect(await database.run(INSERT, { id: 'c', amount: 1 })).toBe(1);
   });
 
-  it('a connection that dies before COMMIT is done is UNAVAILABLE', async () => {
+  it('a transaction whose PostgreSQL connection dies before COMMIT is done is UNAVAILABLE', async () => {
     await database.run(`
       CREATE FUNCTION die() RETURNS trigger LANGUAGE plpgsql
       AS 'BEGIN PERFORM pg_terminate_backend(pg_backend_pid()), pg_sleep(5); RETURN NULL; END'`);
@@ -974,7 +980,7 @@ describe('on SQLite', () => {
     expect(await ids(database)).toEqual([]);
   });
 
-  it('a statement that is killed while it runs is UNAVAILABLE and not sent again', async () => {
+  it('a PostgreSQL statement whose connection is killed while it runs is UNAVAILABLE and is not sent again', async () => {
     const slow = database.get('SELECT pg_sleep(20)');
     const caught = expect(slow).rejects.toMatchObject(UNAVAILABLE);
     const find = `SELECT pid FROM pg_stat_activity WHERE query = 'SELECT pg_sleep(20)' AND state = 'active'`;
@@ -985,14 +991,14 @@ describe('on SQLite', () => {
     expect(await database.all(find)).toEqual([]);
   });
 
-  it('a server that nobody listens for is UNAVAILABLE', async () => {
+  it('a PostgreSQL server that does not listen is UNAVAILABLE', async () => {
     const unreachable = await openDatabase('postgres://nobody@127.0.0.1:1/nothing');
     await expect(unreachable.get('SELECT 1 AS one')).rejects.toMatchObject(UNAVAILABLE);
     await expect(unreachable.transaction(async () => {})).rejects.toMatchObject(UNAVAILABLE);
     await unreachable.close();
   });
 
-  it('a pool with no free connection is UNAVAILABLE after the acquire timeout (DOS-5)', async () => {
+  it('a PostgreSQL pool with no free connection is UNAVAILABLE after the acquire timeout (DOS-5)', async () => {
     const small = await fresh.open({ poolSize: 1, acquireTimeoutMs: 50 });
     const { open, opened } = gate();
     const started = gate();
@@ -1008,7 +1014,7 @@ describe('on SQLite', () => {
     expect(await small.get('SELECT 1 AS one')).toEqual({ one: 1 });
   });
 
-  describe('whose answers are lost', () => {
+  describe('a PostgreSQL server whose answers are lost', () => {
     let proxy: SilentProxy;
     let behind: Database;
     beforeEach(async () => {
@@ -1020,7 +1026,7 @@ describe('on SQLite', () => {
       await proxy.close();
     });
 
-    it('is UNAVAILABLE in time, and the connection of a late answer is never used again', async () => {
+    it('a statement whose answer is lost is UNAVAILABLE in time, and its connection is never used again', async () => {
       const pid = await backend(behind);
       proxy.silenceNext('INSERT INTO items');
       await expect(behind.within(100).run(INSERT, { id: 'a', amount: 1 })).rejects.toMatchObject(UNAVAILABLE);
@@ -1028,14 +1034,14 @@ describe('on SQLite', () => {
       expect(await backend(behind)).not.toBe(pid);
     });
 
-    it('is UNAVAILABLE when that of a COMMIT is lost, which was done', async () => {
+    it('a transaction whose answer to COMMIT is lost is UNAVAILABLE, although it was committed', async () => {
       proxy.silenceNext('COMMIT');
       const lost = behind.within(100).transaction((sql) => sql.run(INSERT, { id: 'a', amount: 1 }));
       await expect(lost).rejects.toMatchObject(UNAVAILABLE);
       expect(await ids(database)).toEqual(['a']);
     });
 
-    it('leaves nothing of a transaction that was broken off', async () => {
+    it('a transaction that breaks off because an answer is lost leaves nothing written', async () => {
       proxy.silenceNext('UPDATE items');
       const lost = behind.within(100).transaction(async (sql) => {
         await sql.run(INSERT, { id: 'a', amount: 1 });
@@ -1045,7 +1051,7 @@ describe('on SQLite', () => {
       expect(await ids(behind)).toEqual([]);
     });
 
-    it('gives the whole pool back', async () => {
+    it('statements whose answers are lost give all their connections back to the pool', async () => {
       proxy.silenceAll();
       const lost = Array.from({ length: 10 }, () => behind.within(100).get('SELECT 1 AS one'));
       for (const { reason } of (await Promise.allSettled(lost)) as PromiseRejectedResult[])
@@ -1055,7 +1061,7 @@ describe('on SQLite', () => {
       expect(await Promise.all(found)).toEqual(Array(10).fill({ one: 1 }));
     });
 
-    it('is closed all the same, with a statement under way and without', async () => {
+    it('a database closes although answers of PostgreSQL are lost, with a statement under way and without', async () => {
       await backend(behind);
       proxy.silenceAll();
       const lost = behind.within(60_000).get('SELECT 1 AS one');
@@ -1069,7 +1075,7 @@ describe('on SQLite', () => {
     });
   });
 
-  it('is reached over a socket of this machine, as a URL names it', async () => {
+  it('PostgreSQL is reached over a local socket that the URL names', async () => {
     const folder = await mkdtemp(join(tmpdir(), 'latchkey-socket-'));
     const { port } = new URL(fresh.url);
     const sockets = createServer((socket) => {
@@ -1091,7 +1097,7 @@ describe('on SQLite', () => {
     await rm(folder, { recursive: true });
   });
 
-  it('makes its tables in the schema that the URL names, and looks for them there', async () => {
+  it('migrate makes its tables in the PostgreSQL schema that the URL names, and queries look for them there', async () => {
     const url = new URL(fresh.url);
     const [, schema = ''] = /search_path=(\w+)/.exec(url.searchParams.get('options') ?? '') ?? [];
     url.search = `?schema=${schema}`;
@@ -1104,7 +1110,7 @@ describe('on SQLite', () => {
     await named.close();
   });
 
-  it('a longer limit is PostgreSQL’s, too, and of that statement or transaction alone', async () => {
+  it('a longer time limit is set in PostgreSQL, too, for that statement or transaction alone', async () => {
     const one = await fresh.open({ poolSize: 1 });
     const limit = async (sql: Sql) => await sql.get('SHOW statement_timeout');
     expect(await limit(one.within(60_000))).toEqual({ statement_timeout: '1min' });
@@ -1113,7 +1119,7 @@ describe('on SQLite', () => {
     expect(await limit(one.within(100))).toEqual({ statement_timeout: '5s' });
   });
 
-  it('a row that is locked too long is UNAVAILABLE', async () => {
+  it('a write to a PostgreSQL row that is locked too long is UNAVAILABLE', async () => {
     const impatient = await fresh.open({ lockTimeoutMs: 50 });
     await database.run(INSERT, { id: 'a', amount: 1 });
     const update = `UPDATE items SET amount = amount + 1 WHERE id = 'a'`;
@@ -1124,7 +1130,7 @@ describe('on SQLite', () => {
     expect(await impatient.run(update)).toBe(1);
   });
 
-  it('a deadlock is undone by the server, begun again, and ends in both writes', async () => {
+  it('a deadlock in PostgreSQL ends in both writes, because the transaction that the server undoes begins again', async () => {
     await database.run(INSERT, { id: 'a', amount: 0 });
     await database.run(INSERT, { id: 'b', amount: 0 });
     const add = 'UPDATE items SET amount = amount + 1 WHERE id = :id';
@@ -1150,7 +1156,7 @@ describe('on SQLite', () => {
     expect(await database.all('SELECT amount FROM items')).toEqual([{ amount: 2 }, { amount: 2 }]);
   });
 
-  it('a constraint error keeps its connection', async () => {
+  it('a constraint error leaves its PostgreSQL connection in use', async () => {
     const pid = await backend(database);
     await database.run(INSERT, { id: 'a', amount: 1 });
     await expect(database.run(INSERT, { id: 'a', amount: 1 })).rejects.toHaveProperty('code', '23505');
@@ -1160,7 +1166,7 @@ describe('on SQLite', () => {
     expect(await backend(database)).toBe(pid);
   });
 
-  it('tells its time', async () => {
+  it('databaseTimeMs gives the time of the PostgreSQL server in whole milliseconds', async () => {
     const [before, now, after] = [Date.now(), await databaseTimeMs(database), Date.now()];
     // The server runs on this machine or near it, but its clock is its own.
     expect(now).toBeGreaterThan(before - 60_000);
@@ -1168,7 +1174,7 @@ describe('on SQLite', () => {
     expect(Number.isInteger(now)).toBe(true);
   });
 
-  it('warns of a server that answers before its writes are on disk (CR-1)', async () => {
+  it('durabilityWarnings names a PostgreSQL server that answers before its writes are on disk (CR-1)', async () => {
     expect(await durabilityWarnings(database)).toEqual([]);
     const url = new URL(fresh.url);
     url.searchParams.set('options', '-c synchronous_commit=off');
@@ -1180,7 +1186,7 @@ describe('on SQLite', () => {
 
 describe('openDatabase', () => {
   it.each(['data/latchkey.db', 'mysql://user:hunter2@host/db', ''])(
-    'refuses %j, and does not repeat it',
+    'openDatabase refuses the URL %j, and does not repeat it',
     async (url) => {
       const refused = expect(openDatabase(url)).rejects;
       await refused.toThrow('DATABASE_URL must begin with');
@@ -1188,7 +1194,7 @@ describe('openDatabase', () => {
     },
   );
 
-  it('says what to do when the SQLite driver is not installed', async () => {
+  it('openDatabase says what to do when the SQLite driver is not installed', async () => {
     jest.resetModules();
     jest.unstable_mockModule('better-sqlite3', () => {
       throw Object.assign(new Error("Cannot find package 'better-sqlite3'"), {

@@ -44,24 +44,27 @@ function say(command: string, databaseUrl: string): { status: number | null; sai
 describe('a database that cannot be used', () => {
   it.each<[string, () => string, RegExp]>([
     ['a folder', () => `file:${temporaryFolder()}`, /names a folder/],
-    ['no database', () => `file:${textFile()}`, /no SQLite database/],
-    ['a file for a folder', () => `file:${textFile()}/latchkey.db`, /folder of .* is a file/],
-    ['nobody that listens', () => `postgres://ada:${SECRET}@127.0.0.1:1/d`, /does not listen at 127.0.0.1:1/],
-    ['an unknown host', () => `postgres://ada:${SECRET}@nowhere.invalid/d`, /nowhere.invalid:5432/],
+    ['a file that is no database', () => `file:${textFile()}`, /no SQLite database/],
+    ['a path through a file', () => `file:${textFile()}/latchkey.db`, /folder of .* is a file/],
     [
-      'a socket that is not there',
-      () => 'postgres:///d?host=/nowhere',
-      /no socket of PostgreSQL in \/nowhere/,
+      'a port that no server listens at',
+      () => `postgres://ada:${SECRET}@127.0.0.1:1/d`,
+      /does not listen at 127.0.0.1:1/,
     ],
-    ['a certificate that is not there', () => 'postgres://h/d?sslrootcert=/nowhere', /sslrootcert .*ENOENT/],
-  ])('because it is %s, is one sentence', (_name, databaseUrl, sentence) => {
-    const url = databaseUrl();
-    for (const command of ['serve', 'migrate']) {
-      const { status, said } = say(command, url);
-      expect(said).toMatch(sentence);
-      expect(status).toBe(1);
-    }
-  });
+    ['an unknown host', () => `postgres://ada:${SECRET}@nowhere.invalid/d`, /nowhere.invalid:5432/],
+    ['a missing socket', () => 'postgres:///d?host=/nowhere', /no socket of PostgreSQL in \/nowhere/],
+    ['a missing certificate', () => 'postgres://h/d?sslrootcert=/nowhere', /sslrootcert .*ENOENT/],
+  ])(
+    'serve and migrate say in one sentence why they cannot use a DATABASE_URL that names %s',
+    (_name, databaseUrl, sentence) => {
+      const url = databaseUrl();
+      for (const command of ['serve', 'migrate']) {
+        const { status, said } = say(command, url);
+        expect(said).toMatch(sentence);
+        expect(status).toBe(1);
+      }
+    },
+  );
 
   function textFile(): string {
     const path = join(temporaryFolder(), 'text');
@@ -70,10 +73,10 @@ describe('a database that cannot be used', () => {
   }
 
   const onPostgres = engines.includes('postgres') ? describe : describe.skip;
-  onPostgres('of a PostgreSQL server', () => {
+  onPostgres('a PostgreSQL database that cannot be used', () => {
     const server = process.env.TEST_DATABASE_URL ?? '';
 
-    it('because there is none of that name, is one sentence', () => {
+    it('serve says in one sentence that a PostgreSQL database is missing, and how to create it', () => {
       const url = new URL(server);
       url.pathname = '/nothing';
       expect(say('serve', url.href)).toMatchObject({
@@ -82,13 +85,13 @@ describe('a database that cannot be used', () => {
       });
     });
 
-    it('because it has no TLS, is one sentence', () => {
+    it('serve says in one sentence that a PostgreSQL server has no TLS, when sslmode requires it', () => {
       const url = new URL(server);
       url.searchParams.set('sslmode', 'require');
       expect(say('serve', url.href)).toMatchObject({ status: 1, said: expect.stringMatching(/has no TLS/) });
     });
 
-    it('because its schema is not there, is one sentence', () => {
+    it('serve says in one sentence that a PostgreSQL schema is missing, and how to create it', () => {
       const url = new URL(server);
       url.searchParams.set('schema', 'nothing');
       expect(say('serve', url.href)).toMatchObject({
@@ -97,21 +100,24 @@ describe('a database that cannot be used', () => {
       });
     });
 
-    it.each(['LATIN1', 'SQL_ASCII'])('because it keeps text as %s, is one sentence', async (encoding) => {
-      const name = `test_${encoding.toLowerCase()}`;
-      await administer(`DROP DATABASE IF EXISTS ${name}`);
-      await administer(
-        `CREATE DATABASE ${name} ENCODING '${encoding}' TEMPLATE template0 LC_COLLATE 'C' LC_CTYPE 'C'`,
-      );
-      cleanups.push(() => administer(`DROP DATABASE ${name} WITH (FORCE)`));
-      const url = new URL(server);
-      url.pathname = `/${name}`;
-      for (const command of ['serve', 'migrate', 'doctor'])
-        expect(say(command, url.href)).toMatchObject({
-          status: 1,
-          said: expect.stringMatching(new RegExp(`keeps text as ${encoding}`)),
-        });
-    });
+    it.each(['LATIN1', 'SQL_ASCII'])(
+      'serve, migrate and doctor refuse a PostgreSQL database that keeps text as %s, in one sentence',
+      async (encoding) => {
+        const name = `test_${encoding.toLowerCase()}`;
+        await administer(`DROP DATABASE IF EXISTS ${name}`);
+        await administer(
+          `CREATE DATABASE ${name} ENCODING '${encoding}' TEMPLATE template0 LC_COLLATE 'C' LC_CTYPE 'C'`,
+        );
+        cleanups.push(() => administer(`DROP DATABASE ${name} WITH (FORCE)`));
+        const url = new URL(server);
+        url.pathname = `/${name}`;
+        for (const command of ['serve', 'migrate', 'doctor'])
+          expect(say(command, url.href)).toMatchObject({
+            status: 1,
+            said: expect.stringMatching(new RegExp(`keeps text as ${encoding}`)),
+          });
+      },
+    );
 
     async function administer(statement: string): Promise<void> {
       const client = new Client({ connectionString: server });
@@ -122,7 +128,7 @@ describe('a database that cannot be used', () => {
   });
 });
 
-describe('the sentence of a failure', () => {
+describe('describeDatabaseFailure', () => {
   const URL_WITH_SECRET = `postgres://ada:${SECRET}@db.internal/auth`;
   const failure = (fields: object) =>
     new AuthError('UNAVAILABLE', { cause: Object.assign(new Error('something'), fields) });
@@ -138,13 +144,16 @@ describe('the sentence of a failure', () => {
     [{ message: 'SASL: client password must be a string' }, /asks for a password/],
     [{ errors: [{ message: 'refused', code: 'ECONNREFUSED' }] }, /does not listen/],
     [{ message: 'a thing that nobody thought of' }, /cannot be used: a thing that nobody thought of\.$/],
-  ])('for %j says what to do', (fields, sentence) => {
-    const said = describeDatabaseFailure(failure(fields), URL_WITH_SECRET);
-    expect(said).toMatch(sentence);
-    expect(said).not.toContain(SECRET);
-  });
+  ])(
+    'describeDatabaseFailure turns %j into a sentence for the operator, without the password',
+    (fields, sentence) => {
+      const said = describeDatabaseFailure(failure(fields), URL_WITH_SECRET);
+      expect(said).toMatch(sentence);
+      expect(said).not.toContain(SECRET);
+    },
+  );
 
-  it('for what does not come from a database there is none', () => {
+  it('describeDatabaseFailure returns undefined for an error that does not come from a database', () => {
     for (const error of [
       new Error('a fault'),
       Object.assign(new Error('no such file'), { code: 'ENOENT' }),

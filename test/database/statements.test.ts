@@ -6,12 +6,12 @@ import { PASSWORD, startApp, type TestApp } from '../support/start-app.ts';
 import { noteStatements, verbAndTable } from '../support/statements.ts';
 
 const SECOND_MS = 1_000;
-/** What every client needs; whoever asks for the `user` of an answer reads one row more. */
+/** What every client needs; an operation that asks for the `user` of an answer reads one row more. */
 const LOGIN = 'mutation ($input: LoginInput!) { login(input: $input) { accessToken refreshToken } }';
 const REFRESH =
   'mutation ($input: RefreshTokenInput!) { refreshToken(input: $input) { accessToken refreshToken } }';
 
-describe.each(engines)('what an operation asks of the database on %s', (engine) => {
+describe.each(engines)('the statements of an operation on %s', (engine) => {
   let app: TestApp;
   let drop: () => Promise<void>;
   let statements: string[];
@@ -35,7 +35,7 @@ describe.each(engines)('what an operation asks of the database on %s', (engine) 
     return [...statements];
   }
 
-  it('login: one read, one throttle statement and one write transaction', async () => {
+  it('login takes one read, one throttle statement and one write transaction', async () => {
     await register(app);
     const input = { email: 'ada@example.com', password: PASSWORD };
     expect(await during(() => app.send(LOGIN, { input }))).toEqual([
@@ -45,12 +45,12 @@ describe.each(engines)('what an operation asks of the database on %s', (engine) 
     ]);
   });
 
-  it('refreshToken: one statement', async () => {
+  it('refreshToken takes one statement', async () => {
     const { refreshToken } = await register(app);
     expect(await during(() => app.send(REFRESH, { input: { refreshToken } }))).toEqual(['UPDATE sessions']);
   });
 
-  it('me: one read, and again at most one', async () => {
+  it('me takes one read, and at most one when it is repeated', async () => {
     const { accessToken: token } = await register(app);
     app.clock.travel(SECOND_MS);
     expect(await during(() => app.send(ME, {}, { token }))).toEqual(['SELECT sessions']);

@@ -28,7 +28,7 @@ async function openFresh(engine: Engine): Promise<Database> {
 
 const onPostgres = engines.includes('postgres') ? describe : describe.skip;
 onPostgres('the clock on postgres', () => {
-  it('is the same in two processes whose machines are 40 seconds apart (CR-7)', async () => {
+  it('two processes on one PostgreSQL database have the same time, though their machines are 40 seconds apart (CR-7)', async () => {
     const database = await openFresh('postgres');
     const times = await Promise.all(
       [-APART_MS / 2, APART_MS / 2].map((off) => followDatabaseTime(database, () => Date.now() + off)),
@@ -39,7 +39,7 @@ onPostgres('the clock on postgres', () => {
     expect(Math.abs(ahead - Date.now())).toBeLessThan(TOLERANCE_MS);
   });
 
-  it('is compared again and again, and keeps its time while the database is away', async () => {
+  it('the clock is compared with PostgreSQL again and again, and keeps its time while the database is away', async () => {
     jest.useFakeTimers({ doNotFake: ['nextTick', 'setImmediate', 'setTimeout'] });
     const database = await openFresh('postgres');
     let wall = 1_000_000;
@@ -72,7 +72,7 @@ onPostgres('the clock on postgres', () => {
 });
 
 describe('the clock on sqlite', () => {
-  it('is the machine’s own: all processes of the file are on it', async () => {
+  it('a process on SQLite keeps the time of its machine, where all processes of the file run', async () => {
     const database = await openFresh('sqlite');
     const { now } = await followDatabaseTime(database, () => 42);
     expect(now()).toBe(42);

@@ -57,7 +57,7 @@ function reasonOf({ page, text }: Block): string | undefined {
 describe('the README', () => {
   const readme = pages.find(({ path }) => path === 'README.md') as Page;
 
-  it('is a front door of at most 150 lines and paragraphs of at most 60 words', () => {
+  it('the README has at most 150 lines, and its paragraphs have at most 60 words', () => {
     expect(readme.text.split('\n').length).toBeLessThanOrEqual(151);
     const paragraphs = proseOf(readme)
       .split(/\n\n+|\n- /)
@@ -66,7 +66,7 @@ describe('the README', () => {
     expect(long).toEqual([]);
   });
 
-  it('leads to every page of docs/', () => {
+  it('the README leads to every page of docs/', () => {
     const reached = new Set(['README.md']);
     const open = [readme];
     for (let page = open.pop(); page !== undefined; page = open.pop()) {
@@ -89,7 +89,7 @@ describe('the README', () => {
 describe('the links of the pages', () => {
   const links = pages.flatMap(localLinks);
 
-  it('lead to files and headings that exist', () => {
+  it('the links of the pages lead to files and headings that exist', () => {
     expect(links.length).toBeGreaterThan(100);
     const broken = links.filter((link) => {
       const { path, anchor } = resolveLink(link);
@@ -102,13 +102,13 @@ describe('the links of the pages', () => {
 });
 
 describe('the blocks of the pages', () => {
-  it('are each of a language that a test checks', () => {
+  it('each block of a page is in a language that a test checks', () => {
     const checked = ['sh', 'text', 'ts', 'graphql', 'json', 'ini', 'console', 'sql'];
     expect(blocks.filter(({ language }) => !checked.includes(language)).map(where)).toEqual([]);
     expect(blocks.length).toBeGreaterThan(60);
   });
 
-  it('are run, but for those that are listed with a reason', () => {
+  it('each console block of a page is run, or listed with a reason', () => {
     const isJq = ({ text }: Block) => text.startsWith('jq ');
     expect(
       of('console')
@@ -121,7 +121,7 @@ describe('the blocks of the pages', () => {
     expect(unused).toEqual([]);
   });
 
-  it('of a shell are well-formed', () => {
+  it('shell blocks are well-formed', () => {
     for (const { text } of [...of('sh'), ...of('console')])
       expect({ text, problems: spawnSync('bash', ['-n', '-c', text], { encoding: 'utf8' }).stderr }).toEqual({
         text,
@@ -129,7 +129,7 @@ describe('the blocks of the pages', () => {
       });
   });
 
-  it('of text are what the block before them prints, or the address of a database', () => {
+  it('text blocks are the output of the shell block before them, or the address of a database', () => {
     const addresses = of('text').filter(({ text }) => text.startsWith('postgres://'));
     const loose = of('text').filter((block) => {
       const all = pages.find(({ path }) => path === block.page)?.blocks ?? [];
@@ -142,13 +142,13 @@ describe('the blocks of the pages', () => {
     );
   });
 
-  it('of JSON parse, line by line', () => {
+  it('JSON blocks parse, line by line', () => {
     const lines = of('json').flatMap(({ text }) => text.split('\n'));
     expect(lines.length).toBeGreaterThan(5);
     for (const line of lines) expect(() => JSON.parse(line)).not.toThrow();
   });
 
-  it('of settings name settings and give them good values', () => {
+  it('blocks of settings name settings and give them good values', () => {
     const settings = new Map<string, Setting>(
       Object.values(SETTINGS).map((setting) => [setting.name, setting]),
     );
@@ -162,7 +162,7 @@ describe('the blocks of the pages', () => {
     expect(wrong).toEqual([]);
   });
 
-  it('of GraphQL fit the schema, and every root field is in one', () => {
+  it('GraphQL blocks fit the schema, and every root field is in one', () => {
     const documents = of('graphql').map(({ text }) => text);
     expect(documents.flatMap((text) => validate(schema, parse(text)))).toEqual([]);
     const roots = [schema.getQueryType(), schema.getMutationType()];
@@ -170,7 +170,7 @@ describe('the blocks of the pages', () => {
     expect(fields.filter((field) => !documents.some((text) => text.includes(`  ${field}`)))).toEqual([]);
   });
 
-  it('of TypeScript compile', () => {
+  it('TypeScript blocks compile', () => {
     const folder = mkdtempSync(join(tmpdir(), 'latchkey-docs-'));
     try {
       expect(compile(folder, of('ts'))).toBe('');
@@ -189,13 +189,13 @@ describe('the pages that the code writes', () => {
     expect(text).toBe(renderPage(path, text));
   });
 
-  it('are the five pages of the reference and those that show examples', () => {
+  it('the code writes the five pages of the reference and parts of those that show examples', () => {
     const paths = written.map(({ path }) => path);
     expect(paths.filter((path) => path.startsWith('docs/reference/'))).toHaveLength(5);
     expect(paths.length).toBeGreaterThan(8);
   });
 
-  it('list no audit event that the code never records', () => {
+  it('the reference lists no audit event that the code never records', () => {
     const folder = join(ROOT, 'src');
     const texts = readdirSync(folder, { recursive: true, encoding: 'utf8' })
       .filter((name) => name.endsWith('.ts') && !name.endsWith('audit/store.ts'))
@@ -206,7 +206,7 @@ describe('the pages that the code writes', () => {
     expect(unused).toEqual([]);
   });
 
-  it('name every setting, error code and audit event', () => {
+  it('the reference names every setting, error code and audit event', () => {
     const read = (name: string) => readFileSync(join(ROOT, `docs/reference/${name}.md`), 'utf8');
     const lost = [
       ...Object.values(SETTINGS).filter(({ name }) => !read('configuration').includes(`| \`${name}\` |`)),

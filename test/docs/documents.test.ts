@@ -87,7 +87,7 @@ async function run(app: TestApp, name: string, variables: object, token?: string
 
 describeApp('the operations of the pages', (start) => {
   it.each(operations.map(({ page, name }) => [name, page] as const))(
-    'runs %s of %s without an error',
+    'the operation %s of %s runs without an error',
     async (name) => {
       const app = await start({ config: { magicLinks: true, cookies: true } });
       const auth = await register(app);
@@ -101,7 +101,7 @@ describeApp('the operations of the pages', (start) => {
   );
 });
 
-it('each way to run an operation is of an operation that a page has', () => {
+it('the operations of the pages are exactly those that this test prepares', () => {
   expect(operations.map(({ name }) => name).sort()).toEqual(Object.keys(OPERATIONS).sort());
 });
 

@@ -5,7 +5,7 @@ import { describe, expect, it } from '@jest/globals';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 
-describe('the list of mended defects', () => {
+describe('the list of fixed defects', () => {
   /** The bullets of the section of SECURITY.md. */
   const listed =
     /^## Fixed defects\n((?:(?!^## )[\s\S])*)/m.exec(readFileSync(join(ROOT, 'SECURITY.md'), 'utf8'))?.[1] ??
@@ -24,16 +24,19 @@ describe('the list of mended defects', () => {
     return existsSync(join(ROOT, path)) && readFileSync(join(ROOT, path), 'utf8').includes(name);
   }
 
-  it('SECURITY.md names a regression test for each mended defect, which names the defect (SUP-4)', () => {
+  it('each fixed defect in SECURITY.md has a regression test that names it (SUP-4)', () => {
     expect(listed).toMatch(/^(None yet\.|- )/m);
     expect(untested(listed)).toEqual([]);
   });
 
   it.each([
-    ['no test', '- **a hole** was there.'],
+    ['a defect without a test', '- **a hole** was there.'],
     ['a test that is not there', '- **a hole** was there: `test/none.test.ts`'],
-    ['a test that does not name it', '- **a hole in the hedge** was there: `test/architecture.test.ts`'],
-  ])('would be refused for %s (SUP-4, control)', (_what, row) => {
+    [
+      'a test that does not name the defect',
+      '- **a hole in the hedge** was there: `test/architecture.test.ts`',
+    ],
+  ])('the check of the fixed defects refuses %s (SUP-4, control)', (_what, row) => {
     expect(untested(row)).toEqual([row]);
     expect(untested('- **the architecture** was wrong: `test/architecture.test.ts`')).toEqual([]);
   });

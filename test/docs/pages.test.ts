@@ -21,7 +21,7 @@ describe('the page of the dependencies', () => {
     ['In production', { ...root.dependencies, ...root.optionalDependencies }],
     ['In development', root.devDependencies],
     ['In the docs alone', { ...docs.dependencies, ...docs.devDependencies }],
-  ])('has one row with a sentence for each package: %s', (heading, packages) => {
+  ])('the page of the dependencies has one row with a sentence for each package: %s', (heading, packages) => {
     const rows = rowsBelow(heading, page);
     expect(rows.map(([name]) => name)).toEqual(Object.keys(packages).sort());
     expect(rows.filter(([, reason]) => !/^(It|The|`).{10,}\.$/.test(reason))).toEqual([]);
@@ -31,7 +31,7 @@ describe('the page of the dependencies', () => {
 describe('the page of the architecture', () => {
   const rows = rowsBelow('The tree', read('docs/architecture.md'));
 
-  it('has one row with a sentence for each folder of the source', () => {
+  it('the page of the architecture has one row with a sentence for each folder of the source', () => {
     const foldersIn = (path: string) =>
       readdirSync(join(ROOT, path), { withFileTypes: true })
         .filter((entry) => entry.isDirectory())
@@ -43,7 +43,7 @@ describe('the page of the architecture', () => {
     expect(rows.filter(([, sentence]) => !/^[A-Z].{10,}\.$/.test(sentence))).toEqual([]);
   });
 
-  it('lists the modules of core in the order in which they may import each other', () => {
+  it('the page of the architecture lists the modules of core in the order in which they may import each other', () => {
     const [, order = ''] = /const CORE = \[([^\]]+)\]/.exec(read('test/architecture.test.ts')) ?? [];
     const modules = [...order.matchAll(/'([\w-]+)'/g)].map(([, name]) => `src/core/${name}/`);
     expect(modules.length).toBeGreaterThan(5);
@@ -52,7 +52,7 @@ describe('the page of the architecture', () => {
 });
 
 describe('the page of the security decisions', () => {
-  it('says of each decision what it leaves open', () => {
+  it('the page of the security decisions says of each decision what it leaves open', () => {
     const decisions = read('docs/security-decisions.md').split(/^### /m).slice(1);
     expect(decisions.length).toBeGreaterThan(15);
     const silent = decisions.filter((text) => !/\n\n\*\*Leaves open:\*\* .{20,}\n/.test(text));

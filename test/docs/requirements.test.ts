@@ -72,12 +72,12 @@ const requirements = readRequirements(readFileSync(join(ROOT, TABLE), 'utf8'));
 const citations = texts.flatMap(({ file, text }) => citedIn(text).map((id) => ({ id, file })));
 
 describe('the table of requirements', () => {
-  it('defines each cited id; each defined id is cited by a test, or is not built and cited by none', () => {
+  it('each cited requirement is defined, and tests cite every requirement that is built and none that is not', () => {
     expect(citations.length).toBeGreaterThan(400);
     expect(faultsOf(requirements, citations)).toEqual([]);
   });
 
-  it('has one row for each id, in the order of its numbers, each with a sentence and a source', () => {
+  it('the table of requirements has one row for each id, in the order of its numbers, with a sentence and a source', () => {
     const names = new Set(requirements.map(({ id }) => id.replace(/-.*/, '')));
     for (const name of names) {
       const rows = requirements.filter(({ id }) => id.startsWith(`${name}-`));
@@ -95,8 +95,8 @@ describe('the table of requirements', () => {
   it.each<[string, Citation[]]>([
     ['an id that is not defined', [{ id: 'AA-3', file: 'src/a.ts' }]],
     ['an id that no test cites', [{ id: 'AA-1', file: 'src/a.ts' }]],
-    ['a test of what is not built', [{ id: 'AA-2', file: 'test/a.test.ts' }]],
-  ])('would be refused for %s (control)', (_what, wrong) => {
+    ['a test of a requirement that is not built', [{ id: 'AA-2', file: 'test/a.test.ts' }]],
+  ])('the check of the requirements refuses %s (control)', (_what, wrong) => {
     const right = [{ id: 'AA-1', file: 'test/a.test.ts' }];
     expect(faultsOf([BUILT, PLANNED], right)).toEqual([]);
     const cited = wrong[0]?.id === 'AA-1' ? wrong : [...right, ...wrong];
@@ -107,11 +107,11 @@ describe('the table of requirements', () => {
     ['as RFC 9068 asks (AA-1, BB-12)', ['AA-1', 'BB-12']],
     ['/** Bounded (AA-1). */', ['AA-1']],
     ["{ kid: 'AA-1' }, UTF-8, SHA-256, HKDF-SHA-256, AES-256-GCM, CVE-2025-32442, x-AA-1", []],
-  ])('reads the citations of %j (control)', (text, ids) => {
+  ])('the check of the requirements reads the citations of %j (control)', (text, ids) => {
     expect(citedIn(text)).toEqual(ids);
   });
 
-  it('is the only list of rules that the tree cites by number', () => {
+  it('the table of requirements is the only list of rules that the tree cites by number', () => {
     const cites =
       /\b[Ff]act \d|\b(DESIGN|CASES|HOUSE_STYLE|DEPENDENCIES)(\.md)?\b(?!\()|\b(issue|section) #?\d/;
     expect(texts.filter(({ text }) => cites.test(text)).map(({ file }) => file)).toEqual([]);

@@ -39,7 +39,7 @@ afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 describe('the commands of each page, in a fresh copy with a server of its own', () => {
   it.each(pages.filter((page) => stepsOf(page).length > 0).map(({ path }) => path))(
-    '%s: print what the page shows',
+    'the commands of %s print what the page shows',
     async (path) => {
       const page = pages.find((other) => other.path === path) as Page;
       const steps = stepsOf(page);
@@ -58,7 +58,7 @@ describe('the commands of each page, in a fresh copy with a server of its own', 
     PATIENCE_MS,
   );
 
-  it('are on more than ten pages', () => {
+  it('more than ten pages show commands', () => {
     expect(pages.filter((page) => stepsOf(page).length > 0).length).toBeGreaterThan(10);
   });
 });
@@ -68,7 +68,7 @@ describe('the first block of the README', () => {
     ? it
     : skip('script, which makes a terminal, is not installed');
   withTerminal(
-    'prints in a terminal what the README shows',
+    'the first block of the README prints in a terminal what the README shows',
     async () => {
       const readme = pages.find(({ path }) => path === 'README.md') as Page;
       const [commands, shown] = readme.blocks;
@@ -101,7 +101,7 @@ describe('the first block of the README', () => {
 describe('the jq lines of the import page', () => {
   const withJq = isThere('jq', '--version') ? it : skip('jq is not installed');
   withJq(
-    'turn what Firebase and Keycloak export into accounts that an import takes',
+    'the jq lines of the import page turn exports of Firebase and Keycloak into accounts that an import takes',
     async () => {
       const created = 1_740_654_221_121;
       const exported = {

@@ -88,13 +88,13 @@ suite(`the site of the docs${INSTALLED}`, () => {
 
   const addresses = () => sidebarOf(docs).flatMap(({ items }) => items.map(({ link }) => `${link}.html`));
 
-  it('has a page for each Markdown file of the docs', () => {
+  it('the site has a page for each Markdown file of the docs', () => {
     expect(addresses().length).toBeGreaterThan(4);
     const missing = addresses().filter((page) => !existsSync(join(docs, '.vitepress/dist', page)));
     expect(missing).toEqual([]);
   });
 
-  it('shows double braces as they are: a page is no template', () => {
+  it('the site shows double braces in a page as they are', () => {
     const html = readFileSync(join(docs, '.vitepress/dist/braces.html'), 'utf8');
     const [, text = ''] = /<\/h1>(.*)<\/pre>/s.exec(html) ?? [];
     expect(text.replaceAll(/<[^>]+>/g, '').trim()).toBe('A {{ name }}, {{#A_LINK}} and{{ block }}');
@@ -102,7 +102,7 @@ suite(`the site of the docs${INSTALLED}`, () => {
     expect(text).toContain('A_<wbr>LINK');
   });
 
-  inBrowser('leads from its first page to every other page', async () => {
+  inBrowser('the first page of the site leads to every other page', async () => {
     const page = await open('/');
     const links: string[] = await page.run(
       `[...document.querySelectorAll('.page-lists a')].map((link) => new URL(link.href).pathname)`,
@@ -110,7 +110,7 @@ suite(`the site of the docs${INSTALLED}`, () => {
     expect(links).toEqual(addresses());
   });
 
-  inBrowser('asks no other server for anything', async () => {
+  inBrowser('the site asks no other server for anything', async () => {
     const page = await open('/requirements.html');
     const asked: string[] = await page.run(
       `performance.getEntriesByType('resource').map(({ name }) => new URL(name).origin)`,
@@ -120,7 +120,7 @@ suite(`the site of the docs${INSTALLED}`, () => {
   });
 
   inBrowser(
-    'finds a word in the pages without another server',
+    'the search of the site finds a word in the pages without another server',
     async () => {
       const page = await open('/');
       // Until the page listens, a click does nothing.
@@ -145,7 +145,7 @@ suite(`the site of the docs${INSTALLED}`, () => {
   );
 
   inBrowser(
-    'fits a phone, a tablet and a desktop: no page is wider than its window',
+    'no page of the site is wider than the window of a phone, a tablet or a desktop',
     async () => {
       const page = await open('/');
       const tooWide: string[] = [];
@@ -181,7 +181,7 @@ suite(`the build of the docs${INSTALLED}`, () => {
       /has no such anchor\nbroken\.html fetches https:\/\/example\.com\/a\.png/,
     ],
   ])(
-    'fails for a %s',
+    'the build of the docs fails for a %s',
     async (what, text, message) => {
       const pages = { 'index.md': '# Home', 'broken.md': `# Broken\n\n${text}\n` };
       await expect(build(copyOfDocs(what.replaceAll(' ', '-'), pages))).rejects.toThrow(message);

@@ -25,7 +25,7 @@ describe('the sidebar of the docs', () => {
   const linksOf = (docs: string) =>
     sidebarOf(docs).flatMap(({ text, items }) => items.map((item) => `${text}: ${item.text} ${item.link}`));
 
-  it('shows each page once, in the order in which a reader meets them', () => {
+  it('the sidebar shows each page once, in the order in which a reader meets them', () => {
     const docs = folderOf('pages', {
       'index.md': '# Home',
       'zebra.md': '# A page of no shelf',
@@ -47,13 +47,13 @@ describe('the sidebar of the docs', () => {
     ]);
   });
 
-  it('refuses a page without a heading, which would have no name in the sidebar', () => {
+  it('the sidebar refuses a page without a heading, which would have no name in it', () => {
     expect(() => sidebarOf(folderOf('nameless', { 'a.md': '## Second' }))).toThrow(
       'docs/a.md has no heading',
     );
   });
 
-  it('holds every page of the docs of this project', () => {
+  it('the sidebar holds every page of the docs of this project', () => {
     const pages = readdirSync(join(ROOT, 'docs'), { recursive: true, encoding: 'utf8' })
       .filter((path) => path.endsWith('.md') && !path.includes('node_modules') && path !== 'index.md')
       .map((path) => `/${path.slice(0, -3)}`);
@@ -72,7 +72,7 @@ describe('the check of the built docs', () => {
     '<a href="/a/b.html#c"><a href="a/b.html"><a href="./a/b#c"><a href="/?a=1&amp;b=2">',
     '<a href="https://example.com/a"><a href="mailto:a@example.com">',
     '<script src="/app.js"></script><img src="data:image/svg+xml;base64,AAAA">',
-  ])('finds nothing wrong with %s', (body) => {
+  ])('the check of the built docs finds nothing wrong with %s', (body) => {
     expect(faultsOf(page(body))).toEqual([]);
   });
 
@@ -84,11 +84,11 @@ describe('the check of the built docs', () => {
     ['<script async src="https://example.com/a.js">', 'index.html fetches https://example.com/a.js'],
     ['<link rel="stylesheet" href="//example.com/a.css">', 'index.html fetches //example.com/a.css'],
     ['<img src="http://example.com/a.png">', 'index.html fetches http://example.com/a.png'],
-  ])('finds what is wrong with %s', (body, fault) => {
+  ])('the check of the built docs finds the fault in %s', (body, fault) => {
     expect(faultsOf(page(body))).toEqual([fault]);
   });
 
-  it('finds a font of another server in a style sheet', () => {
+  it('the check of the built docs finds a font of another server in a style sheet', () => {
     const style = '@import "https://example.com/a.css"; @font-face { src: url(https://example.com/a.woff2) }';
     expect(faultsOf(folderOf('styles', { 'assets/a.css': style }))).toEqual([
       'assets/a.css fetches https://example.com/a.css',
@@ -96,7 +96,7 @@ describe('the check of the built docs', () => {
     ]);
   });
 
-  it('knows a site that is served below a path', () => {
+  it('the check of the built docs refuses a link that leaves the path of the site', () => {
     const site = folderOf('below', { 'index.html': '<a href="/docs/index.html"><a href="/index.html">' });
     expect(faultsOf(site, '/docs/')).toEqual(['index.html links to /index.html, which is not there']);
   });
@@ -117,11 +117,11 @@ describe('a link in the docs to a file that is no page', () => {
     ['#anchor', undefined],
     ['https://example.com/../../a', undefined],
     ['/lockout.md', undefined],
-  ])('leads %s to the repository, or stays: %s', (link, address) => {
+  ])('the repository address of the link %s in a page is %s', (link, address) => {
     expect(repositoryAddress(link, origin)).toBe(address);
   });
 
-  it('is refused when the file is not there, or lies outside of the project', () => {
+  it('a link in the docs is refused when its file is not there, or lies outside of the project', () => {
     expect(() => repositoryAddress('../../NONE.md', origin)).toThrow(
       'links to ../../NONE.md, which is not there',
     );
@@ -132,7 +132,7 @@ describe('a link in the docs to a file that is no page', () => {
     [{ repository: { url: 'git+https://example.com/o/r.git' } }, repository],
     [{ repository }, repository],
     [{}, undefined],
-  ])('finds where the repository is shown in %j', (manifest, shown) => {
+  ])('the address of the repository is read from the manifest %j', (manifest, shown) => {
     expect(repositoryOf(manifest)).toBe(shown);
   });
 });

@@ -42,7 +42,7 @@ globalThis.fetch = async (url, init) => {
 };
 `;
 
-it('the README protects an API: its verifier takes a token of the server and refuses an altered one', async () => {
+it('the verifier of the README takes a token of the server and refuses an altered one', async () => {
   const printed = await runSnippet('README.md', 'export async function verify', {
     // The name of the issuer is this one, wherever the server is.
     prepare: (text) =>
@@ -57,7 +57,7 @@ console.log(await verify(alter(accessToken)).catch(({ code }) => code));
   expect(printed).toEqual(['true', 'ERR_JWS_SIGNATURE_VERIFICATION_FAILED']);
 });
 
-it('the README signs in from a page: the refresh token is in a cookie alone', async () => {
+it('the sign-in of the README returns an access token and leaves the refresh token in a cookie', async () => {
   const printed = await runSnippet('README.md', 'export async function logIn', {
     prepare: (text) => BROWSER + text.replace('http://localhost:4000', origin),
     after: `
@@ -71,7 +71,7 @@ console.log(await logIn(email, 'wrong').catch(({ message }) => message));
   expect(printed).toEqual(['eyJ', '1', 'INVALID_CREDENTIALS']);
 });
 
-it('the page of the cookies logs in, refreshes after a reload and logs out', async () => {
+it('the code of the cookies page logs in, refreshes after a reload and logs out', async () => {
   const printed = await runSnippet('docs/clients/cookies.md', 'export async function logOut', {
     prepare: (text) => BROWSER + text.replace('http://localhost:4000', origin),
     after: `

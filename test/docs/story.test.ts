@@ -31,7 +31,7 @@ afterEach(() => {
 const cleanups = useCleanups();
 
 describe('@apollo/client with the refresh link of examples/apollo-client', () => {
-  it('registers, is somebody, refreshes once for all operations, and logs out', async () => {
+  it('the Apollo client registers, reads its account, refreshes once for all operations, and logs out', async () => {
     const { app, client, auth, signedOut, rotations } = await startClient();
     const { data } = await client.mutate<{ register: { auth: Auth } }>({
       mutation: gql(REGISTER),
@@ -63,7 +63,7 @@ describe('@apollo/client with the refresh link of examples/apollo-client', () =>
     expect(signedOut).not.toHaveBeenCalled();
   });
 
-  it('does not refresh again for an operation that was refused late', async () => {
+  it('the refresh link does not refresh again for an operation that was refused late', async () => {
     const { app, client } = await startSignedIn();
     app.clock.travel(11 * 60_000);
     const sent: string[] = [];
@@ -85,7 +85,7 @@ describe('@apollo/client with the refresh link of examples/apollo-client', () =>
     expect(sent).toEqual(['session {', 'me', 'refreshToken', 'me', 'session {']);
   });
 
-  it('signs out when the refresh token is refused, and only then', async () => {
+  it('the refresh link signs the user out once when the refresh token is refused', async () => {
     const { app, client, signedOut } = await startSignedIn();
     app.clock.travel(15 * 86_400_000);
     const codes = await Promise.all([
@@ -96,7 +96,7 @@ describe('@apollo/client with the refresh link of examples/apollo-client', () =>
     expect(signedOut).toHaveBeenCalledTimes(1);
   });
 
-  it('gets over a lost answer with the same token (RT-4)', async () => {
+  it('the refresh link recovers from a lost answer by sending the same token again (RT-4)', async () => {
     const { app, client, signedOut, rotations } = await startSignedIn();
     app.clock.travel(11 * 60_000);
     const sent = loseAnswers(1);
@@ -107,7 +107,7 @@ describe('@apollo/client with the refresh link of examples/apollo-client', () =>
     expect(signedOut).not.toHaveBeenCalled();
   });
 
-  it('keeps the token through an outage, however long, and goes on with it (RT-10)', async () => {
+  it('the refresh link keeps its token through an outage and goes on with it (RT-10)', async () => {
     const { app, client, signedOut, rotations } = await startSignedIn();
     app.clock.travel(11 * 60_000);
     const refused = refuseRefreshes({ errors: [{ message: '', extensions: { code: 'UNAVAILABLE' } }] });
@@ -127,7 +127,7 @@ describe('@apollo/client with the refresh link of examples/apollo-client', () =>
     ['no data', () => Response.json({ data: null })],
     ['no tokens', () => Response.json({ data: { refreshToken: null }, errors: [] })],
     ['another JSON', () => Response.json(null, { status: 500 })],
-  ])('says plainly that a refresh was answered with %s, and keeps the token', async (_, answer) => {
+  ])('the refresh link reports an answer without tokens and keeps its token: %s', async (_, answer) => {
     const { app, client, signedOut, rotations } = await startSignedIn();
     app.clock.travel(11 * 60_000);
     onRefresh(async () => answer());
@@ -142,7 +142,7 @@ describe('@apollo/client with the refresh link of examples/apollo-client', () =>
     expect(await rotations()).toEqual([1]);
   });
 
-  it('does not sign anybody in again whose sign-out overlaps a refresh', async () => {
+  it('the refresh link leaves a user signed out whose sign-out overlaps a refresh', async () => {
     const { app, client, auth } = await startSignedIn();
     app.clock.travel(11 * 60_000);
     onRefresh(async (_token, reach) => {
@@ -155,7 +155,7 @@ describe('@apollo/client with the refresh link of examples/apollo-client', () =>
 });
 
 describe('the story of examples/fetch', () => {
-  it('lives the whole story, and what it did is there after a restart (CR-1)', async () => {
+  it('the story of examples/fetch runs to its end, and accounts and sessions survive a restart (CR-1)', async () => {
     const folder = temporaryFolder();
     const first = await start(folder);
     expect(await runStory(first.url)).toEqual([
@@ -187,8 +187,8 @@ describe('the story of examples/fetch', () => {
   });
 });
 
-describe('another service with the verifier of examples/jsonwebtoken', () => {
-  it('takes access tokens of this server and nothing else', async () => {
+describe('the verifier of examples/jsonwebtoken in another service', () => {
+  it('the verifier of examples/jsonwebtoken takes access tokens of this server and nothing else', async () => {
     const { endpoint, issuer, audience } = await startSocket();
     const url = new URL('/.well-known/jwks.json', endpoint).href;
     const verify = createVerifier({ issuer, audience, url });

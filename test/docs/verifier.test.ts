@@ -57,7 +57,7 @@ function start() {
 }
 
 describe('the verifier of examples/jsonwebtoken', () => {
-  it('loads the key set once for all that come while it is loaded', async () => {
+  it('the verifier loads the key set once for all tokens that come while it is loaded', async () => {
     const { open, opened } = gate();
     answer = async () => {
       await opened;
@@ -70,7 +70,7 @@ describe('the verifier of examples/jsonwebtoken', () => {
     expect(requests).toBe(1);
   });
 
-  it('shares a load that fails, and tries again a second later, not a cache later', async () => {
+  it('the verifier shares a load that fails, and tries again a second later', async () => {
     answer = fail;
     const verify = start();
     const token = sign(first);
@@ -94,7 +94,7 @@ describe('the verifier of examples/jsonwebtoken', () => {
     ['has no keys', publish()],
     ['has no key that can be used', publish({ kty: 'oct', kid: 'first', k: 'AA' })],
   ])(
-    'goes on with the keys it has for an hour while the key set %s, and takes the next ones',
+    'the verifier goes on with its keys for an hour while the key set %s, and takes new ones when they come',
     async (_, away) => {
       answer = publish(first.jwk);
       const verify = start();
@@ -117,7 +117,7 @@ describe('the verifier of examples/jsonwebtoken', () => {
     },
   );
 
-  it('keeps nobody waiting who has a key, once the key set was away', async () => {
+  it('a token with a known key does not wait for the key set once a load of it has failed', async () => {
     answer = publish(first.jwk);
     const verify = start();
     await verify(sign(first));
@@ -130,7 +130,7 @@ describe('the verifier of examples/jsonwebtoken', () => {
     expect(requests).toBe(3);
   });
 
-  it('ignores keys that it does not understand (RFC 7517 §5)', async () => {
+  it('the verifier ignores keys that it does not understand (RFC 7517 §5)', async () => {
     const rsa = generateKeyPairSync('rsa', { modulusLength: 2_048 }).publicKey.export({ format: 'jwk' });
     const strange = [
       null,
@@ -150,7 +150,7 @@ describe('the verifier of examples/jsonwebtoken', () => {
     expect(await verify(sign(second))).toBe('Unknown key');
   });
 
-  it('asks for an unknown key at most once in half a minute, whoever sends them', async () => {
+  it('the verifier asks for an unknown key at most once in half a minute', async () => {
     answer = publish(first.jwk);
     const verify = start();
     await verify(sign(first));
@@ -164,7 +164,7 @@ describe('the verifier of examples/jsonwebtoken', () => {
     expect(requests).toBe(2);
   });
 
-  it('loads the keys anew after five minutes, and drops those that are gone', async () => {
+  it('the verifier loads the keys anew after five minutes, and drops those that are gone', async () => {
     answer = publish(first.jwk, second.jwk);
     const verify = start();
     expect(await verify(sign(second))).toBe('ada');
@@ -176,7 +176,7 @@ describe('the verifier of examples/jsonwebtoken', () => {
     expect(requests).toBe(2);
   });
 
-  it('forgives a clock that is ten seconds off, as the server does, and no more (AT-4)', async () => {
+  it('the verifier forgives a clock that is ten seconds off, as the server does, and no more (AT-4)', async () => {
     answer = publish(first.jwk);
     const verify = start();
     const seconds = Math.floor(now / 1_000);
@@ -188,7 +188,7 @@ describe('the verifier of examples/jsonwebtoken', () => {
     expect(await verify(sign(first, { nbf: seconds + 11 }))).toBe('jwt not active');
   });
 
-  it('takes no token that others of the issuer, or other keys, have made', async () => {
+  it('the verifier refuses a token of another issuer, audience, key, algorithm or type', async () => {
     answer = publish(first.jwk);
     const verify = start();
     const forged = { kid: 'first', privateKey: second.privateKey };

@@ -30,7 +30,7 @@ const cleanups = useCleanups();
 
 describe.each(engines)('concurrent refreshes at two processes on %s', (engine) => {
   it(
-    `answers each of ${SESSIONS * ROTATIONS} tokens, sent ${AT_ONCE} times at once, with one successor (RT-4, RT-5)`,
+    `each of ${SESSIONS * ROTATIONS} refresh tokens, sent ${AT_ONCE} times at once to two processes, gets one successor (RT-4, RT-5)`,
     async () => {
       const { origins, client, database } = await startTwo();
       const opened = await openSessions(client, oneOf(origins), SESSIONS);
@@ -70,7 +70,7 @@ describe.each(engines)('concurrent refreshes at two processes on %s', (engine) =
   );
 
   it(
-    `signs nobody out whose ${TABS} tabs share one store and lose answers (RT-4)`,
+    `a browser whose ${TABS} tabs share one store and lose answers stays signed in (RT-4)`,
     async () => {
       const { origins, client, database } = await startTwo();
       const opened = await openSessions(client, oneOf(origins), BROWSERS);
@@ -78,7 +78,7 @@ describe.each(engines)('concurrent refreshes at two processes on %s', (engine) =
       let answered = 0;
       let lost = 0;
 
-      /** Reads the token that is there, refreshes, and writes what it got over whatever is there by now. */
+      /** Reads the token that is there, refreshes, and writes what it got over the one that is there by now. */
       async function browse(storage: { token: string }, until: number): Promise<void> {
         while (performance.now() < until) {
           await pause(Math.random() * 250);

@@ -25,9 +25,9 @@ const TIME_LIMIT_MS = 60_000;
 const build = useBuild();
 const cleanups = useCleanups();
 
-(process.platform === 'linux' ? describe : describe.skip)('a server without descriptors', () => {
+(process.platform === 'linux' ? describe : describe.skip)('servers without file descriptors', () => {
   it.each([1, 2])(
-    'closes what %d processes have no room for, serves the others, and stops with 0',
+    'a server of %d processes closes the connections it has no descriptors for, serves the others, and exits with 0',
     async (workers) => {
       const server = await start({ workers, limit: LIMIT });
       const [, room = ''] = /leaves room for (\d+) connections/.exec(server.lines.join('\n')) ?? [];
@@ -46,7 +46,7 @@ const cleanups = useCleanups();
   );
 
   it(
-    'takes connections again once others are gone',
+    'a server that ran out of descriptors takes connections again once others are gone',
     async () => {
       const server = await start({ workers: 2, limit: LIMIT });
       const sockets = await Promise.all(Array.from({ length: CROWD }, () => open(server.url)));
@@ -59,7 +59,7 @@ const cleanups = useCleanups();
   );
 
   it(
-    'replaces a worker that has none left to take a connection with',
+    'a worker with no descriptors left to take a connection is replaced',
     async () => {
       const server = await start({ workers: 2 });
       const first = workersOf(server.pid);
@@ -76,7 +76,7 @@ const cleanups = useCleanups();
   );
 
   it(
-    'outlives a worker that it has none left to replace, and replaces it when it has',
+    'a server with no descriptors left to replace a killed worker serves on, and replaces it when it has some',
     async () => {
       const server = await start({ workers: 2 });
       const [victim = Number.NaN, survivor] = workersOf(server.pid);
@@ -95,7 +95,7 @@ const cleanups = useCleanups();
     TIME_LIMIT_MS,
   );
 
-  it('does not start where there are too few, and says how many it needs', async () => {
+  it('a server with too few descriptors does not start, and says how many it needs', async () => {
     for (const limit of [64, 120])
       await expect(start({ limit })).rejects.toThrow(/^It ended with 1: latchkey: [^\n]*128[^\n]*\n$/);
   });
@@ -115,7 +115,7 @@ const cleanups = useCleanups();
   async function open(url: string): Promise<Socket> {
     const socket = connect(Number(new URL(url).port), '127.0.0.1');
     cleanups.push(() => socket.destroy());
-    // Whoever is refused may be reset.
+    // A connection that is refused may be reset.
     socket.on('error', () => {});
     await once(socket, 'connect');
     return socket;

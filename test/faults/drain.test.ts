@@ -30,7 +30,7 @@ const cleanups = useCleanups();
 
 describe.each(engines)('SIGTERM on %s', (engine) => {
   it.each([1, 2])(
-    'serves all that was sent to %d processes before it, and exits 0 within 10 seconds (CR-3)',
+    'a server of %d processes answers all that was sent before SIGTERM, and exits with 0 within 10 seconds (CR-3)',
     async (workers) => {
       const { settings } = await prepare(1, { LATCHKEY_WORKERS: String(workers) });
       const [setting] = settings;
@@ -79,7 +79,7 @@ describe.each(engines)('SIGTERM on %s', (engine) => {
   );
 
   it(
-    `costs no request more than one retry while two servers are restarted in turn, ${RESTARTS} times (CR-3)`,
+    `restarting two servers in turn, ${RESTARTS} times, costs no request more than one retry (CR-3)`,
     async () => {
       const { settings, database } = await prepare(2);
       const servers: Server[] = [];

@@ -28,8 +28,8 @@ const FULL = 2;
 const build = useBuild();
 const cleanups = useCleanups();
 
-describe('what SQLite acknowledged', () => {
-  it('is in the files when the answer comes (CR-1)', async () => {
+describe('durability on SQLite', () => {
+  it('a write to SQLite is in the files when its answer comes (CR-1)', async () => {
     const { folder, file, origin } = await start();
     const client = createClient();
     cleanups.push(client.close);
@@ -65,7 +65,7 @@ describe('what SQLite acknowledged', () => {
     expect(ended).toEqual({ reason: 'logout' });
   });
 
-  it('was synced: synchronous is FULL after a write, on every connection of every worker (CR-1)', async () => {
+  it('SQLite syncs what it acknowledges: synchronous is FULL after a write, on every connection of every worker (CR-1)', async () => {
     const { folder, origin } = await start({ LATCHKEY_WORKERS: String(WORKERS) });
     const probe = () => {
       const lines = readFileSync(join(folder, 'probe'), 'utf8').trim().split('\n');

@@ -28,7 +28,7 @@ const cleanups = useCleanups();
 describe('SQLite on a disk that is full', () => {
   const mount = canMount() ? it : skip('mounting a tmpfs is not allowed here');
   mount(
-    'refuses rotations unspent, goes on reading and verifying, and recovers by itself (CR-5, RT-10)',
+    'SQLite on a full disk refuses rotations unspent, goes on reading and verifying, and recovers by itself (CR-5, RT-10)',
     async () => {
       const folder = temporaryFolder();
       run('mount', '-t', 'tmpfs', '-o', 'size=4m', 'tmpfs', folder);
@@ -43,7 +43,7 @@ describe('SQLite on a disk that is full', () => {
 describe('SQLite on a file that turned read-only', () => {
   const lockable = canLock() ? it : skip('files cannot be made immutable here');
   lockable(
-    'refuses rotations unspent, goes on reading and verifying, and recovers by itself (CR-5, RT-10)',
+    'SQLite on a read-only file refuses rotations unspent, goes on reading and verifying, and recovers by itself (CR-5, RT-10)',
     async () => {
       const folder = temporaryFolder();
       const files = ['latchkey.db', 'latchkey.db-wal'].map((name) => join(folder, name));
@@ -84,7 +84,7 @@ async function checkOutage(folder: string, outage: { begin(): void; end(): void 
   }
   const input = { email: 'late@example.com', password: PASSWORD };
   expect(await codesOf([client.post(origin, { query: REGISTER, variables: { input } })])).toBe('UNAVAILABLE');
-  // Nobody can log in or refresh there; who is sent here all the same is answered.
+  // Logins and refreshes fail there, so it is not ready; other requests are answered all the same.
   while (await isReady(origin));
   expect((await fetch(`${origin}/.well-known/jwks.json`)).status).toBe(200);
   outage.end();

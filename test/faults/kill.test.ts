@@ -20,7 +20,7 @@ const cleanups = useCleanups();
 
 describe.each(engines)('kill -9 of a random process on %s', (engine) => {
   it(
-    `loses nothing that ${CLIENTS} clients were told, ${KILLS} times (CR-2)`,
+    `kill -9 of a random process, ${KILLS} times, loses nothing that was acknowledged to ${CLIENTS} clients (CR-2)`,
     async () => {
       const fresh = await freshDatabase(engine);
       cleanups.push(fresh.drop);
@@ -65,7 +65,7 @@ describe.each(engines)('kill -9 of a random process on %s', (engine) => {
       expect(people.ledger.surprises).toEqual([]);
       expect(await contradictions(fresh.database, people.ledger)).toEqual([]);
       expect(servers.flatMap(({ complaints }) => complaints)).toEqual([]);
-      // Clients, servers and whatever else runs share the cores: where a start in peace takes seconds already, one in
+      // Clients, servers and all else that runs share the cores: where a start in peace takes seconds already, one in
       // the middle of all this may take longer than the five that it has otherwise.
       const limit = Math.max(READY_WITHIN_MS, SLOWER_UNDER_LOAD * Math.min(...firstStarts));
       expect(Math.max(...readyMs)).toBeLessThan(limit);

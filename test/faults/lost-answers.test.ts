@@ -31,7 +31,7 @@ onPostgres('a database whose answers are lost', () => {
   const cleanups = useCleanups();
 
   it(
-    'costs a client whose refresh was done one retry, and no session (RT-4, RT-10)',
+    'a refresh that was done but whose database answer is lost costs one retry, and no session (RT-4, RT-10)',
     async () => {
       const { client, server, proxy, fresh } = await start();
       const [tokens] = await openSessions(client, server.origin, 1);
@@ -55,7 +55,7 @@ onPostgres('a database whose answers are lost', () => {
   );
 
   it(
-    'makes the server not ready, answers UNAVAILABLE, and is recovered from by itself (DOS-5)',
+    'a server whose database is silent is not ready, answers UNAVAILABLE, and recovers by itself (DOS-5)',
     async () => {
       const { client, server, proxy } = await start();
       const [tokens] = await openSessions(client, server.origin, 1);
@@ -86,7 +86,7 @@ onPostgres('a database whose answers are lost', () => {
   );
 
   it.each([1, 2])(
-    'does not keep %d processes from stopping with exit code 0 (CR-3)',
+    'a silent database does not keep %d processes from stopping with exit code 0 (CR-3)',
     async (workers) => {
       const { databaseUrl, proxy } = await prepare();
       // It says where it listens once all of its processes do.
@@ -155,7 +155,7 @@ describe('an SQLite file that another process has locked', () => {
   const cleanups = useCleanups();
 
   it(
-    'makes writes UNAVAILABLE in time, and does not keep the server from stopping (CR-3, CR-5)',
+    'a locked SQLite file makes writes UNAVAILABLE in time, and does not keep the server from stopping (CR-3, CR-5)',
     async () => {
       const fresh = await freshDatabase('sqlite');
       cleanups.push(fresh.drop);

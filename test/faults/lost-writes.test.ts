@@ -13,24 +13,27 @@ const MINUTE_MS = 60_000;
 const CLIENTS = 10;
 
 describeApp('a replica that lost the last writes', (start) => {
-  it.each([1, 2, 7])('lets every client go on that is %d generations ahead of it (RT-10)', async (lost) => {
-    const app = await start();
-    const clients = await registerAll(app);
-    const before = await rotate(app, clients, 3);
-    const replica = await snapshot(app);
-    const ahead = await rotate(app, before, lost);
-    await restore(app, replica);
+  it.each([1, 2, 7])(
+    'a replica that lost the last writes lets clients that are %d generations ahead go on (RT-10)',
+    async (lost) => {
+      const app = await start();
+      const clients = await registerAll(app);
+      const before = await rotate(app, clients, 3);
+      const replica = await snapshot(app);
+      const ahead = await rotate(app, before, lost);
+      await restore(app, replica);
 
-    const after = await rotate(app, ahead, 1);
-    expect(await generations(app)).toEqual(new Array(CLIENTS).fill(3 + lost + 1));
-    expect(await rotate(app, after, 1)).toHaveLength(CLIENTS);
-    const skips = await eventsOf(app, 'authn_token_skip');
-    expect(skips.map(({ details }) => JSON.parse(details))).toEqual(
-      new Array(CLIENTS).fill({ skipped: lost }),
-    );
-  });
+      const after = await rotate(app, ahead, 1);
+      expect(await generations(app)).toEqual(new Array(CLIENTS).fill(3 + lost + 1));
+      expect(await rotate(app, after, 1)).toHaveLength(CLIENTS);
+      const skips = await eventsOf(app, 'authn_token_skip');
+      expect(skips.map(({ details }) => JSON.parse(details))).toEqual(
+        new Array(CLIENTS).fill({ skipped: lost }),
+      );
+    },
+  );
 
-  it('gives the tabs of a client that is ahead one successor, whichever of its tokens comes first (RT-5)', async () => {
+  it('the tabs of a client that is ahead of a replica get one successor, after a repeat of an older token (RT-5)', async () => {
     const app = await start();
     const [first] = await registerAll(app);
     if (first === undefined) throw new Error('nobody');
@@ -47,7 +50,7 @@ describeApp('a replica that lost the last writes', (start) => {
     expect(await eventsOf(app, 'authn_token_reuse')).toEqual([]);
   });
 
-  it('still takes a token from before the loss for stolen once its client went on (RT-3)', async () => {
+  it('a token from before lost writes still counts as stolen once its client went on (RT-3)', async () => {
     const app = await start();
     const clients = await registerAll(app);
     const replica = await snapshot(app);

@@ -41,7 +41,7 @@ const NOT_WRITABLE = { database: true, writable: false, keys: true, migrations: 
 
 describe('a server whose database takes no writes', () => {
   it(
-    'is not ready when its SQLite file was removed, acknowledges nothing, and logs why',
+    'a server whose SQLite file was removed is not ready, acknowledges no write, and logs why',
     async () => {
       const fresh = await freshDatabase('sqlite');
       cleanups.push(fresh.drop);
@@ -55,7 +55,7 @@ describe('a server whose database takes no writes', () => {
   );
 
   (engines.includes('postgres') ? it : it.skip)(
-    'is not ready on a PostgreSQL that is read-only, serves what it can, and is ready again with it',
+    'a server on a read-only PostgreSQL is not ready, answers reads, and is ready again when PostgreSQL takes writes',
     async () => {
       const postgres = await startPostgres();
       cleanups.push(postgres.remove);

@@ -41,7 +41,7 @@ behindPooler('behind a pooler', () => {
     await postgres?.remove();
   });
 
-  it('every statement and transaction works, whichever session it is lent', async () => {
+  it('every statement and transaction works behind a pooler, in any session that it is lent', async () => {
     const { database } = await open();
     await database.run('CREATE TABLE items (id TEXT PRIMARY KEY, amount BIGINT NOT NULL)');
     const insert = 'INSERT INTO items (id, amount) VALUES (:id, :amount)';
@@ -60,7 +60,7 @@ behindPooler('behind a pooler', () => {
     expect(await database.get('SELECT COUNT(*) AS count FROM items')).toEqual({ count: CROWD });
   });
 
-  it('the limits are those of each statement and transaction, and of no stranger', async () => {
+  it('time limits behind a pooler are set for each of our statements and transactions, and for no other client', async () => {
     const { database } = await open();
     const limits = async (sql: Sql) => {
       const { setting } = (await sql.get<{ setting: string }>(SETTINGS)) ?? { setting: '' };
@@ -82,7 +82,7 @@ behindPooler('behind a pooler', () => {
     }
   });
 
-  it('a role that has the limits saves a statement its transaction, and the operator hears of it', async () => {
+  it('a statement behind a pooler needs no transaction when its role has the time limits, which a note tells the operator', async () => {
     const database = await openDatabase(pooler.url.href);
     cleanups.push(() => database.close());
     expect(await databaseNotes(database)).toEqual([expect.stringContaining('ALTER ROLE')]);
@@ -119,7 +119,7 @@ behindPooler('behind a pooler', () => {
     expect(await later.get(SETTINGS)).toEqual({ setting: '10s, 2s, 5s, read committed' });
   });
 
-  it('a schema of the URL holds, and other options of a session are refused', async () => {
+  it('the schema of the URL is used behind a pooler, and other options of a session are refused', async () => {
     const { database, schema } = await open();
     await migrate(database);
     const tables = `SELECT DISTINCT table_schema AS name FROM information_schema.tables WHERE table_name = 'sessions'`;
@@ -136,7 +136,7 @@ behindPooler('behind a pooler', () => {
   });
 
   it(
-    'a server serves a crowd, is ready, and `doctor` says what is in between',
+    'a server behind a pooler answers many requests at once and is ready, and `doctor` notes the pooler',
     async () => {
       const { url } = await open();
       const secret = randomBytes(32).toString('base64url');

@@ -42,7 +42,7 @@ const TIME_LIMIT_MS = 60_000;
 
 const onPostgres = engines.includes('postgres') ? describe : describe.skip;
 
-onPostgres('an outage of PostgreSQL', () => {
+onPostgres('outages of PostgreSQL', () => {
   const build = useBuild();
   let postgres: PostgresServer;
   let servers: Server[] = [];
@@ -76,15 +76,15 @@ onPostgres('an outage of PostgreSQL', () => {
     ['a fast restart', () => restart('fast')],
     ['an immediate restart', () => restart('immediate')],
     ['the end of every connection', terminateConnections],
-    ['five seconds without it', () => restart('fast', STOPPED_MS)],
+    ['five seconds without the server', () => restart('fast', STOPPED_MS)],
   ])(
-    'costs nobody more than a retry: %s (RT-10, DOS-5)',
+    'an outage of PostgreSQL costs clients nothing but retries: %s (RT-10, DOS-5)',
     async (_name, outage) => checkOutage(outage),
     TIME_LIMIT_MS,
   );
 
   it(
-    'answers UNAVAILABLE when the pool is exhausted, and recovers by itself (DOS-5)',
+    'a server whose connection pool is exhausted answers UNAVAILABLE, and recovers by itself (DOS-5)',
     async () => {
       await checkOutage(async () => {
         const holder = await administrator();

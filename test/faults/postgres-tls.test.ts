@@ -63,12 +63,12 @@ if (!canRun) console.warn('Skipped: there is no PostgreSQL of the system here, o
     ['127.0.0.1', 'sslmode=no-verify'],
     ['127.0.0.1', 'ssl=no-verify'],
     ['localhost', 'sslmode=verify-full&sslrootcert=CA&channel_binding=prefer'],
-  ])('at %s is there with ?%s', async (host, query) => {
+  ])('the connection to PostgreSQL at %s is encrypted with ?%s', async (host, query) => {
     expect(await isEncrypted(open(host, query))).toBe(true);
   });
 
   it.each([['sslmode=disable'], ['ssl=off'], ['application_name=plain']])(
-    'is not there with ?%s',
+    'the connection to PostgreSQL is not encrypted with ?%s',
     async (query) => {
       expect(await isEncrypted(open('localhost', query))).toBe(false);
     },
@@ -82,15 +82,18 @@ if (!canRun) console.warn('Skipped: there is no PostgreSQL of the system here, o
     ['127.0.0.1', 'sslmode=verify-ca&sslrootcert=STRANGER', /sslrootcert/],
     ['127.0.0.1', 'sslmode=verify-full&sslrootcert=CA', /for another host/],
     ['127.0.0.1', 'sslmode=require&sslrootcert=CA', /for another host/],
-  ])('at %s refuses a server that is not proven with ?%s, and says why', async (host, query, sentence) => {
-    const url = urlOf(host, query);
-    const error = await isEncrypted(open(host, query)).then(
-      () => undefined,
-      (failure: unknown) => failure,
-    );
-    expect(error).toMatchObject({ code: 'UNAVAILABLE' });
-    expect(describeDatabaseFailure(error, url)).toMatch(sentence);
-  });
+  ])(
+    'the connection to PostgreSQL at %s with ?%s fails, and says why the server is not proven',
+    async (host, query, sentence) => {
+      const url = urlOf(host, query);
+      const error = await isEncrypted(open(host, query)).then(
+        () => undefined,
+        (failure: unknown) => failure,
+      );
+      expect(error).toMatchObject({ code: 'UNAVAILABLE' });
+      expect(describeDatabaseFailure(error, url)).toMatch(sentence);
+    },
+  );
 
   function urlOf(host: string, query: string): string {
     const url = new URL(server.url);

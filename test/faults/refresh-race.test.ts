@@ -16,7 +16,7 @@ import type { Lap, LapResult, Spending } from './refresh-racer.ts';
 /*
  * Two processes on one database spend the same refresh tokens at the same time. A trial is one token, the pair of
  * a session and a generation, that both present. Lap by lap the parent starts both at once and counts the winners
- * of each token: one, or it was spent twice, or nobody could spend it.
+ * of each token: one, or it was spent twice, or neither could spend it.
  */
 
 const RACER = fileURLToPath(new URL('./refresh-racer.ts', import.meta.url));
@@ -30,9 +30,9 @@ const TIME_LIMIT_MS = 240_000;
 
 const cleanups = useCleanups();
 
-describe.each(engines)('two processes that refresh with the same tokens on %s', (engine) => {
+describe.each(engines)('races of two processes for the same refresh tokens on %s', (engine) => {
   it(
-    `spend each of ${TRIALS[engine]} tokens once, and the loser is a retry (RT-2, RT-5)`,
+    `two processes at once spend each of ${TRIALS[engine]} refresh tokens once, and the loser is a retry (RT-2, RT-5)`,
     async () => {
       const { twice, never, retried, wins } = await race('compare-and-swap', TRIALS[engine]);
       expect({ twice, never, retried }).toEqual({ twice: 0, never: 0, retried: TRIALS[engine] });
@@ -43,7 +43,7 @@ describe.each(engines)('two processes that refresh with the same tokens on %s', 
   );
 
   it(
-    'are caught when the store reads before it writes',
+    'a store that reads before it writes lets two processes spend one refresh token, and the race finds it',
     async () => {
       const { twice } = await race('read-then-write', BROKEN_TRIALS);
       expect(twice).toBeGreaterThan(0);

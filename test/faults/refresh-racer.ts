@@ -52,7 +52,7 @@ async function runLap(database: Sql, spend: typeof swap, { sessionIds, ...lap }:
   return result;
 }
 
-/** What the server does: with others at once, then alone if somebody else was writing the row. */
+/** What the server does: with others at once, then alone if another process was writing the row. */
 async function swap(sql: Sql, attempt: Attempt): Promise<boolean> {
   const rotation = {
     sessionId: attempt.id,

@@ -17,7 +17,7 @@ const TIME_LIMIT_MS = 60_000;
 
 const onPostgres = engines.includes('postgres') ? describe : describe.skip;
 
-onPostgres('a URL with several hosts', () => {
+onPostgres('database URLs with several hosts', () => {
   const cleanups = useCleanups();
   let first: PostgresServer;
   let second: PostgresServer;
@@ -31,25 +31,25 @@ onPostgres('a URL with several hosts', () => {
     await second?.remove();
   });
 
-  it('uses the first one, and the next when nobody listens there', async () => {
+  it('a database URL with several hosts uses the first host, and the next when nothing listens there', async () => {
     expect(await open(hostOf(first), hostOf(second)).then(where)).toBe('first');
     expect(await open('127.0.0.1:1', hostOf(second)).then(where)).toBe('second');
     expect(await open('127.0.0.1:1', 'nowhere.invalid', hostOf(second)).then(where)).toBe('second');
   });
 
-  it('uses the next one when one does not answer', async () => {
+  it('a database URL with several hosts uses the next host when one does not answer', async () => {
     const proxy = await startSilentProxy(first.url);
     cleanups.push(proxy.close);
     proxy.silenceAll();
     expect(await open(new URL(proxy.url).host, hostOf(second)).then(where)).toBe('second');
   });
 
-  it('is UNAVAILABLE when all are away', async () => {
+  it('a database is UNAVAILABLE when no host of its URL can be reached', async () => {
     const database = await open('127.0.0.1:1', '127.0.0.1:2');
     await expect(database.get(WHERE)).rejects.toMatchObject({ code: 'UNAVAILABLE' });
   });
 
-  it('leaves a server that takes no writes any more, with all connections', async () => {
+  it('all connections move to the next host when the server in use no longer takes writes', async () => {
     const database = await open(hostOf(first), hostOf(second));
     const everywhere = async () =>
       new Set(await Promise.all(Array.from({ length: 10 }, () => where(database))));
@@ -63,7 +63,7 @@ onPostgres('a URL with several hosts', () => {
     expect(await open(hostOf(first), hostOf(second)).then(where)).toBe('second');
   });
 
-  it('goes on with the next one when the server in use ends', async () => {
+  it('connections move to the next host when the server in use ends', async () => {
     const database = await open(hostOf(second), hostOf(first));
     expect(await where(database)).toBe('second');
     await second.stop('immediate');
@@ -72,7 +72,7 @@ onPostgres('a URL with several hosts', () => {
     expect(await where(database)).toBe('first');
   });
 
-  it('of one alone that must be writable refuses another one', async () => {
+  it('a database URL with one host and target_session_attrs=read-write refuses a read-only server', async () => {
     cleanups.push(() => setReadOnly(first, false));
     await setReadOnly(first, true);
     const database = await openDatabase(`${first.url}?target_session_attrs=read-write`);

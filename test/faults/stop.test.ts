@@ -19,7 +19,7 @@ const cleanups = useCleanups();
 
 describe('a server that is told to stop', () => {
   it.each([1, 2])(
-    'while %d processes are busy answers those who connected meanwhile, and ends with 0 (CR-3)',
+    'a server that stops while its %d processes are busy answers clients that connected meanwhile, and exits with 0 (CR-3)',
     async (workers) => {
       const folder = temporaryFolder();
       const release = join(folder, 'release');
@@ -40,7 +40,7 @@ describe('a server that is told to stop', () => {
   );
 });
 
-describe('a server that gets a signal', () => {
+describe('signals to a server', () => {
   it.each([
     ['SIGINT', 1],
     ['SIGHUP', 1],
@@ -48,7 +48,7 @@ describe('a server that gets a signal', () => {
     ['SIGUSR2', 1],
     ['SIGHUP', 2],
   ] as const)(
-    '%s with %d processes drains, and ends with 0 (CR-3)',
+    '%s makes a server of %d processes drain and exit with 0 (CR-3)',
     async (signal, workers) => {
       const server = await start(workers);
       process.kill(-server.pid, signal);
@@ -59,7 +59,7 @@ describe('a server that gets a signal', () => {
   );
 
   it(
-    'SIGUSR1 opens no debugger, and serves on',
+    'SIGUSR1 opens no debugger, and the server serves on',
     async () => {
       const server = await start(1);
       process.kill(server.pid, 'SIGUSR1');

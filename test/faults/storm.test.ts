@@ -31,7 +31,7 @@ const cleanups = useCleanups();
 
 describe.each(engines)('a storm of wrong logins on %s', (engine) => {
   it(
-    'is refused with a code, and those who have a session do not notice (DOS-1, DOS-2, DOS-4)',
+    'a storm of wrong logins is refused with a code, and a client with a session is answered all the while (DOS-1, DOS-2, DOS-4)',
     async () => {
       const fresh = await freshDatabase(engine);
       cleanups.push(fresh.drop);

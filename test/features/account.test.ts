@@ -21,7 +21,7 @@ const NEW_PASSWORD = 'another horse altogether';
 const ANIMALS = String.fromCodePoint(...Array.from({ length: 128 }, (_, index) => 0x1f400 + index));
 
 describeApp('register', (start) => {
-  it('creates an account and logs it in', async () => {
+  it('register creates an account and logs it in', async () => {
     const app = await start();
     const input = { email: ' Ada@Example.com ', password: PASSWORD, name: 'Ada' };
     const { data } = await app.send(REGISTER, { input });
@@ -43,7 +43,7 @@ describeApp('register', (start) => {
     );
   });
 
-  it('stores argon2id at m=19456, t=2, p=1 with a 16-byte salt and a 32-byte tag (PW-1)', async () => {
+  it('register stores argon2id at m=19456, t=2, p=1 with a 16-byte salt and a 32-byte tag (PW-1)', async () => {
     const app = await start({ hashCost: HASH_COST });
     await register(app);
     const row = await app.database.get<{ phc: string }>('SELECT password_hash AS phc FROM users');
@@ -52,7 +52,7 @@ describeApp('register', (start) => {
     expect([salt, tag].map((text) => Buffer.from(text ?? '', 'base64').length)).toEqual([16, 32]);
   });
 
-  it('gives one account to many who register one address at once, however it is spelled (LOG-9)', async () => {
+  it('concurrent registrations of one address, however it is spelled, create one account (LOG-9)', async () => {
     const app = await start();
     const spellings = ['ada@example.com', 'ADA@example.com', 'ada@EXAMPLE.com', ' Ada@Example.com'];
     const answers = await Promise.all(
@@ -72,7 +72,7 @@ describeApp('register', (start) => {
     ['x'.repeat(14), 'TOO_SHORT'],
     ['🔑'.repeat(14), 'TOO_SHORT'],
     ['x'.repeat(129), 'TOO_LONG'],
-  ])('refuses the password %j (PW-4)', async (password, reason) => {
+  ])('register refuses the password %j (PW-4)', async (password, reason) => {
     const app = await start();
     const { errors, body } = await app.send(REGISTER, { input: { email: 'ada@example.com', password } });
     expect(errors?.[0]?.extensions).toEqual({ code: 'WEAK_PASSWORD', reason, minLength: 15 });
@@ -85,7 +85,7 @@ describeApp('register', (start) => {
     'velvet otter shoe ',
     'пароль без правил',
     'velvet\u0000otter\u0000shoe',
-  ])('takes the password %j whole (PW-4)', async (password) => {
+  ])('register takes the password %j whole, and login refuses a shorter one (PW-4)', async (password) => {
     const app = await start();
     expect((await app.send(REGISTER, { input: { email: 'ada@example.com', password } })).code).toBe('OK');
     expect((await app.send(LOGIN, { input: { email: 'ada@example.com', password } })).code).toBe('OK');
@@ -95,7 +95,7 @@ describeApp('register', (start) => {
     );
   });
 
-  it('is refused where registration is closed', async () => {
+  it('register is refused where registration is closed', async () => {
     const app = await start({ config: { registration: 'closed' } });
     const input = { email: 'ada@example.com', password: PASSWORD };
     expect((await app.send(REGISTER, { input })).code).toBe('REGISTRATION_CLOSED');
@@ -108,7 +108,7 @@ describeApp('changePassword', (start) => {
     input: { currentPassword, newPassword },
   });
 
-  it('ends every session, its own too, and begins a new one (PW-7, SES-4)', async () => {
+  it('changePassword ends every session, its own too, and begins a new one (PW-7, SES-4)', async () => {
     const app = await start();
     const mine = await register(app);
     const other = await login(app, { deviceName: 'phone' });
@@ -128,7 +128,7 @@ describeApp('changePassword', (start) => {
     expect(await eventsOf(app, 'authn_password_change')).toHaveLength(1);
   });
 
-  it('keeps the name of the device', async () => {
+  it('changePassword keeps the name of the device', async () => {
     const app = await start();
     await register(app);
     const { accessToken } = await login(app, { deviceName: 'phone' });
@@ -136,7 +136,7 @@ describeApp('changePassword', (start) => {
     expect(data.changePassword.session.deviceName).toBe('phone');
   });
 
-  it('needs the current password and a good new one, and changes nothing otherwise (PW-7)', async () => {
+  it('changePassword needs the current password and a good new one, and changes nothing otherwise (PW-7)', async () => {
     const app = await start();
     const { accessToken } = await register(app);
     const token = { token: accessToken };
@@ -149,7 +149,7 @@ describeApp('changePassword', (start) => {
     expect((await app.send(ME, {}, token)).code).toBe('OK');
   });
 
-  it('lets one of two at once win', async () => {
+  it('of two concurrent changes of password, one succeeds', async () => {
     const app = await start();
     const { accessToken } = await register(app);
     const answers = await Promise.all(
@@ -166,7 +166,7 @@ describeApp('reauthenticate', (start) => {
   const prove = (app: TestApp, token: string | undefined, password = PASSWORD) =>
     app.send(REAUTHENTICATE, { input: { password } }, { token });
 
-  it('ends its session, and no other, and begins a new one, id and secret (SES-1)', async () => {
+  it('reauthenticate ends its session, and no other, and begins one with a new id and secret (SES-1)', async () => {
     const app = await start();
     const other = await register(app);
     const mine = await login(app, { deviceName: 'phone' });
@@ -192,7 +192,7 @@ describeApp('reauthenticate', (start) => {
     expect(JSON.parse(event?.details ?? '')).toEqual({ amr: ['pwd'], replaced: mine.session.id });
   });
 
-  it('needs a bearer and the password, and ends nothing otherwise', async () => {
+  it('reauthenticate needs an access token and the password, and ends nothing otherwise', async () => {
     const app = await start();
     const { accessToken } = await register(app);
     expect((await prove(app, undefined)).code).toBe('UNAUTHENTICATED');
@@ -202,7 +202,7 @@ describeApp('reauthenticate', (start) => {
     expect(await eventsOf(app, 'authn_login_fail')).toHaveLength(1);
   });
 
-  it('lets one of two at once win, so that one session has one successor', async () => {
+  it('of two concurrent reauthentications, one succeeds, so that one session has one successor', async () => {
     const app = await start();
     const { accessToken } = await register(app);
     const answers = await Promise.all([prove(app, accessToken), prove(app, accessToken)]);
@@ -210,7 +210,7 @@ describeApp('reauthenticate', (start) => {
     expect(await app.database.all('SELECT id FROM sessions WHERE revoked_at IS NULL')).toHaveLength(1);
   });
 
-  it('opens nothing for a session that was logged out, or a password that changed, meanwhile', async () => {
+  it('reauthenticate opens no session if the session is logged out or the password changes meanwhile', async () => {
     const app = await start();
     const first = await register(app);
     const second = await login(app);
@@ -235,7 +235,7 @@ describeApp('reauthenticate', (start) => {
 });
 
 describeApp('updateMe', (start) => {
-  it('changes the name, leaves it when it is left out, and removes it with null', async () => {
+  it('updateMe changes the name, leaves it when it is left out, and removes it with null', async () => {
     const app = await start();
     const { accessToken } = await register(app);
     const update = async (input: object) =>
@@ -252,7 +252,7 @@ describeApp('updateMe', (start) => {
     expect(await eventsOf(app, 'user_updated')).toHaveLength(2);
   });
 
-  it('writes nothing for the name that the account has already', async () => {
+  it('updateMe writes nothing for a name that the account has already', async () => {
     const app = await start();
     const { accessToken: token } = await register(app);
     for (const name of ['Ada', 'Ada', null, null]) {
@@ -264,7 +264,7 @@ describeApp('updateMe', (start) => {
     expect(await eventsOf(app, 'user_updated')).toHaveLength(2);
   });
 
-  it('is let through 60 times in five minutes, because each change is an event', async () => {
+  it('updateMe is let through 60 times in five minutes per account, because each change is an event', async () => {
     const app = await start();
     const { accessToken: token } = await register(app);
     const other = await register(app, 'eve@example.com');
@@ -277,7 +277,7 @@ describeApp('updateMe', (start) => {
     expect((await app.send(UPDATE_ME, { input: { name: 'Eve' } }, { token: accessToken })).code).toBe('OK');
   });
 
-  it('refuses a name of 101 characters', async () => {
+  it('updateMe refuses a name of 101 characters', async () => {
     const app = await start();
     const { accessToken } = await register(app);
     const { errors } = await app.send(
@@ -290,7 +290,7 @@ describeApp('updateMe', (start) => {
 });
 
 describeApp('deleteMe', (start) => {
-  it('deletes the account with its sessions, and frees the address', async () => {
+  it('deleteMe deletes the account with its sessions, and frees the address', async () => {
     const app = await start();
     const { accessToken, refreshToken, user } = await register(app);
     const { data } = await app.send(DELETE_ME, { input: { password: PASSWORD } }, { token: accessToken });
@@ -302,7 +302,7 @@ describeApp('deleteMe', (start) => {
     expect(event).toMatchObject({ userId: user.id });
   });
 
-  it('needs the password', async () => {
+  it('deleteMe needs the password', async () => {
     const app = await start();
     const { accessToken } = await register(app);
     const answer = await app.send(DELETE_ME, { input: { password: 'wrong' } }, { token: accessToken });
@@ -311,8 +311,8 @@ describeApp('deleteMe', (start) => {
   });
 });
 
-describeApp('the operator', (start) => {
-  it('disables an account, which ends its sessions, and enables it again (SES-4)', async () => {
+describeApp('administering accounts', (start) => {
+  it('disabling an account ends its sessions, and enabling it lets its owner log in again (SES-4)', async () => {
     const app = await start();
     const { accessToken, refreshToken } = await register(app);
     await app.admin.disable('ADA@example.com');
@@ -323,7 +323,7 @@ describeApp('the operator', (start) => {
     expect((await login(app)).user.email).toBe('ada@example.com');
   });
 
-  it('sets a password, which ends the sessions of the old one', async () => {
+  it('a password that the operator sets ends the sessions of the old one', async () => {
     const app = await start();
     const { accessToken } = await register(app);
     await app.admin.setPassword('ada@example.com', NEW_PASSWORD);
@@ -331,7 +331,7 @@ describeApp('the operator', (start) => {
     expect((await login(app, { password: NEW_PASSWORD })).user.email).toBe('ada@example.com');
   });
 
-  it('creates and lists accounts, one an address', async () => {
+  it('the operator creates and lists accounts, at most one for each address', async () => {
     const app = await start();
     await app.admin.createUser({ email: 'ada@example.com', password: PASSWORD, name: 'Ada' });
     await expect(

@@ -51,8 +51,8 @@ async function change(app: TestApp, accessToken: string, newEmail = NEW, passwor
 const codeOfLogin = async (app: TestApp, email: string, password = PASSWORD) =>
   (await app.send(LOGIN, { input: { email, password } })).code;
 
-describeApp('a change of address', (start) => {
-  it('is asked for with the password and made by a link to the new address', async () => {
+describeApp('changes of address', (start) => {
+  it('a change of address is requested with the password, and made by a link to the new address', async () => {
     const app = await start(VERIFY);
     const { accessToken, user } = await registerVerified(app);
     expect((await request(app, accessToken)).data).toEqual({ requestEmailChange: { expiresIn: 86_400 } });
@@ -72,7 +72,7 @@ describeApp('a change of address', (start) => {
     ]);
   });
 
-  it('tells both addresses, at the request and when it is made', async () => {
+  it('a change of address mails both addresses at the request, and the old one when it is made', async () => {
     const app = await start(VERIFY);
     const { accessToken } = await registerVerified(app);
     await request(app, accessToken);
@@ -83,7 +83,7 @@ describeApp('a change of address', (start) => {
     expect((await subjectsTo(app)).slice(1)).toEqual([asked, 'Your email address was changed']);
   });
 
-  it('ends every session but the one that asked (SES-4)', async () => {
+  it('a change of address ends every session but the one that requested it (SES-4)', async () => {
     const app = await start(VERIFY);
     const mine = await registerVerified(app);
     const other = await login(app);
@@ -92,7 +92,7 @@ describeApp('a change of address', (start) => {
     expect((await app.send(ME, {}, { token: other.accessToken })).code).toBe('UNAUTHENTICATED');
   });
 
-  it('leaves each token with its account, whoever has the address by then (AT-11)', async () => {
+  it('access tokens stay with their account when its old address goes to another account (AT-11)', async () => {
     const app = await start(VERIFY);
     const ada = await registerVerified(app);
     await change(app, ada.accessToken);
@@ -102,7 +102,7 @@ describeApp('a change of address', (start) => {
       expect((await app.send(ME, {}, { token })).data.me.id).toBe(user.id);
   });
 
-  it('needs the password, and is slowed down as every proof of it (PW-7)', async () => {
+  it('requestEmailChange needs a session and the password, and wrong passwords slow it down (PW-7)', async () => {
     const app = await start(VERIFY);
     const { accessToken } = await registerVerified(app);
     for (let i = 0; i < 5; i += 1) {
@@ -117,7 +117,7 @@ describeApp('a change of address', (start) => {
     ).toBe('UNAUTHENTICATED');
   });
 
-  it('answers the same for an address of somebody else, whose owner is told (LOG-8)', async () => {
+  it('requestEmailChange answers alike for a taken address, and its owner gets a notice (LOG-8)', async () => {
     const app = await start(VERIFY);
     const { accessToken } = await registerVerified(app);
     await registerVerified(app, 'eve@example.com');
@@ -128,7 +128,7 @@ describeApp('a change of address', (start) => {
     expect(await codeOfLogin(app, 'eve@example.com')).toBe('OK');
   });
 
-  it('goes to whoever proves the address first, when two accounts ask for it', async () => {
+  it('of two accounts that request one address, the first to prove it gets it', async () => {
     const app = await start(VERIFY);
     const ada = await registerVerified(app);
     const eve = await registerVerified(app, 'eve@example.com');
@@ -143,7 +143,7 @@ describeApp('a change of address', (start) => {
     expect(answers.map(({ code }) => code).sort()).toEqual(['EMAIL_TAKEN', 'OK']);
   });
 
-  it('is off once the password changes, however the request and the change overlap (OTT-2)', async () => {
+  it('a change of password ends a pending change of address, even when the two overlap (OTT-2)', async () => {
     const app = await start(VERIFY);
     const { accessToken } = await registerVerified(app);
     await request(app, accessToken);
@@ -166,7 +166,7 @@ describeApp('a change of address', (start) => {
     expect(await codeOfLogin(app, OLD, NEW_PASSWORD)).toBe('OK');
   });
 
-  it('is confirmed with the password of the account where no session of it is at hand', async () => {
+  it('a change of address can be confirmed without a session, with the password of the account', async () => {
     const app = await start(VERIFY);
     const { accessToken } = await registerVerified(app);
     await request(app, accessToken);
@@ -176,7 +176,7 @@ describeApp('a change of address', (start) => {
     expect((await app.send(ME, {}, { token: accessToken })).data.me.email).toBe(NEW);
   });
 
-  it('is not confirmed by the mailbox alone, by a stranger, or by a wrong password, which spend nothing', async () => {
+  it('confirmEmailChange refuses the mailbox alone, another account and a wrong password, and none of them spends the link', async () => {
     const app = await start(VERIFY);
     const mine = await registerVerified(app);
     const eve = await registerVerified(app, 'eve@example.com');
@@ -203,7 +203,7 @@ describeApp('a change of address', (start) => {
     expect((await confirm(app, token, accessToken)).code).toBe('OK');
   });
 
-  it('ends the links that were mailed to the old address (OTT-2)', async () => {
+  it('a change of address ends the links that were mailed to the old address (OTT-2)', async () => {
     const app = await start(VERIFY);
     const { accessToken } = await registerVerified(app);
     await app.send('mutation { requestPasswordReset(input: { email: "ada@example.com" }) { expiresIn } }');
@@ -213,7 +213,7 @@ describeApp('a change of address', (start) => {
     expect((await app.send(RESET_PASSWORD, { input })).code).toBe('INVALID_TOKEN');
   });
 
-  it('can be one of letters only', async () => {
+  it('a change of address can be in upper and lower case only', async () => {
     const app = await start(VERIFY);
     const { accessToken } = await registerVerified(app);
     await change(app, accessToken, 'Ada@Example.com');
@@ -222,7 +222,7 @@ describeApp('a change of address', (start) => {
 });
 
 describeApp('undoEmailChange', (start) => {
-  it('restores the address and ends sessions and links for 7 days, and not longer', async () => {
+  it('undoEmailChange restores the address and ends sessions and links, for 7 days and no longer', async () => {
     const app = await start(VERIFY);
     const { accessToken, user } = await registerVerified(app);
     await change(app, accessToken);
@@ -250,7 +250,7 @@ describeApp('undoEmailChange', (start) => {
     expect((await undo(app, late)).code).toBe('INVALID_TOKEN');
   });
 
-  it('takes the password away, which whoever made the change knew', async () => {
+  it('undoEmailChange removes the password, because the person who changed the address knew it', async () => {
     const app = await start(VERIFY);
     const { accessToken } = await registerVerified(app);
     await change(app, accessToken);
@@ -258,7 +258,7 @@ describeApp('undoEmailChange', (start) => {
     expect(await codeOfLogin(app, OLD)).toBe('INVALID_CREDENTIALS');
   });
 
-  it('works against a thief who changes the password and moves on to a third address', async () => {
+  it('undoEmailChange works against a thief who changes the password and moves on to a third address', async () => {
     const app = await start(VERIFY);
     const { accessToken, user } = await registerVerified(app);
     await change(app, accessToken);
@@ -275,7 +275,7 @@ describeApp('undoEmailChange', (start) => {
     expect(row).toEqual({ id: user.id, email: OLD });
   });
 
-  it('of the first change survives that of the second', async () => {
+  it('the undo link of a first change works after that of a second was used', async () => {
     const app = await start(VERIFY);
     const { accessToken } = await registerVerified(app);
     await change(app, accessToken);
@@ -286,7 +286,7 @@ describeApp('undoEmailChange', (start) => {
     expect(await app.database.all('SELECT email FROM users')).toEqual([{ email: OLD }]);
   });
 
-  it('finds the address free: nobody registers it meanwhile without proving it', async () => {
+  it('an old address cannot be registered without proof while undoEmailChange can restore it', async () => {
     const app = await start();
     await app.admin.createUser({ email: OLD, password: PASSWORD });
     const { accessToken } = await login(app);
@@ -297,7 +297,7 @@ describeApp('undoEmailChange', (start) => {
     expect((await undo(app, await mailedToken(app, '/undo-email-change'))).code).toBe('OK');
   });
 
-  it('of a wrong clock keeps no address from anybody (CR-7)', async () => {
+  it('an undo link from a clock that ran ahead does not reserve the old address (CR-7)', async () => {
     const app = await start();
     await app.admin.createUser({ email: OLD, password: PASSWORD });
     app.clock.travel(365 * DAY_MS);
@@ -307,7 +307,7 @@ describeApp('undoEmailChange', (start) => {
     expect((await app.send(REGISTER, { input: { email: OLD, password: PASSWORD } })).code).toBe('OK');
   });
 
-  it('is not for an address that somebody else proved since', async () => {
+  it('undoEmailChange is refused when another account has proven the old address since', async () => {
     const app = await start(VERIFY);
     const { accessToken, user } = await registerVerified(app);
     await change(app, accessToken);
@@ -318,7 +318,7 @@ describeApp('undoEmailChange', (start) => {
     expect(await codeOfLogin(app, NEW)).toBe('OK');
   });
 
-  it('is offered to an address that was proven, and to no other', async () => {
+  it('an undo link is mailed only to an old address that was proven', async () => {
     const app = await start();
     const { accessToken } = await register(app);
     await change(app, accessToken);

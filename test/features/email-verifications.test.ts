@@ -50,8 +50,8 @@ async function registerVerified(app: TestApp, email?: string) {
   return (await verify(app, await mailedToken(app, '/verify-email', email))).data.verifyEmail;
 }
 
-describeApp('register, where addresses are verified', (start) => {
-  it('makes the account and its first session once the link is followed', async () => {
+describeApp('registering where addresses are verified', (start) => {
+  it('a registration creates the account and its first session once the mailed link is followed', async () => {
     const app = await start(VERIFY);
     const input = { email: 'Ada@example.com', password: PASSWORD, name: 'Ada' };
     const registered = await app.send(REGISTER, { input });
@@ -71,7 +71,7 @@ describeApp('register, where addresses are verified', (start) => {
     ]);
   });
 
-  it('answers a known address as a new one, byte for byte, and writes as much (LOG-8, OTT-3)', async () => {
+  it('register answers a known address as a new one, byte for byte, and writes as much (LOG-8, OTT-3)', async () => {
     const app = await start(VERIFY);
     await registerVerified(app, 'known@example.com');
     await app.admin.createUser({ email: 'off@example.com', password: PASSWORD });
@@ -90,7 +90,7 @@ describeApp('register, where addresses are verified', (start) => {
     expect(written).toEqual([...Array(3).fill([1, 1, 1]), [0, 1, 1]]);
   });
 
-  it('sends the owner of a known address a notice, and leaves the account alone (LOG-8)', async () => {
+  it('registering a known address mails its owner a notice, and leaves the account unchanged (LOG-8)', async () => {
     const app = await start(VERIFY);
     const { user } = await registerVerified(app);
     await registerAt(app, 'ADA@example.com', OTHER_PASSWORD);
@@ -99,7 +99,7 @@ describeApp('register, where addresses are verified', (start) => {
     expect((await login(app)).user.id).toBe(user.id);
   });
 
-  it('sends an account that is not verified its own link, and does not change its password', async () => {
+  it('registering the address of an unverified account mails that account its link, and does not change its password', async () => {
     const app = await start();
     const { user } = await register(app);
     const strict = await start({ ...VERIFY, database: app.database });
@@ -112,7 +112,7 @@ describeApp('register, where addresses are verified', (start) => {
     expect((await login(strict)).user).toMatchObject({ id: user.id, emailVerified: true });
   });
 
-  it('keeps the newest registration of an address, and its link alone (OTT-2)', async () => {
+  it('a newer registration of an address ends the link of the earlier one (OTT-2)', async () => {
     const app = await start(VERIFY);
     await registerAt(app);
     const first = await mailedToken(app, '/verify-email');
@@ -122,7 +122,7 @@ describeApp('register, where addresses are verified', (start) => {
     expect((await verify(app, second)).code).toBe('OK');
   });
 
-  it('gives the account the password of who follows the link, never that of who registered', async () => {
+  it('a new account gets the password given with the link, never the one given at registration', async () => {
     const app = await start(VERIFY);
     await registerAt(app);
     await registerAt(app, 'ada@example.com', OTHER_PASSWORD);
@@ -131,7 +131,7 @@ describeApp('register, where addresses are verified', (start) => {
     expect((await tryLogin(app)).code).toBe('OK');
   });
 
-  it('takes no password and keeps none: not from the input, and in no row', async () => {
+  it('register needs no password, and stores none even if its input has one', async () => {
     const app = await start(VERIFY);
     expect((await registerAt(app, 'ada@example.com', null)).code).toBe('OK');
     expect((await registerAt(app, 'eve@example.com', 'short')).code).toBe('OK');
@@ -139,7 +139,7 @@ describeApp('register, where addresses are verified', (start) => {
     expect(rows.map(({ payload }) => JSON.parse(payload))).toEqual([{ name: null }, { name: null }]);
   });
 
-  it('needs a password with the link, and spends the link for none and for a weak one neither', async () => {
+  it('verifying a new account needs a password, and a missing or weak one does not spend the link', async () => {
     const app = await start(VERIFY);
     await registerAt(app);
     const token = await mailedToken(app, '/verify-email');
@@ -152,7 +152,7 @@ describeApp('register, where addresses are verified', (start) => {
     expect((await verify(app, token)).code).toBe('OK');
   });
 
-  it('occupies no address: whoever proves it has it, once (LOG-9)', async () => {
+  it('an unproven registration reserves no address, and its link creates at most one account (LOG-9)', async () => {
     const app = await start(VERIFY);
     await registerAt(app);
     const token = await mailedToken(app, '/verify-email');
@@ -166,7 +166,7 @@ describeApp('register, where addresses are verified', (start) => {
     expect(late.code).toBe('EMAIL_TAKEN');
   });
 
-  it('forgets a registration that nobody proves', async () => {
+  it('a registration that is never proven loses its link after a day, and is deleted later', async () => {
     const app = await start(VERIFY);
     await registerAt(app);
     const token = await mailedToken(app, '/verify-email');
@@ -179,7 +179,7 @@ describeApp('register, where addresses are verified', (start) => {
     expect(await app.database.all('SELECT email FROM one_time_tokens')).toEqual([]);
   });
 
-  it('mails three times an hour to one address, whether it is known or not (OTT-3)', async () => {
+  it('register mails at most three times an hour to one address, known or not (OTT-3)', async () => {
     const app = await start(VERIFY);
     await registerVerified(app, 'known@example.com');
     app.clock.travel(60 * 60_000);
@@ -192,7 +192,7 @@ describeApp('register, where addresses are verified', (start) => {
 });
 
 describeApp('verifyEmail', (start) => {
-  it('proves the address of an account that is there, and does not log in with a link of a day (OTT-4)', async () => {
+  it('verifyEmail proves the address of an existing account, and does not log in with a day-long link (OTT-4)', async () => {
     const app = await start();
     const { accessToken, user } = await register(app);
     expect(user.emailVerified).toBe(false);
@@ -206,7 +206,7 @@ describeApp('verifyEmail', (start) => {
     ]);
   });
 
-  it('lets whoever was kept out for want of it log in (LOG-1)', async () => {
+  it('an account that may not log in unverified can log in after verifyEmail (LOG-1)', async () => {
     const app = await start();
     await register(app);
     const strict = await start({ ...VERIFY, database: app.database });
@@ -217,7 +217,7 @@ describeApp('verifyEmail', (start) => {
     expect((await tryLogin(strict)).code).toBe('OK');
   });
 
-  it('gives no device name that is none', async () => {
+  it('verifyEmail refuses an invalid device name, and trims a valid one', async () => {
     const app = await start(VERIFY);
     await registerAt(app);
     const token = await mailedToken(app, '/verify-email');
@@ -230,7 +230,7 @@ describeApp('verifyEmail', (start) => {
 });
 
 describeApp('the first proof of an address', (start) => {
-  /** An account that a stranger registered with the address of somebody else, and all that they made of it. */
+  /** An account that a stranger registered with another person's address, and all that they did with it. */
   async function registerStranger(app: TestApp) {
     const auth = await register(app);
     const input = { newEmail: 'stranger@example.com', password: PASSWORD };
@@ -249,7 +249,7 @@ describeApp('the first proof of an address', (start) => {
     expect((await app.send(CONFIRM_EMAIL_CHANGE, { input })).code).toBe('INVALID_TOKEN');
   }
 
-  it('by the mailbox alone leaves a stranger who registered it nothing, and mails the way to a password', async () => {
+  it('proving an address by mailbox alone ends all access of the stranger who registered it, and mails a reset link', async () => {
     const app = await start();
     const stranger = await registerStranger(app);
     await requestLink(app);
@@ -280,16 +280,19 @@ describeApp('the first proof of an address', (start) => {
       async (app) =>
         app.send(LOGIN_WITH_CODE, { input: { email: 'ada@example.com', code: await mailedCode(app) } }),
     ],
-  ])('by %s leaves them nothing either', async (_way, path, use) => {
-    const app = await start({ config: { magicLinks: true } });
-    const stranger = await registerStranger(app);
-    const email = 'ada@example.com';
-    await app.send(path === '/magic-link' ? REQUEST_MAGIC_LINK : REQUEST_RESET, { input: { email } });
-    expect((await use(app, await mailedToken(app, path))).code).toBe('OK');
-    await expectNothingLeft(app, stranger);
-  });
+  ])(
+    'proving an address by %s ends all access of the stranger who registered it',
+    async (_way, path, use) => {
+      const app = await start({ config: { magicLinks: true } });
+      const stranger = await registerStranger(app);
+      const email = 'ada@example.com';
+      await app.send(path === '/magic-link' ? REQUEST_MAGIC_LINK : REQUEST_RESET, { input: { email } });
+      expect((await use(app, await mailedToken(app, path))).code).toBe('OK');
+      await expectNothingLeft(app, stranger);
+    },
+  );
 
-  it('keeps everything for the password of the account, or a live session of it', async () => {
+  it('proving an address with the password or a live session of the account ends nothing', async () => {
     for (const shown of [{ password: PASSWORD }, {}]) {
       const app = await start();
       const auth = await register(app);
@@ -304,7 +307,7 @@ describeApp('the first proof of an address', (start) => {
     }
   });
 
-  it('spends nothing and takes nothing away for a wrong password, and counts it', async () => {
+  it('a wrong password with a verification link is counted, and neither spends the link nor ends a session', async () => {
     const app = await start();
     const auth = await register(app);
     await requestLink(app);
@@ -316,7 +319,7 @@ describeApp('the first proof of an address', (start) => {
     expect((await verifyByMailbox(app, token, { token: auth.accessToken })).code).toBe('OK');
   });
 
-  it('asks a client whose access token is merely old to refresh, before anything is taken away', async () => {
+  it('verifyEmail asks a client with an expired access token to refresh before it ends anything', async () => {
     const app = await start();
     const auth = await register(app);
     await requestLink(app);
@@ -329,7 +332,7 @@ describeApp('the first proof of an address', (start) => {
     expect((await tryLogin(app)).code).toBe('OK');
   });
 
-  it('takes the session of another account for none', async () => {
+  it('proving an address with a session of another account counts as proof by mailbox alone', async () => {
     const app = await start();
     const stranger = await registerStranger(app);
     const other = await register(app, 'eve@example.com');
@@ -340,7 +343,7 @@ describeApp('the first proof of an address', (start) => {
     expect((await app.send(ME, {}, { token: other.accessToken })).code).toBe('OK');
   });
 
-  it('is the only one that takes anything away', async () => {
+  it('a later proof of an address ends no session and keeps the password', async () => {
     const app = await start({ config: { magicLinks: true } });
     await app.admin.createUser({ email: 'ada@example.com', password: PASSWORD });
     const auth = await login(app);
@@ -353,7 +356,7 @@ describeApp('the first proof of an address', (start) => {
 });
 
 describeApp('requestEmailVerification', (start) => {
-  it('answers alike for every address and mails to whoever waits for it (OTT-3)', async () => {
+  it('requestEmailVerification answers alike for every address, and mails only where verification is pending (OTT-3)', async () => {
     const app = await start({ config: { registration: 'verify', networkMails: 100 } });
     await registerVerified(app, 'known@example.com');
     await registerAt(app, 'pending@example.com');
@@ -374,7 +377,7 @@ describeApp('requestEmailVerification', (start) => {
     expect((await tryLogin(app, OTHER_PASSWORD, 'pending@example.com')).code).toBe('OK');
   });
 
-  it('is refused where no mail is sent, and changes of password work there all the same', async () => {
+  it('requestEmailVerification is refused where no mail is sent, and changePassword still works there', async () => {
     const app = await start({ config: { appUrl: undefined } });
     const { accessToken } = await register(app);
     expect((await requestLink(app)).code).toBe('FEATURE_DISABLED');
@@ -384,8 +387,8 @@ describeApp('requestEmailVerification', (start) => {
   });
 });
 
-describeApp('an account that the operator creates', (start) => {
-  it('counts as verified: they answer for the address', async () => {
+describeApp('accounts that the operator creates', (start) => {
+  it('an account that the operator creates counts as verified, as the operator answers for its address', async () => {
     const app = await start(VERIFY);
     await app.admin.createUser({ email: 'ada@example.com', password: PASSWORD });
     expect((await login(app)).user.emailVerified).toBe(true);

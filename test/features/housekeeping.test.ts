@@ -38,7 +38,7 @@ async function leave(database: Database, table: string, at: number): Promise<voi
   );
 }
 
-/** The same database; `intercept` is told of each statement that writes outside of a transaction, and sends it. */
+/** The same database; `intercept` gets each statement that writes outside of a transaction, and sends it. */
 function intercepting(
   inner: Database,
   intercept: (text: string, send: () => Promise<number>) => Promise<number>,
@@ -64,13 +64,13 @@ describeApp('housekeeping', (start, engine) => {
     return { clock, first, second, database: first.database };
   }
 
-  it('is done by one process alone', async () => {
+  it('of two processes, only one does the housekeeping', async () => {
     const { first, second } = await startTwo();
     const turns = await Promise.all([first.housekeeping.turn(), second.housekeeping.turn()]);
     expect(turns.filter(Boolean)).toHaveLength(1);
   });
 
-  it('stays with the process that does it, and goes to another when that one is gone', async () => {
+  it('housekeeping stays with the process that does it, and goes to another when that process is gone', async () => {
     const { clock, first, second } = await startTwo();
     expect(await first.housekeeping.turn()).toBe(true);
     clock.travel(20_000);
@@ -82,18 +82,18 @@ describeApp('housekeeping', (start, engine) => {
     expect(await first.housekeeping.turn()).toBe(false);
   });
 
-  it('is handed on at once by a process that stops', async () => {
+  it('a process that stops hands the housekeeping on at once', async () => {
     const { first, second } = await startTwo();
     expect(await first.housekeeping.turn()).toBe(true);
     await first.housekeeping.close();
     expect(await second.housekeeping.turn()).toBe(true);
     expect(await first.housekeeping.turn()).toBe(false);
-    // What it gave back once is not its own to give again.
+    // A process that gave its lease back cannot give it back again.
     await first.housekeeping.close();
     expect(await first.database.all('SELECT name FROM leases')).toHaveLength(1);
   });
 
-  it('is not held up by a lease that a wrong clock wrote (CR-7)', async () => {
+  it('a lease that a wrong clock wrote does not hold up the housekeeping (CR-7)', async () => {
     const { clock, first, second } = await startTwo();
     clock.travel(365 * DAY_MS);
     expect(await first.housekeeping.turn()).toBe(true);
@@ -101,7 +101,7 @@ describeApp('housekeeping', (start, engine) => {
     expect(await second.housekeeping.turn()).toBe(true);
   });
 
-  it('sweeps out ended sessions and audit events past their retention', async () => {
+  it('a sweep deletes ended sessions and audit events past their retention', async () => {
     const app = await start({ config: { auditRetentionSeconds: (60 * DAY_MS) / 1_000 } });
     const register = (email: string) => app.send(REGISTER, { input: { email, password: PASSWORD } });
     const counts = async () => {
@@ -125,7 +125,7 @@ describeApp('housekeeping', (start, engine) => {
     expect(await counts()).toEqual({ sessions: 1, events: 1 });
   });
 
-  it('sweeps a long backlog in steps of at most 100 rows', async () => {
+  it('a sweep of a long backlog takes steps of at most 100 rows', async () => {
     const { database } = await migrated();
     const steps: Record<string, number[]> = {};
     const counting = intercepting(database, async (text, send) => {
@@ -151,7 +151,7 @@ describeApp('housekeeping', (start, engine) => {
     }
   });
 
-  it('does not let a long sweep hold up the chain of the audit trail and the signing keys', async () => {
+  it('a long sweep holds up neither the chain of the audit trail nor the signing keys', async () => {
     const { database } = await migrated();
     const [reached, sweeping] = [gate(), gate()];
     const slow = intercepting(database, async (text, send) => {
@@ -178,7 +178,7 @@ describeApp('housekeeping', (start, engine) => {
     expect(await first).toBe(true);
   });
 
-  it('rotates the signing keys by their schedule, and every other process only loads them (KEY-2)', async () => {
+  it('the signing keys are rotated on schedule by one process, and every other process only loads them (KEY-2)', async () => {
     const { clock, first, second } = await startTwo();
     await first.housekeeping.turn();
     clock.travel(30 * DAY_MS);
@@ -190,7 +190,7 @@ describeApp('housekeeping', (start, engine) => {
     expect(await second.housekeeping.turn()).toBe(false);
   });
 
-  it('says what failed, and does the rest all the same', async () => {
+  it('a chore that fails is named in the log, and the other chores are done all the same', async () => {
     const app = await start();
     await app.database.run('ALTER TABLE throttles RENAME TO throttles_away');
     expect(await app.housekeeping.turn()).toBe(true);
@@ -198,7 +198,7 @@ describeApp('housekeeping', (start, engine) => {
     expect(await app.database.all('SELECT id FROM audit_events WHERE batch IS NULL')).toEqual([]);
   });
 
-  it(`keeps one row per lease on ${engine}`, async () => {
+  it(`the leases table keeps one row per lease on ${engine}`, async () => {
     const { clock, first, second, database } = await startTwo();
     for (let turn = 0; turn < 5; turn += 1) {
       await Promise.all([first.housekeeping.turn(), second.housekeeping.turn()]);

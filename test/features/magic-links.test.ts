@@ -26,7 +26,7 @@ const withLink = (app: TestApp, token: string, deviceName?: string) =>
 const withCode = (app: TestApp, code: string, email = ADA, sender?: Sender) =>
   app.send(LOGIN_WITH_CODE, { input: { email, code } }, sender);
 
-/** A code that the right one is not. */
+/** A code other than the right one. */
 const wrongFor = (code: string, n = 1) => String((Number(code) + n) % 100_000_000).padStart(8, '0');
 
 /** An account that has been mailed a link and a code. */
@@ -37,8 +37,8 @@ async function startAsked(start: (options: typeof ON) => Promise<TestApp>) {
   return { app, user, token: await mailedToken(app, '/magic-link'), code: await mailedCode(app) };
 }
 
-describeApp('a magic link', (start) => {
-  it('opens one session, and proves the address', async () => {
+describeApp('magic links', (start) => {
+  it('a magic link opens one session, and proves the address', async () => {
     const app = await start(ON);
     const { user } = await register(app);
     expect((await request(app)).data).toEqual({ requestMagicLink: { expiresIn: 600 } });
@@ -55,14 +55,14 @@ describeApp('a magic link', (start) => {
     expect(event).toMatchObject({ userId: user.id, sessionId: auth.session.id });
   });
 
-  it('and the code beside it work once together', async () => {
+  it('a magic link and the code beside it work once between them', async () => {
     const { app, token, code } = await startAsked(start);
     expect((await withCode(app, code)).code).toBe('OK');
     expect((await withLink(app, token)).code).toBe('INVALID_TOKEN');
     expect((await withCode(app, code)).code).toBe('INVALID_TOKEN');
   });
 
-  it('works for 10 minutes and not longer, and so does the code (OTT-1)', async () => {
+  it('a magic link and its code work for 10 minutes and no longer (OTT-1)', async () => {
     const { app, token, code } = await startAsked(start);
     app.clock.travel(10 * MINUTE_MS);
     expect((await withLink(app, token)).code).toBe('INVALID_TOKEN');
@@ -72,7 +72,7 @@ describeApp('a magic link', (start) => {
     expect((await withLink(app, await mailedToken(app, '/magic-link'))).code).toBe('OK');
   });
 
-  it('of one request ends those of the one before, and a change of password ends them all (OTT-2)', async () => {
+  it('a new request ends the magic link and code of the earlier one, and a change of password ends all (OTT-2)', async () => {
     const { app, token, code } = await startAsked(start);
     await request(app);
     expect((await withLink(app, token)).code).toBe('INVALID_TOKEN');
@@ -85,7 +85,7 @@ describeApp('a magic link', (start) => {
     expect((await withLink(app, newer)).code).toBe('INVALID_TOKEN');
   });
 
-  it('lets nobody into a disabled account, not by one of before either (LOG-1)', async () => {
+  it('a disabled account gets no magic link, and one mailed earlier does not open it (LOG-1)', async () => {
     const { app, token, code } = await startAsked(start);
     await app.admin.disable(ADA);
     expect((await withLink(app, token)).code).toBe('INVALID_TOKEN');
@@ -95,7 +95,7 @@ describeApp('a magic link', (start) => {
     expect(await app.database.all('SELECT id FROM sessions WHERE revoked_at IS NULL')).toEqual([]);
   });
 
-  it('logs in where unverified accounts may not, because it verifies', async () => {
+  it('a magic link logs in an unverified account where verification is required, because it verifies the address', async () => {
     const app = await start();
     const { user } = await register(app);
     const strict = await start({
@@ -109,7 +109,7 @@ describeApp('a magic link', (start) => {
     expect(data.loginWithMagicLink.user).toMatchObject({ id: user.id, emailVerified: true });
   });
 
-  it('works while somebody guesses at the password (LOG-6)', async () => {
+  it('magic links and codes work while an attacker guesses at the password (LOG-6)', async () => {
     const { app, token } = await startAsked(start);
     for (let i = 0; i < 6; i += 1) {
       const input = { email: ADA, password: 'wrong horse battery staple' };
@@ -123,7 +123,7 @@ describeApp('a magic link', (start) => {
     expect(await subjectsTo(app)).toContain('A login after failed attempts');
   });
 
-  it('is off unless it is on', async () => {
+  it('magic links and codes are off by default', async () => {
     const app = await start();
     await register(app);
     for (const answer of [
@@ -136,8 +136,8 @@ describeApp('a magic link', (start) => {
   });
 });
 
-describeApp('a code', (start) => {
-  it('logs in as it was mailed, spaces or not, at its own address alone', async () => {
+describeApp('mailed codes', (start) => {
+  it('a mailed code logs in with or without spaces, and only for the address it was mailed to', async () => {
     const { app, user, code } = await startAsked(start);
     await register(app, 'eve@example.com');
     expect((await withCode(app, code, 'eve@example.com')).code).toBe('INVALID_TOKEN');
@@ -145,7 +145,7 @@ describeApp('a code', (start) => {
     expect(auth).toMatchObject({ user: { id: user.id, emailVerified: true }, session: { amr: ['otp'] } });
   });
 
-  it('that a wrong clock made is good for nothing when the clock is right again (CR-7)', async () => {
+  it('a mailed code from a clock that ran ahead does not work while the clock is right (CR-7)', async () => {
     const { app, code } = await startAsked(start);
     app.clock.travel(-365 * 24 * 60 * MINUTE_MS);
     expect((await withCode(app, code)).code).toBe('INVALID_TOKEN');
@@ -153,7 +153,7 @@ describeApp('a code', (start) => {
     expect((await withCode(app, code)).code).toBe('OK');
   });
 
-  it('can be tried five times, and the link beside it works all the same', async () => {
+  it('a mailed code is invalid after five wrong tries, and the link beside it still works', async () => {
     const { app, token, code } = await startAsked(start);
     for (let i = 1; i <= 5; i += 1)
       expect((await withCode(app, wrongFor(code, i))).code).toBe('INVALID_TOKEN');
@@ -162,7 +162,7 @@ describeApp('a code', (start) => {
     expect((await withLink(app, token)).code).toBe('OK');
   });
 
-  it('has tries of its own: a newer one can be used when those of the one before are used up', async () => {
+  it('a newer code has tries of its own when those of the earlier code are used up', async () => {
     const { app, code } = await startAsked(start);
     for (let i = 1; i <= 5; i += 1) await withCode(app, wrongFor(code, i));
     app.clock.travel(2_000);
@@ -177,7 +177,7 @@ describeApp('a code', (start) => {
     expect((await withCode(app, newer)).code).toBe('OK');
   });
 
-  it('that is right ends the run of failures before it, and is none of its network (LOG-3)', async () => {
+  it('a right code ends the run of failures before it, and does not count as a failure of its network (LOG-3)', async () => {
     const app = await start({
       config: { magicLinks: true, addressMails: 100, networkMails: 100, networkFailures: 12 },
     });
@@ -197,13 +197,13 @@ describeApp('a code', (start) => {
     for (let i = 0; i < 6; i += 1) expect(await logIn()).toBe('OK');
   });
 
-  it('is right at the fifth try', async () => {
+  it('a mailed code is accepted at the fifth try', async () => {
     const { app, code } = await startAsked(start);
     for (let i = 1; i <= 4; i += 1) await withCode(app, wrongFor(code, i));
     expect((await withCode(app, code)).code).toBe('OK');
   });
 
-  it('is compared five times in a burst, without throttles even (LOG-3, ASVS 6.6.3)', async () => {
+  it('a mailed code is compared at most five times in a burst, even without throttles (LOG-3, ASVS 6.6.3)', async () => {
     const app = await start({ config: { magicLinks: true, throttles: false } });
     await register(app);
     await request(app);
@@ -215,7 +215,7 @@ describeApp('a code', (start) => {
     expect((await withCode(app, code)).code).toBe('INVALID_TOKEN');
   });
 
-  it('has failures that slow its address down, whether there is an account or not (LOG-3)', async () => {
+  it('wrong codes slow their address down, whether it has an account or not (LOG-3)', async () => {
     const app = await start({ config: { magicLinks: true, networkFailures: 100 } });
     await register(app);
     for (const email of [ADA, 'nobody@example.com']) {
@@ -229,7 +229,7 @@ describeApp('a code', (start) => {
     expect((await login(app)).user.email).toBe(ADA);
   });
 
-  it('answers every cause of failure alike, byte for byte, with one write each (LOG-1, LOG-2)', async () => {
+  it('loginWithEmailCode answers every cause of failure alike, byte for byte, with one write each (LOG-1, LOG-2)', async () => {
     const { app, code } = await startAsked(start);
     await register(app, 'never-asked@example.com');
     await register(app, 'off@example.com');
@@ -251,7 +251,7 @@ describeApp('a code', (start) => {
     expect(await eventsOf(app, 'authn_login_fail')).toHaveLength(answers.length);
   });
 
-  it('is in the database as a keyed hash alone', async () => {
+  it('stored tokens, audit events and the log contain no mailed code or link token in plain text', async () => {
     const { app, code, token } = await startAsked(start);
     const rows = JSON.stringify([
       await app.database.all('SELECT * FROM one_time_tokens'),

@@ -13,8 +13,8 @@ const request = (app: TestApp, email = 'ada@example.com', ip?: string) =>
 const reset = (app: TestApp, token: string, newPassword = NEW_PASSWORD) =>
   app.send(RESET_PASSWORD, { input: { token, newPassword } });
 
-describeApp('a password reset', (start) => {
-  it('sets the password, ends every session and opens none (SES-4, OTT-4)', async () => {
+describeApp('password resets', (start) => {
+  it('a password reset sets the password, ends every session and opens none (SES-4, OTT-4)', async () => {
     const app = await start();
     const mine = await register(app);
     const other = await login(app);
@@ -35,7 +35,7 @@ describeApp('a password reset', (start) => {
     expect(event).toMatchObject({ userId: mine.user.id, outcome: 'success' });
   });
 
-  it('tells the owner, without a word of the password', async () => {
+  it('a password reset is reported to the owner by mail, without the password', async () => {
     const app = await start();
     await register(app);
     await request(app);
@@ -44,7 +44,7 @@ describeApp('a password reset', (start) => {
     expect(JSON.stringify(await app.mailed())).not.toContain(NEW_PASSWORD);
   });
 
-  it('proves the address, because the mail did', async () => {
+  it('a password reset proves the address, because its link was mailed there', async () => {
     const app = await start();
     expect((await register(app)).user.emailVerified).toBe(false);
     await request(app);
@@ -52,7 +52,7 @@ describeApp('a password reset', (start) => {
     expect((await login(app, { password: NEW_PASSWORD })).user.emailVerified).toBe(true);
   });
 
-  it('changes nothing by being asked for (OTT-3)', async () => {
+  it('requesting a password reset changes nothing (OTT-3)', async () => {
     const app = await start();
     const { accessToken } = await register(app);
     const before = await app.database.get('SELECT * FROM users');
@@ -62,7 +62,7 @@ describeApp('a password reset', (start) => {
     expect((await login(app)).user.email).toBe('ada@example.com');
   });
 
-  it('refuses a weak password and does not spend the token for it (PW-6)', async () => {
+  it('resetPassword refuses a weak password, and does not spend the token for it (PW-6)', async () => {
     const app = await start();
     await register(app);
     await request(app);
@@ -80,7 +80,7 @@ describeApp('a password reset', (start) => {
     expect((await reset(app, token)).code).toBe('OK');
   });
 
-  it('lets a password be tried again that a hundred failures had disabled (LOG-6)', async () => {
+  it('a password reset lets an account log in again that a hundred failures had blocked (LOG-6)', async () => {
     const app = await start({
       config: { accountFailures: 100, networkFailures: 1_000, networkChecks: 1_000 },
     });
@@ -97,7 +97,7 @@ describeApp('a password reset', (start) => {
     );
   });
 
-  it('is for accounts that may log in: a disabled one gets no mail and is not opened by one of before', async () => {
+  it('a disabled account gets no reset mail, and a reset link mailed earlier does not work', async () => {
     const app = await start();
     await register(app);
     await request(app);
@@ -108,7 +108,7 @@ describeApp('a password reset', (start) => {
     expect(await lettersTo(app)).toHaveLength(1);
   });
 
-  it('is not lost between two who reset at once: one of them does', async () => {
+  it('of eight resets at once with one link, exactly one sets the password', async () => {
     const app = await start({ config: { hashConcurrency: 4 } });
     await register(app);
     await request(app);

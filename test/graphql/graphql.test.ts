@@ -12,7 +12,7 @@ const LOGIN = 'mutation Login($input: LoginInput!) { login(input: $input) { acce
 const ADA = { id: 'ada', email: 'ada@example.com', createdAt: new Date(0), updatedAt: new Date(0) };
 
 describe('the schema', () => {
-  it('is read from every SDL file, descriptions of scalars included', () => {
+  it('the schema is read from every SDL file, descriptions of scalars included', () => {
     const printed = printSchema(testSchema());
     expect(readTypeDefs()).toContain('type AuthPayload');
     expect(printed).toContain('"""An integer above zero."""');
@@ -21,11 +21,11 @@ describe('the schema', () => {
 });
 
 describe('EmailAddress', () => {
-  it('is trimmed, and its letters keep their case (GQL-7)', () => {
+  it('an EmailAddress is trimmed, and its letters keep their case (GQL-7)', () => {
     expect(parseEmailAddress('  Ada@Example.com\t')).toBe('Ada@Example.com');
   });
 
-  it('has at most 254 characters (GQL-7)', () => {
+  it('an EmailAddress has at most 254 characters (GQL-7)', () => {
     const domain = `${`${'d'.repeat(61)}.`.repeat(3)}example`;
     const local = 'l'.repeat(254 - 1 - domain.length);
     expect(parseEmailAddress(`${local}@${domain}`)).toHaveLength(254);
@@ -37,10 +37,13 @@ describe('EmailAddress', () => {
     ['info@BÜCHER.example', 'info@xn--bcher-kva.example'],
     ['info@bu\u0308cher.example', 'info@xn--bcher-kva.example'],
     ['a@例え.テスト', 'a@xn--r8jz45g.xn--zckzah'],
-  ])('may have an internationalised domain, and is shown as it was typed: %s', (typed, ascii) => {
-    expect(parseEmailAddress(` ${typed} `)).toBe(typed);
-    expect(asciiAddress(typed)).toBe(ascii);
-  });
+  ])(
+    'an EmailAddress may have an internationalised domain, and is shown as it was typed: %s',
+    (typed, ascii) => {
+      expect(parseEmailAddress(` ${typed} `)).toBe(typed);
+      expect(asciiAddress(typed)).toBe(ascii);
+    },
+  );
 
   it.each([
     'bücher@example.com',
@@ -65,7 +68,7 @@ describe('EmailAddress', () => {
     7,
     null,
     {},
-  ])('is not %p', (value) => {
+  ])('an EmailAddress cannot be %p', (value) => {
     expect(parseEmailAddress(value)).toBeUndefined();
   });
 });
@@ -76,7 +79,7 @@ describe('the guard', () => {
     Mutation: { updateMe: () => ADA, logout: () => ({ revokedSessions: 0 }) },
   };
 
-  it('closes every root field but the ones that the SDL marks @public (GQL-8)', () => {
+  it('the root fields that the SDL marks @public are exactly the ones in this list (GQL-8)', () => {
     expect(publicFields(testSchema())).toEqual([
       'Mutation.confirmEmailChange',
       'Mutation.login',
@@ -95,7 +98,7 @@ describe('the guard', () => {
   });
 
   it.each(['Query', 'Mutation'])(
-    'stands in front of each other field of %s, with and without a resolver (GQL-8)',
+    'every field of %s that is not @public is refused without a token, with and without a resolver (GQL-8)',
     async (root) => {
       const { query } = await start({ resolvers });
       const type = testSchema().getType(root) as GraphQLObjectType;
@@ -122,7 +125,7 @@ describe('the guard', () => {
     },
   );
 
-  it('lets a viewer through, and nobody else is one for it (AT-8)', async () => {
+  it('a guarded field answers a caller with a good access token and refuses one with a bad token (AT-8)', async () => {
     const { query } = await start({ resolvers });
     const document = { query: '{ me { id } }' };
     expect((await query(document, { authorization: 'Bearer good' })).json()).toEqual({
@@ -133,7 +136,7 @@ describe('the guard', () => {
     expect(refused.json().errors[0].extensions).toEqual({ code: 'UNAUTHENTICATED', reason: 'TOKEN_INVALID' });
   });
 
-  it('leaves public fields open whatever the Authorization header holds (AT-8)', async () => {
+  it('a public field is open with any Authorization header, a bad one included (AT-8)', async () => {
     const { query } = await start({ resolvers });
     for (const authorization of ['Bearer bad', 'Basic x', '', 'Bearer']) {
       const answer = await query({ query: 'mutation { logout { revokedSessions } }' }, { authorization });
@@ -141,7 +144,7 @@ describe('the guard', () => {
     }
   });
 
-  it('asks anew for each field of a document, since one may end the session of the next (AT-9)', async () => {
+  it('the guard asks anew for each field of a document, since one may end the session of the next (AT-9)', async () => {
     const { query } = await start({
       resolvers: {
         Mutation: {
@@ -338,17 +341,20 @@ describe('bad input', () => {
     ],
   ];
 
-  it.each(cases)('is refused without a value of it: %s (GQL-5, AUD-2)', async (name, body, expected) => {
-    for (const mode of ['development', 'production'] as const) {
-      const { query } = await start({ config: { mode } });
-      const answer = await query(body);
-      const [error] = answer.json().errors;
-      const isHidden = mode === 'production' && name.startsWith('a missing field');
-      const field = isHidden ? { field: 'input' } : {};
-      expect({ status: answer.status, ...error.extensions }).toEqual({ ...expected, ...field });
-      expect(answer.body).not.toMatch(/Hunter2|stack|node_modules|evil/);
-    }
-  });
+  it.each(cases)(
+    'a refusal of bad input repeats none of its values: %s (GQL-5, AUD-2)',
+    async (name, body, expected) => {
+      for (const mode of ['development', 'production'] as const) {
+        const { query } = await start({ config: { mode } });
+        const answer = await query(body);
+        const [error] = answer.json().errors;
+        const isHidden = mode === 'production' && name.startsWith('a missing field');
+        const field = isHidden ? { field: 'input' } : {};
+        expect({ status: answer.status, ...error.extensions }).toEqual({ ...expected, ...field });
+        expect(answer.body).not.toMatch(/Hunter2|stack|node_modules|evil/);
+      }
+    },
+  );
 
   it.each<[string, Parameters<HttpServer['query']>[0]]>([
     ['in a variable', { query: LOGIN, variables: { input: { password } } }],
@@ -361,7 +367,7 @@ describe('bad input', () => {
         variables: { i: {} },
       },
     ],
-  ])('names a field that is missing only where the schema may be seen: %s (GQL-4)', async (_where, body) => {
+  ])('a refusal names a missing field only where introspection is on: %s (GQL-4)', async (_where, body) => {
     const fieldsOf = async (introspection: boolean) => {
       const { query } = await start({ config: { introspection } });
       const { errors } = (await query(body)).json();
@@ -371,7 +377,7 @@ describe('bad input', () => {
     expect(new Set(await fieldsOf(false))).toEqual(new Set(['input']));
   });
 
-  it('is told apart variable by variable', async () => {
+  it('mistakes in several variables are reported one by one, each with its own field', async () => {
     const { query } = await start();
     const answer = await query({
       query:
@@ -383,7 +389,7 @@ describe('bad input', () => {
     ).toEqual(['input.email', 'input.password', 'input.deviceName', 'input.scope', 'input.refreshToken']);
   });
 
-  it('is refused with a code when graphql-js stops counting', async () => {
+  it('input with more mistakes than graphql-js counts is refused with the code BAD_USER_INPUT', async () => {
     const { query } = await start();
     const unknown = Object.fromEntries(Array.from({ length: 60 }, (_, index) => [`${SECRET}${index}`, 1]));
     const answer = await query({
@@ -397,7 +403,7 @@ describe('bad input', () => {
     expect(new Set(codes)).toEqual(new Set(['BAD_USER_INPUT']));
   });
 
-  it('gets the help of names and suggestions only where the schema may be seen (GQL-4)', async () => {
+  it('the message about an unknown field suggests a known one in development and is generic in production (GQL-4)', async () => {
     const wrong = { query: '{ mee { id } }' };
     const open = await start();
     expect((await open.query(wrong)).json().errors[0].message).toContain('"me"');
@@ -418,7 +424,7 @@ describe('errors', () => {
   });
   const LOGOUT = { query: 'mutation Bye { logout { revokedSessions } }' };
 
-  it('of the table are answered with their code and details, and status 200', async () => {
+  it('an error of the table is answered with its code, its details and status 200', async () => {
     const { query } = await start(failing(new AuthError('OVERLOADED', { retryAfter: 2 })));
     const answer = await query(LOGOUT);
     expect(answer.status).toBe(200);
@@ -439,7 +445,7 @@ describe('errors', () => {
     undefined,
     new AuthError('INTERNAL_SERVER_ERROR', { cause: new Error('SELECT') }),
   ])(
-    'that nobody expected say nothing but the request id, which finds them in the log (GQL-5): %p',
+    'an unexpected error is answered with only a request id, which finds the error in the log (GQL-5): %p',
     async (error) => {
       const { query, lines } = await start(failing(error));
       const answer = await query(LOGOUT);
@@ -452,7 +458,7 @@ describe('errors', () => {
     },
   );
 
-  it('leave what they carry along out of the log (AUD-2)', async () => {
+  it('an unexpected error is logged with its name, message and stack, and without its other properties (AUD-2)', async () => {
     const { query, lines } = await start(
       failing(Object.assign(new Error('broken'), { parameters: [SECRET] })),
     );
@@ -464,7 +470,7 @@ describe('errors', () => {
     });
   });
 
-  it('log the cause of an outage and keep it from the answer', async () => {
+  it('the cause of an outage is logged and is not in the answer', async () => {
     const { query, lines } = await start(
       failing(new AuthError('UNAVAILABLE', { cause: new Error('disk full') })),
     );
@@ -477,7 +483,7 @@ describe('errors', () => {
     });
   });
 
-  it('of a null where the schema promises a value are faults of the server', async () => {
+  it('a null where the schema promises a value is answered as a fault of the server', async () => {
     const { query } = await start({ resolvers: { Mutation: { logout: () => null } } });
     expect((await query(LOGOUT)).json().errors[0].extensions.code).toBe('INTERNAL_SERVER_ERROR');
   });

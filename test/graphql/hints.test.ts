@@ -101,22 +101,25 @@ function hintOf(body: string): unknown {
   return errors === undefined ? hint : errors[0]?.extensions.hint;
 }
 
-describe('a refusal in development', () => {
-  it.each(MISTAKES)('says what to do about %s', async (_mistake, request, hint) => {
-    const { inject } = await serve();
-    expect(hintOf((await inject(request)).body)).toEqual(
-      typeof hint === 'string' ? hint : expect.stringMatching(hint),
-    );
-  });
+describe('hints in development', () => {
+  it.each(MISTAKES)(
+    'a refusal in development has a hint that says what to do about %s',
+    async (_mistake, request, hint) => {
+      const { inject } = await serve();
+      expect(hintOf((await inject(request)).body)).toEqual(
+        typeof hint === 'string' ? hint : expect.stringMatching(hint),
+      );
+    },
+  );
 
-  it('names no part of the schema where that may not be seen (GQL-4)', async () => {
+  it('a refusal has no hint that names a part of the schema when introspection is off (GQL-4)', async () => {
     const { inject } = await serve({ config: { introspection: false } });
     for (const request of [post({ query: LOGIN }), byVariable({ email: SECRET, password: 'p' })])
       expect(hintOf((await inject(request)).body)).toBeUndefined();
   });
 });
 
-it('A refusal in production has no hint, whatever the mistake', async () => {
+it('a refusal in production has no hint for any mistake', async () => {
   const { inject } = await serve({ config: { mode: 'production', introspection: true } });
   for (const [mistake, request] of MISTAKES) {
     const { body, status } = await inject(request);
@@ -128,7 +131,7 @@ it('A refusal in production has no hint, whatever the mistake', async () => {
   }
 });
 
-describe('the bearer header', () => {
+describe('hints about the bearer header', () => {
   const caller = {} as never;
   const verifyAccessToken = () => {
     throw new AuthError('UNAUTHENTICATED', { reason: 'TOKEN_INVALID', cause: 'malformed' });
@@ -140,27 +143,30 @@ describe('the bearer header', () => {
     ['Bearer', /after `Bearer`/],
     [`Bearer lkr_${SECRET}`, /That is a refresh token/],
     [`Bearer lkd_${SECRET}`, /That is a device token/],
-  ])('has a hint of its own, without the token: %s', (authorization, hint) => {
-    const { bearer } = createContext({ verifyAccessToken }, { authorization, caller });
-    expect(bearer).toMatchObject({
-      extensions: { code: 'UNAUTHENTICATED', reason: 'TOKEN_INVALID' },
-      hint: expect.stringMatching(hint),
-    });
-    expect(JSON.stringify(bearer)).not.toContain(SECRET);
-  });
+  ])(
+    'a bearer header without an access token gets a hint of its own, which does not repeat its value: %s',
+    (authorization, hint) => {
+      const { bearer } = createContext({ verifyAccessToken }, { authorization, caller });
+      expect(bearer).toMatchObject({
+        extensions: { code: 'UNAUTHENTICATED', reason: 'TOKEN_INVALID' },
+        hint: expect.stringMatching(hint),
+      });
+      expect(JSON.stringify(bearer)).not.toContain(SECRET);
+    },
+  );
 
-  it('keeps the cause of a refusal that gets a hint', () => {
+  it('a refusal of the bearer header keeps its cause when it gets a hint', () => {
     const { bearer } = createContext({ verifyAccessToken }, { authorization: 'Bearer lkr_x', caller });
     expect(bearer).toMatchObject({ cause: 'malformed' });
   });
 });
 
-describeApp('a refusal of a service', (start) => {
+describeApp('hints of services', (start) => {
   const magicLink = 'mutation { requestMagicLink(input: { email: "ada@example.com" }) { expiresIn } }';
   const me = '{ me { id } }';
   const login = `mutation { login(input: { email: "ada@example.com", password: "p", delivery: COOKIE }) { accessToken } }`;
 
-  it('says in development which setting is missing, and in production does not', async () => {
+  it('a refusal by a service has a hint, such as the missing setting, in development and none in production', async () => {
     const sent = async (mode: 'development' | 'production', query: string, token?: string) => {
       const app = await start({ config: { mode } });
       return hintOf((await app.send(query, {}, { token })).body);

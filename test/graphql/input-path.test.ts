@@ -37,8 +37,8 @@ const { value: anyInput } = fc.letrec((tie) => ({
   ),
 }));
 
-describe('the paths of what is wrong with variables', () => {
-  it('are those that graphql-js reports, in its order', () => {
+describe('pathsOfVariableFaults', () => {
+  it('the paths of mistakes in variables are the ones that graphql-js reports, in its order', () => {
     const type = schema.getType('Input');
     if (!isInputObjectType(type) || operation === undefined) throw new Error('no input');
     fc.assert(
@@ -56,7 +56,7 @@ describe('the paths of what is wrong with variables', () => {
     );
   });
 
-  it('are found one by one: the first is known before a thousand others', () => {
+  it('the paths of mistakes in variables are found one by one: the first is known before the others are read', () => {
     if (operation === undefined) throw new Error('no operation');
     let read = 0;
     const grid = new Proxy(Array(1_000).fill('x'), {

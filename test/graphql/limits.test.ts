@@ -82,7 +82,7 @@ async function expectAnswered(request: Request): Promise<unknown> {
 const times = (count: number, write: (index: number) => string): string =>
   Array.from({ length: count }, (_, index) => write(index)).join(' ');
 
-describe('a document', () => {
+describe('limits of a document', () => {
   const nested = (depth: number, spread = '') =>
     `${'node { '.repeat(depth - 1)}${spread || 'leaf'}${' }'.repeat(depth - 1)}`;
 
@@ -153,7 +153,7 @@ describe('a document', () => {
       (n) => ({ query: `{ ${times(4 + n, (i) => `a${i}: __type(name: "Node") { name }`)} }` }),
     ],
     [
-      'an introspection of the schema',
+      'one introspection of the schema',
       (n) => ({ query: `{ ${times(1 + n, (i) => `a${i}: __schema { types { name } }`)} }` }),
     ],
     ['10 root fields', (n) => ({ query: `{ ${times(10 + n, () => '__typename')} }` })],
@@ -221,15 +221,15 @@ describe('a document', () => {
     ],
   ];
 
-  it.each(limits)('may have %s (GQL-2)', async (_limit, write) => {
+  it.each(limits)('a document may have %s (GQL-2)', async (_limit, write) => {
     await expectAnswered(write(0));
   });
 
-  it.each(limits)('may have %s and not one more (GQL-2)', async (_limit, write) => {
+  it.each(limits)('a document with one more than %s is refused (GQL-2)', async (_limit, write) => {
     await expectRefused(write(1));
   });
 
-  it('is told of 5 errors at most, in a small answer, whatever its names are (GQL-2)', async () => {
+  it('a refusal lists at most 5 errors in a small answer, however long the names of the document are (GQL-2)', async () => {
     const { query } = await start();
     const wrong = (count: number, name = 'wrong') => ({
       query: `{ node { ${times(count, (i) => name + i)} } }`,
@@ -258,7 +258,7 @@ describe('a document', () => {
     }
   });
 
-  it('has a body of 64 KiB at most (GQL-2)', async () => {
+  it('a request has a body of at most 64 KiB (GQL-2)', async () => {
     const { query } = await start();
     const bare = JSON.stringify({ query: '{__typename}', variables: { v: '' } });
     const padded = (bytes: number) => ({
@@ -271,7 +271,7 @@ describe('a document', () => {
     expect(refused.json().errors[0].extensions.code).toBe('BAD_REQUEST');
   });
 
-  it('costs its length, not what its fragments multiply to (GQL-2)', async () => {
+  it('a document whose fragments double 20 times is answered within the limits and refused beyond them (GQL-2)', async () => {
     const doubling = times(
       20,
       (i) => `fragment F${i} on Node { ${i < 19 ? `...F${i + 1} ...F${i + 1}` : 'leaf'} }`,
@@ -282,7 +282,7 @@ describe('a document', () => {
     });
   });
 
-  it('is measured fragment by fragment, each of them once (GQL-2)', () => {
+  it('each fragment of a document is measured once, however often it is spread (GQL-2)', () => {
     const document = parse(
       `{ ...F0 ...F0 } ${times(20, (i) => `fragment F${i} on Query { __typename ${i < 19 ? `...F${i + 1} ...F${i + 1}` : ''} }`)}`,
     );
@@ -303,12 +303,12 @@ describe('a document', () => {
     expect({ fields, measured }).toEqual({ fields: 20, measured: 2 * (2 ** 20 - 1) });
   });
 
-  it('that is refused is hidden from the other rules, those of quadratic cost included', async () => {
+  it('a document beyond a limit gets that error alone, since the rules of quadratic cost do not see it', async () => {
     // A single error, though eleven unknown fields stand in it.
     await expectRefused({ query: `{ ${times(11, (i) => `unknown${i}`)} }` });
   });
 
-  it('may not have fragments that spread themselves', async () => {
+  it('a document whose fragments spread themselves fails validation', async () => {
     const { query } = await start();
     for (const cycle of [
       '{ node { ...A } } fragment A on Node { ...A }',
@@ -321,7 +321,7 @@ describe('a document', () => {
     }
   });
 
-  it('spreads 20 fragments at most, whether they are defined or not (GQL-2)', async () => {
+  it('a document spreads at most 20 fragments, whether they are defined or not (GQL-2)', async () => {
     await expectRefused({ query: `{ ${times(21, (i) => `...F${i}`)} }` });
     const { query } = await start();
     const answer = await query({ query: `{ ${times(20, (i) => `...F${i}`)} }` });
@@ -335,7 +335,7 @@ describe('a document', () => {
     return inject({ method: 'POST', url: '/graphql', headers, payload });
   }
 
-  it('may nest brackets in its variables as deep as it has values', async () => {
+  it('variables may nest 1,000 brackets, which is as many as they may have values', async () => {
     const nested = (depth: number) =>
       sendJson(`{"query":"{__typename}","variables":{"v":${'['.repeat(depth)}${']'.repeat(depth)}}}`);
     expect((await nested(1_000)).json()).toEqual({ data: { __typename: 'Query' } });
@@ -344,7 +344,7 @@ describe('a document', () => {
     expect((await nested(30_000)).status).toBe(413);
   });
 
-  it('has a body of 2,000 values at most, wherever they are, and what strings hold is not counted (GQL-2)', async () => {
+  it('a request has a body of at most 2,000 values; brackets and commas inside strings are not counted (GQL-2)', async () => {
     const parse = jest.spyOn(JSON, 'parse');
     const withItems = (count: number) => `{"query":"{__typename}","more":[${'{},'.repeat(count)}0]}`;
     expect((await sendJson(withItems(998))).status).toBe(200);
@@ -359,7 +359,7 @@ describe('a document', () => {
     expect((await sendJson(`{"query":"{__typename}","more":${text}}`)).status).toBe(200);
   });
 
-  it('is not accepted or described in a header of more than 1,024 characters', async () => {
+  it('a Content-Type of more than 1,024 characters is refused, and an Accept of more than that is ignored', async () => {
     const { inject } = await start();
     const send = (headers: Record<string, string>) =>
       inject({ method: 'POST', url: '/graphql', headers, payload: '{"query":"{__typename}"}' });
@@ -377,7 +377,7 @@ describe('a document', () => {
     '{ __schema { ...F } } fragment F on __Schema { types { a: fields { name } b: fields { name } } }',
     '{ __type(name: "Node") { ... on __Type { fields { a: description } } } }',
     'query A { __typename } query B { __schema { queryType { a: __typename } } }',
-  ])('may not have an alias inside of an introspection: %s (GQL-2)', async (query) => {
+  ])('an alias inside an introspection is refused: %s (GQL-2)', async (query) => {
     await expectRefused({ query, operationName: query.startsWith('query A') ? 'A' : undefined });
   });
 
@@ -391,7 +391,7 @@ describe('a document', () => {
   const schema = buildSchema(readTypeDefs());
   const isRefused = (query: string) => validate(schema, parse(query), [MaxCostRule]).length > 0;
 
-  it('may ask for every field of the API once, and for a list of many fields twice (GQL-2)', () => {
+  it('a document may ask for every field of the API once, and for a list of many fields twice (GQL-2)', () => {
     expect(isRefused(everythingOf(schema.getQueryType() ?? undefined))).toBe(false);
     for (const field of Object.values(schema.getMutationType()?.getFields() ?? {}))
       expect([field.name, isRefused(`mutation { ${field.name} ${everythingOf(field.type)} }`)]).toEqual([
@@ -405,7 +405,7 @@ describe('a document', () => {
     );
   });
 
-  it('is given up as too dear long before every branch of its fragments is followed (GQL-2)', () => {
+  it('a document is refused as too dear long before every branch of its fragments is followed (GQL-2)', () => {
     const branches = ['a', 'b', 'c', 'd', 'e', 'f'];
     const tree = buildSchema(`type Query { ${times(6, (i) => `${branches[i]}: Query`)} leaf: Int }`);
     const document = parse(
@@ -426,7 +426,7 @@ describe('a document', () => {
     expect(lookUps).toBeLessThan(2_000);
   });
 
-  it('costs what its lists can hold, by whatever way it asks for them ten times (GQL-2)', async () => {
+  it('a document that asks for the list of sessions many times is refused, with aliases on any level or through fragments (GQL-2)', async () => {
     const session = 'id userAgent ip deviceName';
     for (const query of [
       `{ ${times(10, (i) => `a${i}: sessions { ${session} }`)} }`,
@@ -439,7 +439,7 @@ describe('a document', () => {
       await expectRefused({ query });
   });
 
-  it('may be the whole introspection query, wherever introspection is on (GQL-4)', async () => {
+  it('the whole introspection query is within the limits (GQL-4)', async () => {
     const everything = {
       descriptions: true,
       specifiedByUrl: true,
@@ -458,7 +458,7 @@ describe('a document', () => {
   });
 });
 
-describe('one document', () => {
+describe('credentials in one document', () => {
   const LOGIN = 'login(input: { email: "ada@example.com", password: "p" }) { expiresIn }';
   const REFRESH = 'refreshToken(input: { refreshToken: "lkr_" }) { expiresIn }';
   const LOGOUT = 'logout { revokedSessions }';
@@ -486,9 +486,12 @@ describe('one document', () => {
     ],
   ];
 
-  it.each(twice)('does not check two credentials by %s (GQL-1)', async (_how, query) => {
-    await expectRefused({ query, operationName: /mutation A/.test(query) ? 'A' : undefined });
-  });
+  it.each(twice)(
+    'a document that would check two credentials by %s is refused (GQL-1)',
+    async (_how, query) => {
+      await expectRefused({ query, operationName: /mutation A/.test(query) ? 'A' : undefined });
+    },
+  );
 
   it.each([
     'register(input: { email: "ada@example.com", password: "p" }) { verificationRequired }',
@@ -507,20 +510,23 @@ describe('one document', () => {
     'requestMagicLink(input: { email: "ada@example.com" }) { expiresIn }',
     'loginWithMagicLink(input: { token: "lko_" }) { expiresIn }',
     'loginWithEmailCode(input: { email: "ada@example.com", code: "12345678" }) { expiresIn }',
-  ])('checks one of %s (GQL-1)', async (field) => {
-    await expectRefused({ query: `mutation { ${field} other: ${LOGIN} }` });
-    const { query, ran } = await start();
-    await query({ query: `mutation { ${field} }` }, { authorization: 'Bearer good' });
-    expect(ran).toHaveLength(1);
-  });
+  ])(
+    'a document may check one credential, and is refused with a login beside it: %s (GQL-1)',
+    async (field) => {
+      await expectRefused({ query: `mutation { ${field} other: ${LOGIN} }` });
+      const { query, ran } = await start();
+      await query({ query: `mutation { ${field} }` }, { authorization: 'Bearer good' });
+      expect(ran).toHaveLength(1);
+    },
+  );
 
-  it('may log out beside it (GQL-1)', async () => {
+  it('a document may log out beside the check of a credential (GQL-1)', async () => {
     const { query, ran } = await start();
     await query({ query: `mutation { a: ${LOGOUT} b: ${LOGOUT} ${LOGIN} }` });
     expect(ran).toEqual(['logout', 'logout', 'login']);
   });
 
-  it('is refused without a value of it (GQL-5, AUD-2)', async () => {
+  it('the refusal of two credentials in one document repeats no value of it (GQL-5, AUD-2)', async () => {
     await expectRefused({ query: `mutation { a: ${LOGIN.replace('"p"', `"${SECRET}"`)} b: ${LOGIN} }` });
   });
 });

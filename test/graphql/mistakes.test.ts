@@ -61,7 +61,7 @@ const MISTAKES: [string, Body, number, string][] = [
   ['no operation', { query: 'fragment F on Query { __typename }' }, 400, 'GRAPHQL_VALIDATION_FAILED'],
   ['nothing but a comment', { query: '# nothing' }, 400, 'GRAPHQL_PARSE_FAILED'],
   ['an operation of no kind', { query: 'watch { x }' }, 400, 'GRAPHQL_PARSE_FAILED'],
-  ['a type', { query: '{ __typename } type A { a: Int }' }, 400, 'GRAPHQL_VALIDATION_FAILED'],
+  ['a definition of a type', { query: '{ __typename } type A { a: Int }' }, 400, 'GRAPHQL_VALIDATION_FAILED'],
   [
     'two operations of one name',
     { query: 'query A { __typename } query A { __typename }', operationName: 'A' },
@@ -69,12 +69,17 @@ const MISTAKES: [string, Body, number, string][] = [
     'GRAPHQL_VALIDATION_FAILED',
   ],
   [
-    'an operation by a name of JavaScript',
+    'an operation by a name that every JavaScript object has',
     { query: 'query A { __typename }', operationName: '__proto__' },
     400,
     'OPERATION_RESOLUTION_FAILURE',
   ],
-  ['a field by a name of JavaScript', { query: '{ constructor }' }, 400, 'GRAPHQL_VALIDATION_FAILED'],
+  [
+    'a field by a name that every JavaScript object has',
+    { query: '{ constructor }' },
+    400,
+    'GRAPHQL_VALIDATION_FAILED',
+  ],
   ['@skip without its argument', { query: '{ __typename @skip }' }, 400, 'GRAPHQL_VALIDATION_FAILED'],
   [
     '@skip with a null that a default stands for',
@@ -83,7 +88,7 @@ const MISTAKES: [string, Body, number, string][] = [
     'BAD_USER_INPUT',
   ],
   [
-    '@include with one on a fragment',
+    '@include on a fragment with a null that a default stands for',
     {
       query: 'query($v: Boolean = true) { ...F @include(if: $v) } fragment F on Query { __typename }',
       variables: NULL,
@@ -92,7 +97,7 @@ const MISTAKES: [string, Body, number, string][] = [
     'BAD_USER_INPUT',
   ],
   [
-    '@include with one below a field',
+    '@include below a field with a null that a default stands for',
     {
       query: 'query($v: Boolean = true) { node(need: 1) { leaf(need: 1) @include(if: $v) } }',
       variables: NULL,
@@ -131,13 +136,13 @@ const MISTAKES: [string, Body, number, string][] = [
     'BAD_USER_INPUT',
   ],
   [
-    'none of a @oneOf input',
+    'a @oneOf input with no field',
     { query: 'query($v: Pick) { node(need: 1, pick: $v) { leaf(need: 1) } }', variables: { v: {} } },
     400,
     'BAD_USER_INPUT',
   ],
   [
-    'both of a @oneOf input',
+    'a @oneOf input with both fields',
     {
       query: 'query($v: Pick) { node(need: 1, pick: $v) { leaf(need: 1) } }',
       variables: { v: { a: 'a', b: 1 } },
@@ -158,7 +163,7 @@ const MISTAKES: [string, Body, number, string][] = [
     'GRAPHQL_VALIDATION_FAILED',
   ],
   [
-    'a value of no enum',
+    'a value that its enum does not have',
     {
       query: 'query($v: Color) { node(need: 1, color: $v) { leaf(need: 1) } }',
       variables: { v: 'constructor' },
@@ -178,9 +183,9 @@ const MISTAKES: [string, Body, number, string][] = [
     400,
     'GRAPHQL_VALIDATION_FAILED',
   ],
-  ['a field of no type of a union', { query: '{ either { leaf } }' }, 400, 'GRAPHQL_VALIDATION_FAILED'],
+  ['a field of the union itself', { query: '{ either { leaf } }' }, 400, 'GRAPHQL_VALIDATION_FAILED'],
   [
-    'introspection of nothing',
+    'introspection of a type whose name is null',
     { query: 'query($v: String = "Query") { __type(name: $v) { name } }', variables: NULL },
     200,
     'BAD_USER_INPUT',
@@ -192,7 +197,7 @@ const MISTAKES: [string, Body, number, string][] = [
     'PERSISTED_QUERY_NOT_SUPPORTED',
   ],
   [
-    'a persisted query that is none',
+    'a persisted query that is a text',
     { query: '{ __typename }', extensions: { persistedQuery: 'x' } },
     200,
     'PERSISTED_QUERY_NOT_SUPPORTED',
@@ -200,7 +205,7 @@ const MISTAKES: [string, Body, number, string][] = [
 ];
 
 it.each(MISTAKES)(
-  'A mistake of the client has a code of the client, and no line of the log: %s (GQL-5)',
+  'a mistake of the client is answered with a code for clients and logs no warning: %s (GQL-5)',
   async (_mistake, body, status, code) => {
     for (const mode of ['development', 'production'] as const) {
       const { query, lines } = await start({ mode, introspection: true });
@@ -214,7 +219,7 @@ it.each(MISTAKES)(
   },
 );
 
-it('A subscription says what is wrong with it only where the schema may be seen (GQL-4)', async () => {
+it('the refusal of a subscription says what is wrong in development and is generic in production (GQL-4)', async () => {
   const subscription = { query: 'subscription Secret { secret }' };
   const open = await start();
   expect((await open.query(subscription)).json().errors[0].message).toBe(
@@ -233,7 +238,7 @@ it.each<[string, { url: string; headers?: Record<string, string> }, number]>([
   ['no document', { url: '/graphql?variables={}' }, 400],
   ['an Accept that cannot be read', { url: '/graphql?query={__typename}', headers: { accept: ';;;' } }, 406],
 ])(
-  'A mistake in a GET has a code of the client, and no line of the log: %s (GQL-5)',
+  'a mistake in a GET is answered with a code for clients and logs no warning: %s (GQL-5)',
   async (_mistake, { url, headers }, status) => {
     const { inject, lines } = await start();
     const answer = await inject({ url, headers: { 'apollo-require-preflight': '1', ...headers } });
@@ -243,8 +248,8 @@ it.each<[string, { url: string; headers?: Record<string, string> }, number]>([
   },
 );
 
-describeApp('a subscription by POST', (start) => {
-  it('is refused like any document that asks for what the schema does not have, by strangers and viewers', async () => {
+describeApp('subscriptions by POST', (start) => {
+  it('a subscription by POST fails validation, with a token and without one, and logs no warning', async () => {
     const app = await start();
     for (const token of [undefined, 'x.y.z']) {
       const answer = await app.send('subscription { x }', {}, { token });

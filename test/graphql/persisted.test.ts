@@ -15,11 +15,11 @@ async function start(options: HttpServerOptions = {}): Promise<HttpServer> {
 
 const QUERY = '{ __typename }';
 
-describe('clients of persisted queries', () => {
+describe('persisted queries', () => {
   it.each([
     ['a hash alone', {}],
     ['a hash and a document', { query: QUERY }],
-  ])('read the word that their protocol defines, at %s', async (_name, document) => {
+  ])('a persisted query with %s is answered with PersistedQueryNotSupported', async (_name, document) => {
     for (const mode of ['development', 'production'] as const) {
       const { query } = await start({ config: { mode } });
       const persistedQuery = { version: 1, sha256Hash: 'a'.repeat(64) };
@@ -34,7 +34,7 @@ describe('clients of persisted queries', () => {
   });
 
   it.each([false, true])(
-    'of Apollo fall back to the document, with their hashes by GET: %p',
+    'Apollo Client falls back to the whole document, with its hashes sent by GET: %p',
     async (byGet) => {
       const { app } = await start();
       const url = `${await app.listen({ host: '127.0.0.1', port: 0 })}/graphql`;

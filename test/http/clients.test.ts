@@ -26,7 +26,7 @@ describe('a query by GET', () => {
   const url = `/graphql?query=${encodeURIComponent(QUERY)}`;
 
   it.each(['Bearer good', 'bearer stale', 'BEARER  x', 'Bearer'])(
-    'is no request of a page of another site when it has a bearer: %s (WEB-2)',
+    'a query by GET with a bearer needs no preflight header: %s (WEB-2)',
     async (authorization) => {
       const { inject } = await start();
       expect((await inject({ url, headers: { authorization } })).json()).toEqual({
@@ -44,13 +44,16 @@ describe('a query by GET', () => {
     { authorization: 'Negotiate Bearer' },
     { cookie: 'authorization=Bearer' },
     { 'x-authorization': 'Bearer x' },
-  ])('is refused without one, as browsers send other schemes by themselves: %j (WEB-2)', async (headers) => {
-    const { inject } = await start();
-    const answer = await inject({ url, headers: headers as Record<string, string> });
-    expect([answer.status, answer.json().errors[0].extensions.code]).toEqual([400, 'BAD_REQUEST']);
-  });
+  ])(
+    'a query by GET without a bearer or a preflight header is refused, whichever other scheme it has: %j (WEB-2)',
+    async (headers) => {
+      const { inject } = await start();
+      const answer = await inject({ url, headers: headers as Record<string, string> });
+      expect([answer.status, answer.json().errors[0].extensions.code]).toEqual([400, 'BAD_REQUEST']);
+    },
+  );
 
-  it('is answered as its bearer says', async () => {
+  it('a query by GET is answered for the user of its bearer', async () => {
     const { inject } = await start();
     const mine = (authorization: string) =>
       inject({ url: '/graphql?query={me{id}}', headers: { authorization } });
@@ -68,7 +71,7 @@ describe('a query by GET', () => {
     'operationName=&variables=&extensions=',
     'operationName=&operationName=',
     '&&',
-  ])('may name parameters that it does not give: %s', async (parameters) => {
+  ])('a query by GET may name parameters and leave them empty: %s', async (parameters) => {
     const { inject } = await start();
     for (const search of [`query={__typename}&${parameters}`, `${parameters}&query={__typename}`]) {
       const answer = await inject({
@@ -86,14 +89,14 @@ describe('a query by GET', () => {
     'variables=""',
     'extensions=[]',
     'query=',
-  ])('is refused with a parameter that is wrong or a document that is missing: %s', async (parameters) => {
+  ])('a query by GET is refused with a wrong parameter or without a document: %s', async (parameters) => {
     const { inject } = await start();
     const search = parameters === 'query=' ? parameters : `query={__typename}&${parameters}`;
     const headers = { 'apollo-require-preflight': '1' };
     expect((await inject({ url: `/graphql?${search}`, headers })).status).toBe(400);
   });
 
-  it('keeps the parameters that it gives beside empty ones', async () => {
+  it('a query by GET keeps its other parameters when one is empty', async () => {
     const { inject } = await start();
     const search = new URLSearchParams({
       query: 'query A($n: String!) { __type(name: $n) { name } } query B { __typename }',
@@ -108,7 +111,7 @@ describe('a query by GET', () => {
 
 describe('a query by POST', () => {
   it.each([{ operationName: '' }, { operationName: null, variables: null, extensions: null }])(
-    'may hold parameters that it does not give: %j',
+    'a query by POST may hold parameters that are empty or null: %j',
     async (parameters) => {
       const { query } = await start();
       expect((await query({ query: QUERY, ...parameters })).json()).toEqual({
@@ -117,7 +120,7 @@ describe('a query by POST', () => {
     },
   );
 
-  it('with an empty name is not told which of several operations to run', async () => {
+  it('a query by POST with an empty operationName is refused when its document has several operations', async () => {
     const { query } = await start();
     const two = { query: 'query A { __typename } query B { __typename }', operationName: '' };
     expect((await query(two)).json().errors[0].extensions.code).toBe('OPERATION_RESOLUTION_FAILURE');
@@ -128,7 +131,7 @@ describe('a compressed body', () => {
   const json = JSON.stringify({ query: QUERY });
 
   it.each(['gzip', 'GZIP', 'br', 'deflate', 'zstd', 'gzip, identity', 'x'])(
-    'is refused with 415 and the coding that would do: %s (RFC 9110 §15.5.16)',
+    'a compressed body is refused with 415 and the coding that is accepted: %s (RFC 9110 §15.5.16)',
     async (coding) => {
       const { inject } = await start();
       const headers = { 'content-encoding': coding };
@@ -151,13 +154,16 @@ describe('a compressed body', () => {
     },
   );
 
-  it.each(['identity', 'Identity', ''])('is one only where it says so: %j', async (coding) => {
-    const { inject } = await start();
-    const answer = await inject(post(json, { 'content-encoding': coding }));
-    expect(answer.json()).toEqual({ data: { __typename: 'Query' } });
-  });
+  it.each(['identity', 'Identity', ''])(
+    'a body is read when its Content-Encoding is identity or empty: %j',
+    async (coding) => {
+      const { inject } = await start();
+      const answer = await inject(post(json, { 'content-encoding': coding }));
+      expect(answer.json()).toEqual({ data: { __typename: 'Query' } });
+    },
+  );
 
-  it('is told from a body of another type', async () => {
+  it('a body of a wrong type is refused without an Accept-Encoding, unlike a compressed one', async () => {
     const { inject } = await start();
     const answer = await inject(post('{}', { 'content-type': 'text/plain' }));
     expect(answer.status).toBe(415);
@@ -167,7 +173,7 @@ describe('a compressed body', () => {
 
 describe('a wrong method', () => {
   it.each(['DELETE', 'PUT', 'PATCH', 'HEAD', 'TRACE', 'OPTIONS'] as const)(
-    'is refused with 405 and those that there are, whatever comes along: %s',
+    'a wrong method at /graphql is refused with 405 and the allowed ones, with any headers and body: %s',
     async (method) => {
       const { inject } = await start({ config: { mode: 'production', corsOrigins: [] } });
       for (const [headers, payload] of [
@@ -191,7 +197,7 @@ describe('a wrong method', () => {
 });
 
 describe('a slash at the end of a path', () => {
-  it('changes nothing', async () => {
+  it('a slash at the end of a path changes nothing', async () => {
     const { inject, lines } = await start();
     expect((await inject({ ...post(JSON.stringify({ query: QUERY })), url: '/graphql/' })).json()).toEqual({
       data: { __typename: 'Query' },
@@ -223,7 +229,7 @@ describe('a slash at the end of a path', () => {
     );
   });
 
-  it('lets a page use its cookies there, too', async () => {
+  it('/graphql/ lets a page use its cookies, as /graphql does', async () => {
     const { inject } = await start({ config: { cookies: true } });
     const answer = await inject({
       method: 'OPTIONS',

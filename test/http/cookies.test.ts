@@ -64,7 +64,7 @@ function setCookies({ headers }: Answer): string[] {
 describeApp('a cookie that another session takes over', (start) => {
   const liveSessions = (app: TestApp) => app.database.all('SELECT id FROM sessions WHERE revoked_at IS NULL');
 
-  it('ends the session that the browser could not reach any more, and no other (ASVS 7.2.4)', async () => {
+  it('a login ends the session whose cookie it replaces, and no other (ASVS 7.2.4)', async () => {
     const app = await start({ config: CONFIG });
     const elsewhere = await register(app);
     const browser = createBrowser(app);
@@ -82,7 +82,7 @@ describeApp('a cookie that another session takes over', (start) => {
     expect(await liveSessions(app)).toHaveLength(2);
   });
 
-  it('ends it for another account, for a registration and for a token that moves into the cookie', async () => {
+  it('a session ends when its cookie is replaced by a registration of another account or by a token that moves into the cookie', async () => {
     const app = await start({ config: CONFIG });
     const browser = createBrowser(app);
     const input = { ...CREDENTIALS, delivery: 'COOKIE' };
@@ -94,7 +94,7 @@ describeApp('a cookie that another session takes over', (start) => {
     expect(await liveSessions(app)).toHaveLength(1);
   });
 
-  it('ends nothing by a cookie that proves nothing, or for an answer in the body', async () => {
+  it('a login ends no session for a forged cookie, or when its answer is in the body', async () => {
     const app = await start({ config: CONFIG });
     const { refreshToken } = await register(app);
     const browser = createBrowser(app);
@@ -107,7 +107,7 @@ describeApp('a cookie that another session takes over', (start) => {
     expect(await liveSessions(app)).toHaveLength(3);
   });
 
-  it('logs in all the same while the old session cannot be ended', async () => {
+  it('a login succeeds although the session whose cookie it replaces cannot be ended', async () => {
     const plain = await start({ config: CONFIG });
     await register(plain);
     const browser = createBrowser(plain);
@@ -147,7 +147,7 @@ describeApp('cookie mode', (start) => {
       {},
     );
 
-  it('keeps both tokens of a login in cookies of this host alone, and out of the answer (WEB-1)', async () => {
+  it('cookie mode keeps both tokens of a login in cookies of this host alone, and out of the answer (WEB-1)', async () => {
     const { answer, first, token } = await startWithBrowser();
     expect(first).toMatchObject({
       refreshToken: null,
@@ -167,7 +167,7 @@ describeApp('cookie mode', (start) => {
     expect(answer.body).not.toContain(token);
   });
 
-  it('does so for register, changePassword, reauthenticate and refreshToken, too (WEB-1)', async () => {
+  it('register, changePassword, reauthenticate and refreshToken keep their tokens in cookies, too (WEB-1)', async () => {
     const app = await start({ config: CONFIG });
     const browser = createBrowser(app);
     const registered = await browser.send(REGISTER, { input: { ...CREDENTIALS, delivery: 'COOKIE' } });
@@ -202,7 +202,7 @@ describeApp('cookie mode', (start) => {
     );
   });
 
-  it('sets no cookie for who did not ask for one', async () => {
+  it('cookie mode sets no cookie for a client that did not ask for one', async () => {
     const app = await start({ config: CONFIG });
     const browser = createBrowser(app);
     const registered = await browser.send(REGISTER, { input: CREDENTIALS });
@@ -214,7 +214,7 @@ describeApp('cookie mode', (start) => {
     expect(loggedIn.data.login.deviceToken).toMatch(/^lkd_/);
   });
 
-  it('refreshes by the cookie, which rotates and lives as long as its token (RT-2, RT-6)', async () => {
+  it('refreshToken reads the cookie, which rotates and lives as long as its token (RT-2, RT-6)', async () => {
     const { app, browser, first, token } = await startWithBrowser();
     app.clock.travel(13 * 86_400_000);
     const second = await browser.send(REFRESH);
@@ -234,7 +234,7 @@ describeApp('cookie mode', (start) => {
     expect((await browser.send(ME, { token: late.data.refreshToken.accessToken })).code).toBe('OK');
   });
 
-  it('gives two tabs the same cookie, and ends the session of an old one (RT-3, RT-4)', async () => {
+  it('two tabs that refresh by one cookie get the same new one, and an older cookie ends the session (RT-3, RT-4)', async () => {
     const { app, browser, token } = await startWithBrowser();
     const tab = createBrowser(app);
     tab.jar.set(REFRESH_COOKIE, token);
@@ -247,23 +247,23 @@ describeApp('cookie mode', (start) => {
     tab.jar.set(REFRESH_COOKIE, token);
     const reuse = await tab.send(REFRESH);
     expect(reuse.code).toBe('INVALID_REFRESH_TOKEN');
-    // Whatever is in the jar now may be another tab's new login.
+    // The cookie in the jar by now may be another tab's new login.
     expect(setCookies(reuse)).toEqual([]);
     expect((await browser.send(REFRESH)).code).toBe('INVALID_REFRESH_TOKEN');
   });
 
   it.each<[string, string | null, Record<string, string>?]>([
     ['a foreign origin', 'https://evil.example'],
-    ['a sibling of an allowed one', 'https://evil.app.example.com'],
-    ['another port of it', `${PAGE}:8443`],
-    ['another scheme', 'http://app.example.com'],
+    ['a sibling of an allowed origin', 'https://evil.app.example.com'],
+    ['another port of an allowed origin', `${PAGE}:8443`],
+    ['another scheme of an allowed origin', 'http://app.example.com'],
     ['an opaque origin', 'null'],
-    ['a list that has it', `${PAGE}, https://evil.example`],
-    ['a browser that says no origin, but which site', null, { 'sec-fetch-site': 'same-site' }],
-    ['a browser that says no origin, but which mode', null, { 'sec-fetch-mode': 'cors' }],
-    ['a browser that says no origin, but what for', null, { 'sec-fetch-dest': 'empty' }],
+    ['a list that has an allowed origin', `${PAGE}, https://evil.example`],
+    ['a browser that sends Sec-Fetch-Site but no Origin', null, { 'sec-fetch-site': 'same-site' }],
+    ['a browser that sends Sec-Fetch-Mode but no Origin', null, { 'sec-fetch-mode': 'cors' }],
+    ['a browser that sends Sec-Fetch-Dest but no Origin', null, { 'sec-fetch-dest': 'empty' }],
     ["Apollo's hosted Sandbox", 'https://studio.apollographql.com'],
-  ])('neither reads, sets nor drops a cookie for %s (WEB-2)', async (_name, origin, headers = {}) => {
+  ])('no cookie is read, set or dropped for %s (WEB-2)', async (_name, origin, headers = {}) => {
     const { app, browser, first, token } = await startWithBrowser();
     const from = { origin, headers };
     const before = await generations(app);
@@ -304,7 +304,7 @@ describeApp('cookie mode', (start) => {
     expect(setCookies(loggedOut)).toEqual([]);
   });
 
-  it('serves a server that renders pages, which hands on the cookie and says neither origin nor Fetch Metadata', async () => {
+  it('cookie mode serves a rendering server that hands on the cookie without Origin and Fetch Metadata', async () => {
     const app = await start({ config: CONFIG });
     await register(app);
     const visitor = createBrowser(app, null);
@@ -316,7 +316,7 @@ describeApp('cookie mode', (start) => {
     expect(visitor.jar.get(REFRESH_COOKIE)).toBeUndefined();
   });
 
-  it('serves pages of its own origin without a list', async () => {
+  it('cookie mode serves pages of its own origin without a list of origins', async () => {
     const app = await start({ config: { cookies: true } });
     await register(app);
     const browser = createBrowser(app, 'http://localhost:4000');
@@ -328,10 +328,10 @@ describeApp('cookie mode', (start) => {
     ['http://127.0.0.1:4321', '127.0.0.1:4321', 'development', 'OK'],
     ['http://[::1]:4321', '[::1]:4321', 'development', 'OK'],
     ['http://127.0.0.1:4321', '127.0.0.1:4321', 'production', 'FORBIDDEN'],
-    // Another program's page, and a name that somebody made lead here.
+    // Another program's page, and a name that an attacker made lead here.
     ['http://127.0.0.1:9999', '127.0.0.1:4321', 'development', 'FORBIDDEN'],
     ['http://rebound.example:4321', 'rebound.example:4321', 'development', 'FORBIDDEN'],
-  ] as const)('answers the page of %s at %s in %s with %s', async (origin, host, mode, code) => {
+  ] as const)('cookie mode answers the page of %s at %s in %s with %s', async (origin, host, mode, code) => {
     const app = await start({ config: { cookies: true, mode } });
     await register(app);
     const input = { ...CREDENTIALS, delivery: 'COOKIE' };
@@ -339,24 +339,27 @@ describeApp('cookie mode', (start) => {
   });
 
   it.each([
-    ['text', { 'content-type': 'text/plain' }, 415],
+    ['a body of text', { 'content-type': 'text/plain' }, 415],
     ['a form', { 'content-type': 'application/x-www-form-urlencoded' }, 415],
-    ['no content type', {}, 415],
-  ])('spends nothing for %s, which no browser preflights (WEB-2)', async (_name, headers, status) => {
-    const { app, token } = await startWithBrowser();
-    const before = await generations(app);
-    const answer = await app.server.inject({
-      method: 'POST',
-      url: '/graphql',
-      headers: { origin: PAGE, cookie: `${REFRESH_COOKIE}=${token}`, ...headers },
-      payload: JSON.stringify({ query: 'mutation { refreshToken { accessToken } }' }),
-    });
-    expect(answer.statusCode).toBe(status);
-    expect(answer.headers).not.toHaveProperty('set-cookie');
-    expect(await generations(app)).toEqual(before);
-  });
+    ['a body without a content type', {}, 415],
+  ])(
+    'a refresh cookie is not spent by %s, which no browser preflights (WEB-2)',
+    async (_name, headers, status) => {
+      const { app, token } = await startWithBrowser();
+      const before = await generations(app);
+      const answer = await app.server.inject({
+        method: 'POST',
+        url: '/graphql',
+        headers: { origin: PAGE, cookie: `${REFRESH_COOKIE}=${token}`, ...headers },
+        payload: JSON.stringify({ query: 'mutation { refreshToken { accessToken } }' }),
+      });
+      expect(answer.statusCode).toBe(status);
+      expect(answer.headers).not.toHaveProperty('set-cookie');
+      expect(await generations(app)).toEqual(before);
+    },
+  );
 
-  it('spends nothing for a link or an image (WEB-2)', async () => {
+  it('a refresh cookie is not spent by a link or an image (WEB-2)', async () => {
     const { app, token } = await startWithBrowser();
     const before = await generations(app);
     const url = `/graphql?query=${encodeURIComponent('mutation { refreshToken { accessToken } }')}`;
@@ -373,7 +376,7 @@ describeApp('cookie mode', (start) => {
     expect(await generations(app)).toEqual(before);
   });
 
-  it('tells a browser without a cookie to log in, and does not hold it against its network', async () => {
+  it('a refresh without a cookie is INVALID_REFRESH_TOKEN, and does not count against its network', async () => {
     const app = await start({ config: { ...CONFIG, refreshFailures: 1 } });
     const browser = createBrowser(app);
     for (let visit = 0; visit < 3; visit += 1)
@@ -383,7 +386,7 @@ describeApp('cookie mode', (start) => {
     );
   });
 
-  it('takes whatever is in the cookie for what it is', async () => {
+  it('a malformed refresh cookie is INVALID_REFRESH_TOKEN', async () => {
     const app = await start({ config: CONFIG });
     const browser = createBrowser(app);
     for (const value of ['', 'lkr_', 'x=y', '%E0%A4%A', '"lkr_"', 'é', '__proto__=x', '='.repeat(2_000)]) {
@@ -392,7 +395,7 @@ describeApp('cookie mode', (start) => {
     }
   });
 
-  it('logs out by the cookie, and drops it, but for the device (RT-8)', async () => {
+  it('logout by the cookie drops the refresh cookie but not the device cookie (RT-8)', async () => {
     const { browser, first, token } = await startWithBrowser();
     const answer = await browser.send(LOGOUT);
     expect(answer.data.logout.revokedSessions).toBe(1);
@@ -403,7 +406,7 @@ describeApp('cookie mode', (start) => {
     expect((await browser.send(ME, { token: first.accessToken })).code).toBe('UNAUTHENTICATED');
   });
 
-  it('logs out by the cookie when the access token has expired', async () => {
+  it('logout by the cookie works when the access token has expired', async () => {
     const { app, browser, first } = await startWithBrowser();
     app.clock.travel(11 * 60_000);
     const answer = await browser.send(LOGOUT, { token: first.accessToken });
@@ -411,7 +414,7 @@ describeApp('cookie mode', (start) => {
     expect(browser.jar.has(REFRESH_COOKIE)).toBe(false);
   });
 
-  it('drops the cookie with the session of the bearer, not with those of others', async () => {
+  it('logout drops the cookie when it ends the session of the bearer, not when it ends others', async () => {
     const { app, browser, first } = await startWithBrowser();
     const others = await browser.send(LOGOUT, { input: { scope: 'OTHERS' }, token: first.accessToken });
     expect(setCookies(others)).toEqual([]);
@@ -424,7 +427,7 @@ describeApp('cookie mode', (start) => {
     expect(browser.jar.has(REFRESH_COOKIE)).toBe(false);
   });
 
-  it('asks for a bearer where the cookie alone is not enough', async () => {
+  it('me and a logout of all sessions need a bearer beside the cookie', async () => {
     const { browser } = await startWithBrowser();
     expect((await browser.send(LOGOUT, { input: { scope: 'ALL' } })).code).toBe('UNAUTHENTICATED');
     expect((await browser.send(ME)).code).toBe('UNAUTHENTICATED');
@@ -433,7 +436,7 @@ describeApp('cookie mode', (start) => {
     expect((await browser.send(LOGOUT)).code).toBe('UNAUTHENTICATED');
   });
 
-  it('sets one cookie of a name when one document logs out and in again (RFC 6265 §4.1.1)', async () => {
+  it('a document that logs out and in again sets one cookie of each name (RFC 6265 §4.1.1)', async () => {
     const { browser, first } = await startWithBrowser();
     const answer = await browser.send(
       'mutation Again($input: LoginInput!) { logout { revokedSessions } login(input: $input) { session { id } } }',
@@ -445,7 +448,7 @@ describeApp('cookie mode', (start) => {
     expect(answer.data.login.session.id).not.toBe(first.session.id);
   });
 
-  it('lets a known browser in while its account is under attack (LOG-6)', async () => {
+  it('a browser with a device cookie may log in while its account is under attack (LOG-6)', async () => {
     const { app, browser } = await startWithBrowser();
     await browser.send(LOGOUT);
     for (let guess = 0; guess < 6; guess += 1) {
@@ -458,7 +461,7 @@ describeApp('cookie mode', (start) => {
     expect((await browser.send(LOGIN, { input })).code).toBe('OK');
   });
 
-  it('is off by default: nothing is set, nothing is read (WEB-1)', async () => {
+  it('cookie mode is off by default: no cookie is set, none is read (WEB-1)', async () => {
     const app = await start({ config: { corsOrigins: [PAGE] } });
     const { accessToken, refreshToken } = await register(app);
     const browser = createBrowser(app);
@@ -483,7 +486,7 @@ describeApp('cookie mode', (start) => {
     for (const answer of [...asked, refreshed, loggedOut]) expect(setCookies(answer)).toEqual([]);
   });
 
-  it('never reaches the REST door', async () => {
+  it('the REST door neither reads nor sets cookies', async () => {
     const { app, token } = await startWithBrowser();
     const before = await generations(app);
     for (const payload of ['grant_type=refresh_token', '']) {
@@ -513,7 +516,7 @@ describeApp('cookie mode', (start) => {
     expect(answer.headers).not.toHaveProperty('set-cookie');
   });
 
-  it('is in no line of the log and no event (AUD-2)', async () => {
+  it('cookies are in no line of the log and in no event (AUD-2)', async () => {
     const { app, browser, token } = await startWithBrowser();
     await browser.send(REFRESH);
     await browser.send(REFRESH, { origin: 'https://evil.example' });
@@ -534,7 +537,7 @@ describeApp('cookie mode', (start) => {
       'access-control-request-headers': 'content-type',
     });
 
-    it('lets the listed origins send cookies to GraphQL, and nobody else (WEB-3)', async () => {
+    it('CORS lets the listed origins alone send cookies to GraphQL (WEB-3)', async () => {
       expect(await ask(CONFIG, '/graphql', preflight(PAGE))).toMatchObject({
         'access-control-allow-origin': PAGE,
         'access-control-allow-credentials': 'true',
@@ -550,7 +553,7 @@ describeApp('cookie mode', (start) => {
       expect(studio).not.toHaveProperty('access-control-allow-credentials');
     });
 
-    it('has no credentials beside GraphQL, least of all with a star (WEB-3)', async () => {
+    it('CORS allows credentials at /graphql alone, and never with a star (WEB-3)', async () => {
       expect(await ask(CONFIG, '/token', preflight(PAGE))).not.toHaveProperty(
         'access-control-allow-credentials',
       );
@@ -559,7 +562,7 @@ describeApp('cookie mode', (start) => {
       expect(keys).not.toHaveProperty('access-control-allow-credentials');
     });
 
-    it('has no credentials when cookies are off (WEB-3)', async () => {
+    it('CORS allows no credentials when cookies are off (WEB-3)', async () => {
       const headers = await ask({ corsOrigins: [PAGE] }, '/graphql', preflight(PAGE));
       expect(headers['access-control-allow-origin']).toBe(PAGE);
       expect(headers).not.toHaveProperty('access-control-allow-credentials');

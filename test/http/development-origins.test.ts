@@ -23,7 +23,7 @@ const NEIGHBOURS = [
 ];
 
 describe('development', () => {
-  it.each(NEIGHBOURS)('lets a page of %s ask, without credentials (WEB-3)', async (origin) => {
+  it.each(NEIGHBOURS)('development lets a page of %s ask, without credentials (WEB-3)', async (origin) => {
     const { inject, query } = await start({ config: { cookies: true } });
     const allowed = await inject(preflight(origin));
     expect(allowed.status).toBe(204);
@@ -45,12 +45,12 @@ describe('development', () => {
     'http://192.168.1.5:3000',
     'capacitor://localhost',
     'null',
-  ])('refuses a page of %s (WEB-3)', async (origin) => {
+  ])('development refuses a page of %s (WEB-3)', async (origin) => {
     const { inject } = await start();
     expect((await inject(preflight(origin))).headers).not.toHaveProperty('access-control-allow-origin');
   });
 
-  it('gives no page of another port a cookie (WEB-3)', async () => {
+  it('development reads no cookie for a page of another port (WEB-3)', async () => {
     const renew = (_root: unknown, _input: unknown, { cookies }: Context) =>
       cookies.renew(() => Promise.reject(new Error('The cookie was read.')));
     const { query } = await start({
@@ -76,13 +76,16 @@ describe('development', () => {
     ],
     ['http://localhost:5173', 'A page of http://localhost:5173 asks. Development lets it, without cookies'],
     ['null', 'A page without an origin was refused'],
-  ])('says once in the log what became of a page of %s', async (origin, sentence) => {
-    const { inject, lines } = await start();
-    await inject(preflight(origin));
-    await inject(preflight(origin));
-    const said = lines.filter(({ msg }) => String(msg).startsWith(sentence));
-    expect(said).toHaveLength(1);
-  });
+  ])(
+    'the log of development says once whether a page of %s was allowed or refused',
+    async (origin, sentence) => {
+      const { inject, lines } = await start();
+      await inject(preflight(origin));
+      await inject(preflight(origin));
+      const said = lines.filter(({ msg }) => String(msg).startsWith(sentence));
+      expect(said).toHaveLength(1);
+    },
+  );
 
   it.each([
     ['a listed page', 'https://app.example.com'],
@@ -90,13 +93,13 @@ describe('development', () => {
     ['a page of its own by another name', 'http://127.0.0.1:4000'],
     ["Apollo's hosted Sandbox", 'https://studio.apollographql.com'],
     ['text that is no origin', "http://x'; DROP"],
-  ])('says nothing in the log of %s', async (_, origin) => {
+  ])('the log of development says nothing about %s', async (_, origin) => {
     const { inject, lines } = await start();
     await inject({ url: '/livez', headers: { origin, host: '127.0.0.1:4000' } });
     expect(lines.filter(({ msg }) => String(msg).startsWith('A page'))).toEqual([]);
   });
 
-  it('fills no log with origins', async () => {
+  it('the log of development names at most 50 origins', async () => {
     const { inject, lines } = await start();
     for (let port = 1; port <= 60; port += 1)
       await inject({ url: '/livez', headers: { origin: `http://evil.example:${port}` } });
@@ -105,9 +108,12 @@ describe('development', () => {
 });
 
 describe('production', () => {
-  it.each(NEIGHBOURS)('refuses a page of %s without a word (WEB-3)', async (origin) => {
-    const { inject, lines } = await start({ config: { mode: 'production' } });
-    expect((await inject(preflight(origin))).headers).not.toHaveProperty('access-control-allow-origin');
-    expect(lines.filter(({ msg }) => String(msg).startsWith('A page'))).toEqual([]);
-  });
+  it.each(NEIGHBOURS)(
+    'production refuses a page of %s, and logs nothing about it (WEB-3)',
+    async (origin) => {
+      const { inject, lines } = await start({ config: { mode: 'production' } });
+      expect((await inject(preflight(origin))).headers).not.toHaveProperty('access-control-allow-origin');
+      expect(lines.filter(({ msg }) => String(msg).startsWith('A page'))).toEqual([]);
+    },
+  );
 });

@@ -34,7 +34,7 @@ describe('readEntry', () => {
     ['::ffff:cb00:7109', '203.0.113.9'],
     ['[::ffff:203.0.113.9]:443', '203.0.113.9'],
     ['::1', '::1'],
-  ])('reads the address in %j', (entry, address) => {
+  ])('readEntry reads the address in %j', (entry, address) => {
     expect(readEntry(entry)).toBe(address);
   });
 
@@ -74,7 +74,7 @@ describe('readEntry', () => {
     '2001:db8:0:0:0:0:0:0:1:443',
     'http://203.0.113.9',
     '203.0.113.9\u0000',
-  ])('finds no address in %j', (entry) => {
+  ])('readEntry finds no address in %j', (entry) => {
     expect(readEntry(entry)).toBeUndefined();
   });
 });
@@ -97,7 +97,7 @@ describe('createForwardedFor', () => {
     'fd12::1',
     'fd12::1%eth0',
     '2001:db8:ffff::1',
-  ])('trusts %s', (address) => {
+  ])('isTrusted trusts %s as a configured proxy', (address) => {
     expect(isTrusted(address)).toBe(true);
   });
 
@@ -110,40 +110,40 @@ describe('createForwardedFor', () => {
     '::ffff:11.0.0.1',
     '',
     'nonsense',
-  ])('does not trust %j', (address) => {
+  ])('isTrusted does not trust %j', (address) => {
     expect(isTrusted(address)).toBe(false);
   });
 
   it.each<[string, string, string | undefined]>([
     ['one client', '203.0.113.9:1', '203.0.113.9'],
-    ['what a client prepended', '1.1.1.1, 203.0.113.9:1', '203.0.113.9'],
+    ['an address that a client prepended', '1.1.1.1, 203.0.113.9:1', '203.0.113.9'],
     ['a trusted address that a client prepended', '10.0.0.1, 203.0.113.9', '203.0.113.9'],
-    ['what cannot be read and a client prepended', 'unknown, _x, , ", 203.0.113.9', '203.0.113.9'],
+    ['malformed entries that a client prepended', 'unknown, _x, , ", 203.0.113.9', '203.0.113.9'],
     ['several proxies', '203.0.113.9:1, [fd12::1]:443, "10.1.1.1:8080"', '203.0.113.9'],
     [
-      'several proxies behind what a client prepended',
+      'several proxies behind an address that a client prepended',
       '1.1.1.1, 203.0.113.9, 10.1.1.1:80,192.168.0.7',
       '203.0.113.9',
     ],
-    ['no client but another trusted one', '10.1.1.1:80, 10.2.2.2', '10.1.1.1'],
+    ['trusted addresses alone', '10.1.1.1:80, 10.2.2.2', '10.1.1.1'],
     ['empty entries', ' ,203.0.113.9:1, ,, 10.1.1.1,', '203.0.113.9'],
     ['a proxy that hides its client', '203.0.113.9, unknown', undefined],
     ['a proxy that hides its client behind another one', '203.0.113.9, _hidden, 10.1.1.1', undefined],
     ['a proxy that hides its client behind a prepended one', '203.0.113.9, 203.0.113.256', undefined],
-    ['nothing', '', undefined],
+    ['no entry', '', undefined],
     ['nothing but commas', ' , ,', undefined],
-  ])('finds the client of %s', (_name, list, client) => {
+  ])('clientIn finds the client, if there is one, in a list with %s', (_name, list, client) => {
     expect(clientIn(list)).toBe(client);
   });
 
-  it('follows 50 proxies, and takes the next one for the client', () => {
+  it('clientIn reads the last 50 entries, and takes the farthest one for the client when all are proxies', () => {
     const behind = (proxies: number) => `203.0.113.9${', 10.1.1.1'.repeat(proxies)}`;
     expect(clientIn(behind(49))).toBe('203.0.113.9');
     expect(clientIn(behind(50))).toBe('10.1.1.1');
     expect(clientIn(`203.0.113.9${', , 10.1.1.1'.repeat(49)}`)).toBe('203.0.113.9');
   });
 
-  it('reads a header of the greatest length, whatever it repeats', () => {
+  it('clientIn reads headers of the greatest length that repeat one entry or sign', () => {
     for (const list of [
       ','.repeat(16_384),
       '10.0.0.1,'.repeat(1_800),
@@ -183,7 +183,7 @@ describe('the address of a request', () => {
     return { ...server, seen, ask, warnings };
   }
 
-  it('is what a trusted proxy writes, with a port or without, at every door (LOG-4)', async () => {
+  it('the address of a request is the one that a trusted proxy forwards, with a port or without, at every door (LOG-4)', async () => {
     const { inject, ask, seen, warnings } = await start(['127.0.0.1']);
     await ask({ 'x-forwarded-for': '203.0.113.9:5678' });
     await ask({ 'x-forwarded-for': '1.1.1.1, "[2001:db8::1]:443"' });
@@ -197,7 +197,7 @@ describe('the address of a request', () => {
     expect(warnings()).toEqual([]);
   });
 
-  it('is the peer when that is no trusted proxy, whatever it writes', async () => {
+  it('the address of a request is its peer when the peer is not a trusted proxy', async () => {
     const { ask, seen, warnings } = await start(['10.0.0.0/8']);
     await ask({ 'x-forwarded-for': '203.0.113.9' }, '1.2.3.4');
     await ask({ 'x-forwarded-for': '10.0.0.1' }, '::ffff:1.2.3.4');
@@ -207,7 +207,7 @@ describe('the address of a request', () => {
   });
 
   it.each(['x-forwarded-for', 'forwarded', 'x-real-ip'])(
-    'is the peer where no proxy is named, and the log warns once of %s, without its value',
+    'a server without trusted proxies takes the peer for the client, and warns once of %s, without its value',
     async (header) => {
       const { ask, seen, warnings } = await start([]);
       await ask({});
@@ -221,7 +221,7 @@ describe('the address of a request', () => {
     },
   );
 
-  it('is the peer where another proxy is named, and the log warns once when the peer may be a proxy, too', async () => {
+  it('an untrusted peer is the client, and the log warns once when its private address may be that of a proxy', async () => {
     const { ask, seen, warnings } = await start(['10.0.0.0/8']);
     for (const peer of ['1.2.3.4', '::ffff:192.168.1.2', 'fd00::1', 'fe80::1%eth0'])
       await ask({ 'x-forwarded-for': '203.0.113.9' }, peer);
@@ -229,7 +229,7 @@ describe('the address of a request', () => {
     expect(warnings()).toEqual([expect.objectContaining({ peer: '::ffff:192.168.1.2' })]);
   });
 
-  it('is the proxy when that names the client in a header that is not read, and the log says so', async () => {
+  it('a trusted proxy is the client when it forwards addresses only in headers that are not read, and the log says so', async () => {
     const { ask, seen, warnings } = await start(['10.0.0.0/8']);
     await ask({ forwarded: 'for=203.0.113.9' }, '10.0.0.1');
     await ask({ 'x-real-ip': '203.0.113.9' }, '10.0.0.1');
@@ -238,7 +238,7 @@ describe('the address of a request', () => {
     expect(warnings()).toHaveLength(1);
   });
 
-  it('is the proxy when that writes what cannot be read, and the log says so once, without what it wrote', async () => {
+  it('a trusted proxy is the client when its X-Forwarded-For cannot be read, and the log says so once, without the value', async () => {
     const { ask, seen, warnings } = await start(['10.0.0.0/8']);
     for (const list of ['unknown', '203.0.113.9, planted', ''])
       await ask({ 'x-forwarded-for': list }, '::ffff:10.0.0.1');
@@ -250,7 +250,7 @@ describe('the address of a request', () => {
     expect(JSON.stringify(warnings())).not.toMatch(/planted|203\.0/);
   });
 
-  it('is read over all lines of the header, the last line last (RFC 9110 §5.3)', async () => {
+  it('X-Forwarded-For is read over all of its lines, the last line last (RFC 9110 §5.3)', async () => {
     const { app, seen } = await start(['127.0.0.1', '10.0.0.0/8']);
     await app.listen({ host: '127.0.0.1', port: 0 });
     for (const lines of [
@@ -264,7 +264,7 @@ describe('the address of a request', () => {
 });
 
 describeApp('a proxy that adds ports', (start) => {
-  it('does not make one client of all: the failures of one slow nobody else down (LOG-4, LOG-6)', async () => {
+  it('clients behind a proxy that adds ports stay apart: failures of one slow down no other (LOG-4, LOG-6)', async () => {
     const app = await start({ config: { networkFailures: 2 } });
     await register(app);
     const attempt = (email: string, password: string, ip: string) =>

@@ -67,7 +67,7 @@ describe('/graphql', () => {
       { status: 415, code: 'BAD_REQUEST' },
     ],
     [
-      'a content type that is none',
+      'a malformed content type',
       { headers: { 'content-type': SECRET }, payload: SECRET },
       { status: 415, code: 'BAD_REQUEST' },
     ],
@@ -96,12 +96,12 @@ describe('/graphql', () => {
       { status: 405, code: 'BAD_REQUEST' },
     ],
     [
-      'an Accept that nothing here has',
+      'an Accept that no answer fits',
       { headers: { ...JSON_TYPE, accept: 'image/png' }, payload: '{"query":"{__typename}"}' },
       { status: 406, code: 'BAD_REQUEST' },
     ],
     [
-      'a Host that is none',
+      'a malformed Host',
       { headers: { ...JSON_TYPE, host: `[${SECRET}` }, payload: '{}' },
       { status: 400, code: 'BAD_REQUEST' },
     ],
@@ -114,7 +114,7 @@ describe('/graphql', () => {
   ];
 
   it.each(cases)(
-    'refuses %s with a code, without a value of it (GQL-5)',
+    '/graphql refuses %s with a code, and repeats no value of it (GQL-5)',
     async (_name, request, expected) => {
       const { inject } = await start();
       const answer = await inject(graphql(request));
@@ -125,7 +125,7 @@ describe('/graphql', () => {
     },
   );
 
-  it('answers a query by GET with a preflight header, and with a Host that is none', async () => {
+  it('/graphql answers a query by GET with a preflight header, even when its Host is malformed', async () => {
     const { inject } = await start();
     for (const host of ['localhost', '[', '']) {
       const answer = await inject({
@@ -136,14 +136,14 @@ describe('/graphql', () => {
     }
   });
 
-  it('says which methods there are', async () => {
+  it('/graphql answers a wrong method with the methods that it allows', async () => {
     const { inject } = await start();
     expect((await inject(graphql({ method: 'PUT', headers: JSON_TYPE, payload: '{}' }))).headers.allow).toBe(
       'GET, POST',
     );
   });
 
-  it('takes one Authorization header or none (AT-7)', async () => {
+  it('the context gets the Authorization header of a request, and two of them as one joined value (AT-7)', async () => {
     const seen: (string | undefined)[] = [];
     const { app } = await start({
       createContext: ({ authorization, caller }) => {
@@ -186,19 +186,19 @@ describe('the client of a request', () => {
     return seen;
   }
 
-  it('is the peer, whatever X-Forwarded-For says, unless the peer is a trusted proxy (LOG-4)', async () => {
+  it('X-Forwarded-For names the client of a request only when the peer is a trusted proxy (LOG-4)', async () => {
     const forwarded = { 'x-forwarded-for': '203.0.113.9' };
     expect((await clientFor([], forwarded))?.ip).toBe('127.0.0.1');
     expect((await clientFor(['10.0.0.0/8'], forwarded))?.ip).toBe('127.0.0.1');
     expect((await clientFor(['127.0.0.1'], forwarded))?.ip).toBe('203.0.113.9');
   });
 
-  it('is the first address from the right that no trusted proxy has (LOG-4)', async () => {
+  it('the client of a request is the first forwarded address from the right that is no trusted proxy (LOG-4)', async () => {
     const forwarded = { 'x-forwarded-for': '1.1.1.1, 203.0.113.9, 10.1.1.1' };
     expect((await clientFor(['127.0.0.1', '10.0.0.0/8'], forwarded))?.ip).toBe('203.0.113.9');
   });
 
-  it('has one spelling of its address (LOG-4)', async () => {
+  it('the address of a client has one spelling (LOG-4)', async () => {
     expect((await clientFor([], {}, '::ffff:192.0.2.7'))?.ip).toBe('192.0.2.7');
     expect((await clientFor(['127.0.0.1'], { 'x-forwarded-for': '2001:DB8:0:0::1' }))?.ip).toBe(
       '2001:db8::1',
@@ -206,7 +206,7 @@ describe('the client of a request', () => {
     expect((await clientFor(['127.0.0.1'], { 'x-forwarded-for': 'nonsense' }))?.ip).toBe('127.0.0.1');
   });
 
-  it('has at most 256 characters of user agent and an id of ours (AUD-3)', async () => {
+  it('a caller has at most 256 characters of user agent, and a request id that the server chose (AUD-3)', async () => {
     const caller = await clientFor([], {
       'user-agent': 'u'.repeat(1_000),
       'request-id': 'theirs',
@@ -217,7 +217,7 @@ describe('the client of a request', () => {
   });
 });
 
-describe('headers', () => {
+describe('headers of answers', () => {
   const probes: InjectOptions[] = [
     graphql({ headers: JSON_TYPE, payload: '{"query":"{__typename}"}' }),
     graphql({ headers: JSON_TYPE, payload: '{' }),
@@ -227,7 +227,7 @@ describe('headers', () => {
     { url: '/token', method: 'POST' },
   ];
 
-  it.each(probes)('are strict on every answer (WEB-5): %j', async (request) => {
+  it.each(probes)('every answer has strict headers (WEB-5): %j', async (request) => {
     const { inject } = await start(PRODUCTION);
     const { headers } = await inject(request);
     expect(headers).toMatchObject({
@@ -244,7 +244,7 @@ describe('headers', () => {
     );
   });
 
-  it('do not pin localhost to https', async () => {
+  it('answers of localhost do not pin it to https', async () => {
     const { inject } = await start();
     expect((await inject({ url: '/livez' })).headers).not.toHaveProperty('strict-transport-security');
   });
@@ -261,7 +261,7 @@ describe('CORS', () => {
     },
   });
 
-  it('knows the pages of apps and extensions by the origins that they send (WEB-3)', async () => {
+  it('CORS allows listed pages of apps and extensions by the exact origins that they send (WEB-3)', async () => {
     const origins = ['capacitor://localhost', 'chrome-extension://aapbdbdomjkkjkaonfhkkikfgjllcleb'];
     const { inject, query } = await start({ config: { ...PRODUCTION.config, corsOrigins: origins } });
     for (const origin of origins) {
@@ -285,7 +285,7 @@ describe('CORS', () => {
       expect((await inject(preflight(origin))).headers['access-control-allow-origin']).toBeUndefined();
   });
 
-  it('allows exactly the listed origins, without credentials (WEB-3)', async () => {
+  it('CORS allows exactly the listed origins, without credentials (WEB-3)', async () => {
     const { inject } = await start(PRODUCTION);
     const allowed = await inject(preflight('https://app.example.com'));
     expect(allowed.status).toBe(204);
@@ -308,7 +308,7 @@ describe('CORS', () => {
     }
   });
 
-  it('lets allowed pages read when to try again, at every door', async () => {
+  it('CORS lets allowed pages read Retry-After at the token endpoints', async () => {
     const refuse = () => Promise.reject(new AuthError('TOO_MANY_REQUESTS', { retryAfter: 7 }));
     const { inject } = await start({
       config: PRODUCTION.config,
@@ -331,7 +331,7 @@ describe('CORS', () => {
     }
   });
 
-  it('allows nobody by default (WEB-3)', async () => {
+  it('CORS allows no origin by default (WEB-3)', async () => {
     const { inject } = await start({ config: { ...PRODUCTION.config, corsOrigins: [] } });
     const answer = await inject(preflight('https://app.example.com'));
     expect(answer.headers).not.toHaveProperty('access-control-allow-origin');
@@ -347,7 +347,7 @@ describe('the Sandbox', () => {
       payload: JSON.stringify({ query: getIntrospectionQuery() }),
     });
 
-  it('opens in a browser in development, with a policy that carries its own nonce (WEB-4)', async () => {
+  it('the Sandbox opens in a browser in development, with a policy that carries its own nonce (WEB-4)', async () => {
     const { inject } = await start();
     const [first, second] = [await inject(browser), await inject(browser)];
     expect(first.status).toBe(200);
@@ -367,7 +367,7 @@ describe('the Sandbox', () => {
       expect(hosts).toContain(host);
   });
 
-  it('has the first story typed in, with variables that fit it', async () => {
+  it('the Sandbox has the first story typed in, with variables that fit it', async () => {
     const accounts: unknown[] = [];
     const keep = (_root: unknown, { input }: { input: unknown }) => {
       accounts.push(input);
@@ -397,7 +397,7 @@ describe('the Sandbox', () => {
     expect((await other.inject(browser)).body).not.toContain(registered?.email);
   });
 
-  it('may be the hosted one, which preflights and introspects (WEB-4)', async () => {
+  it('the hosted Sandbox may send preflights and introspect in development (WEB-4)', async () => {
     const { inject } = await start();
     const preflight = await inject({
       method: 'OPTIONS',
@@ -418,7 +418,7 @@ describe('the Sandbox', () => {
     expect(answer.json().data.__schema.mutationType.name).toBe('Mutation');
   });
 
-  it('and introspection are not there in production, unless switched on (WEB-4, GQL-4)', async () => {
+  it('production has no Sandbox, and introspection only when it is switched on (WEB-4, GQL-4)', async () => {
     const { inject } = await start(PRODUCTION);
     const page = await inject(browser);
     expect(page.status).toBe(400);
@@ -474,7 +474,7 @@ describe('the token endpoint', () => {
       form('grant_type=refresh_token&refresh_token=lkr_1', { origin: 'http://localhost:4000' }),
       ['refresh', 'lkr_1'],
     ],
-  ])('grants for %s', async (_name, request, expected) => {
+  ])('the token endpoint grants tokens for %s', async (_name, request, expected) => {
     const calls: unknown[] = [];
     const { inject } = await start({
       login: {
@@ -500,13 +500,13 @@ describe('the token endpoint', () => {
 
   it.each<[string, InjectOptions, [number, string, string]]>([
     [
-      'a username that is no address',
+      'a username that is not an email address',
       form(`username=${SECRET}&password=${SECRET}`),
       [400, 'invalid_grant', 'Invalid credentials'],
     ],
-    ['nothing', form(''), [400, 'invalid_request', 'The form needs username and password']],
+    ['an empty form', form(''), [400, 'invalid_request', 'The form needs username and password']],
     [
-      'no password',
+      'a form without a password',
       form('username=ada@example.com'),
       [400, 'invalid_request', 'The form needs username and password'],
     ],
@@ -526,7 +526,7 @@ describe('the token endpoint', () => {
       [400, 'unsupported_grant_type', 'Unsupported grant type'],
     ],
     [
-      'a refresh without a token',
+      'a refresh grant without a token',
       form('grant_type=refresh_token'),
       [400, 'invalid_request', 'The form needs refresh_token'],
     ],
@@ -546,7 +546,7 @@ describe('the token endpoint', () => {
       [400, 'invalid_request', 'The form needs username and password'],
     ],
     [
-      'a foreign page',
+      'a page of a foreign origin',
       form('username=a@b.c&password=p', { origin: 'https://evil.example' }),
       [403, 'invalid_request', 'Origin not allowed'],
     ],
@@ -555,9 +555,13 @@ describe('the token endpoint', () => {
       form('username=a@b.c&password=p', { origin: 'null' }),
       [403, 'invalid_request', 'Origin not allowed'],
     ],
-    ['no token', { method: 'POST', url: REFRESH }, [401, 'invalid_request', 'Not authenticated']],
     [
-      'another scheme',
+      'a refresh without a bearer or a form',
+      { method: 'POST', url: REFRESH },
+      [401, 'invalid_request', 'Not authenticated'],
+    ],
+    [
+      'another authorization scheme',
       { method: 'POST', url: REFRESH, headers: { authorization: `Basic ${SECRET}` } },
       [401, 'invalid_request', 'Not authenticated'],
     ],
@@ -576,7 +580,7 @@ describe('the token endpoint', () => {
       ['JSON with the token', JSON_TYPE['content-type'], `{"refresh_token":"${SECRET}"}`],
       ['an upload', 'multipart/form-data; boundary=x', `--x--${SECRET}`],
       ['text', 'text/plain', `refresh_token=${SECRET}`],
-      ['a content type that is none', 'form', `refresh_token=${SECRET}`],
+      ['a malformed content type', 'form', `refresh_token=${SECRET}`],
     ].map(([name = '', type = '', payload = '']): [string, InjectOptions, [number, string, string]] => [
       `${name}, with a bearer`,
       {
@@ -587,7 +591,7 @@ describe('the token endpoint', () => {
       },
       [400, 'invalid_request', 'Send a form, of content type application/x-www-form-urlencoded'],
     ]),
-  ])('refuses %s', async (_name, request, [status, error, description]) => {
+  ])('the token endpoint refuses %s', async (_name, request, [status, error, description]) => {
     const fail = () => Promise.reject(new Error('must not be asked'));
     const { inject } = await start({ login: { withPassword: fail }, sessions: { refresh: fail } });
     const answer = await inject(request);
@@ -613,22 +617,25 @@ describe('the token endpoint', () => {
     ],
     [new AuthError('BAD_USER_INPUT'), [400, 'invalid_request', 'Malformed request', undefined]],
     [new Error('SELECT'), [500, 'server_error', 'Something went wrong', undefined]],
-  ])('says of %p what may be said', async (thrown, [status, error, description, retryAfter]) => {
-    const fail = () => Promise.reject(thrown);
-    const { inject } = await start({ login: { withPassword: fail }, sessions: { refresh: fail } });
-    for (const request of [
-      form(`username=ada@example.com&password=${SECRET}`),
-      form(`grant_type=refresh_token&refresh_token=${SECRET}`),
-      { method: 'POST', url: REFRESH, headers: { authorization: `Bearer ${SECRET}` } } as const,
-    ]) {
-      const answer = await inject(request);
-      expect(answer.status).toBe(status);
-      expect(answer.json()).toEqual({ error, error_description: description, detail: description });
-      expect(answer.headers['retry-after']).toBe(retryAfter);
-      // RFC 6749 §5.2: an answer with a challenge is one whose body OAuth libraries do not read.
-      expect(answer.headers).not.toHaveProperty('www-authenticate');
-    }
-  });
+  ])(
+    'the token endpoint turns %p into an OAuth error without internal details',
+    async (thrown, [status, error, description, retryAfter]) => {
+      const fail = () => Promise.reject(thrown);
+      const { inject } = await start({ login: { withPassword: fail }, sessions: { refresh: fail } });
+      for (const request of [
+        form(`username=ada@example.com&password=${SECRET}`),
+        form(`grant_type=refresh_token&refresh_token=${SECRET}`),
+        { method: 'POST', url: REFRESH, headers: { authorization: `Bearer ${SECRET}` } } as const,
+      ]) {
+        const answer = await inject(request);
+        expect(answer.status).toBe(status);
+        expect(answer.json()).toEqual({ error, error_description: description, detail: description });
+        expect(answer.headers['retry-after']).toBe(retryAfter);
+        // RFC 6749 §5.2: an answer with a challenge is one whose body OAuth libraries do not read.
+        expect(answer.headers).not.toHaveProperty('www-authenticate');
+      }
+    },
+  );
 
   it.each([
     ['a password', 'username=a@b.example&password=p&scope=openid+profile', { scope: '' }],
@@ -636,7 +643,7 @@ describe('the token endpoint', () => {
     ['a password without a scope', 'username=a@b.example&password=p', {}],
     ['a password and an empty scope', 'username=a@b.example&password=p&scope=+', {}],
   ])(
-    'says which scope it granted where one was asked for (RFC 6749 §5.1): %s',
+    'the token endpoint says which scope it granted when one was asked for (RFC 6749 §5.1): %s',
     async (_name, body, scope) => {
       const { inject } = await start();
       expect((await inject(form(body))).json()).toEqual({ ...granted, ...scope });
@@ -654,7 +661,7 @@ describe('the token endpoint', () => {
     'Bearer',
     'Bearer a, Bearer lkr_2',
   ])(
-    'takes the refresh token of the form, whatever else an interceptor attaches: %s',
+    '/token/refresh takes the token of its form, and ignores another Authorization header: %s',
     async (authorization) => {
       const taken: string[] = [];
       const { inject } = await start({
@@ -670,7 +677,7 @@ describe('the token endpoint', () => {
     },
   );
 
-  it('is not there when it is switched off', async () => {
+  it('the token endpoint answers 404 when it is switched off', async () => {
     const { inject } = await start({ config: { tokenEndpoint: false } });
     expect((await inject(form('username=a@b.c&password=p'))).status).toBe(404);
   });
@@ -679,7 +686,7 @@ describe('the token endpoint', () => {
 describe('the key set', () => {
   const url = '/.well-known/jwks.json';
 
-  it('is public and cacheable, and anyone may read it (KEY-3)', async () => {
+  it('the key set is public, cacheable and readable from any origin (KEY-3)', async () => {
     const { inject } = await start();
     const answer = await inject({ url, headers: { origin: 'https://elsewhere.example' } });
     expect(answer.json()).toEqual({ keys: [{ kty: 'EC', kid: 'one' }] });
@@ -690,7 +697,7 @@ describe('the key set', () => {
     });
   });
 
-  it('is not sent again to who has it (KEY-3)', async () => {
+  it('the key set is not sent again to a client that has it (KEY-3)', async () => {
     const keys = [{ kty: 'EC', kid: 'one' }];
     const { inject } = await start({ tokens: { jwks: () => ({ keys }) } });
     const etag = String((await inject({ url })).headers.etag);
@@ -710,12 +717,12 @@ describe('the key set', () => {
 });
 
 describe('the probes', () => {
-  it('say that the process lives', async () => {
+  it('/livez answers 200 while the process lives', async () => {
     const { inject } = await start();
     expect((await inject({ url: '/livez' })).status).toBe(200);
   });
 
-  it('ask once a second what it can do', async () => {
+  it('/readyz checks the server at most once a second', async () => {
     let now = 0;
     let asked = 0;
     const { inject } = await start({
@@ -738,7 +745,7 @@ describe('the probes', () => {
     expect(unready.json()).toEqual({ database: false, writable: true, keys: true, migrations: true });
   });
 
-  it('do not fall over with what they ask', async () => {
+  it('/readyz answers UNAVAILABLE when its check throws', async () => {
     const { inject } = await start({ readiness: () => Promise.reject(new AuthError('UNAVAILABLE')) });
     const answer = await inject({ url: '/readyz' });
     expect(answer.status).toBe(503);
@@ -747,7 +754,7 @@ describe('the probes', () => {
 });
 
 describe('the log', () => {
-  it('has one line per request and nothing in it that the client chose but a bounded name (AUD-2, AUD-3)', async () => {
+  it('the log has one line per request, with nothing that the client chose except a bounded operation name (AUD-2, AUD-3)', async () => {
     const { inject, query, lines } = await start();
     const name = 'N'.repeat(100);
     await query(
@@ -785,9 +792,9 @@ describe('the log', () => {
   });
 
   it.each([
-    ['of the process', {}],
-    ['of a child', { region: 'eu "west"' }],
-  ])('has lines for requests like all its lines, %s', async (_name, bindings) => {
+    ['the logger of the process', {}],
+    ['a child logger', { region: 'eu "west"' }],
+  ])('%s writes lines of requests in the format of its other lines', async (_name, bindings) => {
     const written: string[] = [];
     const logger = pino({}, { write: (line: string) => void written.push(line) }).child(bindings);
     const { inject } = await start({ logger });
@@ -799,7 +806,7 @@ describe('the log', () => {
     expect(timeless(line)).toBe(timeless(written[0]));
   });
 
-  it('has no lines for requests when it is for warnings only', async () => {
+  it('a log for warnings only has no lines of requests', async () => {
     const written: string[] = [];
     const logger = pino({ level: 'warn' }, { write: (line: string) => void written.push(line) });
     const { inject } = await start({ logger });
@@ -808,11 +815,11 @@ describe('the log', () => {
   });
 });
 
-describe('over a socket', () => {
+describe('sockets of the server', () => {
   const query = '{"query":"query Slow { me { id } }"}';
   const post = `POST /graphql HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer good\r\nContent-Type: application/json\r\nContent-Length: ${query.length}\r\n\r\n${query}`;
 
-  it('has every limit that Fastify leaves open (DOS-3)', async () => {
+  it('the server sets every socket limit that Fastify leaves open (DOS-3)', async () => {
     const { app } = await start();
     expect(app.server).toMatchObject({
       headersTimeout: 5_000,
@@ -825,7 +832,7 @@ describe('over a socket', () => {
     expect(behindProxy.app.server.keepAliveTimeout).toBe(65_000);
   });
 
-  it('closes a connection beyond as many as may be, and takes one again when another one has gone (DOS-3)', async () => {
+  it('the server closes connections beyond its maximum, and takes a new one when another has closed (DOS-3)', async () => {
     const { app } = await start({ maxConnections: 2 });
     await app.listen({ host: '127.0.0.1', port: 0 });
     const open = () => {
@@ -857,8 +864,8 @@ describe('over a socket', () => {
       `GET /graphql HTTP/1.1\r\nHost: x\r\nX: ${SECRET.repeat(1_000)}\r\n\r\n`,
       431,
     ],
-    ['what is no HTTP', `${SECRET}\r\n\r\n`, 400],
-  ])('refuses %s in the shape of every refusal', async (_name, request, status) => {
+    ['bytes that are not HTTP', `${SECRET}\r\n\r\n`, 400],
+  ])('the server refuses %s in the shape of its other refusals', async (_name, request, status) => {
     const { app } = await start();
     await app.listen({ host: '127.0.0.1', port: 0 });
     const answer = await raw(app, request);
@@ -869,7 +876,7 @@ describe('over a socket', () => {
     });
   });
 
-  it('finishes what is under way before it closes, and leaves no socket open (CR-3)', async () => {
+  it('the server finishes requests under way before it closes, and leaves no socket open (CR-3)', async () => {
     const reached = gate();
     const released = gate();
     const { app } = await start({
@@ -891,7 +898,7 @@ describe('over a socket', () => {
     await reached.opened;
     const { port } = app.server.address() as AddressInfo;
     const closed = app.close();
-    // It goes on accepting for as long as somebody who had connected before may wait in its queue.
+    // It goes on accepting while a client that had connected before may wait in its queue.
     while (app.server.listening) await new Promise((resolve) => setImmediate(resolve));
     await expect(raw({ port }, post)).rejects.toThrow('ECONNREFUSED');
     released.open();

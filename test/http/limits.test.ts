@@ -38,7 +38,7 @@ function open(port: number, bytes: string): { socket: Socket; closed: Promise<st
 const HEAD = `POST /graphql HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n`;
 
 describe('slow clients', () => {
-  it('are closed within 12 seconds, while others are served (DOS-3)', async () => {
+  it('slow clients are disconnected within 12 seconds, while others are served (DOS-3)', async () => {
     const port = await listen();
     const slow = Array.from({ length: 50 }, (_, index) =>
       // Half of them dribble headers, half a body, a byte at a time.
@@ -67,7 +67,7 @@ describe('slow clients', () => {
 });
 
 describe('one socket', () => {
-  it('carries 1,000 requests, is told so with the last one, and gets no further (DOS-3)', async () => {
+  it('a socket carries 1,000 requests and no more, and the last answer says that it closes (DOS-3)', async () => {
     const { closed } = open(await listen(), 'GET /livez HTTP/1.1\r\nHost: x\r\n\r\n'.repeat(1_001));
     const answers = (await closed).split(/(?=HTTP\/1\.1 )/);
     const served = answers.filter((answer) => answer.startsWith('HTTP/1.1 200 '));
@@ -76,7 +76,7 @@ describe('one socket', () => {
     expect(answers).toHaveLength(1_000);
   });
 
-  it('carries headers up to 16 KiB and no more (DOS-3)', async () => {
+  it('a request may have headers up to 16 KiB and no more (DOS-3)', async () => {
     const port = await listen();
     const get = (size: number) => `GET /livez HTTP/1.1\r\nConnection: close\r\nX: ${'x'.repeat(size)}\r\n`;
     const [within, beyond] = [16 * 1024 - 200, 16 * 1024];
@@ -103,7 +103,7 @@ const ANSWERS: [route: string, what: string, request: InjectOptions, status: num
   ],
   [
     '/graphql',
-    'a fault of ours',
+    'a field that fails',
     {
       method: 'POST',
       headers: { ...JSON_TYPE, authorization: 'Bearer good' },
@@ -117,14 +117,19 @@ const ANSWERS: [route: string, what: string, request: InjectOptions, status: num
     { method: 'POST', headers: JSON_TYPE, payload: '{"query":"{"}' },
     400,
   ],
-  ['/graphql', 'a body that is none', { method: 'POST', headers: JSON_TYPE, payload: '{' }, 400],
+  ['/graphql', 'a malformed body', { method: 'POST', headers: JSON_TYPE, payload: '{' }, 400],
   [
     '/graphql',
     'a body that is too large',
     { method: 'POST', headers: JSON_TYPE, payload: ' '.repeat(65_537) },
     413,
   ],
-  ['/graphql', 'text', { method: 'POST', headers: { 'content-type': 'text/plain' }, payload: QUERY }, 415],
+  [
+    '/graphql',
+    'a body of text',
+    { method: 'POST', headers: { 'content-type': 'text/plain' }, payload: QUERY },
+    415,
+  ],
   ['/graphql', 'a visit without a preflight', { headers: { accept: 'text/html' } }, 400],
   ['/graphql', 'a wrong method', { method: 'DELETE', headers: JSON_TYPE }, 405],
   [
@@ -164,13 +169,13 @@ const ANSWERS: [route: string, what: string, request: InjectOptions, status: num
     204,
   ],
   ['/token/refresh', 'a grant', { method: 'POST', headers: FORM_TYPE, payload: 'refresh_token=lkr_' }, 200],
-  ['/token/refresh', 'no token', { method: 'POST' }, 401],
+  ['/token/refresh', 'a request without a token', { method: 'POST' }, 401],
   ['/.well-known/jwks.json', 'the keys', {}, 200],
   ['/.well-known/jwks.json', 'the keys again', { headers: { 'if-none-match': '*' } }, 304],
   ['/livez', 'a probe', {}, 200],
   ['/livez', 'a wrong method', { method: 'POST' }, 404],
   ['/readyz', 'a probe', {}, 503],
-  ['*', 'no route', { url: '/nowhere' }, 404],
+  ['*', 'a path without a route', { url: '/nowhere' }, 404],
   ['*', 'a URL that does not decode', { url: '/%zz' }, 400],
 ];
 
@@ -180,27 +185,30 @@ describe('every answer', () => {
     resolvers: { Query: { me: () => Promise.reject(new Error('a fault')) } },
   };
 
-  it.each(ANSWERS)('of %s to %s has strict headers (WEB-3, WEB-5)', async (route, _what, request, status) => {
-    const { inject } = await start(options);
-    const answer = await inject({ method: 'GET', url: route, ...request });
-    expect(answer.status).toBe(status);
-    const isPublic = route === '/.well-known/jwks.json';
-    expect(answer.headers).toMatchObject({
-      'cache-control': isPublic ? 'public, max-age=300' : 'no-store',
-      'content-security-policy': "default-src 'none'; frame-ancestors 'none'",
-      'referrer-policy': 'no-referrer',
-      'strict-transport-security': 'max-age=31536000; includeSubDomains',
-      'x-content-type-options': 'nosniff',
-      'x-frame-options': 'DENY',
-    });
-    expect(Object.keys(answer.headers)).not.toContain('server');
-    expect(Object.keys(answer.headers)).not.toContain('x-powered-by');
-    const allowed = answer.headers['access-control-allow-origin'];
-    const asked = (request.headers as Record<string, string> | undefined)?.origin;
-    expect(allowed).toBe(isPublic ? '*' : asked === PAGE ? PAGE : undefined);
-  });
+  it.each(ANSWERS)(
+    'the answer of %s to %s has strict headers (WEB-3, WEB-5)',
+    async (route, _what, request, status) => {
+      const { inject } = await start(options);
+      const answer = await inject({ method: 'GET', url: route, ...request });
+      expect(answer.status).toBe(status);
+      const isPublic = route === '/.well-known/jwks.json';
+      expect(answer.headers).toMatchObject({
+        'cache-control': isPublic ? 'public, max-age=300' : 'no-store',
+        'content-security-policy': "default-src 'none'; frame-ancestors 'none'",
+        'referrer-policy': 'no-referrer',
+        'strict-transport-security': 'max-age=31536000; includeSubDomains',
+        'x-content-type-options': 'nosniff',
+        'x-frame-options': 'DENY',
+      });
+      expect(Object.keys(answer.headers)).not.toContain('server');
+      expect(Object.keys(answer.headers)).not.toContain('x-powered-by');
+      const allowed = answer.headers['access-control-allow-origin'];
+      const asked = (request.headers as Record<string, string> | undefined)?.origin;
+      expect(allowed).toBe(isPublic ? '*' : asked === PAGE ? PAGE : undefined);
+    },
+  );
 
-  it('is in the list above, whatever route gives it (WEB-5)', async () => {
+  it('every route is in the list of answers whose headers are tested (WEB-5)', async () => {
     const { app } = await start(options);
     await app.ready();
     const listed = new Set(ANSWERS.map(([route]) => route));
@@ -211,9 +219,9 @@ describe('every answer', () => {
   });
 
   it.each([
-    ['what is no HTTP', 'nonsense\r\n\r\n', 400],
+    ['bytes that are not HTTP', 'nonsense\r\n\r\n', 400],
     ['headers that are too large', `GET /livez HTTP/1.1\r\nHost: x\r\nX: ${'x'.repeat(17_000)}\r\n\r\n`, 431],
-  ])('to %s has strict headers (WEB-5)', async (_name, bytes, status) => {
+  ])('the answer to %s has strict headers (WEB-5)', async (_name, bytes, status) => {
     const text = await open(await listen(), bytes).closed;
     expect(text).toMatch(new RegExp(`^HTTP/1.1 ${status} `));
     for (const line of [

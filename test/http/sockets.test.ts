@@ -61,7 +61,7 @@ const aliasesOf = (answers: readonly string[]) =>
   answers.map((answer) => /"data":\{"(\w+)"/.exec(answer)?.[1]);
 
 describe('requests that a client pipelines', () => {
-  it('begin one after another, and are answered in their order (RFC 9112 §9.3.2)', async () => {
+  it('pipelined requests begin one after another, and are answered in their order (RFC 9112 §9.3.2)', async () => {
     let [under, most] = [0, 0];
     const { open } = await listen(async () => {
       under += 1;
@@ -77,7 +77,7 @@ describe('requests that a client pipelines', () => {
     expect(most).toBe(1);
   });
 
-  it('let another client in between', async () => {
+  it('pipelined requests of one client let the requests of another in between', async () => {
     const order: string[] = [];
     const { open } = await listen();
     const [many, other] = [open(), open()];
@@ -92,7 +92,7 @@ describe('requests that a client pipelines', () => {
     expect(order.lastIndexOf('other')).toBeLessThan(order.lastIndexOf('many'));
   });
 
-  it('hold up no other client while the first of them takes its time', async () => {
+  it('a pipelined request that takes its time holds up no other client', async () => {
     const [reached, released] = [gate(), gate()];
     let calls = 0;
     const { open } = await listen(async () => {
@@ -112,7 +112,7 @@ describe('requests that a client pipelines', () => {
     expect(aliasesOf(await many.answers(3))).toEqual(['a1', 'a2', 'a3']);
   });
 
-  it('are not read on while one of them waits, and all of them are answered', async () => {
+  it('pipelined requests are not read on while one of them waits, and all of them are answered', async () => {
     const [reached, released] = [gate(), gate()];
     let calls = 0;
     const { open, accepted } = await listen(async () => {
@@ -137,7 +137,7 @@ describe('requests that a client pipelines', () => {
     expect(aliasesOf(await answers(300))).toEqual(names);
   });
 
-  it('are read on when their turn comes with a part of the body still to come', async () => {
+  it('a pipelined request of which only a part has come is read on when its turn comes', async () => {
     const [reached, released] = [gate(), gate()];
     const { open } = await listen(async () => {
       reached.open();
@@ -154,7 +154,7 @@ describe('requests that a client pipelines', () => {
     expect(aliasesOf(await answers(3))).toEqual(['a1', 'a2', 'a3']);
   });
 
-  it('are given up with the client that sent them', async () => {
+  it('pipelined requests are given up when their client disconnects', async () => {
     const [reached, released] = [gate(), gate()];
     let calls = 0;
     const { open, accepted, app } = await listen(async () => {
@@ -176,7 +176,7 @@ describe('requests that a client pipelines', () => {
 });
 
 describe('a client that never reads its answers', () => {
-  it('is closed, and the rest of what it asked is not worked on (DOS-3)', async () => {
+  it('a client that never reads its answers is disconnected, and its remaining requests are not run (DOS-3)', async () => {
     let calls = 0;
     const { open, app, accepted } = await listen(() => {
       calls += 1;
@@ -199,13 +199,13 @@ describe('the Host of a request', () => {
     `GET /livez HTTP/${version}\r\n${lines}Connection: close\r\n\r\n`;
 
   it.each([
-    ['twice', 'Host: a\r\nHost: b\r\n'],
-    ['twice the same', 'Host: a\r\nhost: a\r\n'],
-    ['twice, once empty', 'Host: a\r\nHost:\r\n'],
-    ['as a list', 'Host: a, b\r\n'],
-    ['not at all', ''],
+    ['two Hosts', 'Host: a\r\nHost: b\r\n'],
+    ['the same Host twice', 'Host: a\r\nhost: a\r\n'],
+    ['a Host and an empty one', 'Host: a\r\nHost:\r\n'],
+    ['a list of Hosts', 'Host: a, b\r\n'],
+    ['no Host', ''],
   ])(
-    'is refused with 400, in the shape and with the headers of every answer: %s (RFC 9112 §3.2)',
+    'a request with %s is refused with 400, in the shape and with the headers of every answer (RFC 9112 §3.2)',
     async (_how, lines) => {
       const { open } = await listen();
       const { socket, closed } = open();
@@ -218,11 +218,11 @@ describe('the Host of a request', () => {
   );
 
   it.each([
-    ['once', 'Host: a\r\n', '1.1'],
-    ['with a port', 'Host: a:80\r\n', '1.1'],
-    ['empty', 'Host:\r\n', '1.1'],
-    ['not at all in HTTP/1.0', '', '1.0'],
-  ])('is taken %s', async (_how, lines, version) => {
+    ['one Host', 'Host: a\r\n', '1.1'],
+    ['a Host with a port', 'Host: a:80\r\n', '1.1'],
+    ['an empty Host', 'Host:\r\n', '1.1'],
+    ['no Host in HTTP/1.0', '', '1.0'],
+  ])('a request with %s is answered', async (_how, lines, version) => {
     const { open } = await listen();
     const { socket, closed } = open();
     socket.write(get(lines, version));
@@ -235,17 +235,22 @@ describe('a header that may be there once', () => {
     ['Content-Type', 'application/json', 'text/plain', 415],
     ['Content-Length', '26', '25', 400],
     ['Content-Encoding', 'identity', 'gzip', 415],
-  ])('is not read from the first of two lines alone: %s', async (name, first, second, status) => {
-    const { open } = await listen();
-    const { socket, closed } = open();
-    const others = { 'Content-Type': 'application/json', 'Content-Length': '26' };
-    const lines = Object.entries(others).filter(([other]) => other !== name);
-    const head = [...lines, [name, first], [name, second]].map(([field, value]) => `${field}: ${value}\r\n`);
-    socket.write(
-      `POST /graphql HTTP/1.1\r\nHost: x\r\nConnection: close\r\n${head.join('')}\r\n{"query":"{ __typename }"}`,
-    );
-    expect(await closed).toMatch(new RegExp(`^HTTP/1.1 ${status} `));
-  });
+  ])(
+    'a request with two lines of %s is refused, not read by the first of them',
+    async (name, first, second, status) => {
+      const { open } = await listen();
+      const { socket, closed } = open();
+      const others = { 'Content-Type': 'application/json', 'Content-Length': '26' };
+      const lines = Object.entries(others).filter(([other]) => other !== name);
+      const head = [...lines, [name, first], [name, second]].map(
+        ([field, value]) => `${field}: ${value}\r\n`,
+      );
+      socket.write(
+        `POST /graphql HTTP/1.1\r\nHost: x\r\nConnection: close\r\n${head.join('')}\r\n{"query":"{ __typename }"}`,
+      );
+      expect(await closed).toMatch(new RegExp(`^HTTP/1.1 ${status} `));
+    },
+  );
 });
 
 describe('a request that breaks off', () => {
@@ -263,26 +268,23 @@ describe('a request that breaks off', () => {
       'POST /graphql HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n5\r\n{"q',
     ],
     [
-      'a chunk that is none',
+      'a malformed chunk',
       'POST /graphql HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n{"q',
     ],
-    ['a body before it began', head('/graphql', 'application/json')],
-  ])(
-    'is a fault of the client, which no line of the log takes for one of the server: %s',
-    async (_what, bytes) => {
-      const { open, accepted, lines, app } = await listen();
-      const { socket } = open();
-      socket.write(bytes);
-      await once(app.server, 'request');
-      const gone = closing(accepted[0]);
-      socket.destroy();
-      await gone;
-      expect((await app.inject({ url: '/livez' })).statusCode).toBe(200);
-      expect(lines.filter(({ level }) => Number(level) > 30)).toEqual([]);
-    },
-  );
+    ['a body of which no byte came', head('/graphql', 'application/json')],
+  ])('a request that breaks off in %s leaves no warning or error in the log', async (_what, bytes) => {
+    const { open, accepted, lines, app } = await listen();
+    const { socket } = open();
+    socket.write(bytes);
+    await once(app.server, 'request');
+    const gone = closing(accepted[0]);
+    socket.destroy();
+    await gone;
+    expect((await app.inject({ url: '/livez' })).statusCode).toBe(200);
+    expect(lines.filter(({ level }) => Number(level) > 30)).toEqual([]);
+  });
 
-  it('is the same when the client ends its side of the socket, in a body and in the headers', async () => {
+  it('a client that ends its side of the socket in a body or in the headers leaves no warning or error in the log', async () => {
     const { open, lines } = await listen();
     for (const bytes of [
       `${head('/graphql', 'application/json')}{`,

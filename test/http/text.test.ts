@@ -34,14 +34,14 @@ async function start(options: HttpServerOptions = {}) {
 /** Sequences of bytes that no text has in UTF-8 (RFC 3629 §3), and one that has a text of its own. */
 const NOT_UTF8: [string, number[]][] = [
   ['a byte of ISO-8859-1', [0xe9]],
-  ['a byte that stands nowhere', [0xff]],
+  ['a byte that UTF-8 never uses', [0xff]],
   ['a continuation byte alone', [0x80]],
   ['a character that breaks off', [0xe2, 0x82]],
   ['an overlong U+0000', [0xc0, 0x80]],
   ['an overlong slash', [0xe0, 0x80, 0xaf]],
   ['half of a surrogate pair', [0xed, 0xa0, 0x80]],
   ['a surrogate pair, each half by itself', [0xed, 0xa0, 0xbd, 0xed, 0xb8, 0x80]],
-  ['what is past the last character', [0xf4, 0x90, 0x80, 0x80]],
+  ['a code point past the last one', [0xf4, 0x90, 0x80, 0x80]],
 ];
 
 const percent = (bytes: readonly number[]) =>
@@ -74,20 +74,17 @@ describe('bytes of a body', () => {
     ['the space around it', '{"query":"{ __typename }"} ?'],
   ];
 
-  it.each(NOT_UTF8)(
-    'are refused at /graphql where %s stands among them (RFC 8259 §8.1)',
-    async (_name, bytes) => {
-      const { inject, asked } = await start();
-      for (const [, body] of bodies) {
-        const answer = await inject(post('/graphql', JSON_TYPE, put(bytes, body)));
-        expect(answer.status).toBe(400);
-        expect(answer.json().errors[0].extensions).toEqual({ code: 'BAD_REQUEST' });
-      }
-      expect(asked).toEqual([]);
-    },
-  );
+  it.each(NOT_UTF8)('/graphql refuses a body in which %s stands (RFC 8259 §8.1)', async (_name, bytes) => {
+    const { inject, asked } = await start();
+    for (const [, body] of bodies) {
+      const answer = await inject(post('/graphql', JSON_TYPE, put(bytes, body)));
+      expect(answer.status).toBe(400);
+      expect(answer.json().errors[0].extensions).toEqual({ code: 'BAD_REQUEST' });
+    }
+    expect(asked).toEqual([]);
+  });
 
-  it('are refused in a document and in a name of an operation where they are half of a surrogate pair', async () => {
+  it('/graphql refuses half of a surrogate pair in a document and in an operation name', async () => {
     const { query } = await start();
     for (const half of ['\ud800', '\udc00\ud800']) {
       for (const document of [
@@ -108,7 +105,7 @@ describe('bytes of a body', () => {
     ['UTF-16', 'utf16le', []],
     ['UTF-16 with a byte order mark', 'utf16le', [0xff, 0xfe]],
     ['ISO-8859-1', 'latin1', []],
-  ])('are refused at /graphql when they are %s', async (_name, encoding, mark) => {
+  ])('/graphql refuses a body in %s', async (_name, encoding, mark) => {
     const { inject } = await start();
     const payload = Buffer.concat([
       Buffer.from(mark),
@@ -117,7 +114,7 @@ describe('bytes of a body', () => {
     expect((await inject(post('/graphql', JSON_TYPE, payload))).status).toBe(400);
   });
 
-  it('may be every character that there is, U+FFFD too, after one byte order mark (RFC 8259 §8.1)', async () => {
+  it('a body may hold every character, U+FFFD too, after one byte order mark (RFC 8259 §8.1)', async () => {
     const { inject, asked } = await start();
     const password = 'é€😀\u0000\u{10ffff}\ufffd';
     const body = JSON.stringify({
@@ -155,7 +152,7 @@ describe('charsets', () => {
     '; a="b" ;charset = latin1',
   ];
 
-  it.each(allowed)('may be UTF-8 in a content type, however that is written: %s', async (parameters) => {
+  it.each(allowed)('a content type may name UTF-8 in any spelling: %s', async (parameters) => {
     const { inject } = await start();
     const asJson = post('/graphql', JSON_TYPE + parameters, '{"query":"{ __typename }"}');
     expect((await inject(asJson)).json()).toEqual({ data: { __typename: 'Query' } });
@@ -163,21 +160,24 @@ describe('charsets', () => {
     expect((await inject(asForm)).json().error).toBe('invalid_grant');
   });
 
-  it.each(refused)('are refused in a content type with 415 unless they are UTF-8: %s', async (parameters) => {
-    const { inject, asked } = await start();
-    const asJson = await inject(post('/graphql', JSON_TYPE + parameters, '{"query":"{ __typename }"}'));
-    expect(asJson.status).toBe(415);
-    expect(asJson.json().errors[0].extensions).toEqual({ code: 'BAD_REQUEST' });
-    for (const url of ['/token', '/token/refresh']) {
-      const asForm = await inject(post(url, FORM_TYPE + parameters, 'username=a@b.example&password=p'));
-      expect(asForm.status).toBe(415);
-      expect(asForm.json()).toMatchObject({
-        error: 'invalid_request',
-        error_description: 'The charset must be UTF-8',
-      });
-    }
-    expect(asked).toEqual([]);
-  });
+  it.each(refused)(
+    'a content type with a charset other than UTF-8 is refused with 415: %s',
+    async (parameters) => {
+      const { inject, asked } = await start();
+      const asJson = await inject(post('/graphql', JSON_TYPE + parameters, '{"query":"{ __typename }"}'));
+      expect(asJson.status).toBe(415);
+      expect(asJson.json().errors[0].extensions).toEqual({ code: 'BAD_REQUEST' });
+      for (const url of ['/token', '/token/refresh']) {
+        const asForm = await inject(post(url, FORM_TYPE + parameters, 'username=a@b.example&password=p'));
+        expect(asForm.status).toBe(415);
+        expect(asForm.json()).toMatchObject({
+          error: 'invalid_request',
+          error_description: 'The charset must be UTF-8',
+        });
+      }
+      expect(asked).toEqual([]);
+    },
+  );
 });
 
 describe('forms', () => {
@@ -192,7 +192,7 @@ describe('forms', () => {
   ];
 
   it.each(NOT_UTF8)(
-    'are refused at the REST door where %s stands in them, as it is or as %%XX',
+    'the REST door refuses a form in which %s stands, as it is or as %%XX',
     async (_name, bytes) => {
       const { inject, asked } = await start();
       for (const [url, form] of forms) {
@@ -214,14 +214,14 @@ describe('forms', () => {
     },
   );
 
-  it('are refused where a character begins in one value and ends in the next', async () => {
+  it('a form is refused when a character begins in one value and ends in the next', async () => {
     const { inject, asked } = await start();
     const halves = post('/token', FORM_TYPE, 'username=a@b.example&password=%C3&x=%A9');
     expect((await inject(halves)).status).toBe(400);
     expect(asked).toEqual([]);
   });
 
-  it('may hold every character, as it is, as %XX and as both, and a % that escapes nothing', async () => {
+  it('a form may hold every character, as it is, as %XX and as both, and a % that escapes nothing', async () => {
     const { inject, asked } = await start();
     for (const password of [
       'é€😀',
@@ -240,7 +240,7 @@ describe('forms', () => {
 describe('query strings of GET /graphql', () => {
   const headers = { 'apollo-require-preflight': '1' };
 
-  it.each(NOT_UTF8)('are refused where %%XX stands for %s', async (_name, bytes) => {
+  it.each(NOT_UTF8)('a query string is refused when %%XX in it stands for %s', async (_name, bytes) => {
     const { inject } = await start();
     for (const search of [
       `query={__typename}%23${percent(bytes)}`,
@@ -253,13 +253,13 @@ describe('query strings of GET /graphql', () => {
     }
   });
 
-  it('may hold every character as %XX in a URL', async () => {
+  it('a query string may hold every character as %XX', async () => {
     const { inject } = await start();
     const url = `/graphql?query=${encodeURIComponent('{ __typename } # é€😀\ufffd')}`;
     expect((await inject({ url, headers })).json()).toEqual({ data: { __typename: 'Query' } });
   });
 
-  it('are refused with a byte in them that is no character of a URL (RFC 3986 §2)', async () => {
+  it('a query string is refused with a byte that no URL may hold (RFC 3986 §2)', async () => {
     const { app } = await start();
     const request =
       'GET /graphql?query={__typename}%23é HTTP/1.1\r\nHost: x\r\napollo-require-preflight: 1\r\n\r\n';
@@ -288,7 +288,7 @@ describe('the User-Agent header', () => {
     return seen?.userAgent;
   }
 
-  it('is read byte by byte, so that no header becomes the text of another one or malformed (RFC 9110 §5.5)', async () => {
+  it('the User-Agent header is read byte by byte, so that no header becomes the text of another one or malformed (RFC 9110 §5.5)', async () => {
     expect(await userAgentOf(Buffer.from([0x61, 0xe9, 0xff]))).toBe('a\u00e9\u00ff');
     expect(await userAgentOf(Buffer.from('aé'))).toBe('a\u00c3\u00a9');
     expect(await userAgentOf(Buffer.from([0x61, 0x9b, 0x09]))).toBe('a\\x9b');
@@ -298,8 +298,8 @@ describe('the User-Agent header', () => {
   });
 });
 
-describeApp('text', (start) => {
-  it('lets one password in and no other one that could be read as U+FFFD', async () => {
+describeApp('text of inputs', (start) => {
+  it('a password with U+FFFD does not let in one with bytes that could be read as U+FFFD', async () => {
     const app = await start({ config: { throttles: false } });
     const email = 'ada@example.com';
     const password = `${PASSWORD}\ufffd`;
@@ -325,7 +325,7 @@ describeApp('text', (start) => {
     }
   });
 
-  it('with half of a surrogate pair in it is BAD_USER_INPUT in every field that is no id', async () => {
+  it('half of a surrogate pair is BAD_USER_INPUT in every text field that is not an id', async () => {
     const app = await start({ config: { throttles: false, magicLinks: true } });
     const token = (await register(app)).accessToken;
     for (const { path, document, input, type } of textFields(app)) {
@@ -342,7 +342,7 @@ describeApp('text', (start) => {
     expect(errorsOf(app)).toEqual([]);
   });
 
-  it('is never a fault of the server, whatever it is and in every field', async () => {
+  it('unusual text is not a fault of the server in any field', async () => {
     const app = await start({ config: { throttles: false, magicLinks: true } });
     const token = (await register(app)).accessToken;
     const odd = [
@@ -367,7 +367,7 @@ describeApp('text', (start) => {
     expect(errorsOf(app)).toEqual([]);
   });
 
-  it('of a name is kept as it came, signs and surrogate pairs too', async () => {
+  it('a name is kept as it came, signs and surrogate pairs too', async () => {
     const app = await start();
     const name = 'Ada 😀 Ļōvelace \ufffd';
     const { accessToken } = await register(app);
@@ -377,7 +377,7 @@ describeApp('text', (start) => {
     expect((await app.send('{ me { name } }', {}, { token: accessToken })).data.me.name).toBe(name);
   });
 
-  it('of a User-Agent may be bytes from 0x80, at a login and at refreshes that share a statement', async () => {
+  it('a User-Agent may have bytes from 0x80, at a login and at refreshes that share a statement', async () => {
     const app = await start();
     const sender = { userAgent: Buffer.from('😀'.repeat(80)).toString('latin1') };
     await register(app);

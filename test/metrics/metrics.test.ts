@@ -7,7 +7,7 @@ import { LOGIN, REGISTER } from '../support/documents.ts';
 import { describeApp, PASSWORD } from '../support/start-app.ts';
 
 describeApp('the metrics', (start, engine) => {
-  it('count requests by route and outcome, and say nothing that a client chose (AUD-3)', async () => {
+  it('the metrics count requests by route and outcome, and contain nothing that a client chose (AUD-3)', async () => {
     const metrics = createMetrics();
     const app = await start({ metrics });
     const email = 'ada@example.com';
@@ -27,7 +27,7 @@ describeApp('the metrics', (start, engine) => {
     expect(text).not.toMatch(/ada|Chosen|password of|such/);
   });
 
-  it('tell of the hashing queue, the store, the pool and the event loop', async () => {
+  it('the metrics report the hashing queue, the database, its pool and the event loop', async () => {
     const metrics = createMetrics();
     const app = await start({ metrics });
     await app.send(REGISTER, { input: { email: 'ada@example.com', password: PASSWORD } });
@@ -41,7 +41,7 @@ describeApp('the metrics', (start, engine) => {
     expect(pool.map(([, state]) => state)).toEqual(engine === 'postgres' ? ['total', 'idle', 'waiting'] : []);
   });
 
-  it('time what fails, too, and leave the database as it is', async () => {
+  it('the metrics time failed work of the database, too, and leave the database as it is', async () => {
     const metrics = createMetrics();
     const app = await start();
     const database = metrics.watchDatabase(app.database);
@@ -75,7 +75,7 @@ describe('the port of the metrics', () => {
     return { ask, warnings };
   }
 
-  it('answers /metrics and nothing else', async () => {
+  it('the metrics port answers GET /metrics and nothing else', async () => {
     const { ask } = await listen(async () => 'up 1\n');
     const answer = await ask('/metrics');
     expect([answer.status, await answer.text()]).toEqual([200, 'up 1\n']);
@@ -84,7 +84,7 @@ describe('the port of the metrics', () => {
     expect((await ask('/metrics', { method: 'POST' })).status).toBe(405);
   });
 
-  it('answers 503 when they cannot be read', async () => {
+  it('the metrics port answers 503 when the metrics cannot be read', async () => {
     const { ask, warnings } = await listen(async () => {
       throw new Error('a worker is silent');
     });

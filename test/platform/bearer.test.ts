@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import { readBearer } from '../../src/platform/bearer.ts';
 
-describe('a bearer header', () => {
+describe('readBearer', () => {
   it.each([
     ['Bearer a.b.c', 'a.b.c'],
     ['bearer a.b.c', 'a.b.c'],
@@ -11,12 +11,12 @@ describe('a bearer header', () => {
     ['Bearer a b', undefined],
     ['Bearer\ta.b.c', undefined],
     ['Bearer a.b.c ', undefined],
-  ])('reads %j as the token %j', (header, token) => {
+  ])('readBearer reads %j as the token %j', (header, token) => {
     expect(readBearer(header)).toEqual({ token });
   });
 
   it.each([undefined, '', 'Basic YTpi', 'a.b.c', 'Bearertoken a.b.c', ' Bearer a.b.c'])(
-    'sees no bearer in %j',
+    'readBearer finds no bearer in %j',
     (header) => {
       expect(readBearer(header)).toBeUndefined();
     },

@@ -21,14 +21,14 @@ function clockOnHands() {
 }
 
 describe('the clock', () => {
-  it('keeps the time of the wall', () => {
+  it('the clock keeps the time of the wall clock', () => {
     const { clock, hands, pass } = clockOnHands();
     pass(90);
     expect(clock.now()).toBe(hands.wall);
   });
 
   it.each([HOUR_MS, -HOUR_MS, 48 * HOUR_MS])(
-    'moves by at most a second when the wall jumps %d ms for ten seconds (CR-7)',
+    'the clock moves by at most a second when the wall clock jumps %d ms for ten seconds (CR-7)',
     (jump) => {
       const { clock, hands, pass } = clockOnHands();
       hands.wall += jump;
@@ -38,7 +38,7 @@ describe('the clock', () => {
     },
   );
 
-  it('never runs backwards', () => {
+  it('the clock never runs backwards', () => {
     const { clock, hands, pass } = clockOnHands();
     pass(1);
     const before = clock.now();
@@ -49,14 +49,14 @@ describe('the clock', () => {
     expect(clock.now()).toBeGreaterThanOrEqual(before);
   });
 
-  it('catches up with the wall after the machine slept', () => {
+  it('the clock catches up with the wall clock after the machine slept', () => {
     const { clock, hands, pass } = clockOnHands();
     hands.wall += 8 * HOUR_MS;
     pass(11 * 60);
     expect(clock.now()).toBe(hands.wall);
   });
 
-  it('is not moved by one look after a long silence', () => {
+  it('the clock does not follow a jump of the wall clock on one reading after a long silence', () => {
     const { clock, hands } = clockOnHands();
     const before = clock.now();
     hands.monotonic += HOUR_MS;

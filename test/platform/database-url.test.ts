@@ -28,7 +28,7 @@ describe('a DATABASE_URL of a file', () => {
     ['file:///srv/my%20data/l.db', '/srv/my data/l.db'],
     ['file:my data/100%.db', 'my data/100%.db'],
     ['file::memory:', undefined],
-  ])('%s is %s', (text, path) => {
+  ])('the DATABASE_URL %s has the path %s', (text, path) => {
     expect(readDatabaseUrl(text)).toEqual({ engine: 'sqlite', path });
     expect(sqliteFile(text)).toBe(path);
   });
@@ -51,7 +51,7 @@ describe('a DATABASE_URL of a file', () => {
     ['file://host/latchkey.db', /no host/],
     ['data/latchkey.db', /must begin with file:/],
     ['', /must begin with file:/],
-  ])('is refused as %j', (text, problem) => {
+  ])('the DATABASE_URL %j is refused with the reason', (text, problem) => {
     expect(problemOf(text)).toMatch(problem);
   });
 });
@@ -101,7 +101,7 @@ describe('a DATABASE_URL of a server', () => {
       'postgres://h/d?application_name=mine&channel_binding=prefer',
       { applicationName: 'mine', bindsChannel: true },
     ],
-  ])('%s is understood', (text, expected) => {
+  ])('the DATABASE_URL %s is understood', (text, expected) => {
     expect(readPostgres(text)).toMatchObject(expected);
   });
 
@@ -122,18 +122,18 @@ describe('a DATABASE_URL of a server', () => {
     ['ssl=no-verify', { rejectUnauthorized: false }],
     ['sslnegotiation=direct', { rejectUnauthorized: true }],
     ['application_name=a', undefined],
-  ])('?%s connects as it says', (query, ssl) => {
+  ])('a DATABASE_URL with ?%s uses TLS as it says', (query, ssl) => {
     const [config] = clientConfigs(readPostgres(`postgres://u:p@h/d?${query}`));
     expect(config.ssl).toEqual(ssl);
     expect(config.sslnegotiation).toBe(query === 'sslnegotiation=direct' ? 'direct' : undefined);
   });
 
-  it('asks for no TLS over a socket of this machine', () => {
+  it('a DATABASE_URL of a local socket uses no TLS, even with sslmode=require', () => {
     const [config] = clientConfigs(readPostgres('postgres:///d?host=/run&sslmode=require'));
     expect(config).toMatchObject({ host: '/run', ssl: false });
   });
 
-  it('says which file of a certificate cannot be read', () => {
+  it('a certificate file that cannot be read is named in the error', () => {
     const url = readPostgres('postgres://h/d?sslrootcert=/nowhere/ca.pem');
     expect(() => clientConfigs(url)).toThrow(/sslrootcert .* cannot be read \(ENOENT\)/);
   });
@@ -178,7 +178,7 @@ describe('a DATABASE_URL of a server', () => {
     ['postgres://h/d?schema=a%3Bb', /plain name/],
     ['postgres://h/d?schema=a&search_path=b', /one decides/],
     ['mysql://u:hunter2@h/d', /must begin with file:/],
-  ])('is refused as %s', (text, problem) => {
+  ])('the DATABASE_URL %s is refused with the reason, and without its password', (text, problem) => {
     expect(problemOf(text)).toMatch(problem);
     expect(problemOf(text)).not.toContain(SECRET);
   });
@@ -193,7 +193,7 @@ describe('a DATABASE_URL of a server', () => {
     ],
     ['postgres://ada@h/d', 'postgres://ada@h/d'],
     ['file:data/latchkey.db', 'file:data/latchkey.db'],
-  ])('%s is shown without its secrets (AUD-2)', (text, shown) => {
+  ])('the DATABASE_URL %s is shown without its secrets (AUD-2)', (text, shown) => {
     expect(maskDatabaseUrl(text)).toBe(shown);
   });
 });

@@ -82,7 +82,7 @@ describe.each(engines)('an operation that takes 10 seconds, on %s', (engine) => 
   const counts = (app: TestApp) => app.database.all('SELECT count FROM throttles WHERE count > 0');
   const sessions = (app: TestApp) => app.database.all('SELECT id FROM sessions');
 
-  it('hashes nothing any more, and counts no attempt for it (GQL-6)', async () => {
+  it('a login whose deadline has passed hashes no password, and counts no attempt (GQL-6)', async () => {
     const { app, beSlow } = await start();
     await register(app);
     const before = await counts(app);
@@ -98,7 +98,7 @@ describe.each(engines)('an operation that takes 10 seconds, on %s', (engine) => 
     expect((await logIn(app)).code).toBe('OK');
   });
 
-  it('lets no hash begin that has waited so long for its turn (GQL-6)', async () => {
+  it('a hash that waits for its turn until the deadline does not begin (GQL-6)', async () => {
     const metrics = createMetrics();
     const { app } = await start({ config: { hashConcurrency: 1 }, metrics });
     const logins = Array.from({ length: 20 }, (_, n) =>
@@ -116,7 +116,7 @@ describe.each(engines)('an operation that takes 10 seconds, on %s', (engine) => 
     expect(hashed.length).toBeGreaterThan(0);
   });
 
-  it('registers nobody, and counts no registration for it (GQL-6)', async () => {
+  it('a registration whose deadline has passed registers no user, and is counted only if its password was hashed (GQL-6)', async () => {
     const { app, beSlow } = await start();
     const input = { email: EMAIL, password: PASSWORD };
     for (const slowness of [{ after: /INTO throttles/ }, { before: /transaction/ }]) {
@@ -128,7 +128,7 @@ describe.each(engines)('an operation that takes 10 seconds, on %s', (engine) => 
     expect((await app.send(REGISTER, { input })).code).toBe('OK');
   });
 
-  it('changes no password, and ends no session for it (GQL-6)', async () => {
+  it('a password change whose deadline has passed changes no password, and ends no session (GQL-6)', async () => {
     const { app, beSlow } = await start();
     const { accessToken: token } = await register(app);
     const change = () =>
@@ -149,7 +149,7 @@ describe.each(engines)('an operation that takes 10 seconds, on %s', (engine) => 
     expect((await change()).code).toBe('OK');
   });
 
-  it('writes nothing that still waits for the database, and says so (GQL-6)', async () => {
+  it('a login, refresh or logout that still waits for the database at its deadline writes nothing, and answers UNAVAILABLE (GQL-6)', async () => {
     const { app, beSlow } = await start();
     const { refreshToken, accessToken: token } = await register(app);
 
@@ -176,7 +176,7 @@ describe.each(engines)('an operation that takes 10 seconds, on %s', (engine) => 
     ['ALL', 'access'],
     ['CURRENT', 'refresh'],
   ])(
-    'ends no session any more by logout of %s with its %s token, and says so (GQL-6)',
+    'a logout of %s with its %s token whose deadline has passed ends no session, and answers UNAVAILABLE (GQL-6)',
     async (scope, kind) => {
       const { app, beSlow } = await start();
       const [mine, other] = [await register(app), (await logIn(app)).data.login];
@@ -193,7 +193,7 @@ describe.each(engines)('an operation that takes 10 seconds, on %s', (engine) => 
     },
   );
 
-  it('uses up no try of a code, and the code still works (GQL-6)', async () => {
+  it('a login with a code whose deadline has passed uses up no try, and the code still works (GQL-6)', async () => {
     const { app, beSlow } = await start({ config: { magicLinks: true } });
     await register(app);
     await app.send(REQUEST_MAGIC_LINK, { input: { email: EMAIL } });
@@ -204,7 +204,7 @@ describe.each(engines)('an operation that takes 10 seconds, on %s', (engine) => 
     expect((await app.send(LOGIN_WITH_CODE, { input })).code).toBe('OK');
   });
 
-  it('finishes what has begun, and answers it as it ended (GQL-6)', async () => {
+  it('a login whose transaction has begun before the deadline finishes, and is answered as it ended (GQL-6)', async () => {
     const { app, beSlow } = await start();
     await register(app);
     beSlow({ after: /transaction/ });
@@ -213,7 +213,7 @@ describe.each(engines)('an operation that takes 10 seconds, on %s', (engine) => 
     expect((await app.send(ME, {}, { token: data.login.accessToken })).code).toBe('OK');
   });
 
-  it('begins no further field (GQL-6)', async () => {
+  it('an operation whose deadline has passed begins no further field (GQL-6)', async () => {
     const { app, beSlow } = await start();
     const { accessToken: token } = await register(app);
     const query = `mutation {
@@ -232,7 +232,7 @@ describe.each(engines)('an operation that takes 10 seconds, on %s', (engine) => 
     expect(await ask()).toMatchObject([{ path: ['revokeSession'], extensions: { code: 'NOT_FOUND' } }]);
   });
 
-  it('is the same at the REST door (GQL-6)', async () => {
+  it('the REST door answers a login whose deadline has passed with 503 and Retry-After (GQL-6)', async () => {
     const { app, beSlow } = await start();
     await register(app);
     beSlow({ after: /INTO throttles/ });

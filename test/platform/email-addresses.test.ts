@@ -6,8 +6,8 @@ import { describeApp, PASSWORD } from '../support/start-app.ts';
 const TYPED = 'Info@Bücher.example';
 const PUNYCODE = 'info@xn--bcher-kva.example';
 
-describeApp('an address with an internationalised domain', (start) => {
-  it('is shown as it was typed, and is the same in Punycode (LOG-5, LOG-9)', async () => {
+describeApp('email addresses with an internationalised domain', (start) => {
+  it('an address with an internationalised domain is shown as it was typed, and is the same in Punycode (LOG-5, LOG-9)', async () => {
     const app = await start();
     const { accessToken, user } = await register(app, TYPED);
     expect(user.email).toBe(TYPED);
@@ -22,7 +22,7 @@ describeApp('an address with an internationalised domain', (start) => {
     expect((await app.send(LOGIN, { input: other })).code).toBe('INVALID_CREDENTIALS');
   });
 
-  it('is logged in with at the REST door', async () => {
+  it('the REST door logs in an address with an internationalised domain by its Punycode', async () => {
     const app = await start();
     await register(app, TYPED);
     const { statusCode } = await app.server.inject({
@@ -34,7 +34,7 @@ describeApp('an address with an internationalised domain', (start) => {
     expect(statusCode).toBe(200);
   });
 
-  it('gets mail, whichever spelling asked for it', async () => {
+  it('a reset that is requested by the Punycode of an address is mailed to the address as it was registered', async () => {
     const app = await start();
     await register(app, TYPED);
     await app.send(REQUEST_RESET, { input: { email: PUNYCODE } });
@@ -43,7 +43,7 @@ describeApp('an address with an internationalised domain', (start) => {
     expect((await app.send(RESET_PASSWORD, { input })).code).toBe('OK');
   });
 
-  it('is created, found and imported by operators', async () => {
+  it('operators create, find and import addresses with an internationalised domain', async () => {
     const app = await start();
     await app.admin.createUser({ email: TYPED, password: PASSWORD });
     await app.admin.disable(PUNYCODE);

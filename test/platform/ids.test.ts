@@ -16,7 +16,7 @@ describeApp('revokeSession', (start) => {
     '00000000-0000-4000-8000-00000000000g',
     '\u202e',
     7,
-  ])('answers NOT_FOUND to what is no id: %j', async (id) => {
+  ])('revokeSession answers NOT_FOUND to an id that no session can have: %j', async (id) => {
     const app = await start();
     const { accessToken: token } = await register(app);
     const answer = await app.send(REVOKE, { input: { id } }, { token });
@@ -24,7 +24,7 @@ describeApp('revokeSession', (start) => {
     expect(app.lines.filter((line) => JSON.parse(line).level >= 50)).toEqual([]);
   });
 
-  it('ends the session of an id in its own spelling only', async () => {
+  it('revokeSession ends a session only when its id is spelt exactly', async () => {
     const app = await start();
     const { accessToken: token, session } = await register(app);
     for (const id of [

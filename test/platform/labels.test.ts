@@ -4,7 +4,7 @@ import { parseLabel } from '../../src/platform/label.ts';
 import { LOGIN, REGISTER, register } from '../support/documents.ts';
 import { describeApp, PASSWORD } from '../support/start-app.ts';
 
-/** Names that nobody can see, and names that change how the text after them is shown. */
+/** Names that cannot be seen, and names that change how the text after them is shown. */
 const REFUSED: [string, string][] = [
   ['a zero width space', '\u200b'],
   ['zero width spaces between spaces', ' \u200b \u200b '],
@@ -56,24 +56,27 @@ const TAKEN: [string, string][] = [
 ];
 
 describe('parseLabel', () => {
-  it.each(REFUSED)('refuses %s', (_what, text) => {
+  it.each(REFUSED)('parseLabel refuses %s', (_what, text) => {
     expect(() => parseLabel(text, 'input.name')).toThrow(AuthError);
   });
 
-  it.each(TAKEN)('takes %s as it is', (_what, text) => {
+  it.each(TAKEN)('parseLabel takes %s as it is', (_what, text) => {
     expect(parseLabel(text, 'input.name')).toBe(text);
   });
 
-  it.each([null, undefined, '', ' ', '\t\n', '\ufeff', '\u00a0\u3000'])('finds no name in %j', (text) => {
-    expect(parseLabel(text, 'input.name')).toBeNull();
-  });
+  it.each([null, undefined, '', ' ', '\t\n', '\ufeff', '\u00a0\u3000'])(
+    'parseLabel finds no name in %j',
+    (text) => {
+      expect(parseLabel(text, 'input.name')).toBeNull();
+    },
+  );
 });
 
-describeApp('a name', (start) => {
+describeApp('names', (start) => {
   const invisible = '\u3164\u200b';
   const reversed = 'Ada \u202e';
 
-  it('that cannot be seen or turns text around is refused wherever one is given', async () => {
+  it('a name that cannot be seen or turns text around is refused in every input that takes a name', async () => {
     const app = await start({ config: { throttles: false, magicLinks: true } });
     const { accessToken: token } = await register(app);
     const update = 'mutation ($input: UpdateMeInput!) { updateMe(input: $input) { name } }';
@@ -101,7 +104,7 @@ describeApp('a name', (start) => {
     expect(await app.database.all('SELECT id FROM sessions')).toHaveLength(1);
   });
 
-  it('that cannot be seen or turns text around is refused from the operator and in an import', async () => {
+  it('a name that cannot be seen or turns text around is refused from the operator and in an import', async () => {
     const app = await start();
     const refused: number[] = [];
     const names = [invisible, reversed, 'Ada \u2764\ufe0f'];

@@ -14,7 +14,7 @@ import { until } from '../support/until.ts';
 
 const OPTIONS = { cwd: fileURLToPath(new URL('../..', import.meta.url)), env: cleanEnvironment() };
 
-it('writes every line whole and in order, soon, however long some of them are', async () => {
+it('the logger soon writes every line whole and in order, long lines too', async () => {
   const folder = await mkdtemp(join(tmpdir(), 'latchkey-logger-'));
   const file = await open(join(folder, 'log'), 'w');
   try {
@@ -39,7 +39,7 @@ it('writes every line whole and in order, soon, however long some of them are', 
   }
 });
 
-it('writes what it has gathered when the process ends', async () => {
+it('the logger writes the lines that it has gathered when the process ends', async () => {
   const { stdout } = await promisify(execFile)(
     process.execPath,
     programOf("logger.info('the last words');"),
@@ -48,7 +48,7 @@ it('writes what it has gathered when the process ends', async () => {
   expect(JSON.parse(stdout)).toMatchObject({ msg: 'the last words' });
 });
 
-it('leaves the resolver of Node.js as it was: a module behind a symbolic link is found by its real name', async () => {
+it('the logger leaves the resolver of Node.js as it was: a module behind a symbolic link is found by its real name', async () => {
   const folder = await realpath(await mkdtemp(join(tmpdir(), 'latchkey-logger-')));
   const [first, second, link] = [
     join(folder, 'first.js'),
@@ -82,7 +82,7 @@ describe('a reader of the log that has stopped', () => {
     ['a pipe', 'sh', ['-c', command]],
     // Its output is a terminal; what comes out of that goes into a pipe again.
     ['a terminal', 'script', ['-qfec', command, '/dev/null']],
-  ])('does not keep the process from ending: %s', async (_, shell, args) => {
+  ])('a log reader that has stopped does not keep the process from ending: %s', async (_, shell, args) => {
     const child = spawn(shell, args, { ...OPTIONS, stdio: ['ignore', 'pipe', 'inherit', 'pipe'] });
     // Its standard output is never read.
     const [exitCode] = await once(child.stdio[3] as Readable, 'data');
@@ -91,7 +91,7 @@ describe('a reader of the log that has stopped', () => {
     child.kill('SIGKILL');
   });
 
-  it('gets what is left, whole lines in order, when it reads on', async () => {
+  it('a log reader that reads on gets the remaining lines, whole and in order', async () => {
     const child = spawn(process.execPath, programOf(FLOOD), {
       ...OPTIONS,
       stdio: ['ignore', 'pipe', 'inherit'],
@@ -105,7 +105,7 @@ describe('a reader of the log that has stopped', () => {
     expect(numbers).toEqual(Array.from({ length: 5_000 }, (_, i) => i));
   });
 
-  it('is told how much it has missed, when it was more than is kept for it', async () => {
+  it('a log reader that reads on is told how many lines it has missed, when too many were waiting', async () => {
     const more =
       "for (let i = 0; i < 300; i += 1) logger.info('x'.repeat(100_000)); process.stderr.write('.');";
     const child = spawn(process.execPath, programOf(FLOOD + more), {
@@ -126,7 +126,7 @@ describe('a reader of the log that has stopped', () => {
   });
 });
 
-it('outlives a full disk, and a reader that is gone', async () => {
+it('a process that logs outlives a full disk, and a reader that is gone', async () => {
   for (const stdout of [openSync('/dev/full', 'w'), 'pipe'] as const) {
     const child = spawn(process.execPath, programOf(FLOOD + END), {
       ...OPTIONS,

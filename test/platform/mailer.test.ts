@@ -55,7 +55,7 @@ function failureOf(sending: Promise<void>): Promise<Pick<MailError, 'kind' | 'me
 }
 
 describe('the mailer', () => {
-  it('hands in text and HTML, with a stable id and nobody to answer it', async () => {
+  it('the mailer sends text and HTML with a stable Message-ID, marked as auto-generated', async () => {
     const server = await start();
     const mailer = await mailerFor(server.port);
     await mailer.send(LETTER);
@@ -77,7 +77,7 @@ describe('the mailer', () => {
     ['Acme, Inc.', 'From: "Acme, Inc." <accounts@xn--bcher-kva.example>'],
     ['The "best"', 'From: "The \\"best\\"" <accounts@xn--bcher-kva.example>'],
     ['Bücher', 'From: =?UTF-8?Q?B=C3=BCcher?= <accounts@xn--bcher-kva.example>'],
-  ])('spells names and domains as every mail server reads them: %s', async (name, from) => {
+  ])('the mailer spells names and domains as every mail server reads them: %s', async (name, from) => {
     const server = await start();
     const mailer = await createMailer({
       smtp: { host: '127.0.0.1', port: server.port, tls: 'off' },
@@ -100,25 +100,28 @@ describe('a mail server that does not take a letter', () => {
     ['drop-before-content', 'unreachable', /^(ECONNECTION|ECONNRESET|EPIPE)$/],
     ['drop-in-content', 'unanswered', /^(ECONNECTION|ECONNRESET|EPIPE)$/],
     ['drop-after-content', 'unanswered', /^(ECONNECTION|ECONNRESET|EPIPE)$/],
-  ])('%s: the letter is %s, in codes that quote nothing (CR-8, AUD-2)', async (mood, kind, message) => {
-    const server = await start(mood);
-    const mailer = await mailerFor(server.port);
-    expect(await failureOf(mailer.send(LETTER))).toEqual({
-      kind,
-      message: typeof message === 'string' ? message : expect.stringMatching(message),
-    });
-  });
+  ])(
+    'a letter to a mail server with the behaviour %s fails as %s, in codes that quote nothing (CR-8, AUD-2)',
+    async (mood, kind, message) => {
+      const server = await start(mood);
+      const mailer = await mailerFor(server.port);
+      expect(await failureOf(mailer.send(LETTER))).toEqual({
+        kind,
+        message: typeof message === 'string' ? message : expect.stringMatching(message),
+      });
+    },
+  );
 
   it.each<[Mood, keyof typeof PATIENT_MS, MailError['kind']]>([
     ['stall-greeting', 'connection', 'unreachable'],
     ['stall-after-content', 'silence', 'unanswered'],
-  ])('%s: is given up (CR-8)', async (mood, timeout, kind) => {
+  ])('a letter to a mail server with the behaviour %s is given up (CR-8)', async (mood, timeout, kind) => {
     const server = await start(mood);
     const mailer = await mailerFor(server.port, { timeoutsMs: { [timeout]: 2_000 } });
     expect(await failureOf(mailer.send(LETTER))).toEqual({ kind, message: 'ETIMEDOUT' });
   });
 
-  it('that never comes to the end of its greeting is given up (CR-8)', async () => {
+  it('a mail server that never comes to the end of its greeting is given up (CR-8)', async () => {
     const dripping = createServer((socket) => {
       const timer = setInterval(() => socket.write('220-wait\r\n'), 10);
       socket.on('error', () => {}).on('close', () => clearInterval(timer));
@@ -130,14 +133,14 @@ describe('a mail server that does not take a letter', () => {
     dripping.close();
   });
 
-  it('is not there', async () => {
+  it('a mail server that does not listen is reported as unreachable', async () => {
     const server = await start();
     await server.stop();
     const mailer = await mailerFor(server.port);
     expect(await failureOf(mailer.send(LETTER))).toEqual({ kind: 'unreachable', message: 'ECONNREFUSED' });
   });
 
-  it('does not hold a process up that stops', async () => {
+  it('a mailer that is closed gives up the letter that a stalled mail server has not answered', async () => {
     const server = await start('stall-after-content');
     const mailer = await mailerFor(server.port);
     const arrived = server.nextArrival();
@@ -148,8 +151,8 @@ describe('a mail server that does not take a letter', () => {
   });
 });
 
-describe('TLS', () => {
-  it('is required of a mail server elsewhere: without it nothing is said, the password least of all', async () => {
+describe('TLS to a mail server', () => {
+  it('a mailer that requires STARTTLS sends neither letter nor password to a mail server without it', async () => {
     const passwords: unknown[] = [];
     const server = await start('accept', {
       disabledCommands: ['STARTTLS'],
@@ -169,7 +172,7 @@ describe('TLS', () => {
     expect([server.received.length, passwords]).toEqual([1, [login.pass]]);
   });
 
-  it('from the start, refuses a certificate that proves nothing', async () => {
+  it('a mailer with TLS from the start refuses a certificate that proves nothing, and sends nothing', async () => {
     let received = '';
     // The mail server's own, whose key is published with it.
     const { key, cert } = tlsOptions();
@@ -188,7 +191,7 @@ describe('TLS', () => {
     server.close();
   });
 
-  it('is of no help to whoever gives a wrong password, which is no fault of the letter', async () => {
+  it('a wrong password for the mail server makes it unreachable, and is no fault of the letter', async () => {
     const server = await start('accept', {
       allowInsecureAuth: true,
       onAuth: (_auth, _session, callback) => callback(new Error('Wrong')),

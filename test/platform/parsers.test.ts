@@ -28,7 +28,7 @@ import { parseEmailAddress } from '../../src/platform/email-address.ts';
 import { parseLabel } from '../../src/platform/label.ts';
 import { TOKENS } from '../support/http-server.ts';
 
-/** Properties of whatever reads bytes from outside; 10,000 runs each. */
+/** Properties of everything that reads bytes from outside; 10,000 runs each. */
 const RUNS = { numRuns: 10_000 };
 // Some seconds for the slowest on a machine that has nothing else to do.
 jest.setTimeout(120_000);
@@ -60,7 +60,7 @@ function mutationsOf(text: fc.Arbitrary<string>): fc.Arbitrary<{ text: string; m
 describe('the bearer header', () => {
   const verify = (text: string) => ({ id: text }) as AccessToken;
 
-  it('never throws, and lets nothing with a space through (AT-7, AT-8)', () => {
+  it('reading the bearer header never throws, and lets no token with a space through (AT-7, AT-8)', () => {
     const header = fc.oneof(
       anyText(),
       fc
@@ -87,12 +87,12 @@ describe('the bearer header', () => {
     ['Bearer ', 'TOKEN_INVALID'],
     ['Bearer two tokens', 'TOKEN_INVALID'],
     ['Bearer\ttoken', 'TOKEN_INVALID'],
-  ])('tells no token from one that is none: %j is %s (AT-7)', (authorization, reason) => {
+  ])('the authorization header %j is refused as %s (AT-7)', (authorization, reason) => {
     const { bearer } = createContext({ verifyAccessToken: verify }, { authorization, caller });
     expect(bearer).toMatchObject({ extensions: { code: 'UNAUTHENTICATED', reason } });
   });
 
-  it('hands on whatever token it holds, whatever the scheme is written like, and never what its check throws', () => {
+  it('the bearer header hands on its token for every spelling of the scheme, and never the error of its check', () => {
     const written = fc.tuple(
       fc.mixedCase(fc.constant('bearer')),
       fc.stringMatching(/^ {1,3}$/),
@@ -167,7 +167,7 @@ describe('an access token', () => {
     key,
   );
 
-  it('says what it was signed with', () => {
+  it('an access token says what it was signed with', () => {
     fc.assert(
       fc.property(said, (token) => {
         const { id, ...others } = read(signAccessToken(token, { ...token, ...PARTIES }, key)) ?? {};
@@ -177,7 +177,7 @@ describe('an access token', () => {
     );
   });
 
-  it('is refused as UNAUTHENTICATED, and in no other way, when it is any text (AT-6)', () => {
+  it('a text that is no access token is refused as UNAUTHENTICATED, and in no other way (AT-6)', () => {
     const segment = fc.oneof(
       anyText(),
       fc.base64String(),
@@ -193,7 +193,7 @@ describe('an access token', () => {
     );
   });
 
-  it('is never anything but its own claims when they are any JSON, signed (AT-3)', () => {
+  it('a signed access token of arbitrary JSON is read as its own claims or refused (AT-3)', () => {
     const claims = {
       iss: PARTIES.issuer,
       aud: PARTIES.audience,
@@ -239,7 +239,7 @@ describe('an access token', () => {
     );
   });
 
-  it('has no second spelling and no neighbour (AT-6)', () => {
+  it('an access token with any change in its text is refused (AT-6)', () => {
     expect(read(valid)).toBeDefined();
     fc.assert(
       fc.property(mutationsOf(fc.constant(valid)), ({ mutation }) => read(mutation) === undefined),
@@ -256,7 +256,7 @@ describe('a refresh token', () => {
     familySecret: fc.uint8Array({ minLength: 32, maxLength: 32 }).map((bytes) => Buffer.from(bytes)),
   });
 
-  it('says what was written into it, in one spelling (RT-1)', () => {
+  it('a refresh token says what was written into it, and has one spelling (RT-1)', () => {
     fc.assert(
       fc.property(content, (token) => {
         const text = encode(token);
@@ -273,7 +273,7 @@ describe('a refresh token', () => {
     );
   });
 
-  it('is nothing when it is any other text (RT-1)', () => {
+  it('a text that is no refresh token decodes to nothing (RT-1)', () => {
     const shaped = fc.stringMatching(/^lkr_[\w-]{119}$/);
     fc.assert(
       fc.property(fc.oneof(anyText(), shaped), (text) => decode(text) === undefined),
@@ -281,7 +281,7 @@ describe('a refresh token', () => {
     );
   });
 
-  it('has no neighbour (RT-1)', () => {
+  it('a refresh token with any change in its text decodes to nothing (RT-1)', () => {
     fc.assert(
       fc.property(mutationsOf(content.map(encode)), ({ mutation }) => decode(mutation) === undefined),
       RUNS,
@@ -295,7 +295,7 @@ describe('a device token', () => {
   const passwordVersion = 1;
   const content = fc.record({ userId: fc.uuid(), deviceId: fc.uuid(), passwordVersion: fc.nat() });
 
-  it('is of the device, the user and the password that it was made for, and of no other', () => {
+  it('a device token names its device only for the user and the password that it was made for', () => {
     fc.assert(
       fc.property(content, fc.uuid(), fc.nat(), ({ deviceId, ...owner }, userId, otherVersion) => {
         const text = encode({ deviceId, ...owner, nowSeconds });
@@ -311,7 +311,7 @@ describe('a device token', () => {
     );
   });
 
-  it('of the version before, which named no password, is of an unknown device', () => {
+  it('a device token of the version before, which named no password, is of an unknown device', () => {
     const userId = '00000000-0000-4000-8000-000000000000';
     const keyring = createKeyring([randomBytes(32)], 'device-token');
     const before = createMacTokens({ keyring, prefix: 'lkd_', bodyBytes: 38 });
@@ -321,7 +321,7 @@ describe('a device token', () => {
     expect(createDeviceTokens(keyring).deviceOf(before.encode(body), known)).toBeUndefined();
   });
 
-  it('is nothing when it is any other text, a neighbour too', () => {
+  it('a text that is no device token, or a changed one, names no device', () => {
     const userId = '00000000-0000-4000-8000-000000000000';
     const known = { userId, passwordVersion, nowSeconds };
     const valid = encode(known);
@@ -337,7 +337,7 @@ describe('a device token', () => {
 describe('an email address', () => {
   const padding = fc.stringMatching(/^[ \t\r\n]{0,3}$/);
 
-  it('is text or nothing, whatever came, and reads itself (GQL-7)', () => {
+  it('an email address read from any value is plain ASCII before the @ and at most 254 characters long, or nothing (GQL-7)', () => {
     fc.assert(
       fc.property(fc.oneof(anyText(), fc.anything(), fc.emailAddress()), (value) => {
         const address = parseEmailAddress(value);
@@ -351,7 +351,7 @@ describe('an email address', () => {
     );
   });
 
-  it('has one canonical form, in whatever case and between whatever spaces it is typed (LOG-5)', () => {
+  it('an email address has one canonical form in any case and with any spaces around it (LOG-5)', () => {
     const typed = fc.emailAddress().chain((address) =>
       fc.record({
         address: fc.constant(address),
@@ -376,7 +376,7 @@ describe('an email address', () => {
 });
 
 describe('a label', () => {
-  it('is refused as BAD_USER_INPUT or is short, trimmed and without control characters', () => {
+  it('a label is either refused as BAD_USER_INPUT or short, trimmed and without control characters', () => {
     const text = fc.oneof(
       anyText(),
       fc.string({ unit: fc.constantFrom('a', ' ', '😀', '\u0301', '\ud800', '\u0000'), maxLength: 110 }),
@@ -427,7 +427,7 @@ describe('the form of /token', () => {
     return app.inject({ method: 'POST', url: '/token', headers, payload });
   }
 
-  it('may be any bytes: what is no request is refused, never a fault of the server (GQL-5)', async () => {
+  it('the form of /token may be any bytes, and one that is no request is refused, never a server fault (GQL-5)', async () => {
     const part = fc.constantFrom(
       'username',
       'password',
@@ -457,7 +457,7 @@ describe('the form of /token', () => {
     );
   });
 
-  it('hands on the password and the token as they were typed, to the last character (PW-4)', async () => {
+  it('the form of /token hands on the password and the token as they were typed, to the last character (PW-4)', async () => {
     const text = fc.string({ unit: 'binary', minLength: 1, maxLength: 60 });
     await fc.assert(
       fc.asyncProperty(fc.emailAddress(), text, fc.boolean(), async (username, secret, isRefresh) => {
@@ -489,7 +489,7 @@ describe('a network address', () => {
   );
   const address = fc.oneof(fc.ipV4(), fc.ipV6(), fc.ipV4Extended());
 
-  it('or what is none has one network, however it is spelt (LOG-4)', () => {
+  it('a network address, valid or not, has one network for all its spellings (LOG-4)', () => {
     fc.assert(
       fc.property(fc.oneof(address, odd, anyText()), (text) => {
         const network = networkOf(text);
@@ -500,7 +500,7 @@ describe('a network address', () => {
     );
   });
 
-  it('shares its network with the other addresses of its /64, or with nobody (LOG-4)', () => {
+  it('an IPv6 address shares its network with the addresses of its /64 alone, and an IPv4 address with none (LOG-4)', () => {
     // 2000::/3, where the addresses of the internet are: none of them holds an IPv4 address.
     const words = fc
       .array(fc.nat(0xffff), { minLength: 7, maxLength: 7 })
@@ -522,7 +522,7 @@ describe('a network address', () => {
     );
   });
 
-  it('in an entry of X-Forwarded-For is an address in its canonical text or nothing (LOG-4)', () => {
+  it('an entry of X-Forwarded-For is read as an address in its canonical text or as nothing (LOG-4)', () => {
     fc.assert(
       fc.property(fc.oneof(address, odd, anyText()), (text) => {
         const read = readEntry(text);
@@ -533,7 +533,7 @@ describe('a network address', () => {
     );
   });
 
-  it('in an entry of X-Forwarded-For is the same with a port, brackets, quotes or a zone (LOG-4)', () => {
+  it('an entry of X-Forwarded-For reads the same with a port, brackets, quotes or a zone (LOG-4)', () => {
     const plain = fc.oneof(
       fc.ipV4().map((text) => ({ text, spellings: [text, `${text}:443`] })),
       fc.ipV6().map((text) => ({
@@ -552,7 +552,7 @@ describe('a network address', () => {
     );
   });
 
-  it('that a client writes into X-Forwarded-For never counts before the one that a proxy appends (LOG-4)', () => {
+  it('an address that a client writes into X-Forwarded-For never replaces the one that a proxy appends (LOG-4)', () => {
     const { clientIn } = createForwardedFor(['10.0.0.0/8']);
     const hop = fc.constantFrom('10.1.2.3', ' 10.1.2.3:80', '"10.9.9.9"', '', ' ');
     const outside = fc.oneof(fc.ipV4(), fc.ipV6()).filter((text) => !canonical(text).startsWith('10.'));

@@ -20,7 +20,7 @@ describe('a sweep', () => {
     return { begun, step };
   }
 
-  it('rests after each step for three times as long as the step took', async () => {
+  it('a sweep rests after each step for three times as long as the step took', async () => {
     const { begun, step } = stepsOf(20, 3);
     const [startedAt, done] = [performance.now(), inSteps(step)];
     await jest.advanceTimersByTimeAsync(1_000);
@@ -28,7 +28,7 @@ describe('a sweep', () => {
     expect(begun.map((at) => at - startedAt)).toEqual([0, 80, 160]);
   });
 
-  it('rests for a second at most', async () => {
+  it('a sweep rests after each step for a second at most', async () => {
     const { begun, step } = stepsOf(5_000, 2);
     const [startedAt, done] = [performance.now(), inSteps(step)];
     await jest.advanceTimersByTimeAsync(20_000);
@@ -36,7 +36,7 @@ describe('a sweep', () => {
     expect(begun.map((at) => at - startedAt)).toEqual([0, 6_000]);
   });
 
-  it('repeats a statement until it finds fewer rows than it may change', async () => {
+  it('a sweep repeats its statement until it finds fewer rows than it may change', async () => {
     let left = 250;
     const limits: number[] = [];
     const done = sweep(async (limit) => {
@@ -49,7 +49,7 @@ describe('a sweep', () => {
     expect([await done, left, limits]).toEqual([250, 0, [100, 100, 100]]);
   });
 
-  it('ends with the first step that fails', async () => {
+  it('a sweep ends with the first step that fails', async () => {
     const steps = jest.fn<() => Promise<boolean>>().mockRejectedValue(new Error('away'));
     await expect(inSteps(steps)).rejects.toThrow('away');
     expect(steps).toHaveBeenCalledTimes(1);

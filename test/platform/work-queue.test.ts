@@ -21,7 +21,7 @@ describe('a work queue that is full', () => {
     for (const source of ['a', 'a', 'a', 'b']) void queue.run(ask(source), () => finished);
   });
 
-  it('refuses at once, before and instead of queueing, and says when to come again (DOS-1)', async () => {
+  it('a full work queue refuses at once, without queueing, and says when to come again (DOS-1)', async () => {
     const refused = queue.assertRoom(ask()).catch((error: unknown) => error);
     const soon = turn().then(() => turn('not within a turn of the event loop'));
     expect(await Promise.race([refused, soon])).toMatchObject(OVERLOADED);
@@ -30,7 +30,7 @@ describe('a work queue that is full', () => {
     finish();
   });
 
-  it('has room for others when one source has its share (DOS-1)', async () => {
+  it('a work queue in which one source has used up its share has room for other sources (DOS-1)', async () => {
     const roomy = createWorkQueue({ ...ONE_AT_A_TIME, capacity: 9, capacityPerSource: 1 });
     const finished = new Promise<void>((resolve) => {
       finish = resolve;
@@ -41,7 +41,7 @@ describe('a work queue that is full', () => {
     finish();
   });
 
-  it('refuses a flood one by one, so that others are served in between (DOS-1)', async () => {
+  it('a full work queue refuses a flood one by one, so that others are served in between (DOS-1)', async () => {
     let refused = 0;
     const flood = Array.from({ length: 5 }, () => queue.assertRoom(ask()).catch(() => (refused += 1)));
     for (let turns = 1; refused < flood.length; turns += 1) {
@@ -51,7 +51,7 @@ describe('a work queue that is full', () => {
     finish();
   });
 
-  it('lets a connection that asks again too soon wait, and nobody else for it (DOS-2)', async () => {
+  it('a full work queue lets a connection that asks again too soon wait, and no other connection (DOS-2)', async () => {
     const impatient = ask();
     await expect(queue.assertRoom(impatient)).rejects.toMatchObject(OVERLOADED);
     const answers: string[] = [];
@@ -62,7 +62,7 @@ describe('a work queue that is full', () => {
     expect(answers).toEqual(['another connection', 'again']);
   });
 
-  it('refuses a connection that waited, too, when there is still no room (DOS-1)', async () => {
+  it('a full work queue refuses a connection that has waited, too, when there is still no room (DOS-1)', async () => {
     const impatient = ask();
     await expect(queue.assertRoom(impatient)).rejects.toMatchObject(OVERLOADED);
     await expect(queue.assertRoom(impatient)).rejects.toMatchObject(OVERLOADED);
@@ -70,7 +70,7 @@ describe('a work queue that is full', () => {
   });
 });
 
-describe('a work queue with others waiting', () => {
+describe('a work queue with work waiting', () => {
   /** Starts works that each finish when told; `answered` lists those whose callers have their results. */
   function start(count: number, concurrency = 1) {
     const queue = createWorkQueue({ ...ONE_AT_A_TIME, concurrency, capacity: 20, capacityPerSource: 20 });
@@ -93,10 +93,10 @@ describe('a work queue with others waiting', () => {
   }
 
   it.each([
-    ['with a thread for all that is begun', 1, [0, 0, 0, 4, 4, 4, 4, 8, 8, 10, 11, 12]],
-    ['with one that is begun and waits for a thread', 2, [0, 0, 0, 4, 4, 4, 4, 8, 8, 10, 11]],
+    ['with a thread for all work that has begun', 1, [0, 0, 0, 4, 4, 4, 4, 8, 8, 10, 11, 12]],
+    ['with one work that has begun and waits for a thread', 2, [0, 0, 0, 4, 4, 4, 4, 8, 8, 10, 11]],
   ])(
-    'hands results over four at once, and the last ones as soon as fewer wait, %s',
+    'a work queue hands results over four at once, and the last ones as soon as fewer wait, %s',
     async (_, concurrency, expected) => {
       const { answered, finishNext } = start(expected.length, concurrency);
       const counts: number[] = [];
@@ -108,13 +108,13 @@ describe('a work queue with others waiting', () => {
     },
   );
 
-  it('hands the result of a work that nobody waits behind over at once', async () => {
+  it('a work queue hands a result over at once when no other work waits', async () => {
     const { answered, finishNext } = start(1);
     await finishNext();
     expect(answered).toEqual([0]);
   });
 
-  it('keeps no result for the sake of work that takes long', async () => {
+  it('a work queue holds no result back for work that takes long', async () => {
     const { answers, answered, finishNext } = start(8);
     await finishNext();
     await answers[0];

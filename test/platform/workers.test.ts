@@ -79,7 +79,7 @@ function workersOf(
 
 describe.each(engines)('several workers on %s', (engine) => {
   it(
-    'serve one port, are replaced when they die, and drain together (CR-3)',
+    'workers serve one port together, are replaced when they die, and drain together (CR-3)',
     async () => {
       const database = await freshDatabase(engine);
       cleanups.push(() => database.drop());
@@ -127,7 +127,7 @@ describe.each(engines)('several workers on %s', (engine) => {
   );
 
   it(
-    'and two servers that start together on an old database migrate it once (CR-4)',
+    'two servers that start together on an old database migrate it once (CR-4)',
     async () => {
       const { database, url, drop } = await freshDatabase(engine);
       cleanups.push(drop);
@@ -154,7 +154,7 @@ describe.each(engines)('several workers on %s', (engine) => {
 
 describe('workers that die', () => {
   it(
-    'leave nobody waiting whom they were handed and had not taken yet',
+    'connections that were handed to a worker but not taken yet are closed when the worker dies',
     async () => {
       const server = await start(temporaryFolder(), { LATCHKEY_WORKERS: '2' });
       const pids = await workersOf(server);
@@ -177,9 +177,9 @@ describe('workers that die', () => {
   );
 });
 
-describe('a worker of two', () => {
+describe('one of two workers', () => {
   it(
-    'that gets a signal of its own drains, and is replaced',
+    'a worker that gets a signal of its own drains, and is replaced',
     async () => {
       const server = await start(temporaryFolder(), { LATCHKEY_WORKERS: '2' });
       const [first = Number.NaN] = await workersOf(server);
@@ -193,7 +193,7 @@ describe('a worker of two', () => {
   );
 
   it(
-    'that stopped for good is replaced, and does not keep the others from ending',
+    'a worker that stopped for good is replaced, and does not keep the others from ending',
     async () => {
       const server = await start(temporaryFolder(), { LATCHKEY_WORKERS: '2' });
       const [frozen = Number.NaN] = await workersOf(server);
@@ -212,7 +212,7 @@ describe('a worker of two', () => {
 
 describe('workers that cannot start', () => {
   it.each(['1', '3'])(
-    'end the start with one message and exit code 1, of %s',
+    'a server with LATCHKEY_WORKERS=%s on a port in use says the reason once, and ends with exit code 1',
     async (workers) => {
       const occupant = createServer().listen(0, '127.0.0.1');
       await once(occupant, 'listening');

@@ -61,7 +61,7 @@ async function genuineEvent(app: TestApp, at = app.clock.now()): Promise<string>
   return after.find(({ id }) => !known.has(id))?.id ?? '';
 }
 
-/** An event as somebody writes it who has the database and not the secret. */
+/** An event as an attacker writes it who has the database but not the secret. */
 function newEvent(app: TestApp, { id, batch, at }: { id: string; batch: number | null; at: number }) {
   return app.database.run(
     `INSERT INTO audit_events (id, occurred_at, name, outcome, details, batch)
@@ -117,7 +117,7 @@ const TAMPERINGS: {
   readonly findings: (id: string) => unknown[];
 }[] = [
   {
-    what: 'another time',
+    what: 'an event whose time was changed',
     tamper: async (app) =>
       app.database.run('UPDATE audit_events SET occurred_at = occurred_at + 1 WHERE id = :id', {
         id: await firstIdOf(app, 2),
@@ -157,7 +157,7 @@ const TAMPERINGS: {
     findings: () => [{ problem: 'inserted', batches: [4, 4], eventId: 'forged' }],
   },
   {
-    what: 'an inserted event of an hour before, not chained yet',
+    what: 'an inserted event dated an hour ago, not chained yet',
     tamper: (app) => newEvent(app, { id: 'forged', batch: null, at: app.clock.now() - 60 * MINUTE_MS }),
     findings: () => [
       { problem: 'inserted', eventId: 'forged' },
@@ -165,12 +165,12 @@ const TAMPERINGS: {
     ],
   },
   {
-    what: 'an inserted event of this moment, not chained yet',
+    what: 'an inserted event dated now, not chained yet',
     tamper: (app) => newEvent(app, { id: 'forged', batch: null, at: app.clock.now() }),
     findings: () => [{ problem: 'bare', eventId: 'forged' }],
   },
   {
-    what: 'an inserted event of this moment, chained by the server itself',
+    what: 'an inserted event dated now, chained by the server itself',
     tamper: async (app) => {
       await newEvent(app, { id: 'forged', batch: null, at: app.clock.now() });
       await app.audit.chain();
@@ -191,7 +191,7 @@ const TAMPERINGS: {
     findings: () => [{ problem: 'forged', batches: [4, 4], eventId: 'copy' }],
   },
   {
-    what: 'an inserted event of an hour before, chained by the server itself',
+    what: 'an inserted event dated an hour ago, chained by the server itself',
     tamper: async (app) => {
       await newEvent(app, { id: 'forged', batch: null, at: app.clock.now() - 60 * MINUTE_MS });
       await app.audit.chain();
@@ -217,12 +217,12 @@ const TAMPERINGS: {
     findings: () => [{ problem: 'bare', batches: [3, 3], eventId: expect.any(String) }],
   },
   {
-    what: 'an event whose proof is no proof',
+    what: 'an event whose proof is malformed',
     tamper: (app) => app.database.run("UPDATE audit_events SET own_proof = 'x' WHERE batch = 3"),
     findings: () => [{ problem: 'unproven', batches: [3, 3], eventId: expect.any(String) }],
   },
   {
-    what: 'a removed batch, its events too',
+    what: 'a batch that was removed with its events',
     tamper: async (app) => {
       await app.database.run('DELETE FROM audit_events WHERE batch = 2');
       await app.database.run('DELETE FROM audit_batches WHERE sequence = 2');
@@ -230,7 +230,7 @@ const TAMPERINGS: {
     findings: () => [{ problem: 'missing', batches: [2, 2] }],
   },
   {
-    what: 'a removed batch, its events left',
+    what: 'a batch that was removed without its events',
     tamper: (app) => app.database.run('DELETE FROM audit_batches WHERE sequence = 2'),
     findings: (id) => [
       { problem: 'missing', batches: [2, 2] },
@@ -238,7 +238,7 @@ const TAMPERINGS: {
     ],
   },
   {
-    what: 'a removed beginning',
+    what: 'a first batch that was removed with its events',
     tamper: async (app) => {
       await app.database.run('DELETE FROM audit_events WHERE batch = 1');
       await app.database.run('DELETE FROM audit_batches WHERE sequence = 1');
@@ -246,7 +246,7 @@ const TAMPERINGS: {
     findings: () => [{ problem: 'missing', batches: [1, 1] }],
   },
   {
-    what: 'a removed beginning that passes for a deletion of old events',
+    what: 'a removed beginning that is made to look like a deletion of old events',
     tamper: async (app) => {
       await app.database.run('DELETE FROM audit_events WHERE batch < 3');
       await app.database.run('DELETE FROM audit_batches WHERE sequence < 2');
@@ -255,7 +255,7 @@ const TAMPERINGS: {
     findings: () => [{ problem: 'forged', batches: [2, 2] }],
   },
   {
-    what: 'batches in another order',
+    what: 'two batches that were swapped',
     tamper: async (app) => {
       for (const [table, column] of [
         ['audit_events', 'batch'],
@@ -282,7 +282,7 @@ const TAMPERINGS: {
     ],
   },
   {
-    what: 'a chain made anew without the secret',
+    what: 'a chain that was rebuilt without the secret',
     tamper: async (app) => {
       await app.database.run("UPDATE audit_events SET ip = '192.0.2.1' WHERE id = :id", {
         id: await firstIdOf(app, 2),
@@ -298,7 +298,7 @@ const TAMPERINGS: {
     ],
   },
   {
-    what: 'a batch with a proof of another one',
+    what: 'a batch with the proof of another batch',
     tamper: (app) =>
       app.database.run(
         'UPDATE audit_batches SET proof = (SELECT proof FROM audit_batches WHERE sequence = 1) WHERE sequence = 3',
@@ -308,7 +308,7 @@ const TAMPERINGS: {
 ];
 
 describeApp('the audit chain', (start, engine) => {
-  it('is intact as the server wrote it, and counts what it is not asked to vouch for yet (AUD-4)', async () => {
+  it('an untouched audit chain verifies, and events that are not chained yet are counted apart (AUD-4)', async () => {
     const app = await start();
     await chainThree(app);
     await attempt(app, WRONG);
@@ -324,7 +324,7 @@ describeApp('the audit chain', (start, engine) => {
     expect(await app.audit.verify()).toMatchObject({ findings: [], batchCount: 4, unchainedCount: 0 });
   });
 
-  it.each(TAMPERINGS)('finds $what (AUD-4)', async ({ tamper, findings }) => {
+  it.each(TAMPERINGS)('verification finds $what (AUD-4)', async ({ tamper, findings }) => {
     const app = await start();
     await chainThree(app);
     const id = await firstIdOf(app, 2);
@@ -333,7 +333,7 @@ describeApp('the audit chain', (start, engine) => {
   });
 
   it.each(['name', 'outcome', 'user_id', 'session_id', 'ip', 'user_agent', 'request_id', 'details'])(
-    'finds another %s of an event (AUD-4)',
+    'verification finds a changed %s of a chained event (AUD-4)',
     async (column) => {
       const app = await start();
       const id = await genuineEvent(app);
@@ -358,7 +358,7 @@ describeApp('the audit chain', (start, engine) => {
     'user_agent',
     'request_id',
     'details',
-  ])('finds another %s of an event that is not chained yet (AUD-4)', async (column) => {
+  ])('verification finds a changed %s of an event that is not chained yet (AUD-4)', async (column) => {
     const app = await start();
     await app.audit.chain();
     const id = await genuineEvent(app);
@@ -369,15 +369,18 @@ describeApp('the audit chain', (start, engine) => {
     expect((await app.audit.verify()).findings).toEqual([{ problem: 'forged', eventId }]);
   });
 
-  it.each(['chained_until', 'event_count'])('finds another %s of a batch (AUD-4)', async (column) => {
-    const app = await start();
-    await genuineEvent(app);
-    await app.audit.chain();
-    await app.database.run(`UPDATE audit_batches SET ${column} = ${column} + 1`);
-    expect((await app.audit.verify()).findings).toEqual([{ problem: 'changed', batches: [1, 1] }]);
-  });
+  it.each(['chained_until', 'event_count'])(
+    'verification finds a changed %s of a batch (AUD-4)',
+    async (column) => {
+      const app = await start();
+      await genuineEvent(app);
+      await app.audit.chain();
+      await app.database.run(`UPDATE audit_batches SET ${column} = ${column} + 1`);
+      expect((await app.audit.verify()).findings).toEqual([{ problem: 'changed', batches: [1, 1] }]);
+    },
+  );
 
-  it('finds an end that was cut off, by a head that was kept elsewhere (AUD-4)', async () => {
+  it('verification against a head kept elsewhere finds that the end of the chain was removed (AUD-4)', async () => {
     const app = await start();
     await chainThree(app);
     const { head } = await app.audit.verify();
@@ -394,7 +397,7 @@ describeApp('the audit chain', (start, engine) => {
     expect((await later.audit.verify(head)).findings).toEqual([{ problem: 'cut', batches: [3, 3] }]);
   });
 
-  it('finds that the batches were deleted and what was left was chained anew by the server (AUD-4)', async () => {
+  it('verification finds that the batches were deleted and the server chained the remaining events anew (AUD-4)', async () => {
     const app = await start();
     await chainThree(app);
     const id = await firstIdOf(app, 2);
@@ -410,7 +413,7 @@ describeApp('the audit chain', (start, engine) => {
     ]);
   });
 
-  it('finds that an event was deleted, however patiently the rest was chained anew as before (AUD-4)', async () => {
+  it('verification finds that an event was deleted, though the other events were chained into the same batches again (AUD-4)', async () => {
     const app = await start();
     await chainThree(app);
     const batchOf = await app.database.all<{ id: string; batch: number; at: number }>(
@@ -435,7 +438,7 @@ describeApp('the audit chain', (start, engine) => {
     });
   });
 
-  it('finds a trail that was deleted whole by what the servers write that saw it (AUD-4)', async () => {
+  it('verification finds that the whole trail was deleted, by the next event of a server that knew its head (AUD-4)', async () => {
     const app = await start();
     await chainThree(app);
     const { head } = await app.audit.verify();
@@ -455,7 +458,7 @@ describeApp('the audit chain', (start, engine) => {
     expect(JSON.parse(event?.details ?? '')).toEqual({ object: 'audit_batch', head: gone });
   });
 
-  it('is said in the log to have lost batches, once, by a server that knew them (AUD-4)', async () => {
+  it('a server logs once that batches it knew are gone (AUD-4)', async () => {
     const app = await start();
     await chainThree(app);
     const other = await start({ database: app.database, clock: app.clock });
@@ -474,7 +477,7 @@ describeApp('the audit chain', (start, engine) => {
     ]);
   });
 
-  it('is not said to have lost batches that were deleted for their age', async () => {
+  it('batches that were deleted for their age are not logged as gone', async () => {
     const app = await start({ config: { auditRetentionSeconds: DAY_MS / 1_000 } });
     await chainThree(app);
     const other = await start({ database: app.database, clock: app.clock });
@@ -490,7 +493,7 @@ describeApp('the audit chain', (start, engine) => {
     expect((await other.audit.verify()).findings).toEqual([]);
   });
 
-  it('is intact while a batch is chained that a newer event knows, in the middle of the reading', async () => {
+  it('verification finds nothing wrong when a new batch is chained while it reads the trail', async () => {
     const app = await start();
     await chainThree(app);
     let isRead = false;
@@ -512,7 +515,7 @@ describeApp('the audit chain', (start, engine) => {
     expect(isRead).toBe(true);
   });
 
-  describe('after an upgrade', () => {
+  describe('the audit chain after an upgrade', () => {
     /** A trail that the version before began, which wrote no proofs of events. */
     async function upgrade(app: TestApp): Promise<void> {
       await register(app);
@@ -523,7 +526,7 @@ describeApp('the audit chain', (start, engine) => {
       await app.audit.chain();
     }
 
-    it('has events without a proof of their own from before, and for a day from both versions (CR-4)', async () => {
+    it('events without their own proof are accepted from before an upgrade and for a day after it (CR-4)', async () => {
       const app = await start();
       await upgrade(app);
       app.clock.travel(DAY_MS - MINUTE_MS);
@@ -533,7 +536,7 @@ describeApp('the audit chain', (start, engine) => {
       expect(await app.audit.verify()).toMatchObject({ findings: [], bareCount: 3, eventCount: 4 });
     });
 
-    it('has none without a proof a day later (AUD-4)', async () => {
+    it('verification finds an event without its own proof that is written a day after an upgrade (AUD-4)', async () => {
       const app = await start();
       await upgrade(app);
       app.clock.travel(DAY_MS);
@@ -541,7 +544,7 @@ describeApp('the audit chain', (start, engine) => {
       expect((await app.audit.verify()).findings).toEqual([{ problem: 'bare', eventId: 'forged' }]);
     });
 
-    it('is intact when its beginning is deleted for its age, in the middle of the upgrade', async () => {
+    it('the audit chain stays intact when its beginning is deleted for its age in the middle of an upgrade', async () => {
       const app = await start({ config: { auditRetentionSeconds: (30 * DAY_MS) / 1_000 } });
       await upgrade(app);
       app.clock.travel(DAY_MS / 2);
@@ -557,7 +560,7 @@ describeApp('the audit chain', (start, engine) => {
     });
   });
 
-  it('goes on from a head that was kept', async () => {
+  it('verification against a kept head succeeds after the chain has grown', async () => {
     const app = await start();
     await chainThree(app);
     const { head } = await app.audit.verify();
@@ -566,7 +569,7 @@ describeApp('the audit chain', (start, engine) => {
     expect((await app.audit.verify(head)).findings).toEqual([]);
   });
 
-  it('takes an event that commits late with an earlier time into the next batch', async () => {
+  it('an event that commits late with an earlier time goes into the next batch', async () => {
     const app = await start();
     await chainThree(app);
     const late = await genuineEvent(app, app.clock.now() - 2 * MINUTE_MS);
@@ -575,7 +578,7 @@ describeApp('the audit chain', (start, engine) => {
     expect(await firstIdOf(app, 4)).toBe(late);
   });
 
-  it('chains a long backlog in batches of 500, the oldest first', async () => {
+  it('a long backlog of events is chained in batches of 500, the oldest first', async () => {
     const app = await start();
     const now = app.clock.now();
     await app.audit.chain();
@@ -592,7 +595,7 @@ describeApp('the audit chain', (start, engine) => {
     expect(sizes.slice(-3)).toEqual([{ n: 500 }, { n: 500 }, { n: 1 }]);
   });
 
-  it('reads for a batch the events of that batch alone, however many wait', async () => {
+  it('chaining a batch reads only the events of that batch, however many events wait', async () => {
     const app = await start();
     await app.audit.chain();
     await app.database.run(
@@ -618,7 +621,7 @@ describeApp('the audit chain', (start, engine) => {
     expect(plan.match(/audit_events_by_batch/g)).toHaveLength(1);
   });
 
-  it('stays one chain when several processes chain at once', async () => {
+  it('the audit chain stays one chain when several processes chain at once', async () => {
     const app = await start();
     const others = [1, 2, 3].map(() => auditWith(app, app.config.secrets));
     for (let round = 0; round < 20; round += 1) {
@@ -631,7 +634,7 @@ describeApp('the audit chain', (start, engine) => {
     expect((await app.audit.verify()).eventCount).toBe(rows.length);
   });
 
-  it('is proven under the new master secret before the old one goes (KEY-4)', async () => {
+  it('resealing proves the audit chain under the new master secret before the old one is removed (KEY-4)', async () => {
     const app = await start({ config: { auditRetentionSeconds: DAY_MS / 1_000 } });
     await register(app);
     await app.audit.chain();
@@ -662,7 +665,7 @@ describeApp('the audit chain', (start, engine) => {
     expect((await alone.verify()).findings).toEqual([]);
   });
 
-  it('is not made good by a new secret where an event was forged, nor deleted for its age (AUD-4)', async () => {
+  it('a forged event stays unproven under a new secret and is not deleted for its age (AUD-4)', async () => {
     const app = await start();
     await chainThree(app);
     const id = await firstIdOf(app, 2);
@@ -682,7 +685,7 @@ describeApp('the audit chain', (start, engine) => {
     expect(await firstIdOf(app, 1)).not.toBe('');
   });
 
-  it('is not deleted any further behind an anchor that was forged (AUD-4)', async () => {
+  it('the deletion of old batches stops behind a forged anchor (AUD-4)', async () => {
     const app = await start();
     await chainThree(app);
     await app.database.run('DELETE FROM audit_events WHERE batch = 1');
@@ -692,7 +695,7 @@ describeApp('the audit chain', (start, engine) => {
     expect((await app.audit.verify()).findings).toEqual([{ problem: 'unproven', batches: [1, 1] }]);
   });
 
-  it('does not make good what was forged, neither by a later batch nor by a new secret (AUD-4)', async () => {
+  it('a forged batch stays unproven after a later batch and under a new secret (AUD-4)', async () => {
     const app = await start();
     await chainThree(app);
     await app.database.run('DELETE FROM audit_batches WHERE sequence = 3');
@@ -705,7 +708,7 @@ describeApp('the audit chain', (start, engine) => {
     expect((await next.verify()).findings).toEqual([{ problem: 'unproven', batches: [3, 3] }]);
   });
 
-  it('keeps a batch whose age was forged, and says so (AUD-4)', async () => {
+  it('the deletion of old batches keeps a batch with a forged age and fails with its number (AUD-4)', async () => {
     const app = await start();
     await chainThree(app);
     app.clock.travel(DAY_MS);
@@ -716,7 +719,7 @@ describeApp('the audit chain', (start, engine) => {
     }
   });
 
-  it('loses whole batches when they are old, and vouches for the rest (AUD-4)', async () => {
+  it('old events are deleted in whole batches, and the rest of the chain still verifies (AUD-4)', async () => {
     const app = await start({ config: { auditRetentionSeconds: (30 * DAY_MS) / 1_000 } });
     await chainThree(app);
     const { head } = await app.audit.verify();
@@ -749,7 +752,7 @@ describeApp('the audit chain', (start, engine) => {
     });
   });
 
-  it('finds old events put back, and a beginning cut off after a deletion (AUD-4)', async () => {
+  it('verification finds deleted events that were put back, and a beginning removed after a deletion (AUD-4)', async () => {
     const app = await start({ config: { auditRetentionSeconds: DAY_MS / 1_000 } });
     await register(app);
     await app.audit.chain();
@@ -770,8 +773,8 @@ describeApp('the audit chain', (start, engine) => {
 });
 
 if (engines.includes('postgres'))
-  describe('events that another process chains at this very moment, on postgres', () => {
-    it('are chained once', async () => {
+  describe('chaining beside another process, on postgres', () => {
+    it('events that another process is chaining at the same moment are chained once', async () => {
       const fresh = await freshDatabase('postgres');
       const app = await startApp({ engine: 'postgres', database: fresh.database });
       const other = await holdTransaction(fresh);
@@ -792,7 +795,7 @@ if (engines.includes('postgres'))
   });
 
 describeApp('the audit trail', (start) => {
-  it('says that a login came after failures, and how many (LOG-7)', async () => {
+  it('a login after failures is recorded with the number of failures (LOG-7)', async () => {
     const app = await start();
     await register(app);
     app.clock.travel(1_000);
@@ -811,7 +814,7 @@ describeApp('the audit trail', (start) => {
     ]);
   });
 
-  it('says so, too, when the owner comes with a known device while others guess (LOG-7)', async () => {
+  it('a login with a known device is recorded with the failures of others who guess the password (LOG-7)', async () => {
     const app = await start();
     const { deviceToken } = await register(app);
     app.clock.travel(1_000);
@@ -821,7 +824,7 @@ describeApp('the audit trail', (start) => {
     expect(JSON.parse(event?.details ?? '{}')).toEqual({ amr: ['pwd'], failures: 5 });
   });
 
-  it('says once that failures disabled a password, for an address that is nobody’s too (LOG-6)', async () => {
+  it('failures that disable a password are recorded once, also for an address without an account (LOG-6)', async () => {
     const app = await start({ config: { accountDisableAfter: 10 } });
     const { user } = await register(app);
     for (const email of ['ada@example.com', 'nobody@example.com']) {
@@ -837,7 +840,7 @@ describeApp('the audit trail', (start) => {
     ]);
   });
 
-  it('says once per block that a throttle refuses, however often it does (LOG-3)', async () => {
+  it('a throttle that refuses is recorded once per block, however often it refuses (LOG-3)', async () => {
     const app = await start();
     const { user } = await register(app);
     for (let i = 0; i < 5; i += 1) await attempt(app, WRONG, from(i));
@@ -854,7 +857,7 @@ describeApp('the audit trail', (start) => {
     expect(await eventsOf(app, 'excess_rate_limit_exceeded')).toHaveLength(2);
   });
 
-  it('has no such event of an attempt that was right after all', async () => {
+  it('a login that succeeds after four failures records no exceeded rate limit', async () => {
     const app = await start();
     await register(app);
     for (let i = 0; i < 4; i += 1) await attempt(app, WRONG, from(i));
@@ -862,7 +865,7 @@ describeApp('the audit trail', (start) => {
     expect(await eventsOf(app, 'excess_rate_limit_exceeded')).toEqual([]);
   });
 
-  it('names the other limits as well: registrations, refreshes', async () => {
+  it('exceeded limits of registrations and of refreshes are recorded by their names', async () => {
     const app = await start({ config: { networkRegistrations: 1, refreshFailures: 2 } });
     await register(app);
     for (let i = 0; i < 3; i += 1)
@@ -875,7 +878,7 @@ describeApp('the audit trail', (start) => {
     ]);
   });
 
-  it('counts ordinary refreshes in the session and writes no event of them', async () => {
+  it('ordinary refreshes are counted in the session and recorded in no event', async () => {
     const app = await start();
     let auth = await register(app);
     for (let i = 0; i < 10; i += 1) auth = await refreshed(app, auth.refreshToken);
@@ -883,7 +886,7 @@ describeApp('the audit trail', (start) => {
     expect(await app.database.all('SELECT generation FROM sessions')).toEqual([{ generation: 10 }]);
   });
 
-  it('holds no secret and no control character, and neither does the log (AUD-2, AUD-3)', async () => {
+  it('the audit trail and the log hold no secret and no control character (AUD-2, AUD-3)', async () => {
     const app = await start();
     const userAgent = `evil\u009b31m\u0085\tagent ${'x'.repeat(400)}`;
     const sender = { userAgent };
@@ -936,7 +939,7 @@ describeApp('the audit trail', (start) => {
     expect(written.filter((text) => control.test(text))).toEqual([]);
   });
 
-  it('fails the change that it cannot record (AUD-1, AUD-4)', async () => {
+  it('a change that cannot be recorded in the audit trail fails (AUD-1, AUD-4)', async () => {
     const app = await start();
     const auth = await register(app);
     await app.database.run('DROP TABLE audit_events');

@@ -5,7 +5,7 @@ import { eventsOf } from '../../support/events.ts';
 import { describeApp, PASSWORD } from '../../support/start-app.ts';
 
 describeApp('login', (start) => {
-  it('opens a session of its own id and says who logged in (SES-1)', async () => {
+  it('login opens a session with an id of its own and says who logged in (SES-1)', async () => {
     const app = await start();
     const registered = await register(app);
     const auth = await login(
@@ -38,7 +38,7 @@ describeApp('login', (start) => {
   });
 
   it.each(['ADA@Example.COM', '  ada@example.com\n', 'Ada@EXAMPLE.com '])(
-    'finds the account whatever the case and the spaces of %j (LOG-5)',
+    'login ignores the case and the surrounding spaces of the address %j (LOG-5)',
     async (email) => {
       const app = await start();
       const { user } = await register(app, 'Ada@example.com');
@@ -46,7 +46,7 @@ describeApp('login', (start) => {
     },
   );
 
-  it('answers every cause of failure alike, byte for byte, with one write each (LOG-1, LOG-2)', async () => {
+  it('a failed login gets the same bytes for every cause, and records one event (LOG-1, LOG-2)', async () => {
     const app = await start();
     await register(app);
     await register(app, 'off@example.com');
@@ -73,7 +73,7 @@ describeApp('login', (start) => {
     expect(failures.map(({ name }) => name)).toEqual(attempts.map(() => 'authn_login_fail'));
   });
 
-  it('never cuts a password (PW-4)', async () => {
+  it('login refuses the right password with a character added before or after it (PW-4)', async () => {
     const app = await start();
     await register(app);
     expect(
@@ -84,7 +84,7 @@ describeApp('login', (start) => {
     ).toBe('INVALID_CREDENTIALS');
   });
 
-  it('takes both spellings of an accented letter for one (PW-5)', async () => {
+  it('login accepts the other Unicode spelling of an accented letter in a password (PW-5)', async () => {
     const app = await start();
     const password = 'crème brûlée at noon';
     await register(app);
@@ -92,7 +92,7 @@ describeApp('login', (start) => {
     expect((await login(app, { password: password.normalize('NFC') })).user.email).toBe('ada@example.com');
   });
 
-  it('leaves no session of the old password when a change overtakes it', async () => {
+  it('a login that a change of password overtakes leaves no session of the old password', async () => {
     const app = await start();
     const { accessToken } = await register(app);
     const input = { currentPassword: PASSWORD, newPassword: 'another horse altogether' };
@@ -108,7 +108,7 @@ describeApp('login', (start) => {
     expect(logins.every(({ code }) => code === 'OK' || code === 'INVALID_CREDENTIALS')).toBe(true);
   });
 
-  it('rehashes a password of weaker parameters, and only then (PW-2)', async () => {
+  it('login rehashes a password that was hashed with weaker parameters, and no other (PW-2)', async () => {
     const app = await start({ hashCost: HASH_COST });
     await register(app);
     const weak = '$argon2id$v=19$m=4096,t=1,p=1$';
@@ -127,7 +127,7 @@ describeApp('login', (start) => {
     '$argon2id$v=19$m=4294967295,t=2,p=1$c2FsdHNhbHQ$aGFzaA',
     '$argon2id$v=19$m=19456,t=4000000000,p=1$c2FsdHNhbHQ$aGFzaA',
     'nonsense',
-  ])('never computes the stored hash %s (PW-3)', async (stored) => {
+  ])('login never computes the stored hash %s (PW-3)', async (stored) => {
     const app = await start();
     await register(app);
     await app.database.run('UPDATE users SET password_hash = :stored', { stored });
@@ -136,7 +136,7 @@ describeApp('login', (start) => {
     );
   });
 
-  it('is no way in for an account without a password (LOG-1)', async () => {
+  it('login refuses an account that has no password (LOG-1)', async () => {
     const app = await start();
     await register(app);
     await app.database.run('UPDATE users SET password_hash = NULL');
@@ -145,7 +145,7 @@ describeApp('login', (start) => {
     );
   });
 
-  it('works whatever the Authorization header holds (AT-8)', async () => {
+  it('login ignores an Authorization header that is malformed or invalid (AT-8)', async () => {
     const app = await start();
     await register(app);
     for (const authorization of ['Bearer', 'Bearer x.y.z', 'Basic YTpi', 'Bearer a b', '\u00ff']) {
@@ -158,7 +158,7 @@ describeApp('login', (start) => {
     }
   });
 
-  it('refuses a device name of 101 characters or with control characters, and takes one of 100', async () => {
+  it('login refuses a device name of 101 characters or with control characters, and takes one of 100', async () => {
     const app = await start();
     await register(app);
     expect((await login(app, { deviceName: 'é'.repeat(100) })).session.deviceName).toBe('é'.repeat(100));

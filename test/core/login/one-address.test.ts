@@ -24,8 +24,8 @@ import { describeApp, type TestApp } from '../../support/start-app.ts';
  * Two people and one mailbox. The owner reads it, and is careless: follows every link that comes, their own or a
  * stranger's doing, and shows now a session, now a password, now nothing along with it. The stranger knows the address
  * and has a mailbox of their own. Both do what they like, in any order. Then the owner sets things right in the one way
- * that is told to everybody: a reset of the password, or a registration. From then on the stranger tries all that they
- * ever got hold of, and opens nothing.
+ * that all users are told of: a reset of the password, or a registration. From then on the stranger tries every
+ * password, link and token they ever had, and opens nothing.
  *
  * A failure prints a seed and a path; `fc.assert(…, { seed, path })` plays that story again.
  */
@@ -68,7 +68,7 @@ type Asking = (story: Story, who: Who) => ReturnType<typeof attempt>;
 
 const bearer = (person: Person) => ({ token: person.sessions.at(-1)?.accessToken });
 
-/** Whatever comes of it: tokens are kept. */
+/** Sends a request, and keeps the tokens of its answer for the person. */
 async function attempt({ app }: Story, person: Person, document: string, input: object, sender = {}) {
   const answer = await app.send(document, { input }, sender);
   for (const value of Object.values(answer.data ?? {}) as (Auth & { auth?: Auth | null })[]) {
@@ -278,7 +278,7 @@ async function settle(story: Story, way: 'reset' | 'magic link'): Promise<void> 
   expect(verified?.code).toBe('OK');
 }
 
-/** All that the stranger ever got hold of, once more. */
+/** The stranger tries every password, link and token they ever had once more. */
 async function attack(story: Story, accountId: string): Promise<void> {
   const { owner, stranger } = story.people;
   for (const password of new Set(stranger.passwords))
@@ -297,7 +297,7 @@ async function attack(story: Story, accountId: string): Promise<void> {
 
 describeApp('two people and one mailbox', (start) => {
   it.each(['open', 'verify'] as const)(
-    'end, in whatever order they act, with an account that the owner of the mailbox alone can enter (%s registration)',
+    'only the owner of a mailbox can enter its account after recovering it, in any order of earlier acts (%s registration)',
     async (registration) => {
       const limits = { throttles: false, networkMails: 100_000, addressMails: 100_000 };
       const app = await start({ config: { registration, magicLinks: true, ...limits } });

@@ -17,7 +17,7 @@ import { describeApp, PASSWORD, type TestApp } from '../../support/start-app.ts'
 const EMAIL = 'ada@example.com';
 const NEW_PASSWORD = 'another horse altogether';
 
-/** What becomes of an account while its owner proves the password. */
+/** What happens to an account while its owner proves the password. */
 const CHANGES: Record<string, (app: TestApp, auth: Auth) => Promise<unknown>> = {
   'disabling the account': (app) => app.admin.disable(EMAIL),
   'a new password': (app) => app.admin.setPassword(EMAIL, NEW_PASSWORD),
@@ -25,7 +25,7 @@ const CHANGES: Record<string, (app: TestApp, auth: Auth) => Promise<unknown>> = 
     app.send(DELETE_ME, { input: { password: PASSWORD } }, { token }),
 };
 
-/** What the right password is good for, once it was compared; the code of the answer. */
+/** The operations that take the password; each returns the code of its answer. */
 const DOORS: Record<string, (app: TestApp, auth: Auth) => Promise<string>> = {
   login: async (app) => (await app.send(LOGIN, { input: { email: EMAIL, password: PASSWORD } })).code,
   'POST /token': async (app) => {
@@ -42,7 +42,7 @@ const DOORS: Record<string, (app: TestApp, auth: Auth) => Promise<string>> = {
     (await app.send(REAUTHENTICATE, { input: { password: PASSWORD } }, { token })).code,
 };
 
-describeApp('a password that was compared', (start, engine) => {
+describeApp('an account that changes after its password was compared', (start, engine) => {
   const cleanups = useCleanups();
 
   async function startInterleaved() {
@@ -56,22 +56,28 @@ describeApp('a password that was compared', (start, engine) => {
 
   const cases = Object.keys(DOORS).flatMap((door) => Object.keys(CHANGES).map((change) => [door, change]));
 
-  it.each(cases)('opens nothing for %s when it is overtaken by %s (AT-9, SES-4)', async (door, change) => {
-    const { app, auth, once, isDone } = await startInterleaved();
-    once('before', /^transaction$/, async () => CHANGES[change]?.(app, auth));
-    expect(await DOORS[door]?.(app, auth)).toBe('INVALID_CREDENTIALS');
-    expect(isDone()).toBe(true);
-    expect(await app.database.all('SELECT id FROM sessions WHERE revoked_at IS NULL')).toEqual([]);
-    if (change === 'a new password')
-      expect((await login(app, { password: NEW_PASSWORD })).user.email).toBe(EMAIL);
-  });
+  it.each(cases)(
+    '%s is refused and opens no session when %s comes after the password was compared (AT-9, SES-4)',
+    async (door, change) => {
+      const { app, auth, once, isDone } = await startInterleaved();
+      once('before', /^transaction$/, async () => CHANGES[change]?.(app, auth));
+      expect(await DOORS[door]?.(app, auth)).toBe('INVALID_CREDENTIALS');
+      expect(isDone()).toBe(true);
+      expect(await app.database.all('SELECT id FROM sessions WHERE revoked_at IS NULL')).toEqual([]);
+      if (change === 'a new password')
+        expect((await login(app, { password: NEW_PASSWORD })).user.email).toBe(EMAIL);
+    },
+  );
 
-  it.each(Object.keys(DOORS))('opens %s when nothing overtakes it', async (door) => {
-    const { app, auth } = await startInterleaved();
-    expect(await DOORS[door]?.(app, auth)).toBe('OK');
-  });
+  it.each(Object.keys(DOORS))(
+    '%s succeeds with the right password when the account does not change meanwhile',
+    async (door) => {
+      const { app, auth } = await startInterleaved();
+      expect(await DOORS[door]?.(app, auth)).toBe('OK');
+    },
+  );
 
-  it('deletes no account that another password has by then', async () => {
+  it('deleteMe is refused when the password changes after it was compared', async () => {
     const { app, auth, once, isDone } = await startInterleaved();
     once('before', /^transaction$/, () => app.admin.setPassword(EMAIL, NEW_PASSWORD));
     const input = { password: PASSWORD };

@@ -123,8 +123,8 @@ function createSlowMailer(count = 1) {
   return { tried, mailer: { ...mailer, close }, arrived, go };
 }
 
-describeApp('a queued mail', (start, engine) => {
-  it('is there with its cause, and not without it (CR-8)', async () => {
+describeApp('queued mails', (start, engine) => {
+  it('a mail is queued in the transaction of its cause and rolled back with it (CR-8)', async () => {
     const app = await start();
     await queue(app, NOTICE);
     const undone = app.database.transaction(async (sql) => {
@@ -138,7 +138,7 @@ describeApp('a queued mail', (start, engine) => {
     expect(await listed(app)).toEqual([]);
   });
 
-  it('is of no use to whoever reads the database, and is bound to its row (KEY-4)', async () => {
+  it('a queued mail is sealed in the database and does not open in another row (KEY-4)', async () => {
     const app = await start();
     await queue(app, RESET, { ...RESET, to: 'grace@example.com' });
     const rows = await app.database.all<{ id: string }>('SELECT * FROM mails ORDER BY id');
@@ -153,14 +153,14 @@ describeApp('a queued mail', (start, engine) => {
     expect(await listed(app)).toMatchObject([{ id: second?.id, to: undefined, failure: 'UNREADABLE' }]);
   });
 
-  it('leaves no row behind when it is sent', async () => {
+  it('a sent mail leaves no row behind', async () => {
     const app = await start();
     await queue(app, RESET);
     await app.mailed();
     expect(await app.database.all('SELECT id FROM mails')).toEqual([]);
   });
 
-  it('goes with the account that it is about', async () => {
+  it('a queued mail about an account is deleted with that account', async () => {
     const app = await start();
     const ada = await register(app);
     await queue(app, { ...NOTICE, userId: ada.user.id }, NOTICE);
@@ -172,7 +172,7 @@ describeApp('a queued mail', (start, engine) => {
     expect([code, (await listed(app)).length]).toEqual(['OK', 1]);
   });
 
-  it('is sent by a server that starts later, under the secret that it was resealed with (KEY-4)', async () => {
+  it('a queued mail that was resealed is sent by a server that has only the new secret (KEY-4)', async () => {
     const [older, newer] = [randomBytes(32), randomBytes(32)];
     const before = await start({ config: { secrets: [older] } });
     await queue(before, RESET, NOTICE);
@@ -188,20 +188,20 @@ describeApp('a queued mail', (start, engine) => {
     expect(await without.mailed()).toHaveLength(2);
   });
 
-  it('is not queued where no mail is sent', async () => {
+  it('a server that sends no mail queues none', async () => {
     const app = await start({ config: { mode: 'production', appUrl: undefined } });
     await queue(app, RESET);
     expect(await listed(app)).toEqual([]);
   });
 
-  it('is gone after a restore: it may have been sent since the backup (CR-6)', async () => {
+  it('queued mails are deleted after a restore: they may have been sent since the backup (CR-6)', async () => {
     const app = await start();
     await queue(app, NOTICE);
     await app.admin.finishRestore();
     expect(await app.mailed()).toEqual([]);
   });
 
-  it('is not sent once its link has expired, and then says nothing any more', async () => {
+  it('a queued mail with an expired link is not sent, and its content is erased', async () => {
     const app = await start();
     await queue(app, RESET);
     app.clock.travel(30 * MINUTE_MS);
@@ -213,7 +213,7 @@ describeApp('a queued mail', (start, engine) => {
     ]);
   });
 
-  it(`is sent once, however many processes there are on ${engine}`, async () => {
+  it(`a queued mail is sent once when two processes share the queue on ${engine}`, async () => {
     const clock = createFrozenClock();
     const first = await start({ clock });
     const second = await start({ clock, database: first.database });
@@ -225,8 +225,8 @@ describeApp('a queued mail', (start, engine) => {
   });
 });
 
-describeApp('a mail that a wrong clock put off', (start) => {
-  it('is due again at the next housekeeping, and one that waits its turn is not (CR-7)', async () => {
+describeApp('mails that a wrong clock put off', (start) => {
+  it('housekeeping makes a mail due again that a wrong clock put off, but not one in its normal wait (CR-7)', async () => {
     const { tried, mailer } = failing('deferred');
     const app = await start({ mailer });
     app.clock.travel(40 * DAY_MS);
@@ -242,7 +242,7 @@ describeApp('a mail that a wrong clock put off', (start) => {
   });
 });
 
-describeApp('a notice', (start) => {
+describeApp('notices', (start) => {
   /** Changes the password so many times, and back again. */
   async function changePasswords(app: TestApp, accessToken: string, times: number): Promise<void> {
     let token = accessToken;
@@ -256,7 +256,7 @@ describeApp('a notice', (start) => {
     }
   }
 
-  it('goes to no address that was never verified, which may be a stranger', async () => {
+  it('an address that was never verified gets no notices, because it may belong to a stranger', async () => {
     const app = await start();
     const { accessToken } = await register(app);
     await changePasswords(app, accessToken, 3);
@@ -265,7 +265,7 @@ describeApp('a notice', (start) => {
     expect((await app.mailed()).filter(({ to }) => to === 'ada@example.com')).toEqual([]);
   });
 
-  it('goes to a verified address a few times in an hour, whatever happens to its account', async () => {
+  it('a verified address gets at most ten notices in an hour, however often its password changes', async () => {
     const app = await start();
     await app.admin.createUser({ email: 'ada@example.com', password: PASSWORD });
     await changePasswords(app, (await login(app)).accessToken, 12);
@@ -277,7 +277,7 @@ describeApp('a notice', (start) => {
     expect(events).toHaveLength(13);
   });
 
-  it('waits until every link is sent', async () => {
+  it('notices are sent after every mail with a link', async () => {
     const { tried, mailer } = createTestMailer(() => {});
     const app = await start({ mailer });
     await queue(app, NOTICE, NOTICE, NOTICE, RESET, NOTICE, RESET);
@@ -291,8 +291,8 @@ describeApp('a notice', (start) => {
 });
 
 if (engines.includes('postgres'))
-  describe('a mail that another process claims at this very moment, on postgres', () => {
-    it('is not claimed again when that claim is on disk (CR-8)', async () => {
+  describe('claiming a mail beside another process, on postgres', () => {
+    it('a mail is not claimed again once another process has committed its claim (CR-8)', async () => {
       const fresh = await freshDatabase('postgres');
       const app = await startApp({ engine: 'postgres', database: fresh.database });
       const other = await holdTransaction(fresh);
@@ -315,7 +315,7 @@ if (engines.includes('postgres'))
   });
 
 describeApp('the sender', (start) => {
-  it('is woken by whoever queued a mail, and by nobody who has to wait for it', async () => {
+  it('the sender wakes up when a mail is queued, and requests do not wait for the mail server', async () => {
     const [first, second, answered] = [gate(), gate(), gate()];
     const { tried, mailer } = createTestMailer(() => {
       (tried.length === 1 ? first : second).open();
@@ -327,7 +327,7 @@ describeApp('the sender', (start) => {
     await first.opened;
     await queue(app, NOTICE);
     await second.opened;
-    // The mail server takes its time; nobody else does.
+    // The mail server is slow; the requests do not wait for it.
     expect((await app.send(ME)).code).toBe('UNAUTHENTICATED');
     await register(app, 'grace@example.com');
     answered.open();
@@ -335,7 +335,7 @@ describeApp('the sender', (start) => {
     expect(await listed(app)).toEqual([]);
   });
 
-  it('sends four at once', async () => {
+  it('the sender sends four mails at once', async () => {
     const { tried, mailer, arrived, go } = createSlowMailer(4);
     const app = await start({ mailer });
     await queue(app, ...Array.from({ length: 20 }, () => NOTICE));
@@ -348,7 +348,7 @@ describeApp('the sender', (start) => {
     expect(tried).toHaveLength(20);
   });
 
-  it('tries again after longer and longer, and gives up after seven hours (CR-8)', async () => {
+  it('the sender retries a deferred mail at growing intervals and gives up after seven hours (CR-8)', async () => {
     const { tried, mailer } = failing('deferred');
     const app = await start({ mailer });
     await queue(app, NOTICE);
@@ -372,7 +372,7 @@ describeApp('the sender', (start) => {
     expect(tried).toHaveLength(16);
   });
 
-  it('keeps what was refused for good as a dead letter, until it is told to try again (CR-8)', async () => {
+  it('the sender keeps a refused mail as a dead letter until it is told to retry it (CR-8)', async () => {
     let isRight = false;
     const { tried, mailer } = createTestMailer(() => {
       if (!isRight) throw new MailError('refused', '550 5.1.1 to RCPT TO');
@@ -400,7 +400,7 @@ describeApp('the sender', (start) => {
     expect((await listed(app)).map(({ template }) => template)).toEqual(['reset-password']);
   });
 
-  it('leaves a mail server that is away alone for five seconds, whatever waits', async () => {
+  it('the sender leaves an unreachable mail server alone for five seconds, however many mails wait', async () => {
     const { tried, mailer } = failing('unreachable');
     const app = await start({ mailer });
     await queue(app, ...Array.from({ length: 12 }, () => NOTICE));
@@ -415,7 +415,7 @@ describeApp('the sender', (start) => {
     expect(tried.length).toBeGreaterThan(count);
   });
 
-  it('delivers twice at most when the answers are lost (CR-8)', async () => {
+  it('the sender delivers a mail at most twice when the answers of the mail server are lost (CR-8)', async () => {
     const { tried, mailer } = failing('unanswered');
     const app = await start({ mailer });
     await queue(app, NOTICE);
@@ -428,7 +428,7 @@ describeApp('the sender', (start) => {
     expect(await listed(app)).toMatchObject([{ tries: 2, failedAt: expect.any(Number) }]);
   });
 
-  it('delivers twice at most when it dies between sending and saying so (CR-8)', async () => {
+  it('the sender delivers a mail at most twice when it dies between sending it and recording that (CR-8)', async () => {
     const { database } = await start();
     const dying: Database = {
       ...database,
@@ -451,7 +451,7 @@ describeApp('the sender', (start) => {
   });
 
   it.each(['deferred', 'refused', 'unanswered'] as const)(
-    'changes nothing by a try that ends as %s after its claim has lapsed: the mail is another process’s (CR-8)',
+    'a try that ends as %s after its claim has lapsed changes nothing: another process has the mail (CR-8)',
     async (kind) => {
       const late = createLateMailer(kind);
       const prompt = createSlowMailer();
@@ -476,7 +476,7 @@ describeApp('the sender', (start) => {
     },
   );
 
-  it('counts a try that surely failed as no delivery', async () => {
+  it('a try that surely failed is not counted as a delivery', async () => {
     const kinds: MailError['kind'][] = ['unreachable', 'deferred', 'unanswered', 'unreachable', 'unanswered'];
     const { tried, mailer } = createTestMailer(() => {
       throw new MailError(kinds.shift() ?? 'refused', 'ECONNECTION');
@@ -490,7 +490,7 @@ describeApp('the sender', (start) => {
     expect(tried).toHaveLength(5);
   });
 
-  it('finishes what it is sending when its process stops, and begins no more (CR-3)', async () => {
+  it('the sender finishes the mail in hand when its process stops, and begins no other (CR-3)', async () => {
     const { tried, mailer, arrived, go } = createSlowMailer();
     const app = await start({ mailer });
     await queue(app, NOTICE);
@@ -504,7 +504,7 @@ describeApp('the sender', (start) => {
     expect([tried.length, (await listed(app)).length]).toEqual([1, 1]);
   });
 
-  it('waits for a stalled mail server no longer than a stop may take, and records that (CR-3)', async () => {
+  it('the sender gives up a stalled mail server within the time of a stop, and records the failure (CR-3)', async () => {
     const { mailer, arrived } = createSlowMailer();
     const app = await start({ mailer });
     await queue(app, NOTICE);
@@ -515,7 +515,7 @@ describeApp('the sender', (start) => {
     await turn;
   });
 
-  it('says what failed, and not what the mail says (AUD-2)', async () => {
+  it('the log of a refused mail says what failed, and neither its token nor its address (AUD-2)', async () => {
     const app = await start({ mailer: failing('refused').mailer });
     await queue(app, RESET);
     await app.mail.turn();
@@ -524,7 +524,7 @@ describeApp('the sender', (start) => {
     expect(app.lines.join()).not.toMatch(new RegExp(`${TOKEN}|ada@example`));
   });
 
-  it('forgets dead letters after 30 days', async () => {
+  it('dead letters are deleted after 30 days', async () => {
     const app = await start({ mailer: failing('refused').mailer });
     await queue(app, NOTICE);
     await app.mail.turn();
@@ -537,7 +537,7 @@ describeApp('the sender', (start) => {
   });
 });
 
-describe('what a mail says', () => {
+describe('mail templates', () => {
   const running: TestApp[] = [];
   afterEach(async () => {
     for (const app of running.splice(0)) await app.stop();
@@ -559,13 +559,13 @@ describe('what a mail says', () => {
 
   const LINK = `http://localhost:3000/x#token=${TOKEN}`;
 
-  it('is declared once by the module whose folder holds its texts', () => {
+  it('the mail templates of all modules have names of their own', () => {
     const names = TEMPLATES.map(({ name }) => name);
     expect(names.length).toBeGreaterThanOrEqual(10);
     expect(new Set(names).size).toBe(names.length);
   });
 
-  it.each(TEMPLATES)('$name: the same in text and in HTML', async (template) => {
+  it.each(TEMPLATES)('the mail $name says the same in text and in HTML', async (template) => {
     const app = await start();
     const path = `/x#token=${TOKEN}`;
     await queue(app, { to: 'ada@example.com', template, path, code: '12345678', expiresAt: START + DAY_MS });
@@ -580,7 +580,7 @@ describe('what a mail says', () => {
     expect(text).toContain('localhost:3000');
   });
 
-  it('leads to the app that is configured, and below its path (WEB-6)', async () => {
+  it('a mail links to the configured app, below its path (WEB-6)', async () => {
     const app = await start({ appUrl: 'https://app.example.com/accounts/' });
     await queue(app, RESET);
     const [letter] = await app.mailed();
@@ -596,7 +596,7 @@ describe('what a mail says', () => {
       `https://app.example.com/?lang=de#/reset-password?token=${TOKEN}`,
     ],
     ['https://app.example.com/my/{page}#{token}', `https://app.example.com/my/reset-password#${TOKEN}`],
-  ])('leads to the page of an app whose router is of another kind: %s (OTT-5)', async (appUrl, link) => {
+  ])('a mail links to the page of an app with another kind of router: %s (OTT-5)', async (appUrl, link) => {
     const app = await start({ appUrl });
     await queue(app, RESET);
     const [{ text = '', html = '' } = {}] = await app.mailed();
@@ -611,14 +611,14 @@ describe('what a mail says', () => {
     [5 * SECOND_MS, '1 minute'],
     [DAY_MS, '24 hours'],
     [7 * DAY_MS, '7 days'],
-  ])('how long the link works: %d ms are %s', async (ms, words) => {
+  ])('a mail says that a link of %d ms works for %s', async (ms, words) => {
     const app = await start();
     await queue(app, { ...RESET, expiresAt: START + ms });
     const [letter] = await app.mailed();
     expect(letter?.text).toContain(`for ${words}.`);
   });
 
-  it('tells the old address how to undo its change, and not the new one', async () => {
+  it('the notice of an email change has an undo link only when it is given one', async () => {
     const app = await start();
     const changed = { ...NOTICE, template: UNDO_EMAIL_CHANGE.template } as const;
     await queue(app, changed, { ...changed, path: '/undo#token=x', expiresAt: START + 7 * DAY_MS });
@@ -627,15 +627,15 @@ describe('what a mail says', () => {
   });
 
   it.each<[string, Omit<Message, 'to'>]>([
-    ['a link', { template: RESET_PASSWORD.template, expiresAt: START + 1 }],
-    ['the end of the link', { template: RESET_PASSWORD.template, path: '/x' }],
-    ['a code', { template: MAGIC_LINK.template, path: '/x', expiresAt: START + 1 }],
-  ])('is never half of it: %s is missing', async (_, message) => {
+    ['the link', { template: RESET_PASSWORD.template, expiresAt: START + 1 }],
+    ['the expiry of the link', { template: RESET_PASSWORD.template, path: '/x' }],
+    ['the code', { template: MAGIC_LINK.template, path: '/x', expiresAt: START + 1 }],
+  ])('a mail is not queued when its template needs %s and it is missing', async (_, message) => {
     const app = await start();
     await expect(queue(app, { ...message, to: 'ada@example.com' })).rejects.toThrow(message.template.name);
   });
 
-  it("is an operator's own file by file, with values that can do no harm in HTML", async () => {
+  it("an operator's files replace the mail templates one by one, and values are escaped in their HTML", async () => {
     const templates = folderWith({
       'password-changed.html': '<p title="{{email}}">{{ email }} at {{app}}</p>',
       'reset-password.txt': 'Subject: Neues Passwort\r\n\r\nHallo {{email}}:\r\n{{link}}\r\n',
@@ -668,12 +668,12 @@ describe('what a mail says', () => {
     ['reset-password.txt', 'Subject: x\n\n{{link}} {{ li nk }}', 'has {{ that'],
     ['reset-password.txt', '{{link}}', 'does not begin with a line "Subject: …"'],
     ['reset-pasword.txt', 'Subject: x\n\n{{link}}', 'there is no such template'],
-  ])('may not be %s with %j', async (file, text, problem) => {
+  ])('a server does not start with the template file %s that holds %j', async (file, text, problem) => {
     const refusal = await refusalOf(folderWith({ [file]: text }));
     expect(refusal).toContain(`\n  LATCHKEY_TEMPLATES: ${file}: ${problem}`);
   });
 
-  it('may not be in a folder that is not there', async () => {
+  it('a server does not start when its folder of templates does not exist', async () => {
     const refusal = await refusalOf(join(folder, 'nowhere'));
     expect(refusal).toContain('LATCHKEY_TEMPLATES: cannot be read (ENOENT)');
   });

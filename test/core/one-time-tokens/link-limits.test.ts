@@ -25,7 +25,7 @@ const NEW_PASSWORD = 'another horse altogether';
 const MINUTE_MS = 60_000;
 const HOUR_MS = 60 * MINUTE_MS;
 
-/** Networks are no matter, but where they are the subject. */
+/** Networks do not matter, except where they are the subject. */
 const OPEN = { magicLinks: true, networkMails: 10_000, networkRegistrations: 10_000 } as const;
 const VERIFY = { ...OPEN, registration: 'verify' } as const;
 
@@ -91,9 +91,9 @@ async function works(app: TestApp, token: string | undefined): Promise<boolean> 
   return row !== undefined;
 }
 
-describeApp('past three mails', (start) => {
+describeApp('limits of mailed links', (start) => {
   it.each(requests)(
-    '%s answers and writes as ever, mails nothing and leaves the link (OTT-3)',
+    '%s past three mails answers and writes as before, mails nothing and leaves the last link valid (OTT-3)',
     async (_f, of) => {
       const plain = await start({ config: OPEN });
       await register(plain);
@@ -120,7 +120,7 @@ describeApp('past three mails', (start) => {
   );
 
   it.each(requests)(
-    '%s mails again when the time of the count is over',
+    '%s mails links again once its counting window is over',
     async (_f, { request, path, windowMs }) => {
       const app = await start({ config: OPEN });
       await register(app);
@@ -136,14 +136,14 @@ describeApp('past three mails', (start) => {
     },
   );
 
-  it('of one kind to an address all others still come (LOG-6)', async () => {
+  it('three mails of one kind to an address do not hold back the other kinds (LOG-6)', async () => {
     const app = await start({ config: OPEN });
     await register(app);
     for (const [, { request }] of requests) await times(5, () => request(app));
     for (const [, { path }] of requests) expect(await tokensTo(app, path)).toHaveLength(3);
   });
 
-  it('a link that was used or ended is followed by another (LOG-6)', async () => {
+  it('a new link is mailed past the limit once the last one is used or ended (LOG-6)', async () => {
     const app = await start({ config: OPEN });
     await register(app);
     const { request, path, use } = REQUESTS.requestPasswordReset;
@@ -158,7 +158,7 @@ describeApp('past three mails', (start) => {
     expect(await works(app, (await tokensTo(app, path)).at(-1))).toBe(true);
   });
 
-  it('addresses that nobody has answer alike, and know nothing when they get an account', async () => {
+  it('requests for an address without an account get the same answers, and do not count once it has one', async () => {
     const app = await start({ config: OPEN });
     const known = 'known@example.com';
     await register(app, known);
@@ -181,7 +181,7 @@ describeApp('past three mails', (start) => {
     }
   });
 
-  it('an account that was disabled meanwhile gets its links when it is enabled again', async () => {
+  it('requests made while an account is disabled do not hold back its links once it is enabled', async () => {
     const app = await start({ config: OPEN });
     await register(app);
     await app.admin.disable(ADA);
@@ -194,7 +194,7 @@ describeApp('past three mails', (start) => {
     }
   });
 
-  it('the trail says why a link was not mailed (AUD-1)', async () => {
+  it('the audit trail says why a link was not mailed (AUD-1)', async () => {
     const app = await start({ config: OPEN });
     await register(app);
     await times(4, () => REQUESTS.requestPasswordReset.request(app));
@@ -207,7 +207,7 @@ describeApp('past three mails', (start) => {
     expect(seen).toHaveLength(4);
   });
 
-  it('a count that a wrong clock began is over (CR-7)', async () => {
+  it('a mail count that began while the clock was ahead ends once the clock is right (CR-7)', async () => {
     const app = await start({ config: OPEN });
     await register(app);
     const { request, path } = REQUESTS.requestPasswordReset;
@@ -219,7 +219,7 @@ describeApp('past three mails', (start) => {
     expect(await tokensTo(app, path)).toHaveLength(4);
   });
 
-  it('nothing is counted where throttles are off', async () => {
+  it('mailed links are not counted where throttles are off', async () => {
     const app = await start({ config: { ...OPEN, throttles: false } });
     await register(app);
     const { request, path } = REQUESTS.requestPasswordReset;
@@ -228,19 +228,22 @@ describeApp('past three mails', (start) => {
   });
 });
 
-describeApp('many requests at once', (start) => {
-  it.each(requests)('for %s mail three links, one of which works', async (_f, { request, path }) => {
-    const app = await start({ config: OPEN });
-    await register(app);
-    const answers = await Promise.all(Array.from({ length: 20 }, () => request(app)));
-    expect(new Set(answers.map(({ body }) => body)).size).toBe(1);
-    const tokens = await tokensTo(app, path);
-    expect(tokens).toHaveLength(3);
-    const live = await Promise.all(tokens.map((token) => works(app, token)));
-    expect(live.filter(Boolean)).toHaveLength(1);
-  });
+describeApp('simultaneous requests for links', (start) => {
+  it.each(requests)(
+    'twenty simultaneous calls of %s mail three links, one of which works',
+    async (_f, { request, path }) => {
+      const app = await start({ config: OPEN });
+      await register(app);
+      const answers = await Promise.all(Array.from({ length: 20 }, () => request(app)));
+      expect(new Set(answers.map(({ body }) => body)).size).toBe(1);
+      const tokens = await tokensTo(app, path);
+      expect(tokens).toHaveLength(3);
+      const live = await Promise.all(tokens.map((token) => works(app, token)));
+      expect(live.filter(Boolean)).toHaveLength(1);
+    },
+  );
 
-  it('leave a working link, or nothing that keeps the next one back, when it is used meanwhile', async () => {
+  it('a request after a burst in which a link was used leaves exactly one valid link', async () => {
     const app = await start({ config: OPEN });
     await register(app);
     const { request, path, use } = REQUESTS.requestMagicLink;
@@ -279,8 +282,8 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   { weight: 1, arbitrary: fc.record({ does: fc.constantFrom('setPassword' as const, 'disable' as const) }) },
 );
 
-describeApp('an owner who asks for a link', (start) => {
-  it('holds one of that kind that works, whatever strangers ask for (OTT-3, LOG-6)', async () => {
+describeApp('the links of an owner', (start) => {
+  it('an owner who asks for a link holds a working one of that kind, however often strangers ask too (OTT-3, LOG-6)', async () => {
     const app = await start({ config: { ...OPEN, hashConcurrency: 4 } });
     let n = 0;
     await fc.assert(
@@ -317,7 +320,7 @@ describeApp('an owner who asks for a link', (start) => {
           { email },
         );
         for (const [name, document] of Object.entries(documents)) {
-          // Who is verified needs no such link, and gets none.
+          // A verified owner needs no such link, and gets none.
           if (name === 'requestEmailVerification' && isVerified !== undefined) continue;
           await ask(document, email)(app);
           expect(await works(app, await newest(name as keyof typeof REQUESTS))).toBe(true);
@@ -328,12 +331,12 @@ describeApp('an owner who asks for a link', (start) => {
   }, 120_000);
 });
 
-describeApp('a change of address', (start) => {
+describeApp('links for a change of address', (start) => {
   const NEW = 'ada@example.org';
   const change = (app: TestApp, token: string, newEmail = NEW) =>
     sent(app, app.send(REQUEST_EMAIL_CHANGE, { input: { newEmail, password: PASSWORD } }, { token }));
 
-  it('mails its link three times, answers as ever after that, and the last link works', async () => {
+  it('a change of address mails three links and then answers as before, and the last link works', async () => {
     const app = await start({ config: OPEN });
     const { accessToken } = await register(app);
     const bodies = [];
@@ -346,7 +349,7 @@ describeApp('a change of address', (start) => {
     ).toBe('OK');
   });
 
-  it('is kept from nobody by others who ask for the same address', async () => {
+  it('a change of address is not held back by others who ask for the same address', async () => {
     const app = await start({ config: OPEN });
     const { accessToken } = await register(app);
     for (const name of ['eve', 'mallory']) {
@@ -362,7 +365,7 @@ describeApp('a change of address', (start) => {
     ).toBe('OK');
   });
 
-  it('to another address than before is mailed there, and not without end', async () => {
+  it('a change to a different address is mailed there, and alternating between two addresses is limited', async () => {
     const app = await start({ config: { ...OPEN, networkChecks: 1_000 } });
     const { accessToken } = await register(app);
     await times(4, () => change(app, accessToken, 'typo@example.org'));
@@ -384,7 +387,7 @@ describeApp('a change of address', (start) => {
     expect(mailed.map(({ length }) => length)).toEqual([6, 6]);
   });
 
-  it('to an address of somebody else sends its owner three notices at most', async () => {
+  it('a change to the address of another account sends its owner at most three notices', async () => {
     const app = await start({ config: OPEN });
     await register(app, 'victim@example.com');
     const { accessToken } = await register(app);
@@ -392,7 +395,7 @@ describeApp('a change of address', (start) => {
     expect(await subjectsTo(app, 'victim@example.com')).toEqual(Array(3).fill('You already have an account'));
   });
 
-  it('is undone by a link that is never kept back, and then the reset comes whatever was asked for', async () => {
+  it('the first undo link works after five changes of address, and mails a reset link past the limit', async () => {
     const app = await start({ config: OPEN });
     const { accessToken } = await register(app);
     await app.database.run('UPDATE users SET email_verified_at = 1');
@@ -419,11 +422,11 @@ describeApp('a change of address', (start) => {
   });
 });
 
-describeApp('register, where addresses are verified', (start) => {
+describeApp('mails of register', (start) => {
   const registerAt = (app: TestApp, email = ADA) =>
     sent(app, app.send(REGISTER, { input: { email, password: PASSWORD } }));
 
-  it('counts its mails together with those of requestEmailVerification, and the last link works', async () => {
+  it('register counts its mails together with those of requestEmailVerification, and the last link works', async () => {
     const app = await start({ config: VERIFY });
     const bodies = [];
     for (let i = 0; i < 4; i += 1) {
@@ -439,7 +442,7 @@ describeApp('register, where addresses are verified', (start) => {
     expect((await login(app)).user.email).toBe(ADA);
   });
 
-  it('sends the owner of an account three notices, however others ask in between', async () => {
+  it('register sends the owner of an account three notices, even when others ask for links in between', async () => {
     const app = await start({ config: VERIFY });
     await app.admin.createUser({ email: ADA, password: PASSWORD });
     for (let i = 0; i < 5; i += 1) {
@@ -449,7 +452,7 @@ describeApp('register, where addresses are verified', (start) => {
     expect(await subjectsTo(app)).toEqual(Array(3).fill('You already have an account'));
   });
 
-  it('keeps an account that waits for its link from none by its notices', async () => {
+  it('notices from register do not hold back the link of an account that waits for verification', async () => {
     const app = await start({ config: VERIFY });
     await app.admin.createUser({ email: ADA, password: PASSWORD });
     await times(4, () => registerAt(app));
@@ -458,7 +461,7 @@ describeApp('register, where addresses are verified', (start) => {
     expect(await works(app, await mailedToken(app, '/verify-email'))).toBe(true);
   });
 
-  it('keeps nobody from a registration by links that were asked for before it', async () => {
+  it('requests for a link before a registration do not hold back the link of the registration', async () => {
     const app = await start({ config: VERIFY });
     await times(5, () => ask(REQUEST_VERIFICATION)(app));
     await registerAt(app);

@@ -134,7 +134,7 @@ const PURPOSES = {
 
 type Purpose = keyof typeof PURPOSES;
 const purposes = Object.keys(PURPOSES) as Purpose[];
-/** Those that a newer one takes the place of. */
+/** Those that end when a newer one is issued. */
 const superseded = purposes.filter((purpose) => purpose !== 'undo-email-change');
 /** Those of an account that its owner can have at once. */
 const ofAccount: Purpose[] = ['reset-password', 'confirm-email', 'magic-link', 'verify-email'];
@@ -171,8 +171,8 @@ const OWN_DOOR: Record<string, string> = {
   refresh: 'refreshToken',
 };
 
-describeApp('a token', (start) => {
-  it('of any kind opens its own door and no other, and is not spent at a wrong one (AT-2, OTT-1)', async () => {
+describeApp('the doors of tokens', (start) => {
+  it('a token works only at the door of its own kind, and a wrong door does not spend it (AT-2, OTT-1)', async () => {
     const app = await start({ config: OPEN });
     const tokens: Record<string, string> = {};
     for (const purpose of purposes) {
@@ -208,7 +208,7 @@ describeApp('a token', (start) => {
     }
   });
 
-  it('of a mail is no proof of a known device and no password', async () => {
+  it('a mailed token passes for neither a device token nor a password', async () => {
     const app = await start({ config: { ...OPEN, networkFailures: 1_000 } });
     await createUser(app, 'ada@example.com');
     const token = await PURPOSES['magic-link'].issue(app, 'ada@example.com');
@@ -221,32 +221,38 @@ describeApp('a token', (start) => {
   });
 });
 
-describeApp('a one-time token', (start) => {
-  it.each(purposes)('for %s works once, however many try at once (OTT-1)', async (purpose) => {
-    const app = await start({ config: { ...OPEN, hashConcurrency: 4 } });
-    await createUser(app, 'ada@example.com');
-    const { issue, use } = PURPOSES[purpose];
-    const token = await issue(app, 'ada@example.com');
-    const answers = await Promise.all(Array.from({ length: 8 }, () => use(app, token)));
-    expect(answers.map(({ code }) => code).sort()).toEqual([...Array(7).fill('INVALID_TOKEN'), 'OK']);
-    expect((await use(app, token)).code).toBe('INVALID_TOKEN');
-  });
-
-  it.each(purposes)('for %s works up to its end and not at it (OTT-1)', async (purpose) => {
-    const app = await start({ config: OPEN });
-    await createUser(app, 'ada@example.com');
-    await createUser(app, 'eve@example.com');
-    const { issue, use, ttlMs } = PURPOSES[purpose];
-    const late = await issue(app, 'ada@example.com');
-    app.clock.travel(ttlMs);
-    expect((await use(app, late)).code).toBe('INVALID_TOKEN');
-    const token = await issue(app, 'eve@example.com');
-    app.clock.travel(ttlMs - 1);
-    expect((await use(app, token)).code).toBe('OK');
-  });
+describeApp('one-time tokens', (start) => {
+  it.each(purposes)(
+    'a one-time token for %s works once, however many requests use it at the same time (OTT-1)',
+    async (purpose) => {
+      const app = await start({ config: { ...OPEN, hashConcurrency: 4 } });
+      await createUser(app, 'ada@example.com');
+      const { issue, use } = PURPOSES[purpose];
+      const token = await issue(app, 'ada@example.com');
+      const answers = await Promise.all(Array.from({ length: 8 }, () => use(app, token)));
+      expect(answers.map(({ code }) => code).sort()).toEqual([...Array(7).fill('INVALID_TOKEN'), 'OK']);
+      expect((await use(app, token)).code).toBe('INVALID_TOKEN');
+    },
+  );
 
   it.each(purposes)(
-    'for %s that a wrong clock made is good for nothing when the clock is right again (CR-7)',
+    'a one-time token for %s works up to the millisecond before it expires (OTT-1)',
+    async (purpose) => {
+      const app = await start({ config: OPEN });
+      await createUser(app, 'ada@example.com');
+      await createUser(app, 'eve@example.com');
+      const { issue, use, ttlMs } = PURPOSES[purpose];
+      const late = await issue(app, 'ada@example.com');
+      app.clock.travel(ttlMs);
+      expect((await use(app, late)).code).toBe('INVALID_TOKEN');
+      const token = await issue(app, 'eve@example.com');
+      app.clock.travel(ttlMs - 1);
+      expect((await use(app, token)).code).toBe('OK');
+    },
+  );
+
+  it.each(purposes)(
+    'a one-time token for %s that was issued while the clock was ahead is refused once the clock is right (CR-7)',
     async (purpose) => {
       const app = await start({ config: OPEN });
       await createUser(app, 'ada@example.com');
@@ -260,7 +266,7 @@ describeApp('a one-time token', (start) => {
     },
   );
 
-  it.each(superseded)('for %s ends with the next one (OTT-2)', async (purpose) => {
+  it.each(superseded)('a one-time token for %s ends when the next one is issued (OTT-2)', async (purpose) => {
     const app = await start({ config: OPEN });
     await createUser(app, 'ada@example.com');
     const { issue, use } = PURPOSES[purpose];
@@ -288,7 +294,7 @@ describeApp('a one-time token', (start) => {
     ['disabling the account', (app) => app.admin.disable('ada@example.com')],
     ['deleting the account', (app, token) => app.send(DELETE_ME, input({ password: PASSWORD }), { token })],
     ['a restored backup', (app) => app.admin.finishRestore()],
-  ])('of an account ends with %s (OTT-2, CR-6)', async (_cause, end) => {
+  ])('the one-time tokens of an account end with %s (OTT-2, CR-6)', async (_cause, end) => {
     const app = await start({ config: OPEN });
     const { accessToken } = await createUser(app, 'ada@example.com');
     const eves = await createUser(app, 'eve@example.com');
@@ -309,17 +315,17 @@ describeApp('a one-time token', (start) => {
   });
 
   it.each<[string, string, (app: TestApp) => Promise<unknown>]>([
-    ['not with a new password', 'OK', (app) => app.admin.setPassword('new-ada@example.com', NEW_PASSWORD)],
-    ['with a restored backup', 'INVALID_TOKEN', (app) => app.admin.finishRestore()],
+    ['survives a new password', 'OK', (app) => app.admin.setPassword('new-ada@example.com', NEW_PASSWORD)],
+    ['ends when a backup is restored', 'INVALID_TOKEN', (app) => app.admin.finishRestore()],
     [
-      'with the account',
+      'ends when the account is deleted',
       'INVALID_TOKEN',
       async (app) => {
         const { accessToken } = await login(app, { email: 'new-ada@example.com' });
         await app.send(DELETE_ME, input({ password: PASSWORD }), { token: accessToken });
       },
     ],
-  ])('that undoes a change of address ends %s', async (_what, code, cause) => {
+  ])('a link that undoes a change of address %s', async (_what, code, cause) => {
     const app = await start({ config: OPEN });
     await createUser(app, 'ada@example.com');
     const { issue, use } = PURPOSES['undo-email-change'];
@@ -328,7 +334,7 @@ describeApp('a one-time token', (start) => {
     expect((await use(app, token)).code).toBe(code);
   });
 
-  it('that undoes a change of address keeps the address of before from nobody once the account is deleted', async () => {
+  it('the former address of an account, reserved for the undo of its change, is free once the account is deleted', async () => {
     const app = await start({ config: { ...OPEN, registration: 'open' } });
     await createUser(app, 'ada@example.com');
     await PURPOSES['undo-email-change'].issue(app, 'ada@example.com');
@@ -340,7 +346,7 @@ describeApp('a one-time token', (start) => {
     expect((await again()).code).toBe('OK');
   });
 
-  it('is good for the address that it was mailed to, and for no other that the account has by then', async () => {
+  it('a one-time token is refused once the account has another address than the one it was mailed to', async () => {
     const app = await start({ config: OPEN });
     const { user } = await createUser(app, 'ada@example.com');
     for (const purpose of ['verify-email', 'reset-password', 'magic-link'] as const) {
@@ -355,7 +361,7 @@ describeApp('a one-time token', (start) => {
     ]);
   });
 
-  it('is stored as a hash alone, and in no log (OTT-1, AUD-2)', async () => {
+  it('a one-time token is stored as a hash alone, and appears in no log (OTT-1, AUD-2)', async () => {
     const app = await start({ config: OPEN });
     const tokens: string[] = [];
     for (const purpose of purposes) {
@@ -374,7 +380,7 @@ describeApp('a one-time token', (start) => {
     expect(tokens.filter((token) => everything.includes(token.slice('lko_'.length)))).toEqual([]);
   });
 
-  it('is spent by no GET (OTT-5)', async () => {
+  it('a GET request does not spend a one-time token (OTT-5)', async () => {
     const app = await start({ config: OPEN });
     await createUser(app, 'ada@example.com');
     const token = await PURPOSES['magic-link'].issue(app, 'ada@example.com');
@@ -392,7 +398,7 @@ describeApp('a one-time token', (start) => {
     expect((await PURPOSES['magic-link'].use(app, token)).code).toBe('OK');
   });
 
-  it('is mailed in links to the app that is configured, whatever host the request names (WEB-6)', async () => {
+  it('a mailed link leads to the configured app, even when the request names another host (WEB-6)', async () => {
     const app = await start({ config: OPEN });
     await createUser(app, 'ada@example.com');
     const headers = {
@@ -411,7 +417,7 @@ describeApp('a one-time token', (start) => {
     expect(letters[0]?.text).toContain(`http://localhost:3000/reset-password#token=${token}`);
   });
 
-  it('that is good for nothing makes its network wait after 30 of them, and no other', async () => {
+  it('bad one-time tokens are throttled after 30 from one network, and other networks are not affected', async () => {
     const app = await start({ config: OPEN });
     await createUser(app, 'ada@example.com');
     const token = await PURPOSES['magic-link'].issue(app, 'ada@example.com');
@@ -425,16 +431,16 @@ describeApp('a one-time token', (start) => {
   });
 });
 
-/** What strangers can ask for, with the same answer for everybody. */
+/** What strangers can ask for, with the same answer for every address. */
 const REQUESTS = {
   requestPasswordReset: REQUEST_RESET,
   requestMagicLink: REQUEST_MAGIC_LINK,
   requestEmailVerification: REQUEST_VERIFICATION,
 };
 
-describeApp('a request for a mail', (start) => {
+describeApp('requests for a mail', (start) => {
   it.each(Object.entries(REQUESTS))(
-    '%s answers alike and runs the same statements, whoever it is about (OTT-3, LOG-2)',
+    '%s gives the same answer and runs the same statements for every address, known or not (OTT-3, LOG-2)',
     async (_field, document) => {
       const plain = await start({ config: OPEN });
       const { database, statements } = noteStatements(plain.database);
@@ -463,7 +469,7 @@ describeApp('a request for a mail', (start) => {
     },
   );
 
-  it('is followed by no mail to whom it does not concern, and leaves nothing of them (OTT-3)', async () => {
+  it('a mail request for an unknown address or a disabled account mails nothing and stores no address (OTT-3)', async () => {
     const app = await start({ config: OPEN });
     await createUser(app, 'off@example.com');
     await app.admin.disable('off@example.com');
@@ -481,7 +487,7 @@ describeApp('a request for a mail', (start) => {
   });
 
   it.each(Object.entries(REQUESTS))(
-    '%s is answered alike for one address however often, known or not (OTT-3)',
+    '%s gives the same answer each time it is repeated for one address, known or not (OTT-3)',
     async (_field, document) => {
       const app = await start({ config: { ...OPEN, addressMails: 3 } });
       await createUser(app, 'ada@example.com');
@@ -494,7 +500,7 @@ describeApp('a request for a mail', (start) => {
     },
   );
 
-  it('is let through ten times an hour from one network (OTT-3)', async () => {
+  it('the eleventh mail request from one network in an hour is refused, and other networks are not affected (OTT-3)', async () => {
     const app = await start({ config: { ...OPEN, networkMails: TEST_CONFIG.networkMails } });
     const codes = [];
     for (let i = 0; i < 11; i += 1)
@@ -504,7 +510,7 @@ describeApp('a request for a mail', (start) => {
     expect((await app.send(REQUEST_RESET, input({ email: 'user@example.com' }), elsewhere)).code).toBe('OK');
   });
 
-  it('is recorded without an address and without a token (AUD-1, AUD-2)', async () => {
+  it('a mail request is recorded in the audit trail without an address and without a token (AUD-1, AUD-2)', async () => {
     const app = await start({ config: OPEN });
     const { user } = await createUser(app, 'ada@example.com');
     await app.send(REQUEST_RESET, input({ email: 'ada@example.com' }));

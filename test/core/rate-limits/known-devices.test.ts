@@ -21,7 +21,7 @@ const WRONG = 'wrong horse battery staple';
 const NEW_PASSWORD = 'another horse altogether';
 const MINUTE_MS = 60_000;
 
-/** No failure waits before the tenth in a row, which closes what closes; networks are no matter. */
+/** No failure makes a login wait before the tenth in a row, which closes the door; networks do not matter. */
 const TEN = { accountFailures: 100, accountDisableAfter: 10, networkFailures: 1_000 } as const;
 
 /** A sender from a network of its own. */
@@ -58,7 +58,7 @@ function proofsOf(app: TestApp, userId: string, count: number): string[] {
   });
 }
 
-describeApp('the proof of a known device', (start) => {
+describeApp('device tokens', (start) => {
   it.each<[string, (app: TestApp, accessToken: string) => Promise<unknown>]>([
     [
       'a change of password',
@@ -91,7 +91,7 @@ describeApp('the proof of a known device', (start) => {
         await app.send(RESET_PASSWORD, { input: { token: reset, newPassword: NEW_PASSWORD } });
       },
     ],
-  ])('ends with %s: a thief who holds one is a stranger from then on', async (_cause, change) => {
+  ])('a device token no longer proves a known device after %s', async (_cause, change) => {
     const app = await start({ config: { accountFailures: 2 } });
     const { deviceToken, accessToken } = await register(app, ADA, from(9));
     await change(app, accessToken);
@@ -103,7 +103,7 @@ describeApp('the proof of a known device', (start) => {
     expect((await attempt(app, after, from(50))).code).toBe('OK');
   });
 
-  it('that a change of password answers with is of the new password', async () => {
+  it('the device tokens from changePassword and reauthenticate are valid for the new password', async () => {
     const app = await start({ config: { accountFailures: 2 } });
     const { accessToken: token } = await register(app);
     const input = { currentPassword: PASSWORD, newPassword: NEW_PASSWORD };
@@ -118,7 +118,7 @@ describeApp('the proof of a known device', (start) => {
       expect((await attempt(app, { password: NEW_PASSWORD, deviceToken }, from(50))).code).toBe('OK');
   });
 
-  it('survives the login of another device, disabling and enabling', async () => {
+  it('a device token survives the login of another device, and disabling and enabling the account', async () => {
     const app = await start({ config: { accountFailures: 2 } });
     const { deviceToken } = await register(app);
     await login(app);
@@ -130,7 +130,7 @@ describeApp('the proof of a known device', (start) => {
 });
 
 describeApp('the lanes of known devices', (start) => {
-  it('are eight for an account, however many devices it has', async () => {
+  it('an account has eight lanes for known devices, however many devices it has', async () => {
     const app = await start({ config: { accountFailures: 100, networkChecks: 1_000 } });
     const { user } = await register(app);
     const rows = async () => (await app.database.all('SELECT key FROM throttles WHERE window_ms = 0')).length;
@@ -141,7 +141,7 @@ describeApp('the lanes of known devices', (start) => {
     expect((await rows()) - before).toBe(8 + 1);
   });
 
-  it('let no more than the limit of a burst be hashed (LOG-3)', async () => {
+  it('a burst of guesses from one known device is hashed no more often than the limit (LOG-3)', async () => {
     const app = await start();
     const { deviceToken } = await register(app, ADA, from(9));
     const burst = await Promise.all(
@@ -150,7 +150,7 @@ describeApp('the lanes of known devices', (start) => {
     expect(burst.filter(({ code }) => code === 'INVALID_CREDENTIALS')).toHaveLength(5);
   });
 
-  it('wait together after four times the failures of one: a new device is no new guess', async () => {
+  it('all known devices of an account wait together after four times the failures of one lane', async () => {
     const app = await start({ config: { accountFailures: 2, networkChecks: 1_000 } });
     const { user } = await register(app, ADA, from(9));
     let checked = 0;
@@ -166,7 +166,7 @@ describeApp('the lanes of known devices', (start) => {
     expect(await attempt(app, { deviceToken })).toEqual({ code: 'TOO_MANY_REQUESTS', retryAfter: 2 });
   });
 
-  it('end their run with a right password, their common one too', async () => {
+  it('a right password ends the run of failures of its device and that of all devices together', async () => {
     const app = await start({ config: { accountFailures: 2, networkChecks: 1_000 } });
     const { user } = await register(app, ADA, from(9));
     const [deviceToken] = proofsOf(app, user.id, 1);
@@ -176,7 +176,7 @@ describeApp('the lanes of known devices', (start) => {
     }
   });
 
-  it('are closed by no failures of strangers, and not by those of another account’s devices (LOG-6)', async () => {
+  it('the lane of a known device is not closed by failures of strangers or of another account’s devices (LOG-6)', async () => {
     const app = await start({ config: TEN });
     const { deviceToken } = await register(app, ADA, from(9));
     const eve = await register(app, 'eve@example.com', from(9));
@@ -191,7 +191,7 @@ describeApp('the lanes of known devices', (start) => {
     expect((await attempt(app, { deviceToken }, from(50))).code).toBe('OK');
   });
 
-  it('close at as many failures in a row as disable a password, until it is set anew', async () => {
+  it('the lanes of known devices close after as many failures in a row as disable a password, until it is set anew', async () => {
     const app = await start({ config: TEN });
     const { user, deviceToken } = await register(app, ADA, from(9));
     const [first, second, another] = proofsOf(app, user.id, 3);
@@ -210,7 +210,7 @@ describeApp('the lanes of known devices', (start) => {
     expect((await attempt(app, again, from(50))).code).toBe('OK');
   });
 
-  it('of a burst hash no more than close them', async () => {
+  it('a burst from many known devices is hashed no more often than the limit that closes their lanes', async () => {
     const app = await start({ config: { ...TEN, networkChecks: 1_000 } });
     const { user } = await register(app, ADA, from(9));
     const burst = await Promise.all(
@@ -222,8 +222,8 @@ describeApp('the lanes of known devices', (start) => {
   });
 });
 
-describeApp('the hundred failures of a password', (start) => {
-  it('are counted over strangers, devices and sessions together, and told once (LOG-6)', async () => {
+describeApp('failures that disable a password', (start) => {
+  it('the failures that disable a password are counted over strangers, devices and sessions, and recorded once (LOG-6)', async () => {
     const app = await start({ config: TEN });
     const { deviceToken, accessToken } = await register(app, ADA, from(9));
     await fail(app, 4);
@@ -239,7 +239,7 @@ describeApp('the hundred failures of a password', (start) => {
     expect(await eventsOf(app, 'authn_login_lock')).toHaveLength(1);
   });
 
-  it('begin anew with a right password at any door, and not once they are full', async () => {
+  it('a right password at any door restarts the count of failures, unless the password is already disabled', async () => {
     const app = await start({ config: { ...TEN, networkChecks: 1_000 } });
     const { deviceToken, ...auth } = await register(app, ADA, from(9));
     let { accessToken } = auth;
@@ -260,7 +260,7 @@ describeApp('the hundred failures of a password', (start) => {
     expect((await attempt(app, { password: NEW_PASSWORD }, from(50))).code).toBe('OK');
   });
 
-  it('are no more in a burst (LOG-3)', async () => {
+  it('a burst of guesses is checked no more often than the limit that disables a password (LOG-3)', async () => {
     const app = await start({ config: TEN });
     await register(app, ADA, from(9));
     const burst = await Promise.all(
@@ -272,7 +272,7 @@ describeApp('the hundred failures of a password', (start) => {
 });
 
 describeApp('a known device and its network', (start) => {
-  it('is not kept out by the failures of its neighbours, and does not add to them (LOG-6)', async () => {
+  it('a known device is not refused for the failures of its network, and does not add to them (LOG-6)', async () => {
     const app = await start({ config: { networkFailures: 3 } });
     const { deviceToken } = await register(app, ADA, from(1));
     await register(app, 'eve@example.com', from(9));
@@ -285,7 +285,7 @@ describeApp('a known device and its network', (start) => {
     expect((await attempt(app, { deviceToken }, from(1))).code).toBe('OK');
   });
 
-  it('is checked no more often than all passwords of the network in a minute (LOG-3)', async () => {
+  it('logins from known devices are limited to the checks that their network may make in a minute (LOG-3)', async () => {
     const app = await start({ config: { networkChecks: 3 } });
     const ada = await register(app, ADA, from(9));
     const eve = await register(app, 'eve@example.com', from(9));
@@ -310,7 +310,7 @@ describeApp('POST /token and known devices', (start) => {
   }
   const credentials = { username: ADA, password: PASSWORD };
 
-  it('answers with a device token and takes it, as login does (LOG-6)', async () => {
+  it('POST /token answers with a device token and accepts it, as login does (LOG-6)', async () => {
     const app = await start({ config: { accountFailures: 2 } });
     await register(app, ADA, from(9));
     const first = await post(app, credentials);
@@ -327,7 +327,7 @@ describeApp('POST /token and known devices', (start) => {
     expect((await app.send(ME, {}, { token: second.answer.access_token })).code).toBe('OK');
   });
 
-  it('answers a refresh without one', async () => {
+  it('POST /token answers a refresh without a device token', async () => {
     const app = await start();
     await register(app, ADA, from(9));
     const { answer } = await post(app, credentials);

@@ -57,8 +57,8 @@ const logIn = (app: TestApp, password: string, sender: Sender, email = ADA) =>
 const reauthenticate = (app: TestApp, password: string, token: string, ip = HOME) =>
   app.send(REAUTHENTICATE, { input: { password } }, { token, ip });
 
-describeApp('what a live session proves', (start) => {
-  it('is refused for no failure of its network or of strangers (LOG-6)', async () => {
+describeApp('passwords given in a live session', (start) => {
+  it('a password given in a live session is not refused for failures of its network or of strangers (LOG-6)', async () => {
     const app = await start({ config: { accountFailures: 2, networkFailures: 6 } });
     const { accessToken } = await register(app, ADA, { ip: HOME });
     for (let i = 0; i < 4; i += 1) await logIn(app, WRONG, { ip: HOME }, `user${i}@example.com`);
@@ -67,7 +67,7 @@ describeApp('what a live session proves', (start) => {
     expect(await proveEverywhere(app, accessToken)).toEqual(ALL_OK);
   });
 
-  it('is refused for no check of its network, right ones neither (LOG-6)', async () => {
+  it('a password given in a live session is accepted when its network has used up its checks (LOG-6)', async () => {
     const app = await start({ config: { networkChecks: 4 } });
     const { accessToken } = await register(app, ADA, { ip: HOME });
     await register(app, 'eve@example.com', { ip: HOME });
@@ -76,7 +76,7 @@ describeApp('what a live session proves', (start) => {
     expect(await proveEverywhere(app, accessToken)).toEqual(ALL_OK);
   });
 
-  it('is refused for no wrong password in another session of the account (LOG-6)', async () => {
+  it('a password given in a live session is not refused for wrong ones in another session of the account (LOG-6)', async () => {
     const app = await start({ config: { accountFailures: 100, accountDisableAfter: 10 } });
     const { accessToken } = await register(app, ADA, { ip: HOME });
     const thiefs = await login(app, {}, { ip: HOME });
@@ -87,7 +87,7 @@ describeApp('what a live session proves', (start) => {
     expect(await proveEverywhere(app, accessToken)).toEqual(ALL_OK);
   });
 
-  it('is slowed down by its own wrong passwords, over all fields, twice as long each time (PW-7)', async () => {
+  it('wrong passwords in a live session slow it down over all fields, twice as long each time (PW-7)', async () => {
     const app = await start();
     const { accessToken: token } = await register(app);
     for (let i = 0; i < 5; i += 1)
@@ -104,7 +104,7 @@ describeApp('what a live session proves', (start) => {
     expect(await eventsOf(app, 'excess_rate_limit_exceeded')).toHaveLength(4);
   });
 
-  it('ends its run of failures with the right password', async () => {
+  it('a right password in a live session ends its run of failures', async () => {
     const app = await start({ config: { accountFailures: 2 } });
     let { accessToken: token } = await register(app);
     for (let round = 0; round < 3; round += 1) {
@@ -115,7 +115,7 @@ describeApp('what a live session proves', (start) => {
     }
   });
 
-  it('is over in a session after a hundred wrong passwords in a row, and in no other', async () => {
+  it('a session refuses every password once its run of wrong ones reaches the limit, and other sessions do not', async () => {
     const app = await start({ config: { accountFailures: 100, accountDisableAfter: 10 } });
     const { accessToken: token } = await register(app);
     const other = await login(app);
@@ -127,14 +127,14 @@ describeApp('what a live session proves', (start) => {
     expect((await reauthenticate(app, PASSWORD, other.accessToken)).code).toBe('OK');
   });
 
-  it('is checked at most so often at once (LOG-3)', async () => {
+  it('a burst of wrong passwords in one session is checked no more often than the limit (LOG-3)', async () => {
     const app = await start();
     const { accessToken: token } = await register(app);
     const burst = await Promise.all(Array.from({ length: 20 }, () => reauthenticate(app, WRONG, token)));
     expect(burst.filter(({ code }) => code === 'INVALID_CREDENTIALS')).toHaveLength(5);
   });
 
-  it('counts in the hundred failures that disable a password for strangers, and is not disabled by them', async () => {
+  it('wrong passwords in a session count towards disabling the password for strangers, and other sessions still accept it', async () => {
     const app = await start({
       config: { accountFailures: 100, accountDisableAfter: 10, networkFailures: 1_000 },
     });
@@ -148,7 +148,7 @@ describeApp('what a live session proves', (start) => {
     expect((await logIn(app, PASSWORD, { ip: HOME })).code).toBe('TOO_MANY_REQUESTS');
   });
 
-  it('is let through as often in a minute as a network may check, for each account (LOG-3)', async () => {
+  it('each account may prove its password in live sessions as often in a minute as a network may check passwords (LOG-3)', async () => {
     const app = await start({ config: { networkChecks: 3 } });
     const eve = await register(app, 'eve@example.com');
     let { accessToken: token } = await register(app);
@@ -160,7 +160,7 @@ describeApp('what a live session proves', (start) => {
     expect((await reauthenticate(app, PASSWORD, token)).code).toBe('OK');
   });
 
-  it('of a burst of right passwords no more is done', async () => {
+  it('a burst of right passwords in one session succeeds no more often than the limit of a minute', async () => {
     const app = await start({ config: { networkChecks: 3, hashConcurrency: 4 } });
     const { accessToken } = await register(app);
     const change = (n: number) => ({ newEmail: `ada${n}@example.org`, password: PASSWORD });
@@ -176,11 +176,11 @@ describeApp('what a live session proves', (start) => {
   });
 });
 
-describeApp('a one-time token', (start, engine) => {
+describeApp('bad one-time tokens', (start, engine) => {
   const use = (app: TestApp, token: string) => app.send(LOGIN_WITH_LINK, { input: { token } });
   const unknown = (n: number) => `lko_${String(n).padStart(43, 'A')}`;
 
-  it('that is good works on a network that has brought any number of bad ones', async () => {
+  it('a good one-time token works on a network that is throttled for bad ones', async () => {
     const app = await start({ config: { magicLinks: true } });
     await register(app);
     await app.send(REQUEST_MAGIC_LINK, { input: { email: ADA } });
@@ -192,7 +192,7 @@ describeApp('a one-time token', (start, engine) => {
     expect((await use(app, await mailedToken(app, '/magic-link'))).code).toBe('TOO_MANY_REQUESTS');
   });
 
-  it('that has not the shape of one is not looked up', async () => {
+  it('a text without the shape of a one-time token is not looked up', async () => {
     const plain = await start({ config: { magicLinks: true } });
     const { database, statements } = noteStatements(plain.database, verbAndTable);
     const app = await start({ database, config: { magicLinks: true } });

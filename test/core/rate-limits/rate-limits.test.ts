@@ -63,7 +63,7 @@ async function failInARow(app: TestApp, times: number): Promise<void> {
 
 describeApp('the throttles of login', (start) => {
   it.each(['ada@example.com', 'nobody@example.com'])(
-    'make %s wait after five failures, twice as long each time, at most 15 minutes (LOG-3, LOG-6)',
+    'logins as %s wait after five failures, twice as long each time, at most 15 minutes (LOG-3, LOG-6)',
     async (email) => {
       const app = await start();
       await register(app);
@@ -81,7 +81,7 @@ describeApp('the throttles of login', (start) => {
     },
   );
 
-  it('check and count in one step: of a burst, no more than the limit is hashed (LOG-3)', async () => {
+  it('a burst of logins hashes no more passwords than the limit, because check and count are one step (LOG-3)', async () => {
     const app = await start();
     await register(app);
     const burst = await Promise.all(Array.from({ length: 40 }, (_, i) => attempt(app, {}, from(i))));
@@ -90,7 +90,7 @@ describeApp('the throttles of login', (start) => {
     expect(codes.filter((code) => code === 'TOO_MANY_REQUESTS')).toHaveLength(35);
   });
 
-  it('count the account however its address is spelled, and nothing else of the request (LOG-5)', async () => {
+  it('failed logins count against one account under every spelling of its address and with any user agent (LOG-5)', async () => {
     const app = await start();
     const spellings = [
       'ada@example.com',
@@ -103,7 +103,7 @@ describeApp('the throttles of login', (start) => {
     expect((await attempt(app, {}, { ...from(99), userAgent: 'another' })).code).toBe('TOO_MANY_REQUESTS');
   });
 
-  it('share their counters with the REST door', async () => {
+  it('login and POST /token share their counters', async () => {
     const app = await start();
     await register(app);
     for (let i = 0; i < 5; i += 1) {
@@ -123,7 +123,7 @@ describeApp('the throttles of login', (start) => {
     expect([refused.statusCode, refused.headers['retry-after']]).toEqual([429, '1']);
   });
 
-  it('forget the failures of an account when its owner logs in', async () => {
+  it('the failures of an account are forgotten when its owner logs in', async () => {
     const app = await start();
     await register(app);
     for (let round = 0; round < 4; round += 1) {
@@ -133,7 +133,7 @@ describeApp('the throttles of login', (start) => {
     expect((await attempt(app, {}, from(200))).code).toBe('INVALID_CREDENTIALS');
   });
 
-  it('stop a network after ten failures on as many accounts, for the rest of five minutes (LOG-7)', async () => {
+  it('a network is stopped after ten failures on as many accounts, for the rest of five minutes (LOG-7)', async () => {
     const app = await start();
     await register(app, 'ada@example.com', from(9));
     for (let i = 0; i < 10; i += 1) await attempt(app, { email: `user${i}@example.com` }, from(1));
@@ -146,7 +146,7 @@ describeApp('the throttles of login', (start) => {
     expect((await attempt(app, { password: PASSWORD }, from(1))).code).toBe('OK');
   });
 
-  it('take an IPv6 /64 for one network and an IPv4 address for another (LOG-4)', async () => {
+  it('an IPv6 /64 is throttled as one network, and the next /64 is not affected (LOG-4)', async () => {
     const app = await start();
     await register(app, 'ada@example.com', from(9));
     for (let i = 0; i < 10; i += 1)
@@ -157,7 +157,7 @@ describeApp('the throttles of login', (start) => {
     expect((await attempt(app, { password: PASSWORD }, { ip: '2001:db8:1:3::1' })).code).toBe('OK');
   });
 
-  it('let right passwords of one network through, thirty a minute', async () => {
+  it('right passwords from one network are let through thirty times a minute', async () => {
     const app = await start();
     await register(app);
     for (let i = 0; i < 30; i += 1) expect((await attempt(app, { password: PASSWORD })).code).toBe('OK');
@@ -166,7 +166,7 @@ describeApp('the throttles of login', (start) => {
     expect((await attempt(app, { password: PASSWORD })).code).toBe('OK');
   });
 
-  it('are shared by every process', async () => {
+  it('the throttles of login are shared by every process', async () => {
     const app = await start();
     const { secrets } = app.config;
     const other = await startApp({
@@ -181,13 +181,13 @@ describeApp('the throttles of login', (start) => {
     await other.stop();
   });
 
-  it('keep no address that was typed', async () => {
+  it('the throttles of login do not store the address that was typed', async () => {
     const app = await start();
     await attempt(app, { email: 'somebody-secret@example.com' });
     expect(JSON.stringify(await app.database.all('SELECT * FROM throttles'))).not.toContain('somebody');
   });
 
-  it('are swept out when they say nothing any more', async () => {
+  it('throttles are swept out once they no longer affect a login', async () => {
     const app = await start();
     for (let i = 0; i < 6; i += 1) await attempt(app, {}, from(i));
     await attempt(app, { email: 'other@example.com' }, from(100));
@@ -204,7 +204,7 @@ describeApp('the throttles of login', (start) => {
     expect(await count()).toBe(0);
   });
 
-  it('are swept out behind any number of runs that stay, those of one moment together', async () => {
+  it('a sweep finds stale throttles behind any number of runs that stay, even many of one moment', async () => {
     const app = await start();
     const now = app.clock.now();
     const insert = (kind: string, { at, count }: { at: string; count: number }) =>
@@ -228,7 +228,7 @@ describeApp('the throttles of login', (start) => {
     expect(await app.rateLimits.prune()).toBe(0);
   });
 
-  it('never forget a password that they disabled, nor that its devices are closed (LOG-6)', async () => {
+  it('a sweep forgets neither a disabled password nor that its known devices are closed (LOG-6)', async () => {
     const app = await start({
       config: { accountFailures: 100, accountDisableAfter: 10, networkFailures: 1_000 },
     });
@@ -240,15 +240,15 @@ describeApp('the throttles of login', (start) => {
     expect((await attempt(app, { password: PASSWORD, deviceToken }, from(1))).code).toBe('TOO_MANY_REQUESTS');
   });
 
-  it('can be off, and then count nothing', async () => {
+  it('throttles that are off count nothing', async () => {
     const app = await start({ config: { throttles: false } });
     for (let i = 0; i < 12; i += 1) expect((await attempt(app)).code).toBe('INVALID_CREDENTIALS');
     expect(await app.database.all('SELECT key FROM throttles')).toEqual([]);
   });
 });
 
-describeApp('under attack', (start) => {
-  it('a known device logs in, in a lane of its own that stealing its proof does not widen (LOG-6)', async () => {
+describeApp('logins under attack', (start) => {
+  it('a known device logs in while strangers are throttled, in a lane with a limit of its own (LOG-6)', async () => {
     const app = await start();
     const { deviceToken } = await register(app, 'ada@example.com', from(9));
     for (let i = 0; i < 5; i += 1) await attempt(app, {}, from(i));
@@ -261,7 +261,7 @@ describeApp('under attack', (start) => {
     expect((await attempt(app, { deviceToken }, from(70))).code).toBe('TOO_MANY_REQUESTS');
   });
 
-  it('a device keeps its lane through the proofs of later logins', async () => {
+  it('a device stays in the same lane with the device tokens of later logins', async () => {
     const app = await start();
     const first = await register(app);
     const second = await login(app, { deviceToken: first.deviceToken });
@@ -272,7 +272,7 @@ describeApp('under attack', (start) => {
     );
   });
 
-  it('no other proof opens that lane: not of another account, too old, forged or of another kind (AT-2)', async () => {
+  it('the lane of a known device refuses tokens that are forged, expired, of another account or of another kind (AT-2)', async () => {
     const app = await start();
     const ada = await register(app, 'ada@example.com', from(9));
     const eve = await register(app, 'eve@example.com', from(9));
@@ -294,7 +294,7 @@ describeApp('under attack', (start) => {
     );
   });
 
-  it('a live session refreshes, asks and changes its password, which ends the throttle', async () => {
+  it('a live session refreshes and changes its password during an attack, which ends the throttle', async () => {
     const app = await start();
     const session = await register(app, 'ada@example.com', from(9));
     for (let i = 0; i < 6; i += 1) await attempt(app, {}, from(i));
@@ -305,7 +305,7 @@ describeApp('under attack', (start) => {
     expect((await attempt(app, { password: input.newPassword }, from(50))).code).toBe('OK');
   });
 
-  it('a password is disabled at 100 failures in a row, except for a known device, until it is set anew (LOG-6)', async () => {
+  it('a password is disabled after 100 failures in a row, except for a known device, until it is set anew (LOG-6)', async () => {
     const app = await start({ config: { networkFailures: 1_000 } });
     const { deviceToken } = await register(app, 'ada@example.com', from(251));
     await failInARow(app, 100);
@@ -318,7 +318,7 @@ describeApp('under attack', (start) => {
     expect((await attempt(app, { password: PASSWORD }, from(253))).code).toBe('OK');
   });
 
-  it('a disabled password is remembered by every sweep of old throttles, and a shorter run forgotten (LOG-6)', async () => {
+  it('every sweep of old throttles keeps a disabled password and forgets a shorter run (LOG-6)', async () => {
     const app = await start({ config: { accountDisableAfter: 10, networkFailures: 1_000 } });
     await register(app, 'ada@example.com', from(251));
     await register(app, 'eve@example.com', from(251));
@@ -341,8 +341,8 @@ describeApp('under attack', (start) => {
   });
 });
 
-describeApp('the throttles of everything else', (start) => {
-  it('slow a session down that guesses its own password, whoever else guesses (PW-7)', async () => {
+describeApp('other throttles', (start) => {
+  it('a session is slowed down after five wrong guesses of its own password (PW-7)', async () => {
     const app = await start();
     const { accessToken } = await register(app);
     const change = (currentPassword: string) =>
@@ -360,7 +360,7 @@ describeApp('the throttles of everything else', (start) => {
     expect((await change(PASSWORD)).code).toBe('OK');
   });
 
-  it('forget the failures of a session that proves its password, and count no right one for its network (PW-7)', async () => {
+  it('a right password ends the failures of its session and does not count against its network (PW-7)', async () => {
     const app = await start();
     let { accessToken } = await register(app);
     const reauthenticate = async (password: string) => {
@@ -376,7 +376,7 @@ describeApp('the throttles of everything else', (start) => {
     for (let i = 0; i < 4; i += 1) expect(await reauthenticate(PASSWORD)).toBe('OK');
   });
 
-  it('count nothing that the hash queue refused', async () => {
+  it('logins that the hash queue refuses are not counted', async () => {
     // Hashes of the real cost fill the queue.
     const app = await start({
       config: { hashConcurrency: 1, networkFailures: 1_000, networkChecks: 1_000 },
@@ -398,7 +398,7 @@ describeApp('the throttles of everything else', (start) => {
     expect(ofNetwork).toEqual([{ count: checked }, { count: checked }]);
   });
 
-  it('let ten registrations of one network through in five minutes', async () => {
+  it('the eleventh registration from one network in five minutes is refused', async () => {
     const app = await start();
     const answers = [];
     for (let i = 0; i < 11; i += 1) {
@@ -408,7 +408,7 @@ describeApp('the throttles of everything else', (start) => {
     expect(answers).toEqual([...Array.from({ length: 10 }, () => 'OK'), 'TOO_MANY_REQUESTS']);
   });
 
-  it('count failed refreshes of a network, and never those that succeed', async () => {
+  it('failed refreshes of a network are counted, and those that succeed are not', async () => {
     const app = await start({ config: { refreshFailures: 3 } });
     let auth = await register(app);
     for (let i = 0; i < 10; i += 1) auth = await refreshed(app, auth.refreshToken);
@@ -472,7 +472,7 @@ const NETWORK_LIMITS: Record<
 
 describeApp('an IPv6 site', (start) => {
   it.each(Object.entries(NETWORK_LIMITS))(
-    'has sixteen times the %s of a network, however many networks it is divided into (LOG-4)',
+    'an IPv6 site is allowed sixteen times the %s of a network, however many networks it is divided into (LOG-4)',
     async (_what, { config, most, attempt: tryOnce }) => {
       const app = await start({ config });
       const codes = new Set<string>();
@@ -494,7 +494,7 @@ describeApp('a clock that was wrong', (start) => {
     ['a network', { networkFailures: 2 }],
     ['the checks of a network', { networkChecks: 2 }],
   ])(
-    'blocks %s no longer than a right one could, and what comes then is counted (CR-7)',
+    'a block of %s by a clock that was ahead ends once the clock is right, and later failures count (CR-7)',
     async (_whom, config) => {
       const app = await start({ config });
       await register(app, 'ada@example.com', from(9));
@@ -510,7 +510,7 @@ describeApp('a clock that was wrong', (start) => {
     },
   );
 
-  it('does not keep later blocks out of the audit trail (LOG-3)', async () => {
+  it('a block by a clock that was ahead does not keep later blocks out of the audit trail (LOG-3)', async () => {
     const app = await start({ config: { networkFailures: 2 } });
     const blockOnce = async () => {
       for (let i = 0; i < 3; i += 1) await attempt(app, { email: `user${i}@example.com` }, from(1));
@@ -522,7 +522,7 @@ describeApp('a clock that was wrong', (start) => {
     expect(await eventsOf(app, 'excess_rate_limit_exceeded')).toHaveLength(2);
   });
 
-  it('of a process that is seconds ahead blocks like any other', async () => {
+  it('a block by a process whose clock is seconds ahead holds like any other', async () => {
     const app = await start({ config: { networkFailures: 2 } });
     await register(app, 'ada@example.com', from(9));
     for (let i = 0; i < 2; i += 1) await attempt(app, { email: `user${i}@example.com` }, from(1));
@@ -535,7 +535,7 @@ describeApp('a clock that was wrong', (start) => {
 });
 
 describeApp('a window of failures', (start, engine) => {
-  it('of one failure lets one through each time', async () => {
+  it('a limit of one failure lets one login through in each window', async () => {
     const app = await start({ config: { networkFailures: 1 } });
     const codes = [];
     for (let round = 0; round < 3; round += 1) {
@@ -546,7 +546,7 @@ describeApp('a window of failures', (start, engine) => {
     expect(codes).toEqual(Array(3).fill(['INVALID_CREDENTIALS', 'TOO_MANY_REQUESTS']).flat());
   });
 
-  it('gives no place back for a login that began before it (LOG-3)', async () => {
+  it('a login that was counted in an earlier window frees no place in the next one (LOG-3)', async () => {
     const fresh = await freshDatabase(engine);
     await migrate(fresh.database);
     let meanwhile: (() => Promise<unknown>) | undefined;
@@ -579,7 +579,7 @@ describeApp('a window of failures', (start, engine) => {
 });
 
 describeApp('a credential that cannot be counted', (start, engine) => {
-  it('is not checked, and what needs no count goes on (DOS-6)', async () => {
+  it('a password is not checked while its attempt cannot be counted, and requests that need no count succeed (DOS-6)', async () => {
     const fresh = await freshDatabase(engine);
     await migrate(fresh.database);
     let isAway = false;

@@ -21,7 +21,7 @@ const ADA = 'ada@example.com';
 const NEW = 'ada@example.org';
 const WRONG = 'wrong horse battery staple';
 const NEW_PASSWORD = 'another horse altogether';
-/** Ten failures in a row, on whatever network, disable a password. */
+/** Ten failures in a row, on any network, disable a password. */
 const TEN = { accountFailures: 100, accountDisableAfter: 10, networkFailures: 1_000 } as const;
 
 const attempt = (app: TestApp, email = ADA, password = PASSWORD) =>
@@ -66,9 +66,9 @@ const BEGINNINGS: Record<string, { from?: string; begin: (app: TestApp) => Promi
   },
 };
 
-describeApp('an account that comes by its address through', (start) => {
+describeApp('failures at an address before and after it changes hands', (start) => {
   it.each(Object.entries(BEGINNINGS))(
-    '%s is not slowed down by what was guessed there before (LOG-6)',
+    'an account that gets its address through %s is not slowed down by earlier guesses there (LOG-6)',
     async (name, { begin }) => {
       const registration = name.startsWith('verifyEmail') ? 'verify' : 'open';
       const app = await start({ config: { ...TEN, registration, magicLinks: true } });
@@ -79,7 +79,7 @@ describeApp('an account that comes by its address through', (start) => {
     },
   );
 
-  it('a new registration is not slowed down by what was guessed at the one that was deleted', async () => {
+  it('a new registration is not slowed down by guesses at the deleted account of its address', async () => {
     const app = await start({ config: TEN });
     const { accessToken: token } = await register(app);
     await fail(app, 10);
@@ -88,7 +88,7 @@ describeApp('an account that comes by its address through', (start) => {
     expect((await attempt(app)).code).toBe('OK');
   });
 
-  it('registration has a code that is not slowed down by those that were guessed before', async () => {
+  it('the code of a newly registered account is not slowed down by codes that were guessed before', async () => {
     const app = await start({ config: { accountFailures: 2, magicLinks: true } });
     const guess = (code: string) => app.send(LOGIN_WITH_CODE, { input: { email: ADA, code } });
     for (let i = 0; i < 2; i += 1) await guess('00000000');
@@ -98,7 +98,7 @@ describeApp('an account that comes by its address through', (start) => {
     expect((await guess(await mailedCode(app))).code).toBe('OK');
   });
 
-  it('a change of address brings its own failures along, and no new guesses', async () => {
+  it('a change of address carries the failures of the account over to the new address', async () => {
     const app = await start({ config: TEN });
     const { accessToken: token } = await register(app);
     await fail(app, 10);
@@ -110,7 +110,7 @@ describeApp('an account that comes by its address through', (start) => {
   });
 });
 
-describeApp('while master secrets change', (start) => {
+describeApp('a change of master secrets', (start) => {
   const [before, next] = [randomBytes(32), randomBytes(32)];
 
   /** Servers of one database, with one list of secrets after the other, as deployments bring them. */
@@ -126,17 +126,20 @@ describeApp('while master secrets change', (start) => {
   it.each([
     ['appended', [before, next]],
     ['promoted', [next, before]],
-  ])('one that is %s forgets no block and no network', async (_how, secrets) => {
-    const { app, startWith } = await startEach([before], { accountFailures: 2, networkFailures: 4 });
-    await register(app);
-    await fail(app, 2);
-    const later = await startWith(secrets);
-    expect((await attempt(later)).code).toBe('TOO_MANY_REQUESTS');
-    await fail(later, 2, 'nobody@example.com');
-    expect((await attempt(later, 'somebody@example.com')).code).toBe('TOO_MANY_REQUESTS');
-  });
+  ])(
+    'a new master secret that is %s forgets no block of an account and no failures of a network',
+    async (_how, secrets) => {
+      const { app, startWith } = await startEach([before], { accountFailures: 2, networkFailures: 4 });
+      await register(app);
+      await fail(app, 2);
+      const later = await startWith(secrets);
+      expect((await attempt(later)).code).toBe('TOO_MANY_REQUESTS');
+      await fail(later, 2, 'nobody@example.com');
+      expect((await attempt(later, 'somebody@example.com')).code).toBe('TOO_MANY_REQUESTS');
+    },
+  );
 
-  it('neither step forgets a disabled password, and a new password ends it under both', async () => {
+  it('a password stays disabled while a master secret is appended and promoted, until it is set anew', async () => {
     const { app, startWith } = await startEach([before], TEN);
     await register(app);
     await fail(app, 10);
@@ -153,7 +156,7 @@ describeApp('while master secrets change', (start) => {
       expect((await attempt(await startWith(secrets), ADA, NEW_PASSWORD)).code).toBe('OK');
   });
 
-  it('failures are one run, whichever process counts them', async () => {
+  it('failures form one run when processes with different current master secrets count them', async () => {
     const { app, startWith } = await startEach([before, next], TEN);
     const other = await startWith([next, before]);
     await register(app);
@@ -164,7 +167,7 @@ describeApp('while master secrets change', (start) => {
     );
   });
 
-  it('a right password ends its run under both', async () => {
+  it('a right password ends its run of failures under both master secrets', async () => {
     const { app, startWith } = await startEach([before], TEN);
     await register(app);
     await fail(app, 9);
@@ -175,7 +178,7 @@ describeApp('while master secrets change', (start) => {
     expect((await attempt(later)).code).toBe('TOO_MANY_REQUESTS');
   });
 
-  it('a code that was mailed before works, and so does what else is out', async () => {
+  it('a code that was mailed before a master secret is promoted still works', async () => {
     const { app, startWith } = await startEach([before], { magicLinks: true });
     await register(app);
     await app.send(REQUEST_MAGIC_LINK, { input: { email: ADA } });
@@ -184,7 +187,7 @@ describeApp('while master secrets change', (start) => {
     expect((await later.send(LOGIN_WITH_CODE, { input: { email: ADA, code } })).code).toBe('OK');
   });
 
-  it('a registration that waits is found, and its link ends with the next one (OTT-2)', async () => {
+  it('a pending registration is found after a master secret is promoted, and its link ends with the next one (OTT-2)', async () => {
     const { app, startWith } = await startEach([before], { registration: 'verify' });
     await app.send(REGISTER, { input: { email: ADA, password: PASSWORD, name: 'Ada' } });
     const first = await mailedToken(app, '/verify-email');
@@ -199,7 +202,7 @@ describeApp('while master secrets change', (start) => {
   });
 });
 
-describeApp('what the version before has counted', (start) => {
+describeApp('counts of the previous version', (start) => {
   /** As the version before named the row of an account. */
   function formerKey(app: TestApp, email: string): string {
     const [secret] = app.config.secrets;
@@ -217,7 +220,7 @@ describeApp('what the version before has counted', (start) => {
     );
   }
 
-  it('keeps a password disabled until it is set anew, known or not, and known devices go on (CR-4)', async () => {
+  it('a password that the previous version disabled stays so until it is set anew, except for known devices (CR-4)', async () => {
     const app = await start();
     const { deviceToken } = await register(app);
     for (const email of [ADA, 'nobody@example.com']) {
@@ -232,14 +235,14 @@ describeApp('what the version before has counted', (start) => {
     expect((await attempt(app, ADA, NEW_PASSWORD)).code).toBe('OK');
   });
 
-  it('and did not disable, keeps nobody out (CR-4)', async () => {
+  it('failures that the previous version counted below its limit block no login (CR-4)', async () => {
     const app = await start();
     await register(app);
     await count(app, ADA, 99);
     expect((await attempt(app)).code).toBe('OK');
   });
 
-  it('of links is no reason to mail none (CR-4)', async () => {
+  it('a link that the previous version mailed does not hold back the next one (CR-4)', async () => {
     const app = await start({ config: { magicLinks: true } });
     const { user } = await register(app);
     // As the version before writes it: it knows no count.

@@ -55,8 +55,8 @@ interface Sessions {
 }
 
 /**
- * Every way in which `mine` ends, or in two parts where something comes first that the session outlives. What it
- * answers is what ends the session.
+ * Every way in which `mine` ends. Each first prepares what the session outlives, and returns the function that ends
+ * the session.
  */
 const ENDS: Record<string, (app: TestApp, sessions: Sessions) => Promise<() => Promise<unknown>>> = {
   logout:
@@ -157,16 +157,19 @@ describeApp('a process that has just let a session in', (start, engine) => {
     return { app, mine: await login(app), other: await login(app) };
   }
 
-  it.each(Object.keys(ENDS))('lets it in no more after %s (AT-9, SES-4)', async (cause) => {
-    const { app, mine, other } = await startTwoSessions();
-    const end = await ENDS[cause]?.(app, { mine, other });
-    expect((await me(app, mine)).code).toBe('OK');
-    await end?.();
-    expect((await me(app, mine)).code).toBe('UNAUTHENTICATED');
-    expect((await refresh(app, mine.refreshToken)).code).toBe('INVALID_REFRESH_TOKEN');
-  });
+  it.each(Object.keys(ENDS))(
+    'both tokens of a session that was just used are refused after %s (AT-9, SES-4)',
+    async (cause) => {
+      const { app, mine, other } = await startTwoSessions();
+      const end = await ENDS[cause]?.(app, { mine, other });
+      expect((await me(app, mine)).code).toBe('OK');
+      await end?.();
+      expect((await me(app, mine)).code).toBe('UNAUTHENTICATED');
+      expect((await refresh(app, mine.refreshToken)).code).toBe('INVALID_REFRESH_TOKEN');
+    },
+  );
 
-  it.each(Object.keys(CHANGES))('shows %s of its owner at once', async (cause) => {
+  it.each(Object.keys(CHANGES))('me shows %s of its account in the very next answer', async (cause) => {
     const app = await start();
     const auth = await register(app);
     const before = (await me(app, auth)).data.me;
@@ -180,7 +183,7 @@ describeApp('a process that has just let a session in', (start, engine) => {
   });
 
   it.each(Object.keys(ENDS))(
-    'lets it in no more when it was being looked up during %s (AT-9, SES-4)',
+    'a request is refused when its session ends by %s during the look-up (AT-9, SES-4)',
     async (cause) => {
       const fresh = await freshDatabase(engine);
       cleanups.push(fresh.drop);

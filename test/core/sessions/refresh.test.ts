@@ -10,7 +10,7 @@ import { describeApp, startApp } from '../../support/start-app.ts';
 const WINDOW_MS = 30_000;
 
 describeApp('refreshToken', (start, engine) => {
-  it('answers with the next token of the same session and a fresh access token (RT-2)', async () => {
+  it('refreshToken answers with the next token of the same session and a fresh access token (RT-2)', async () => {
     const app = await start();
     const first = await register(app);
     app.clock.travel(60_000);
@@ -26,7 +26,7 @@ describeApp('refreshToken', (start, engine) => {
     expect((await app.send(ME, {}, { token: second.accessToken })).code).toBe('OK');
   });
 
-  it('stays with its client, scope, audience and user, and has no input that could widen them (RT-7)', async () => {
+  it('refreshToken keeps the client, scope, audience and user of its session, and has no input to widen them (RT-7)', async () => {
     const app = await start();
     const first = await register(app);
     const second = await refreshed(app, first.refreshToken);
@@ -40,7 +40,7 @@ describeApp('refreshToken', (start, engine) => {
     expect((await app.send(REFRESH, { input })).code).toBe('BAD_USER_INPUT');
   });
 
-  it('keeps neither the token nor its secret in the database (RT-1)', async () => {
+  it('the database holds neither a refresh token nor its secret (RT-1)', async () => {
     const app = await start();
     const { refreshToken } = await register(app);
     const { refreshToken: next } = await refreshed(app, refreshToken);
@@ -53,7 +53,7 @@ describeApp('refreshToken', (start, engine) => {
     }
   });
 
-  it('gives two tabs the same successor (RT-5)', async () => {
+  it('ten requests at once with one refresh token get the same successor (RT-5)', async () => {
     const app = await start();
     const { refreshToken } = await register(app);
     const answers = await Promise.all(Array.from({ length: 10 }, () => refreshed(app, refreshToken)));
@@ -62,7 +62,7 @@ describeApp('refreshToken', (start, engine) => {
     expect((await refresh(app, current?.refreshToken ?? '')).code).toBe('OK');
   });
 
-  it('answers a retry within the window with the current token, the same bytes (RT-4)', async () => {
+  it('a retry within the window gets the current refresh token, byte for byte (RT-4)', async () => {
     const app = await start();
     const first = await register(app);
     const second = await refreshed(app, first.refreshToken);
@@ -72,7 +72,7 @@ describeApp('refreshToken', (start, engine) => {
     expect(retried.accessToken).not.toBe(second.accessToken);
   });
 
-  it('gives every token of one burst the current one, and the window is not prolonged by it (RT-4)', async () => {
+  it('every refresh token of a burst gets the current one, and a retry does not prolong the window (RT-4)', async () => {
     const app = await start();
     const tokens = [(await register(app)).refreshToken];
     for (let rotation = 0; rotation < 3; rotation += 1) {
@@ -87,7 +87,7 @@ describeApp('refreshToken', (start, engine) => {
     expect((await refresh(app, tokens[0] ?? '')).code).toBe('INVALID_REFRESH_TOKEN');
   });
 
-  it('ends the session, and no other, when a token comes back after the window (RT-3)', async () => {
+  it('a refresh token that comes back after the window ends its session and no other (RT-3)', async () => {
     const app = await start();
     const stolen = await register(app);
     const other = await login(app);
@@ -103,7 +103,7 @@ describeApp('refreshToken', (start, engine) => {
     ]);
   });
 
-  it('detects reuse over the whole life of a session and a restart (RT-3)', async () => {
+  it('reuse of a refresh token is detected after 20 days of rotations and a restart (RT-3)', async () => {
     const app = await start();
     const first = await register(app);
     let current = first;
@@ -122,7 +122,7 @@ describeApp('refreshToken', (start, engine) => {
     await restarted.stop();
   });
 
-  it('never reopens an ended session, however recent the token (RT-4, RT-8)', async () => {
+  it('a refresh token of an ended session is refused, however recent it is (RT-4, RT-8)', async () => {
     const app = await start();
     const first = await register(app);
     const second = await refreshed(app, first.refreshToken);
@@ -133,14 +133,14 @@ describeApp('refreshToken', (start, engine) => {
     expect(await eventsOf(app, 'authn_token_reuse')).toEqual([]);
   });
 
-  it('allows no retry at all with a window of 0', async () => {
+  it('a retry with a spent refresh token is refused when the window is 0', async () => {
     const app = await start({ config: { refreshRetryWindowSeconds: 0 } });
     const first = await register(app);
     await refreshed(app, first.refreshToken);
     expect((await refresh(app, first.refreshToken)).code).toBe('INVALID_REFRESH_TOKEN');
   });
 
-  it('writes an event when a retry comes from elsewhere, and none when it does not', async () => {
+  it('a retry is recorded only when it comes from another network or user agent', async () => {
     const app = await start();
     const home = { ip: '2001:db8:1:2::3', userAgent: 'home/1' };
     const { refreshToken } = await register(app, 'ada@example.com', home);
@@ -152,7 +152,7 @@ describeApp('refreshToken', (start, engine) => {
     expect(await eventsOf(app, 'authn_token_retry')).toHaveLength(2);
   });
 
-  it('writes a few events a minute for retries from elsewhere, however many there are', async () => {
+  it('retries from elsewhere record at most 10 events a minute', async () => {
     const app = await start();
     const { refreshToken } = await register(app);
     await refreshed(app, refreshToken);
@@ -160,7 +160,7 @@ describeApp('refreshToken', (start, engine) => {
     expect(await eventsOf(app, 'authn_token_retry')).toHaveLength(10);
   });
 
-  it('moves forward with the token of a write that was lost, and records it (RT-5)', async () => {
+  it('a refresh token whose write was lost moves its session forward, and the skip is recorded (RT-5)', async () => {
     const app = await start();
     let current = await register(app);
     for (let rotation = 0; rotation < 5; rotation += 1) {
@@ -174,7 +174,7 @@ describeApp('refreshToken', (start, engine) => {
     expect(JSON.parse(event?.details ?? '')).toEqual({ skipped: 3 });
   });
 
-  it('does not judge a rotation that lies over a minute in the future', async () => {
+  it('a spent refresh token gets UNAVAILABLE when the last rotation lies over a minute in the future', async () => {
     const app = await start();
     const first = await register(app);
     const second = await refreshed(app, first.refreshToken);
@@ -183,7 +183,7 @@ describeApp('refreshToken', (start, engine) => {
     expect((await refresh(app, second.refreshToken)).code).toBe('OK');
   });
 
-  it('takes a rotation of the near future for one of this moment', async () => {
+  it('a spent refresh token is taken as a retry when the last rotation lies 40 seconds in the future', async () => {
     const app = await start();
     const first = await register(app);
     const second = await refreshed(app, first.refreshToken);
@@ -191,7 +191,7 @@ describeApp('refreshToken', (start, engine) => {
     expect((await refreshed(app, first.refreshToken)).refreshToken).toBe(second.refreshToken);
   });
 
-  it('refuses a mac forged over a known session, and ends nothing (RT-3)', async () => {
+  it('a refresh token that is forged for a known session is refused and ends nothing (RT-3)', async () => {
     const app = await start();
     const first = await register(app);
     const rightKey = createRefreshTokens(createKeyring(app.config.secrets, 'refresh-token'));
@@ -205,7 +205,7 @@ describeApp('refreshToken', (start, engine) => {
     expect(await app.database.all('SELECT id FROM sessions WHERE revoked_at IS NOT NULL')).toEqual([]);
   });
 
-  it('has one spelling of each token', async () => {
+  it('a refresh token is accepted in one spelling only', async () => {
     const app = await start();
     const { refreshToken } = await register(app);
     const last = refreshToken.at(-1) ?? '';
@@ -219,7 +219,7 @@ describeApp('refreshToken', (start, engine) => {
     expect((await refresh(app, refreshToken)).code).toBe('OK');
   });
 
-  it('works whatever the Authorization header holds (AT-8)', async () => {
+  it('refreshToken ignores an Authorization header that is malformed or holds an expired token (AT-8)', async () => {
     const app = await start();
     let { refreshToken, accessToken } = await register(app);
     app.clock.travel(3_600_000);
@@ -230,14 +230,14 @@ describeApp('refreshToken', (start, engine) => {
     }
   });
 
-  it('takes no access token, and its own token opens no protected field (AT-2)', async () => {
+  it('access and refresh tokens are refused in each other’s place (AT-2)', async () => {
     const app = await start();
     const { refreshToken, accessToken } = await register(app);
     expect((await refresh(app, accessToken)).code).toBe('INVALID_REFRESH_TOKEN');
     expect((await app.send(ME, {}, { token: refreshToken })).code).toBe('UNAUTHENTICATED');
   });
 
-  it('says so when it is given nothing', async () => {
+  it('refreshToken without its input is refused as BAD_USER_INPUT', async () => {
     const app = await start();
     expect((await app.send(REFRESH)).errors?.[0]?.extensions).toEqual({
       code: 'BAD_USER_INPUT',
@@ -245,7 +245,7 @@ describeApp('refreshToken', (start, engine) => {
     });
   });
 
-  it('outlives the rotation of the master secret, appended, promoted and removed (KEY-4)', async () => {
+  it('refreshToken works at each step of a rotation of the master secret: appended, promoted and removed (KEY-4)', async () => {
     const [older, newer] = [randomBytes(32), randomBytes(32)];
     const app = await start({ config: { secrets: [older] } });
     let { refreshToken } = await register(app);

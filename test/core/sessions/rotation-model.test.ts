@@ -138,7 +138,7 @@ type SessionRow = Record<'generation' | 'skipped' | 'rotatedAt' | 'burstFrom' | 
 
 type Command = fc.AsyncCommand<Story, Server>;
 
-/** Everybody presents at once what they hold; who loses the response holds on to the token. */
+/** The actors present their tokens at once; an actor that loses the response keeps its token. */
 function refreshCommand(requests: readonly { actor: Actor; isLost: boolean }[]): Command {
   return {
     check: () => true,
@@ -159,7 +159,7 @@ function refreshCommand(requests: readonly { actor: Actor; isLost: boolean }[]):
   };
 }
 
-/** Somebody presents any token that was ever answered, counted from the newest. */
+/** Presents any token that was ever answered, counted from the newest. */
 function replayCommand(age: number): Command {
   return {
     check: () => true,
@@ -193,7 +193,7 @@ function travelCommand({ windows, ms }: { windows: number; ms: number }): Comman
   };
 }
 
-/** With any token of the session, whatever its generation (RFC 7009 §2.1). */
+/** With a token of the session of any generation (RFC 7009 §2.1). */
 function logoutCommand(age: number): Command {
   return {
     check: () => true,
@@ -299,7 +299,7 @@ function ordersOf(items: readonly number[]): number[][] {
   );
 }
 
-/** What must hold whatever happened; taken from the database, not from the model's decisions. */
+/** What must hold after every command; taken from the database, not from the model's decisions. */
 async function checkInvariants(story: Story, server: Server): Promise<void> {
   const row = await server.database.get<
     SessionRow & { createdAt: number; expiresAt: number; endedBy: string | null }
@@ -368,7 +368,7 @@ async function authenticate({ sessions, userId, sessionId }: Server): Promise<un
   });
 }
 
-/** What all the tokens get that there ever were. */
+/** Presents every token there ever was, and returns the answers. */
 async function refreshAll(server: Server): Promise<(string | undefined)[]> {
   return Promise.all([...server.texts.keys()].map((token) => refresh(server, token)));
 }
@@ -509,7 +509,7 @@ describe.each(suites)(
       return { model, real };
     }
 
-    it('answers as the model does, whatever the owner, a thief and the machines do (RT-2, RT-3, RT-4, RT-5, RT-6, RT-8)', async () => {
+    it('refresh tokens are answered as the model says in any story of an owner, a thief and failing machines (RT-2, RT-3, RT-4, RT-5, RT-6, RT-8)', async () => {
       const windows = fc.constantFrom<WindowSeconds>(30, 30, 30, 600, 0);
       await fc.assert(
         fc.asyncProperty(windows, commands, async (windowSeconds, story) => {
@@ -522,7 +522,7 @@ describe.each(suites)(
       );
     });
 
-    it('ends the session when a token comes back that was spent over a window ago (RT-3)', async () => {
+    it('a refresh token that was spent over a window ago ends its session when it comes back (RT-3)', async () => {
       await fc.assert(
         fc.asyncProperty(oldToken, async ({ waits, token }) => {
           const { real } = await begin(30);
@@ -542,7 +542,7 @@ describe.each(suites)(
       );
     });
 
-    it('ends at its idle and its absolute end, which no rotation moves (RT-6)', async () => {
+    it('a session ends at its idle or its absolute end, and no rotation moves the absolute one (RT-6)', async () => {
       await fc.assert(
         fc.asyncProperty(daysBetween, async (days) => {
           const { model, real } = await begin(30);
@@ -564,7 +564,7 @@ describe.each(suites)(
       );
     });
 
-    it('never logs out a client that keeps its token until it has the next, and retries in time (RT-4)', async () => {
+    it('a client that keeps its refresh token until it has the next, and retries in time, is never logged out (RT-4)', async () => {
       await fc.assert(
         fc.asyncProperty(oneClient, async (requests) => {
           const { real } = await begin(30);
@@ -586,7 +586,7 @@ describe.each(suites)(
       );
     });
 
-    it('never logs out tabs that wake within one window, whichever tokens they find (RT-4, RT-5)', async () => {
+    it('tabs that wake within one window are never logged out, with the last refresh token or a newer one (RT-4, RT-5)', async () => {
       await fc.assert(
         fc.asyncProperty(wakingTabs, async ({ quiet, visits }) => {
           const { real } = await begin(30);

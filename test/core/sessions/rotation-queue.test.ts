@@ -46,7 +46,7 @@ describe.each(engines)('rotations that arrive at once, on %s', (engine) => {
   const rotateAll = (changes: readonly Partial<Rotation>[] = []) =>
     Promise.all(rotations.map((rotation, i) => queue.rotate({ ...rotation, ...changes[i] }, NO_DEADLINE)));
 
-  it('move each row by its own values, and share a statement on PostgreSQL', async () => {
+  it('rotations that arrive at once move each row by its own values, and share a statement on PostgreSQL', async () => {
     const now = app.clock.now();
     const moved = (index: number) => ({
       id: rotations[index]?.sessionId,
@@ -72,20 +72,23 @@ describe.each(engines)('rotations that arrive at once, on %s', (engine) => {
     ['of another secret', { secretHash: 'another' }],
     ['of no session', { sessionId: 'nobody' }],
     ['past its idle life', { now: Number.MAX_SAFE_INTEGER }],
-  ])('leave out a token that is %s, and no other (RT-2)', async (_, change) => {
-    const [first, second, third] = await rotateAll([{}, change, {}]);
-    expect([first?.generation, second, third?.generation]).toEqual([1, undefined, 1]);
-    const rows = await app.database.all('SELECT id FROM sessions WHERE generation = 1 ORDER BY id');
-    expect(rows).toEqual([{ id: rotations[0]?.sessionId }, { id: rotations[2]?.sessionId }]);
-  });
+  ])(
+    'a refresh token that is %s is not rotated, and those that arrive with it are (RT-2)',
+    async (_, change) => {
+      const [first, second, third] = await rotateAll([{}, change, {}]);
+      expect([first?.generation, second, third?.generation]).toEqual([1, undefined, 1]);
+      const rows = await app.database.all('SELECT id FROM sessions WHERE generation = 1 ORDER BY id');
+      expect(rows).toEqual([{ id: rotations[0]?.sessionId }, { id: rotations[2]?.sessionId }]);
+    },
+  );
 
-  it('spend a token once that comes twice, and the second is answered as well (RT-2)', async () => {
+  it('a refresh token that arrives twice at once is rotated once, and both requests are answered (RT-2)', async () => {
     rotations = [...rotations, ...rotations];
     const rotated = await rotateAll();
     expect(rotated.filter((row) => row !== undefined).map(({ generation }) => generation)).toEqual([1, 1, 1]);
   });
 
-  it('leave out who comes too late, undone and told so, and no other', async () => {
+  it('a rotation whose deadline has passed fails as UNAVAILABLE and is not made, while the one beside it is', async () => {
     const { rotate } = createRotationQueue(app.database);
     const late = rotate(rotations[0] as Rotation, { hasPassed: () => true });
     const inTime = rotate(rotations[1] as Rotation, NO_DEADLINE);
@@ -94,7 +97,7 @@ describe.each(engines)('rotations that arrive at once, on %s', (engine) => {
     expect(await findSession(app.database, rotations[0]?.sessionId ?? '')).toMatchObject({ generation: 0 });
   });
 
-  it('all fail when their statement does, and may come again', async () => {
+  it('rotations that arrive at once all fail when their statement does, and succeed when they come again', async () => {
     await app.database.run('ALTER TABLE sessions RENAME TO elsewhere');
     const failed = await Promise.allSettled(rotations.map((rotation) => queue.rotate(rotation, NO_DEADLINE)));
     expect(failed.map(({ status }) => status)).toEqual(['rejected', 'rejected', 'rejected']);
@@ -103,7 +106,7 @@ describe.each(engines)('rotations that arrive at once, on %s', (engine) => {
   });
 });
 
-describeApp('refreshToken beside somebody who writes its row', (start, engine) => {
+describeApp('refreshToken while another process writes the session', (start, engine) => {
   let fresh: FreshDatabase;
   beforeEach(async () => {
     fresh = await freshDatabase(engine);
@@ -131,7 +134,7 @@ describeApp('refreshToken beside somebody who writes its row', (start, engine) =
     };
   }
 
-  it('waits for them, and holds up nobody else on PostgreSQL', async () => {
+  it('refreshToken waits for another process that writes its session, and holds up no other session on PostgreSQL', async () => {
     const app = await start({ database: fresh.database });
     const held = await register(app, 'held@example.com');
     const free = await register(app, 'free@example.com');

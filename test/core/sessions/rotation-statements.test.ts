@@ -31,7 +31,7 @@ const LOCK =
   / FROM \( SELECT given\.\*, free\.ctid AS place .* SKIP LOCKED \) AS rotation WHERE sessions\.ctid = rotation\.place AND /;
 
 describe('the statement that rotates many sessions', () => {
-  it('is the one that rotates a single session, but for where it takes its values and rows from', async () => {
+  it('the statement for many rotations is the one for a single rotation, except for where its values and rows come from', async () => {
     const one = await statementOf((sql) => rotateGeneration(sql, ROTATION));
     const many = await statementOf((sql) => rotateGenerations(sql, [ROTATION]));
     expect(many).toMatch(LOCK);
@@ -39,7 +39,7 @@ describe('the statement that rotates many sessions', () => {
     expect(single).toBe(one);
   });
 
-  it('takes every value of a rotation from its JSON', async () => {
+  it('the statement for many rotations takes every value of a rotation from its JSON', async () => {
     const many = await statementOf((sql) => rotateGenerations(sql, [ROTATION]));
     const given = /AS given\((.*?)\)/.exec(many)?.[1] ?? '';
     const names = [...given.matchAll(/"(\w+)"/g)].map(([, name]) => name);
@@ -47,8 +47,8 @@ describe('the statement that rotates many sessions', () => {
   });
 });
 
-describe('a session that may be refreshed', () => {
-  it('is one that lives, by the same condition as for every other request', async () => {
+describe('the condition for refreshing a session', () => {
+  it('refreshing a session and every other request check the same condition that the session lives', async () => {
     const condition = 'revoked_at IS NULL AND idle_expires_at > :now AND expires_at > :now';
     expect(await statementOf((sql) => rotateGeneration(sql, ROTATION))).toContain(condition);
     expect(await statementOf((sql) => findLiveSessionOwner(sql, { id: 'any', now: 0 }))).toContain(condition);

@@ -19,7 +19,7 @@ const FRESH_MS = 10 * 60_000;
 const DAY_MS = 86_400_000;
 
 describeApp('sessions', (start, engine) => {
-  it('are listed for their owner alone, the most recently used first (SES-2)', async () => {
+  it('sessions are listed for their owner alone, the most recently used first (SES-2)', async () => {
     const app = await start();
     const first = await register(app);
     app.clock.travel(1_000);
@@ -46,7 +46,7 @@ describeApp('sessions', (start, engine) => {
     ['idle lifetime', { sessionIdleTtlSeconds: 4 }, 4, 4],
     ['absolute lifetime', { sessionIdleTtlSeconds: 300, sessionAbsoluteTtlSeconds: 300 }, 300, 297],
   ])(
-    'end no later than their access tokens think: with a short %s (AT-3, RT-6)',
+    'an access token of a session with a short %s lasts as long as the session has left (AT-3, RT-6)',
     async (_, config, first, then) => {
       const app = await start({ config });
       const opened = await register(app);
@@ -77,7 +77,7 @@ describeApp('sessions', (start, engine) => {
     },
   );
 
-  it('say which one asks, also inside the answer that opened it', async () => {
+  it('a session says whether it is the current one, also inside the answer that opened it', async () => {
     const app = await start();
     const { session, accessToken } = await register(app);
     const answer = await app.send(
@@ -97,7 +97,7 @@ describeApp('sessions', (start, engine) => {
     expect(mine.data.me.sessions).toContainEqual({ id: session.id, current: true });
   });
 
-  it('end one by one, and only the owner’s own (SES-2)', async () => {
+  it('revokeSession ends one session of its owner, and answers NOT_FOUND to another user (SES-2)', async () => {
     const app = await start();
     const first = await register(app);
     const second = await login(app);
@@ -117,13 +117,13 @@ describeApp('sessions', (start, engine) => {
     expect((await app.send(ME, {}, { token: first.accessToken })).code).toBe('OK');
   });
 
-  describe('to end another one of them', () => {
+  describe('revokeSession and a fresh authentication', () => {
     // Longer than an authentication is fresh, so that it is not the token that decides.
     const config = { accessTokenTtlSeconds: 3_600 };
     const revoke = (app: TestApp, id: string, token: string) =>
       app.send(REVOKE, { input: { id } }, { token });
 
-    it('takes an authentication of the last 10 minutes, whatever was refreshed since (SES-2, SES-5)', async () => {
+    it('revokeSession of another session needs an authentication of the last 10 minutes, which a refresh does not renew (SES-2, SES-5)', async () => {
       const app = await start({ config });
       const [second, third] = [await register(app), await login(app)];
       const first = await login(app);
@@ -138,7 +138,7 @@ describeApp('sessions', (start, engine) => {
       expect((await app.send(ME, {}, { token: third.accessToken })).code).toBe('OK');
     });
 
-    it('takes an authentication that no wrong clock put into the future (SES-5, CR-7)', async () => {
+    it('revokeSession of another session refuses an authentication that lies in the future (SES-5, CR-7)', async () => {
       const app = await start({ config });
       const [first, second] = [await register(app), await login(app)];
       await app.database.run(`UPDATE sessions SET authenticated_at = authenticated_at + ${DAY_MS}`);
@@ -150,7 +150,7 @@ describeApp('sessions', (start, engine) => {
       expect((await revoke(app, second.session.id, data.reauthenticate.accessToken)).code).toBe('OK');
     });
 
-    it('is decided by the row, not by what the token says of it (SES-5)', async () => {
+    it('revokeSession of another session goes by the time of authentication in the row, not in the token (SES-5)', async () => {
       const app = await start({ config });
       const [first, second] = [await register(app), await login(app)];
       await app.database.run('UPDATE sessions SET authenticated_at = authenticated_at - 600001');
@@ -159,7 +159,7 @@ describeApp('sessions', (start, engine) => {
       );
     });
 
-    it('is possible again after reauthenticate (SES-5)', async () => {
+    it('revokeSession of another session is possible again after reauthenticate (SES-5)', async () => {
       const app = await start({ config });
       const [first, second] = [await register(app), await login(app)];
       app.clock.travel(FRESH_MS + 1);
@@ -169,7 +169,7 @@ describeApp('sessions', (start, engine) => {
       expect((await revoke(app, second.session.id, accessToken)).code).toBe('OK');
     });
 
-    it('says of what is not the viewer’s that it is not there, before anything of freshness (SES-2)', async () => {
+    it('revokeSession answers NOT_FOUND for an unknown or another user’s session before it asks for a fresh authentication (SES-2)', async () => {
       const app = await start({ config });
       const [first, eve] = [await register(app), await register(app, 'eve@example.com')];
       app.clock.travel(FRESH_MS + 1);
@@ -178,7 +178,8 @@ describeApp('sessions', (start, engine) => {
       expect((await app.send(ME, {}, { token: eve.accessToken })).code).toBe('OK');
     });
 
-    it('is not asked for the session that asks, nor by logout with any scope: it is the panic button', async () => {
+    // Logout is the panic button.
+    it('revoking the current session and logging out the others or all need no fresh authentication', async () => {
       const app = await start({ config });
       const [first, second, third] = [await register(app), await login(app), await login(app)];
       app.clock.travel(FRESH_MS + 1);
@@ -191,7 +192,7 @@ describeApp('sessions', (start, engine) => {
         expect((await app.send(ME, {}, { token: accessToken })).code).toBe('UNAUTHENTICATED');
     });
 
-    it('takes a session that lives, though another process has just ended it (AT-9)', async () => {
+    it('a session that another process has just ended cannot revoke another one (AT-9)', async () => {
       const app = await start({ config });
       const [first, second] = [await register(app), await login(app)];
       expect((await app.send(ME, {}, { token: first.accessToken })).code).toBe('OK');
@@ -210,7 +211,7 @@ describeApp('sessions', (start, engine) => {
     ['OTHERS', 1, ['OK', 'UNAUTHENTICATED']],
     ['ALL', 2, ['UNAUTHENTICATED', 'UNAUTHENTICATED']],
   ])(
-    'end by logout with scope %s, their access tokens at once (AT-9, SES-4)',
+    'logout with scope %s ends sessions and their access tokens at once (AT-9, SES-4)',
     async (scope, count, after) => {
       const app = await start();
       const first = await register(app);
@@ -229,7 +230,7 @@ describeApp('sessions', (start, engine) => {
     },
   );
 
-  it('end by a refresh token alone, whatever its generation and the bearer header, and twice is none (RT-8)', async () => {
+  it('logout with a spent refresh token ends its session once, also beside an expired access token (RT-8)', async () => {
     const app = await start();
     const first = await register(app);
     const second = await login(app);
@@ -243,10 +244,10 @@ describeApp('sessions', (start, engine) => {
     expect((await refresh(app, second.refreshToken)).code).toBe('OK');
   });
 
-  it('are not ended by a refresh token of the right session, made by the server’s own key, with another secret', async () => {
+  it('logout ends nothing for a refresh token made with the server’s own key but another session secret', async () => {
     const app = await start();
     const { session, accessToken, refreshToken } = await register(app);
-    // As whoever has the master secret and a session’s id would make it.
+    // As an attacker with the master secret and a session’s id would make it.
     const forged = app.tokens.refreshTokens.encode({
       sessionId: session.id,
       generation: 0,
@@ -261,7 +262,7 @@ describeApp('sessions', (start, engine) => {
     expect(await eventsOf(app, 'authn_token_re%')).toEqual([]);
   });
 
-  it('are not ended by a bearer and a refresh token that disagree', async () => {
+  it('logout is refused when its bearer token and its refresh token disagree', async () => {
     const app = await start();
     const first = await register(app);
     const second = await login(app);
@@ -277,7 +278,7 @@ describeApp('sessions', (start, engine) => {
     expect((await refresh(app, second.refreshToken)).code).toBe('OK');
   });
 
-  it('that end are recorded, and a logout that ends none is not', async () => {
+  it('logout is recorded when it ends sessions, and not when it ends none', async () => {
     const app = await start();
     const { accessToken: token } = await register(app);
     await login(app);
@@ -287,7 +288,7 @@ describeApp('sessions', (start, engine) => {
     expect(await eventsOf(app, 'authn_token_revoked')).toHaveLength(2);
   });
 
-  it('need a bearer token for the wider scopes of logout', async () => {
+  it('logout needs a bearer token for scope OTHERS or ALL, and whenever it has no refresh token', async () => {
     const app = await start();
     const { refreshToken } = await register(app);
     for (const scope of ['OTHERS', 'ALL']) {
@@ -297,7 +298,7 @@ describeApp('sessions', (start, engine) => {
     expect(bare.errors?.[0]?.extensions).toEqual({ code: 'UNAUTHENTICATED', reason: 'TOKEN_MISSING' });
   });
 
-  it('that ended elsewhere stop working within a second in every other process (AT-9)', async () => {
+  it('a session that ended in one process stops working within a second in every other one (AT-9)', async () => {
     const app = await start();
     const other = await startApp({
       engine,
@@ -314,7 +315,7 @@ describeApp('sessions', (start, engine) => {
     await other.stop();
   });
 
-  it('sign nobody out when they cannot be looked up', async () => {
+  it('a session that cannot be looked up is answered UNAVAILABLE, not signed out', async () => {
     const app = await start();
     const { accessToken, refreshToken } = await register(app);
     await app.database.close();
@@ -326,7 +327,7 @@ describeApp('sessions', (start, engine) => {
     );
   });
 
-  it('die of idleness after 14 days, and 30 days after login however much they are used (RT-6)', async () => {
+  it('a session ends after 14 idle days, and 30 days after login however much it is used (RT-6)', async () => {
     const app = await start();
     const idle = await register(app);
     let busy = await login(app);
@@ -341,7 +342,7 @@ describeApp('sessions', (start, engine) => {
     expect((await app.send(ME, {}, { token: busy.accessToken })).code).toBe('UNAUTHENTICATED');
   });
 
-  it('that a wrong clock opened are not renewed when it is right again, and can still be ended (CR-7)', async () => {
+  it('a session that a wrong clock opened in the future is not renewed, and can still be ended (CR-7)', async () => {
     const app = await start();
     await register(app);
     app.clock.travel(365 * DAY_MS);
@@ -356,14 +357,14 @@ describeApp('sessions', (start, engine) => {
     expect((await refresh(app, future.refreshToken)).code).toBe('INVALID_REFRESH_TOKEN');
   });
 
-  it('are renewed by another process whose clock is some minutes behind (CR-7)', async () => {
+  it('a session is renewed by a process whose clock is 5 minutes behind (CR-7)', async () => {
     const app = await start();
     const { refreshToken } = await register(app);
     app.clock.travel(-5 * 60_000);
     expect((await refresh(app, refreshToken)).code).toBe('OK');
   });
 
-  it('are at most 50 a user: never-refreshed ones go first, then the least recently refreshed (RT-9)', async () => {
+  it('a user has at most 50 sessions, and a new one ends the oldest that was never refreshed (RT-9)', async () => {
     const app = await start();
     const { accessToken, user } = await register(app);
     const old = await login(app);
@@ -389,7 +390,7 @@ describeApp('sessions', (start, engine) => {
     expect((await app.send(ME, {}, { token: accessToken })).code).toBe('UNAUTHENTICATED');
   });
 
-  describe('past the limit of 50 a user', () => {
+  describe('the limit of 50 sessions a user', () => {
     /** Sessions of the owner, each last used a millisecond after the one before. */
     async function addSessions(
       app: TestApp,
@@ -413,7 +414,7 @@ describeApp('sessions', (start, engine) => {
       return rows.map(({ id }) => id);
     };
 
-    it('the never-refreshed ones go first, however recently they began (RT-9)', async () => {
+    it('a login past 50 sessions first ends those never refreshed, however recently they began (RT-9)', async () => {
       const app = await start();
       const { id: userId } = await app.admin.createUser({ email: 'ada@example.com', password: PASSWORD });
       const now = app.clock.now();
@@ -425,7 +426,7 @@ describeApp('sessions', (start, engine) => {
       expect(await ended(app)).toEqual(['fresh-1', 'fresh-2']);
     });
 
-    it('the least recently refreshed ones go next, and never the newest one (RT-9)', async () => {
+    it('a login past 50 refreshed sessions ends the least recently refreshed one, and not its own (RT-9)', async () => {
       const app = await start();
       const { id: userId } = await app.admin.createUser({ email: 'ada@example.com', password: PASSWORD });
       const now = app.clock.now();
@@ -438,7 +439,7 @@ describeApp('sessions', (start, engine) => {
     });
   });
 
-  it('are deleted a week after they ended, in bounded batches (RT-9)', async () => {
+  it('a session is deleted a week after it ended (RT-9)', async () => {
     const app = await start();
     const first = await register(app);
     await login(app);

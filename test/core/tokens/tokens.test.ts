@@ -20,7 +20,7 @@ function decode(token: string): { header: Json; claims: Json } {
   return { header: parse(header), claims: parse(claims) };
 }
 
-/** Signs whatever it is given with the server's own key: only the checks beyond the signature can refuse it. */
+/** Signs any header and claims with the server's own key: only the checks beyond the signature can refuse it. */
 async function forger(app: TestApp) {
   const sealer = createSealer(createKeyring(app.config.secrets, 'signing-keys'));
   const [row] = await listSigningKeys(app.database);
@@ -46,7 +46,7 @@ async function reasonOf(app: TestApp, token: string): Promise<unknown> {
 }
 
 describeApp('access tokens', (start) => {
-  it('follow RFC 9068 (AT-2, AT-3)', async () => {
+  it('access tokens follow RFC 9068 (AT-2, AT-3)', async () => {
     const app = await start();
     const { accessToken, session, user } = await register(app);
     const { header, claims } = decode(accessToken);
@@ -67,7 +67,7 @@ describeApp('access tokens', (start) => {
     });
   });
 
-  it('verify with any JWT library and the published keys', async () => {
+  it('an access token verifies with a common JWT library and the published keys', async () => {
     const app = await start();
     const { accessToken, user } = await register(app);
     const response = await app.server.inject('/.well-known/jwks.json');
@@ -81,7 +81,7 @@ describeApp('access tokens', (start) => {
     expect(claims.sub).toBe(user.id);
   });
 
-  it('say the time of the login, not of the refresh (RT-6)', async () => {
+  it('a refreshed access token says the time of the login, not of the refresh (RT-6)', async () => {
     const app = await start();
     const first = await register(app);
     app.clock.travel(5 * MINUTE_MS);
@@ -93,7 +93,7 @@ describeApp('access tokens', (start) => {
     ]);
   });
 
-  it('expire after their lifetime and ten seconds, and say so (AT-4, AT-8)', async () => {
+  it('an access token expires ten seconds after its lifetime, and the refusal says so (AT-4, AT-8)', async () => {
     const app = await start();
     const { accessToken } = await register(app);
     app.clock.travel(609_000);
@@ -102,7 +102,7 @@ describeApp('access tokens', (start) => {
     expect(await reasonOf(app, accessToken)).toBe('TOKEN_EXPIRED');
   });
 
-  it('are expired also when they were never seen before', async () => {
+  it('an access token that the server first sees after its expiry is refused as expired', async () => {
     const app = await start();
     const { accessToken } = await register(app);
     app.clock.travel(610_000);
@@ -111,15 +111,15 @@ describeApp('access tokens', (start) => {
   });
 
   it.each([
-    ['no header', undefined, 'TOKEN_MISSING'],
+    ['no authorization header', undefined, 'TOKEN_MISSING'],
     ['another scheme', 'Basic YWRhOmE=', 'TOKEN_INVALID'],
-    ['no scheme', 'a.b.c', 'TOKEN_INVALID'],
-    ['no token', 'Bearer', 'TOKEN_INVALID'],
+    ['a token without a scheme', 'a.b.c', 'TOKEN_INVALID'],
+    ['a scheme without a token', 'Bearer', 'TOKEN_INVALID'],
     ['two tokens', 'Bearer a.b.c a.b.c', 'TOKEN_INVALID'],
-    ['garbage', 'Bearer garbage', 'TOKEN_INVALID'],
-    ['empty segments', 'Bearer ..', 'TOKEN_INVALID'],
-    ['9 KiB', `Bearer ${'a'.repeat(9_000)}`, 'TOKEN_INVALID'],
-  ])('are needed: %s authenticates nobody (AT-7)', async (_what, authorization, reason) => {
+    ['garbage as its token', 'Bearer garbage', 'TOKEN_INVALID'],
+    ['a token of empty segments', 'Bearer ..', 'TOKEN_INVALID'],
+    ['a token of 9 KiB', `Bearer ${'a'.repeat(9_000)}`, 'TOKEN_INVALID'],
+  ])('a request with %s is refused as unauthenticated (AT-7)', async (_what, authorization, reason) => {
     const app = await start();
     const headers = authorization === undefined ? {} : { authorization };
     const { errors, status } = await app.send(ME, {}, { headers });
@@ -128,7 +128,7 @@ describeApp('access tokens', (start) => {
   });
 
   it.each(['bearer', 'BEARER', 'Bearer '])(
-    'come after the scheme %j, whatever its case (AT-7)',
+    'an access token is accepted after the scheme %j (AT-7)',
     async (scheme) => {
       const app = await start();
       const { accessToken } = await register(app);
@@ -138,7 +138,7 @@ describeApp('access tokens', (start) => {
     },
   );
 
-  it('are accepted when another signature of the same key says the same (control of the next table)', async () => {
+  it('an access token with a new signature of the same key is accepted (control of the next table)', async () => {
     const app = await start();
     const { forge } = await forger(app);
     const { header, claims } = decode((await register(app)).accessToken);
@@ -200,7 +200,7 @@ describeApp('access tokens', (start) => {
     ),
   ];
 
-  it('with one of these wrong are refused, though the signature is right (AT-1, AT-2, AT-3, AT-4, AT-5)', async () => {
+  it('an access token with a wrong header or claim is refused, though its signature is right (AT-1, AT-2, AT-3, AT-4, AT-5)', async () => {
     const app = await start();
     const { forge } = await forger(app);
     const { accessToken } = await register(app);
@@ -216,7 +216,7 @@ describeApp('access tokens', (start) => {
     );
   });
 
-  it('have one spelling: no other last character, padding or layout verifies (AT-6)', async () => {
+  it('an access token has one spelling: no other last character, padding or layout verifies (AT-6)', async () => {
     const app = await start();
     const { accessToken } = await register(app);
     const alphabet = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_';
@@ -233,7 +233,7 @@ describeApp('access tokens', (start) => {
     expect(await reasonOf(app, accessToken)).toBe('OK');
   });
 
-  it('of the (r, n−s) twin end with their session: revocation is by sid, not by text', async () => {
+  it('an access token with the (r, n−s) twin signature ends with its session: revocation is by sid, not by text', async () => {
     const app = await start();
     const { accessToken } = await register(app);
     const n = BigInt('0xffffffff00000000ffffffffffffffffbce6faada7179e84f3b9cac2fc632551');
@@ -247,7 +247,7 @@ describeApp('access tokens', (start) => {
     expect(await reasonOf(app, token)).toBe('TOKEN_INVALID');
   });
 
-  it('signed by another key under our kid, or with the public key as an HMAC secret, are refused (AT-1)', async () => {
+  it('an access token signed by another key under our kid, or with our public key as an HMAC secret, is refused (AT-1)', async () => {
     const app = await start();
     const { accessToken } = await register(app);
     const { header: h, claims } = decode(accessToken);
@@ -262,7 +262,7 @@ describeApp('access tokens', (start) => {
     expect(await reasonOf(app, hmac)).toBe('TOKEN_INVALID');
   });
 
-  it('live for ten minutes unless configured otherwise, and as long as configured (AT-10)', async () => {
+  it('access tokens live for ten minutes by default, or as long as configured (AT-10)', async () => {
     expect((await register(await start())).expiresIn).toBe(600);
     const app = await start({ config: { accessTokenTtlSeconds: 60 } });
     const auth = await register(app);
@@ -273,7 +273,7 @@ describeApp('access tokens', (start) => {
 });
 
 describeApp('signing keys', (start, engine) => {
-  it('are created once, however many processes start together (KEY-4)', async () => {
+  it('one signing key is created, however many processes start together (KEY-4)', async () => {
     const app = await start();
     await app.database.run('DELETE FROM signing_keys');
     const clock = createFrozenClock();
@@ -285,7 +285,7 @@ describeApp('signing keys', (start, engine) => {
     for (const other of together) await other.stop();
   });
 
-  it('are published before they sign, and verify until the last token has expired (KEY-2)', async () => {
+  it('signing keys are published before they sign, and verify until their last token has expired (KEY-2)', async () => {
     const app = await start();
     const before = await register(app);
     await app.tokens.rotateKeys();
@@ -311,7 +311,7 @@ describeApp('signing keys', (start, engine) => {
     expect(await eventsOf(app, 'sensitive_delete')).toHaveLength(1);
   });
 
-  it('are not put off by one that a wrong clock made, to sign in weeks (CR-7)', async () => {
+  it('a signing key that a wrong clock dated weeks ahead does not delay the next key (CR-7)', async () => {
     const app = await start();
     app.clock.travel(40 * DAY_MS);
     await app.tokens.rotateKeys();
@@ -325,7 +325,7 @@ describeApp('signing keys', (start, engine) => {
     expect(statuses).toEqual(['verifying', 'verifying', 'signing']);
   });
 
-  it('rotate by themselves every 30 days, once for all processes (KEY-2)', async () => {
+  it('signing keys rotate by themselves every 30 days, once for all processes (KEY-2)', async () => {
     const app = await start();
     const other = await startApp({
       engine,
@@ -340,7 +340,7 @@ describeApp('signing keys', (start, engine) => {
     await other.stop();
   });
 
-  it('of an emergency sign at once, and end every token of the others', async () => {
+  it('an emergency signing key signs at once and ends every token of the other keys', async () => {
     const app = await start();
     const before = await register(app);
     await app.tokens.rotateKeys({ emergency: true });
@@ -350,7 +350,7 @@ describeApp('signing keys', (start, engine) => {
     expect(await reasonOf(app, data.refreshToken.accessToken)).toBe('OK');
   });
 
-  it('of an emergency in another process end the tokens here, too, those that were just accepted among them', async () => {
+  it('an emergency rotation in another process ends access tokens here at the next reload, even those accepted just before', async () => {
     const app = await start();
     const clock = app.clock;
     const other = await start({ database: app.database, clock });
@@ -371,7 +371,7 @@ describeApp('signing keys', (start, engine) => {
     expect(await reasonOf(app, accessToken)).toBe('TOKEN_INVALID');
   });
 
-  it('are what their sealed half says, whatever public half somebody wrote beside it (KEY-4)', async () => {
+  it('the public key is taken from the sealed private key, and a foreign one written beside it is ignored (KEY-4)', async () => {
     const app = await start();
     const { accessToken } = await register(app);
     const published = app.tokens.jwks();
@@ -392,7 +392,7 @@ describeApp('signing keys', (start, engine) => {
     expect((await later.server.inject('/.well-known/jwks.json')).body).not.toContain(JSON.parse(jwk).x);
   });
 
-  it('that another process added are found on the next reload, and verify there', async () => {
+  it('a signing key that another process added is found at the next reload and verifies its tokens', async () => {
     const app = await start();
     const other = await startApp({
       engine,
@@ -408,7 +408,7 @@ describeApp('signing keys', (start, engine) => {
     await other.stop();
   });
 
-  it('are published without anything private, under RFC 7638 thumbprints (KEY-3)', async () => {
+  it('signing keys are published without private parts, under RFC 7638 thumbprints (KEY-3)', async () => {
     const app = await start();
     const { keys } = app.tokens.jwks();
     expect(keys).toEqual([
@@ -426,7 +426,7 @@ describeApp('signing keys', (start, engine) => {
     expect(JSON.stringify(row)).not.toMatch(/"d"|PRIVATE/);
   });
 
-  it('that do not open are never replaced: nothing is signed, nobody is signed out (KEY-4, KEY-5)', async () => {
+  it('signing keys that do not open are never replaced: nothing is signed, and no user is signed out (KEY-4, KEY-5)', async () => {
     const app = await start();
     const { accessToken, refreshToken } = await register(app);
     const clock = app.clock;
@@ -454,7 +454,7 @@ describeApp('signing keys', (start, engine) => {
     expect(await app.readiness()).toEqual({ database: true, writable: true, keys: true, migrations: true });
   });
 
-  it('do not open in another row (KEY-4)', async () => {
+  it('a sealed signing key does not open in another row (KEY-4)', async () => {
     const app = await start();
     await app.tokens.rotateKeys();
     const [first, second] = await listSigningKeys(app.database);

@@ -23,7 +23,7 @@ export interface Answer {
   readonly status: number;
   /** The first error's code, or `OK`. */
   readonly code: string;
-  // biome-ignore lint/suspicious/noExplicitAny: an answer is whatever the document asked for
+  // biome-ignore lint/suspicious/noExplicitAny: an answer has the fields that the document asked for
   readonly data: any;
 }
 

@@ -3,7 +3,7 @@ import Sqlite from 'better-sqlite3';
 
 /*
  * Loaded into a server before its own code. After each COMMIT it writes what `synchronous` is on every connection of
- * this process: better-sqlite3 says FULL until the first write, whatever it will be after it, so only a look after
+ * this process: better-sqlite3 says FULL until the first write, even if it is less after that, so only a look after
  * a write proves anything.
  */
 

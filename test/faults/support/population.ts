@@ -5,14 +5,14 @@ import { type Answer, LOGIN, LOGOUT, type Question, REFRESH, REGISTER, type Toke
 
 /*
  * People who register, log in, refresh and log out, one request after the other, and a ledger of all that the server
- * acknowledged to them. Whatever happens to the server meanwhile, afterwards the database has to agree with it.
+ * acknowledged to them. After any fault of the server, the database has to agree with the ledger.
  */
 
 export interface Ledger {
   /** Accounts that exist: the ids that `register` or `login` answered, by address. */
   readonly accounts: Map<string, string>;
   readonly sessions: Map<string, AcknowledgedSession>;
-  /** Answers that nobody should ever get, and what was wrong with them. */
+  /** Answers that no client should ever get, and what was wrong with them. */
   readonly surprises: string[];
 }
 
@@ -26,7 +26,7 @@ export interface Population {
   readonly ledger: Ledger;
   /** Resolves when everybody has an account. */
   readonly arrived: Promise<void>;
-  /** Lets everybody finish what they are at; nobody is left unanswered. */
+  /** Lets all of them finish the request that is under way; none is left unanswered. */
   stop(): Promise<void>;
 }
 
@@ -60,7 +60,7 @@ export function populate({ size, ask, pauseMs }: PopulationOptions): Population 
   async function register(): Promise<Person> {
     const email = `${crypto.randomUUID()}@example.com`;
     const answer = await ask({ query: REGISTER, variables: { input: { email, password: PASSWORD } } });
-    // Nobody else knows the address: an answer was lost, and the account is there.
+    // No other person knows the address: an answer was lost, and the account is there.
     if (answer.code === 'EMAIL_TAKEN') return logIn(email);
     return begin(email, answer, answer.data?.register?.auth);
   }
@@ -81,7 +81,7 @@ export function populate({ size, ask, pauseMs }: PopulationOptions): Population 
     const refreshToken = await successor(person.refreshToken);
     if (refreshToken === undefined) return register();
     acknowledged(person).rotations += 1;
-    // A repeat, at whatever process: the same answer, or the token was spent twice.
+    // A repeat, at any process: the same answer, or the token was spent twice.
     if (Math.random() < SHARE_OF_REPEATS && (await successor(person.refreshToken)) !== refreshToken)
       ledger.surprises.push('two successors of one token');
     return { ...person, refreshToken };
@@ -113,7 +113,7 @@ export function populate({ size, ask, pauseMs }: PopulationOptions): Population 
   const arrivals = Array.from({ length: size }, register);
   const lives = Promise.all(arrivals.map(live));
   const arrived = Promise.all(arrivals).then(() => {});
-  // Whoever waits for them, or stops them, hears of it.
+  // The caller that waits for them, or stops them, gets the error.
   for (const promise of [lives, arrived]) promise.catch(() => {});
   return {
     ledger,

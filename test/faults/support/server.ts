@@ -33,9 +33,9 @@ export function spawnServer(build: Pick<Build, 'cli'>, { databaseUrl, secret, po
       PORT: String(port),
       DATABASE_URL: databaseUrl,
       LATCHKEY_SECRET: secret,
-      // One for all that share a database, on whatever ports: each takes the tokens of the others.
+      // One for all servers that share a database, on any port: each takes the tokens of the others.
       LATCHKEY_ISSUER: 'http://localhost:4000',
-      // So that what counts here is not how often somebody logs in.
+      // So that the number of logins does not matter here.
       LATCHKEY_THROTTLES: 'off',
       LOG_LEVEL: 'warn',
       ...env,
@@ -61,7 +61,7 @@ export function spawnServer(build: Pick<Build, 'cli'>, { databaseUrl, secret, po
     origin,
     pid: child.pid ?? Number.NaN,
     hasEnded,
-    /** What it wrote to its standard error, and what it logged as an error: nothing, whatever happens around it. */
+    /** What it wrote to its standard error, and what it logged as an error: nothing, in any fault around it. */
     complaints,
 
     /** Resolves when `/readyz` says so, to the ms since the start; false when the process ended before. */

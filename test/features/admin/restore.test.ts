@@ -9,7 +9,7 @@ import { eventsOf } from '../../support/events.ts';
 import { createFrozenClock, startApp, type TestApp } from '../../support/start-app.ts';
 import { noteStatements } from '../../support/statements.ts';
 
-/** What a dump of PostgreSQL holds, those first that others refer to. */
+/** What a dump of PostgreSQL holds; tables that others refer to come first. */
 const TABLES = ['users', 'sessions', 'signing_keys', 'audit_events'];
 
 describe.each(engines)('a restore on %s', (engine) => {
@@ -27,7 +27,7 @@ describe.each(engines)('a restore on %s', (engine) => {
     return app;
   }
 
-  it('brings back nothing that was spent, ended or rotated after the backup (CR-6)', async () => {
+  it('finishing a restore ends every session and replaces the signing keys that the backup brought back (CR-6)', async () => {
     const storage = await freshDatabase(engine);
     fresh.push(storage);
     const before = await start(storage.database);
@@ -44,7 +44,7 @@ describe.each(engines)('a restore on %s', (engine) => {
     await before.stop();
 
     const after = await start(await restore());
-    // The danger: whom the backup knows as logged in is let in again.
+    // The danger: a session that was alive in the backup works again.
     expect((await after.send(ME, {}, { token: eve.accessToken })).code).toBe('OK');
 
     expect(await after.admin.finishRestore()).toBe(2);
@@ -65,7 +65,7 @@ describe.each(engines)('a restore on %s', (engine) => {
     ]);
   });
 
-  it('ends more sessions than one statement does, of whatever age, and each of them once (CR-6)', async () => {
+  it('finishing a restore ends over 10,000 sessions of any age, each of them once (CR-6)', async () => {
     const storage = await freshDatabase(engine);
     fresh.push(storage);
     const app = await start(storage.database);
@@ -86,7 +86,7 @@ describe.each(engines)('a restore on %s', (engine) => {
     expect(live).toEqual([]);
   });
 
-  it('ends more links and queued mail than one statement does, and keeps no large transaction open (CR-6)', async () => {
+  it('finishing a restore deletes over 10,000 links and queued mails without a large transaction (CR-6)', async () => {
     const storage = await freshDatabase(engine);
     fresh.push(storage);
     const { database, statements } = noteStatements(storage.database);
@@ -111,7 +111,7 @@ describe.each(engines)('a restore on %s', (engine) => {
       expect(await database.all(`SELECT 1 FROM ${table}`)).toEqual([]);
   });
 
-  /** Resolves to what puts the database back as it is now. */
+  /** Resolves to a function that puts the database back as it is now. */
   async function takeBackup({ url, database, open }: FreshDatabase): Promise<() => Promise<Database>> {
     const file = sqliteFile(url);
     if (file === undefined) {

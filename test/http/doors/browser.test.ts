@@ -78,7 +78,7 @@ suite(`cookie mode in Chromium${INSTALLED}`, () => {
   const rotations = () =>
     app.database.all('SELECT id, generation, revoked_at FROM sessions ORDER BY id, generation', {});
 
-  it('stores cookies that no script reads, that survive the page and refresh for it (WEB-1)', async () => {
+  it('cookies are hidden from scripts, survive their page and refresh its session (WEB-1)', async () => {
     expect(await page.run('document.cookie')).toBe('');
     const cookies = await chromium.cookies();
     expect(cookies.map(({ name }) => name).sort()).toEqual([
@@ -108,7 +108,7 @@ suite(`cookie mode in Chromium${INSTALLED}`, () => {
     );
   });
 
-  it('runs the story of the Sandbox from its page, each operation as it is typed in', async () => {
+  it('the page of the Sandbox may run each operation of its story as it is typed in', async () => {
     const development = await startApp({ engine: 'sqlite', config: { cookies: true } });
     await development.server.listen({ host: '127.0.0.1', port: 0 });
     const { port } = development.server.server.address() as AddressInfo;
@@ -131,7 +131,7 @@ suite(`cookie mode in Chromium${INSTALLED}`, () => {
     }
   });
 
-  it('keeps ten tabs that wake up at once logged in (RT-5)', async () => {
+  it('ten tabs that wake up at once stay logged in (RT-5)', async () => {
     const tabs = await Promise.all(Array.from({ length: 10 }, () => chromium.open(home)));
     const answers = await Promise.all(tabs.map((tab) => tab.run(ask(url, REFRESH))));
     const sessions = answers.map(({ data }) => data?.refreshToken.session.id);
@@ -139,7 +139,7 @@ suite(`cookie mode in Chromium${INSTALLED}`, () => {
     expect((await page.run(ask(url, REFRESH))).data.refreshToken.session.id).toBe(sessions[0]);
   });
 
-  it('logs out by the cookie, and loses it', async () => {
+  it('logout by the cookie takes the refresh cookie from the browser', async () => {
     expect((await page.run(ask(url, LOGOUT))).data.logout.revokedSessions).toBe(1);
     expect((await chromium.cookies()).map(({ name }) => name)).toEqual(['__Host-latchkey-device']);
     expect((await page.run(ask(url, REFRESH))).errors[0].extensions.code).toBe('INVALID_REFRESH_TOKEN');
@@ -149,7 +149,7 @@ suite(`cookie mode in Chromium${INSTALLED}`, () => {
   it.each([
     ['of the same site', 'localhost', true],
     ['of another site', '127.0.0.1', false],
-  ])('gives a hostile page %s nothing (WEB-2, WEB-3)', async (_name, host, sendsCookie) => {
+  ])('a hostile page %s reads and changes nothing (WEB-2, WEB-3)', async (_name, host, sendsCookie) => {
     const origin = `http://${host}:${elsewhere.port}`;
     const hostile = await chromium.open(origin);
     const before = await rotations();

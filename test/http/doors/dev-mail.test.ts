@@ -27,7 +27,7 @@ async function start(config: Partial<Config> = {}): Promise<TestApp> {
 }
 
 describe('/dev/mail', () => {
-  it('shows the mail that development does not send, with a link to click on', async () => {
+  it('/dev/mail shows the mail that development does not send, with a link to click on', async () => {
     const app = await start();
     const { statusCode, headers, body } = await app.server.inject('/dev/mail');
     expect([statusCode, headers['content-type']]).toEqual([200, 'text/html; charset=utf-8']);
@@ -59,7 +59,7 @@ describe('/dev/mail', () => {
     expect((await app.server.inject('/dev/mail/0')).statusCode).toBe(404);
   });
 
-  it('has one line of log per mail, without its token (AUD-2)', async () => {
+  it('a mail that is not sent has one line in the log, without its token (AUD-2)', async () => {
     const app = await start();
     expect(app.lines.filter((line) => line.includes('/dev/mail: Reset your password'))).toHaveLength(1);
     expect(app.lines.join()).not.toContain(TOKEN);
@@ -67,8 +67,8 @@ describe('/dev/mail', () => {
 
   it.each<[string, Partial<Config>]>([
     ['in production', { mode: 'production', introspection: false }],
-    ['where there is a mail server', { smtp: { host: '127.0.0.1', port: 9, tls: 'off' } }],
-  ])('is not there %s', async (_, config) => {
+    ['when there is a mail server', { smtp: { host: '127.0.0.1', port: 9, tls: 'off' } }],
+  ])('/dev/mail answers NOT_FOUND %s', async (_, config) => {
     const app = await start(config);
     for (const url of ['/dev/mail', '/dev/mail/list', '/dev/mail/events'])
       expect((await app.server.inject(url)).json()).toMatchObject({
@@ -79,11 +79,11 @@ describe('/dev/mail', () => {
   it.each<[string, InjectOptions]>([
     ['a machine elsewhere', { remoteAddress: '192.0.2.1' }],
     ['a proxy on this machine', { headers: { 'x-forwarded-for': '192.0.2.1' } }],
-    ['a proxy on this machine by RFC 7239', { headers: { forwarded: 'for=192.0.2.1' } }],
-    ['a proxy on this machine by another name', { headers: { 'x-real-ip': '192.0.2.1' } }],
-    ['a website whose name leads here', { headers: { host: 'evil.example:4000' } }],
+    ['a proxy on this machine that sends Forwarded', { headers: { forwarded: 'for=192.0.2.1' } }],
+    ['a proxy on this machine that sends X-Real-IP', { headers: { 'x-real-ip': '192.0.2.1' } }],
+    ['a website whose name resolves to this machine', { headers: { host: 'evil.example:4000' } }],
     ['a page of an allowed origin', { headers: { origin: 'https://studio.apollographql.com' } }],
-  ])('is not there for %s', async (_, request) => {
+  ])('/dev/mail answers 404 to %s', async (_, request) => {
     const app = await start();
     const [, letter = ''] =
       /<a href="(\/dev\/mail\/[\w-]+)">/.exec((await app.server.inject('/dev/mail')).body) ?? [];
@@ -98,12 +98,12 @@ describe('/dev/mail', () => {
     ['127.0.0.1', { headers: { host: '127.0.0.1:4000' } }],
     ['[::1]', { headers: { host: '[::1]:4000' }, remoteAddress: '::1' }],
     ['localhost over IPv6', { headers: { host: 'localhost:4000' }, remoteAddress: '::ffff:127.0.0.1' }],
-  ])('is there at %s', async (_, request) => {
+  ])('/dev/mail answers at %s', async (_, request) => {
     const app = await start();
     expect((await app.server.inject({ url: '/dev/mail', ...request })).statusCode).toBe(200);
   });
 
-  it('says in a stream that there is new mail, and does not hold up the end of the server', async () => {
+  it('/dev/mail/events streams that there is new mail, and does not hold up the end of the server', async () => {
     const app = await start();
     const origin = await app.server.listen({ host: '127.0.0.1', port: 0 });
     const response = await fetch(`${origin}/dev/mail/events`);

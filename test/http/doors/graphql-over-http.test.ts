@@ -2,7 +2,7 @@ import { expect, it } from '@jest/globals';
 import { type AuditResult, auditServer } from 'graphql-http';
 import { startApp } from '../../support/start-app.ts';
 
-it('passes the audits of the GraphQL-over-HTTP working group (GQL-10)', async () => {
+it('/graphql passes the audits of the GraphQL-over-HTTP working group (GQL-10)', async () => {
   const app = await startApp({ engine: 'sqlite', config: { introspection: true } });
   try {
     const url = await app.server.listen({ host: '127.0.0.1', port: 0 });

@@ -91,7 +91,7 @@ suite(`pages of development in Chromium${INSTALLED}`, () => {
       return text(page, '#snippet');
     };
 
-    it('registers, shows who is logged in, refreshes and logs out', async () => {
+    it('the start page registers, shows who is logged in, refreshes and logs out', async () => {
       const page = await registered();
       const first = await text(page, '#access');
       const claims = JSON.parse(Buffer.from(first.split('.')[1] ?? '', 'base64url').toString());
@@ -119,7 +119,7 @@ suite(`pages of development in Chromium${INSTALLED}`, () => {
       expect(page.complaints).toEqual([]);
     });
 
-    it('counts the time of the access token down and says when it is over', async () => {
+    it('the start page counts down the time of the access token, and says when it has expired', async () => {
       const page = await registered();
       await page.run('{ const now = Date.now; Date.now = () => now() + 590_000; }');
       await page.until(
@@ -129,14 +129,14 @@ suite(`pages of development in Chromium${INSTALLED}`, () => {
       await untilText(page, '#time-left', 'It has expired');
     });
 
-    it('says the code of a refusal', async () => {
+    it('the start page shows the code of a refusal', async () => {
       const page = await open('/');
       await page.click('[value="login"]');
       await untilText(page, '#status', 'INVALID_CREDENTIALS');
       expect(await page.run(`document.querySelector('[data-call="me"]').disabled`)).toBe(true);
     });
 
-    it('keeps no token in a storage, a cookie or a URL', async () => {
+    it('the start page keeps no token in a storage, a cookie or a URL', async () => {
       const page = await registered();
       const tokens = [await text(page, '#access'), await text(page, '#refresh')];
       expect(await kept(page)).toEqual([0, 0, '', `${origin}/`]);
@@ -147,7 +147,7 @@ suite(`pages of development in Chromium${INSTALLED}`, () => {
     });
 
     it.each(['curl', 'typescript'])(
-      'shows each of its calls in %s, which runs as it is',
+      'the start page shows each of its calls in %s, which runs as it is',
       async (language) => {
         const page = await registered();
         await page.run(`document.querySelector('#password').value += "'; \\u00e9 $HOME \`x\`"`);
@@ -183,7 +183,7 @@ suite(`pages of development in Chromium${INSTALLED}`, () => {
       },
     );
 
-    it('copies the access token and the call with one click each', async () => {
+    it('the start page copies each token and the call with one click', async () => {
       const page = await registered();
       for (const source of ['access', 'refresh', 'snippet']) {
         await page.click(`[data-copy="${source}"]`);
@@ -192,7 +192,7 @@ suite(`pages of development in Chromium${INSTALLED}`, () => {
       }
     });
 
-    it('works by keyboard alone, with a visible focus', async () => {
+    it('the start page works by keyboard alone, with a visible focus', async () => {
       const page = await open('/');
       await page.run(`document.querySelector('#email').focus()`);
       const seen: string[] = [];
@@ -211,13 +211,16 @@ suite(`pages of development in Chromium${INSTALLED}`, () => {
       expect(await page.run('document.activeElement.value')).toBe('login');
     });
 
-    it.each(SCHEMES)('has no fault that axe knows and no overflow at any width (%s)', async (colorScheme) => {
-      for (const width of WIDTHS) {
-        const page = await registered({ width, colorScheme });
-        expect(await page.run('document.documentElement.scrollWidth')).toBeLessThanOrEqual(width);
-        expect(await faults(page)).toEqual([]);
-      }
-    });
+    it.each(SCHEMES)(
+      'the start page has no fault that axe knows and no overflow at any width (%s)',
+      async (colorScheme) => {
+        for (const width of WIDTHS) {
+          const page = await registered({ width, colorScheme });
+          expect(await page.run('document.documentElement.scrollWidth')).toBeLessThanOrEqual(width);
+          expect(await faults(page)).toEqual([]);
+        }
+      },
+    );
   });
 
   describe('GraphiQL', () => {
@@ -248,7 +251,7 @@ suite(`pages of development in Chromium${INSTALLED}`, () => {
         `document.querySelectorAll('.graphiql-editor-tool .CodeMirror')[${which === 'Headers' ? 1 : 0}].CodeMirror.getValue()`,
       );
 
-    it('runs the whole story, the tokens of each answer taken over by itself', async () => {
+    it('GraphiQL runs the whole story, and takes over the tokens of each answer by itself', async () => {
       const page = await openGraphiql();
       for (const name of ['Register', 'Login', 'RefreshToken']) {
         const answer = JSON.parse(await runOperation(page, name)).data;
@@ -266,7 +269,7 @@ suite(`pages of development in Chromium${INSTALLED}`, () => {
       expect(await kept(page)).toEqual([0, 0, '', `${origin}/graphiql`]);
     });
 
-    it.each(WIDTHS)('leaves room for the answer in a window of %i pixels', async (width) => {
+    it.each(WIDTHS)('GraphiQL leaves room for the answer in a window of %i pixels', async (width) => {
       const page = await openGraphiql({ width });
       expect(await page.run('document.documentElement.scrollWidth')).toBeLessThanOrEqual(width);
       const answer = `document.querySelector('.graphiql-response').getBoundingClientRect()`;
@@ -274,7 +277,7 @@ suite(`pages of development in Chromium${INSTALLED}`, () => {
       expect(await page.run(`${answer}.height`)).toBeGreaterThan(200);
     });
 
-    it('knows the schema', async () => {
+    it('GraphiQL knows the schema', async () => {
       const page = await openGraphiql();
       await page.until(
         `Boolean(document.querySelector('.graphiql-query-editor .CodeMirror').CodeMirror.options.lint.schema?.getType?.('RegisterInput'))`,
@@ -288,7 +291,7 @@ suite(`pages of development in Chromium${INSTALLED}`, () => {
       return element !== null && !element.hidden && element.innerText;
     })()`;
 
-    it('opens where its CDN is there', async () => {
+    it('the Sandbox opens when its CDN can be reached', async () => {
       const stand = `window.EmbeddedSandbox = class { constructor({ initialEndpoint }) {
         document.querySelector('#embeddableSandbox').innerHTML = '<iframe src="https://sandbox.embed.apollographql.com/sandbox"></iframe>';
         window.opened = initialEndpoint;
@@ -307,14 +310,14 @@ suite(`pages of development in Chromium${INSTALLED}`, () => {
       expect(await page.run(words)).toBe(false);
     });
 
-    it('says where its CDN cannot be reached that it is not there, and leads to GraphiQL', async () => {
+    it('the Sandbox says that it did not load when its CDN cannot be reached, and links to GraphiQL', async () => {
       const page = await open('/graphql', { elsewhere: () => 'error' });
       expect(await page.run(words)).toContain("Apollo's Sandbox did not load");
       await page.click('#sandbox-missing a');
       await page.until(`location.pathname === '/graphiql'`);
     });
 
-    it('says the same where nothing answers at all', async () => {
+    it('the Sandbox says that it did not load when its CDN never answers', async () => {
       const page = await open('/dev/mail', { elsewhere: () => 'silence' });
       await page.go(`${origin}/graphql`);
       expect(await page.until(words)).toContain("Apollo's Sandbox did not load");
@@ -322,14 +325,17 @@ suite(`pages of development in Chromium${INSTALLED}`, () => {
       expect(await page.run(`document.querySelectorAll('link[rel="stylesheet"]').length`)).toBe(0);
     }, 20_000);
 
-    it.each(SCHEMES)('has no fault that axe knows in what it says instead (%s)', async (colorScheme) => {
-      for (const width of WIDTHS) {
-        const page = await open('/graphql', { width, colorScheme, elsewhere: () => 'error' });
-        expect(await page.run('document.documentElement.scrollWidth')).toBeLessThanOrEqual(width);
-        await page.run(`document.querySelector('.fallback').remove()`);
-        expect(await faults(page)).toEqual([]);
-      }
-    });
+    it.each(SCHEMES)(
+      'the message of a Sandbox that did not load has no fault that axe knows (%s)',
+      async (colorScheme) => {
+        for (const width of WIDTHS) {
+          const page = await open('/graphql', { width, colorScheme, elsewhere: () => 'error' });
+          expect(await page.run('document.documentElement.scrollWidth')).toBeLessThanOrEqual(width);
+          await page.run(`document.querySelector('.fallback').remove()`);
+          expect(await faults(page)).toEqual([]);
+        }
+      },
+    );
   });
 
   describe('/dev/mail', () => {
@@ -340,7 +346,7 @@ suite(`pages of development in Chromium${INSTALLED}`, () => {
     }
     beforeAll(async () => void (await register(app, EMAIL)));
 
-    it('shows new mail by itself, and copies its code with one click', async () => {
+    it('/dev/mail shows new mail by itself, and copies its code with one click', async () => {
       const page = await open('/dev/mail');
       await untilText(page, '#following', 'by itself');
       const before = await page.run(`document.querySelectorAll('article').length`);
@@ -358,21 +364,24 @@ suite(`pages of development in Chromium${INSTALLED}`, () => {
       expect(await faults(page)).toEqual([]);
     });
 
-    it('holds all mail where there are no scripts', async () => {
+    it('/dev/mail shows mail in a browser that runs no scripts', async () => {
       await mailACode();
       const page = await open('/dev/mail', { runsScripts: false });
       expect(await page.run(`document.querySelector('article pre code').textContent`)).toMatch(/^\d{8}$/);
     });
 
-    it.each(SCHEMES)('has no fault that axe knows and no overflow at any width (%s)', async (colorScheme) => {
-      await mailACode();
-      for (const width of WIDTHS) {
-        const page = await open('/dev/mail', { width, colorScheme });
-        await untilText(page, '#following', 'by itself');
-        expect(await page.run('document.documentElement.scrollWidth')).toBeLessThanOrEqual(width);
-        expect(await faults(page)).toEqual([]);
-      }
-    });
+    it.each(SCHEMES)(
+      '/dev/mail has no fault that axe knows and no overflow at any width (%s)',
+      async (colorScheme) => {
+        await mailACode();
+        for (const width of WIDTHS) {
+          const page = await open('/dev/mail', { width, colorScheme });
+          await untilText(page, '#following', 'by itself');
+          expect(await page.run('document.documentElement.scrollWidth')).toBeLessThanOrEqual(width);
+          expect(await faults(page)).toEqual([]);
+        }
+      },
+    );
   });
 
   describe('a page on another port of this machine', () => {
@@ -402,13 +411,13 @@ suite(`pages of development in Chromium${INSTALLED}`, () => {
       await chromium.clearCookies();
     });
 
-    it('may ask with a token of its own', async () => {
+    it('a page on another port of this machine may ask with a token of its own', async () => {
       expect((await chromium.cookies()).length).toBeGreaterThan(0);
       const { errors } = await ask('{ me { id } }', { credentials: 'omit' });
       expect(errors[0].extensions).toMatchObject({ code: 'UNAUTHENTICATED', reason: 'TOKEN_INVALID' });
     });
 
-    it('gets nothing of the cookies that the server keeps there', async () => {
+    it('a page on another port of this machine gets nothing by the cookies of the server', async () => {
       const sessions = () =>
         app.database.all('SELECT id, generation, revoked_at FROM sessions ORDER BY id', {});
       const before = await sessions();
@@ -428,7 +437,7 @@ suite(`pages of development in Chromium${INSTALLED}`, () => {
         expect(await page.run(`fetch('${origin}${path}').then(({ status }) => status)`)).toBe(404);
     });
 
-    it('is told of in the log, once', async () => {
+    it('a page on another port of this machine is named in the log once', async () => {
       const told = () =>
         app.lines.filter((line) =>
           line.includes(`A page of http://localhost:${(neighbour.address() as AddressInfo).port} asks`),

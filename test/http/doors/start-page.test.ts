@@ -21,7 +21,7 @@ const dataOf = (body: string): { documents: Record<string, string>; account: { e
   JSON.parse(/<script [^>]*id="page-data">(.*?)<\/script>/.exec(body)?.[1] ?? '');
 
 describe('the start page', () => {
-  it('is at / in development, under a policy that lets nothing but its own code run', async () => {
+  it('the start page is at / in development, under a policy that lets only its own code run', async () => {
     const app = await start();
     const { statusCode, headers, body } = await app.server.inject('/');
     expect([statusCode, headers['content-type']]).toEqual([200, 'text/html; charset=utf-8']);
@@ -52,7 +52,7 @@ describe('the start page', () => {
     expect(body).not.toMatch(/\{\{\w+\}\}|\bon\w+="|style="/);
   });
 
-  it('says where everything is, by the name that the browser uses', async () => {
+  it('the start page links to every endpoint by the host that the browser uses', async () => {
     const app = await start();
     const { body } = await app.server.inject({ url: '/', headers: { host: '127.0.0.1:4123' } });
     for (const path of [
@@ -71,17 +71,21 @@ describe('the start page', () => {
 
   it.each<[string, Partial<Config>, string]>([
     [
-      'a file by its whole path',
+      'a database file by its whole path',
       { databaseUrl: 'file:data/x.db' },
       `<code>${process.cwd()}/data/x.db</code>`,
     ],
-    ['a server', { databaseUrl: 'postgres://ada:s3cret@db/x' }, '<code>postgres://ada:***@db/x</code>'],
     [
-      'no mail page',
+      'a database server without its password',
+      { databaseUrl: 'postgres://ada:s3cret@db/x' },
+      '<code>postgres://ada:***@db/x</code>',
+    ],
+    [
+      'the mail server in place of the mail page',
       { smtp: { host: 'mail.example', port: 25, tls: 'off' } },
       '<code>mail.example:25</code>',
     ],
-  ])('names %s', async (_, config, part) => {
+  ])('the start page names %s', async (_, config, part) => {
     const app = await start(config);
     const { body } = await app.server.inject('/');
     expect(body).toContain(part);
@@ -89,7 +93,7 @@ describe('the start page', () => {
     expect(body.includes('href="/dev/mail"')).toBe(config.smtp === undefined);
   });
 
-  it('has documents that fit the schema, each with one operation', async () => {
+  it('the documents of the start page fit the schema, with one operation each', async () => {
     const app = await start();
     const { documents } = dataOf((await app.server.inject('/')).body);
     expect(Object.keys(documents)).toEqual(['register', 'login', 'me', 'refreshToken', 'logout']);
@@ -99,7 +103,7 @@ describe('the start page', () => {
     }
   });
 
-  it('leads to documents that there are', async () => {
+  it('the start page links to documents that exist', async () => {
     const app = await start();
     const { body } = await app.server.inject('/');
     const paths = [
@@ -126,7 +130,7 @@ describe('pages of development', () => {
     '/dev/mail/events',
   ];
 
-  it('are not there in production', async () => {
+  it('pages of development answer NOT_FOUND in production', async () => {
     const app = await start({ mode: 'production', introspection: false });
     for (const url of PAGES) {
       const { statusCode, body } = await app.server.inject({ url, headers: { accept: 'text/html' } });
@@ -137,14 +141,14 @@ describe('pages of development', () => {
   it.each<[string, InjectOptions]>([
     ['a machine elsewhere', { remoteAddress: '192.0.2.1' }],
     ['a proxy on this machine', { headers: { 'x-forwarded-for': '192.0.2.1' } }],
-    ['a website whose name leads here', { headers: { host: 'evil.example:4000' } }],
+    ['a website whose name resolves to this machine', { headers: { host: 'evil.example:4000' } }],
     ['a page of another port', { headers: { origin: 'http://localhost:3000' } }],
-  ])('do not show the start page to %s', async (_, request) => {
+  ])('the start page answers 404 to %s', async (_, request) => {
     const app = await start();
     expect((await app.server.inject({ url: '/', ...request })).statusCode).toBe(404);
   });
 
-  it('serve GraphiQL whole, with a nonce for each script', async () => {
+  it('GraphiQL is served whole, with the nonce on each script', async () => {
     const app = await start();
     const { headers, body } = await app.server.inject('/graphiql');
     const [, nonce] =
