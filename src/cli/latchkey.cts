@@ -23,7 +23,7 @@ process.env.UV_THREADPOOL_SIZE ||= String(Math.max(2, availableParallelism()));
 import('./program.ts').catch((error: NodeJS.ErrnoException) => {
   if (error.code !== 'EMFILE') throw error;
   process.stderr.write(
-    'latchkey: Too few files may be open at a time: set the limit (ulimit -n) to 128 or more.\n',
+    'latchkey: Too few files may be open at a time: set the limit (ulimit -n) to 256 or more.\n',
   );
   process.exitCode = 1;
 });

@@ -1,7 +1,7 @@
 import { type BigIntStats, fstatSync, readdirSync } from 'node:fs';
 
 /** Fewer do not suffice to start: Node.js reads modules many at a time. */
-const LEAST = 128;
+const LEAST = 256;
 /** What a server opens later on: connections to its database and its mail server, files, requests for its metrics. */
 const RESERVE = 24;
 /** What a server has open when nobody has connected, where that cannot be counted. */

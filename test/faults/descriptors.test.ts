@@ -14,7 +14,7 @@ import { useBuild, useCleanups } from '../support/setup.ts';
  * Linux alone.
  */
 
-const LIMIT = 128;
+const LIMIT = 256;
 /** More than two processes can have open with that limit. */
 const CROWD = 2 * LIMIT;
 /** Fewer than any of these processes has open already. */
@@ -96,8 +96,8 @@ const cleanups = useCleanups();
   );
 
   it('a server with too few descriptors does not start, and says how many it needs', async () => {
-    for (const limit of [64, 120])
-      await expect(start({ limit })).rejects.toThrow(/^It ended with 1: latchkey: [^\n]*128[^\n]*\n$/);
+    for (const limit of [64, 128, 255])
+      await expect(start({ limit })).rejects.toThrow(/^It ended with 1: latchkey: [^\n]*256[^\n]*\n$/);
   });
 
   async function start({ workers = 1, limit = AS_BEFORE }: { workers?: number; limit?: number }) {
