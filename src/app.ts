@@ -79,6 +79,10 @@ export async function createApp({ config, database, clock, logger, metrics, mail
 
   await audit.followHead();
   await tokens.start();
+  if (!tokens.keysLoaded())
+    logger.error(
+      'A signing key cannot be opened: LATCHKEY_SECRET is not the secret that this database began with',
+    );
   const timers: NodeJS.Timeout[] = [];
 
   /** What every process does for itself. Commands, which end by themselves, do none of it. */

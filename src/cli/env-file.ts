@@ -21,3 +21,15 @@ export function readEnvFile(path: string, environment: NodeJS.ProcessEnv): void 
   for (const [name, value] of Object.entries(parseEnv(text.replace(/^\ufeff/, ''))))
     environment[name] ||= value;
 }
+
+/** Whether a file that was not read names the master secret, and the environment does not. */
+export function namesSecret(path: string, environment: NodeJS.ProcessEnv): boolean {
+  if (environment.LATCHKEY_SECRET || environment.LATCHKEY_SECRET_FILE) return false;
+  try {
+    const settings = parseEnv(readFileSync(path, 'utf8'));
+    return Boolean(settings.LATCHKEY_SECRET || settings.LATCHKEY_SECRET_FILE);
+  } catch {
+    // As where there is no such file.
+    return false;
+  }
+}

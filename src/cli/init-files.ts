@@ -9,7 +9,7 @@ const WIDTH = 100;
 export function envFile(): string {
   const head = [
     ...comment(
-      'The settings of Latchkey. Read with `latchkey serve --env-file .env`, and by compose.yaml; the environment wins over this file. A line that begins with # is a comment, and shows the default: remove the # to change it.',
+      'The settings of Latchkey. Commands read it with `--env-file .env`, as in `latchkey serve --env-file .env`, and compose.yaml reads it; the environment wins over this file. A line that begins with # is a comment, and shows the default: remove the # to change it.',
     ),
     ...comment(
       'As it is, this file starts a server for development. In production NODE_ENV and LATCHKEY_ISSUER are required.',

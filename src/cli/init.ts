@@ -33,6 +33,8 @@ export function addInit(program: Command): void {
           `  cd ${root}`,
           `  ${ENTRY} serve --env-file .env`,
           '',
+          'Give --env-file .env to every other command here, too: the file names the secret.',
+          '',
           'Keep .env out of version control, and a copy of the secret in a safe place:',
           'without it no token can be signed and no queued mail be sent.',
           'For production, set NODE_ENV and LATCHKEY_ISSUER in .env; compose.yaml runs it in a container.',

@@ -1,7 +1,7 @@
 import { CommanderError } from 'commander';
 import { createProgram } from './commands.ts';
 import { describeError } from './describe-error.ts';
-import { readEnvFile } from './env-file.ts';
+import { namesSecret, readEnvFile } from './env-file.ts';
 import { complain, finishPrinting } from './output.ts';
 
 const FAILED = 1;
@@ -13,6 +13,8 @@ const program = createProgram();
 program.hook('preAction', (_program, command) => {
   const { envFile } = program.opts<{ envFile?: string }>();
   if (envFile !== undefined) readEnvFile(envFile, process.env);
+  else if (command.name() !== 'init' && namesSecret('.env', process.env))
+    process.stderr.write('latchkey: .env here names a secret and is not read: add --env-file .env\n');
   if (command.name() !== 'serve') process.once('uncaughtException', endWith);
 });
 process.once('beforeExit', () => endWith(new Error('The command waits for something that never comes.')));

@@ -76,7 +76,11 @@ async function* linesOf(values: AsyncIterable<unknown>): AsyncGenerator<string> 
 
 /** Leaves a whole file or none. Fails where there is one: what is in it would be lost. */
 async function writePrivateFile(path: string, lines: AsyncIterable<string>): Promise<void> {
-  const file = await open(path, 'wx', 0o600);
+  const file = await open(path, 'wx', 0o600).catch((error: NodeJS.ErrnoException) => {
+    throw error.code === 'EEXIST'
+      ? new Error(`${path} exists already; an export overwrites nothing.`)
+      : error;
+  });
   try {
     await writeFile(file, lines);
     await file.sync();

@@ -337,7 +337,7 @@ export type Mutation = {
    */
   readonly requestEmailVerification: MailRequestPayload;
   /**
-   * Mails a link and a code to the address of an account, each of which logs in once within 10 minutes.
+   * Mails a link and a code to the address of an account. Both work for 10 minutes, and using one ends the other.
    * Errors: `FEATURE_DISABLED` (unless `LATCHKEY_MAGIC_LINKS=on`), `TOO_MANY_REQUESTS`, `UNAVAILABLE`, `BAD_USER_INPUT`.
    */
   readonly requestMagicLink: MailRequestPayload;

@@ -15,7 +15,7 @@ const BY_REASON: Readonly<Record<string, string>> = {
 
 const BY_CODE: { readonly [Code in ErrorCode]?: string } = {
   INVALID_CREDENTIALS:
-    'No account has this email address and this password. `register` makes one, and so does `latchkey users create`.',
+    'The password is wrong, or no account has this email address. `register` makes an account, and so does `latchkey users create`.',
   INVALID_REFRESH_TOKEN:
     'A refresh token begins with `lkr_` and is spent by its first use: send the newest one, or log in again.',
   INVALID_TOKEN:
@@ -34,7 +34,9 @@ const BY_CODE: { readonly [Code in ErrorCode]?: string } = {
 /** What to do about a refusal, if there is something to say. */
 export function hintOfRefusal({ code, hint, extensions: { reason, field } }: AuthError): string | undefined {
   if (hint !== undefined) return hint;
-  if (code === 'BAD_USER_INPUT') return hintOfInput(field);
+  // The schema allows what a service refuses: a password that only some registrations need.
+  if (code === 'BAD_USER_INPUT')
+    return field && `\`${field}\` is missing, or has a value that is not allowed there.`;
   return (reason !== undefined ? BY_REASON[reason] : undefined) ?? BY_CODE[code];
 }
 

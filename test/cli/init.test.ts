@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -127,6 +128,25 @@ describe('--env-file', () => {
         LATCHKEY_PASSWORD_MIN_LENGTH: '20',
         DATABASE_URL: 'file:kept/accounts.db',
       });
+    },
+    PATIENCE_MS,
+  );
+
+  it(
+    'a command says that the .env beside it is not read, where the file names the secret and nothing else does',
+    async () => {
+      const secret = randomBytes(32).toString('hex');
+      const note = 'latchkey: .env here names a secret and is not read: add --env-file .env\n';
+      const stderrOf = async (text: string, args: string[], environment = {}) => {
+        const cwd = temporaryFolder();
+        writeFileSync(join(cwd, '.env'), text);
+        return (await commands.run(['keys', 'list', ...args], { cwd, environment })).stderr;
+      };
+      const file = `LATCHKEY_SECRET=${secret}\n`;
+      expect(await stderrOf(file, [])).toBe(note);
+      expect(await stderrOf(file, ['--env-file', '.env'])).toBe('');
+      expect(await stderrOf(file, [], { LATCHKEY_SECRET: secret })).toBe('');
+      expect(await stderrOf('# LATCHKEY_SECRET=\nPORT=4000\n', [])).toBe('');
     },
     PATIENCE_MS,
   );

@@ -643,7 +643,10 @@ describe('latchkey users import and export', () => {
       expect(statSync(target).mode & 0o777).toBe(0o600);
       const written = readFileSync(target, 'utf8');
       expect(written.match(/\$2b\$/g)).toHaveLength(1_100);
-      expect(await run(['export', '--output', target], cwd)).toMatchObject({ exitCode: 1 });
+      expect(await run(['export', '--output', target], cwd)).toMatchObject({
+        exitCode: 1,
+        stderr: `latchkey: ${target} exists already; an export overwrites nothing.\n`,
+      });
       expect(readFileSync(target, 'utf8')).toBe(written);
     },
     PATIENCE_MS,

@@ -20,7 +20,7 @@ export const THROTTLES = {
     name: 'LATCHKEY_ACCOUNT_DISABLE_AFTER',
     default: '100',
     description:
-      'Failed passwords in a row, at all doors together, that disable a password for strangers until it is set anew; so many of its known devices close those, so many of a session that session',
+      'Failed passwords in a row, at all doors together, that disable a password for strangers until it is set anew; the same number from known devices closes those, and from a session that session',
     value: integer({ least: 10, most: 100 }),
   },
   networkFailures: {

@@ -18,7 +18,7 @@ export const TOKENS = {
     name: 'LATCHKEY_ACCESS_TOKEN_TTL',
     default: '10m',
     description:
-      'Lifetime of an access token, `1s` to `60m`, and never past the known end of its session. Here one is taken for 10 seconds more, because clocks differ',
+      'Lifetime of an access token, `1s` to `60m`, and never past the known end of its session. This server accepts an expired token for 10 more seconds, because clocks differ',
     value: seconds({ least: '1s', most: '60m' }),
   },
 } as const satisfies Settings;

@@ -144,9 +144,15 @@ export function createKeySet({ database, clock, recordEvent, secrets, onChange }
     /**
      * Adds a key that signs once every verifier has had the time to load it. In an emergency it signs at once and
      * the others are gone: every access token ends, and clients refresh.
+     *
+     * @throws Error when a key does not open, but in an emergency: the servers could not open the new one either.
      */
     async rotateKeys({ emergency = false } = {}): Promise<void> {
       await reload();
+      if (!emergency && rows.length > 0 && !keysLoaded())
+        throw new Error(
+          'A signing key cannot be opened with the secrets given, so the servers have another secret: no key was added',
+        );
       const now = clock.now();
       await addKey(emergency ? now : now + signingKeys.PUBLISH_AHEAD_MS);
       const newest = rows.at(-1);

@@ -449,6 +449,12 @@ describeApp('signing keys', (start, engine) => {
     expect(await listSigningKeys(app.database)).toHaveLength(1);
     expect(await strange.tokens.listKeys()).toEqual([expect.objectContaining({ status: 'unreadable' })]);
     await expect(strange.tokens.reseal()).rejects.toThrow();
+    await expect(strange.tokens.rotateKeys()).rejects.toThrow('no key was added');
+    expect(await listSigningKeys(app.database)).toHaveLength(1);
+    expect(strange.lines.filter((line) => line.includes('LATCHKEY_SECRET is not the secret'))).toHaveLength(
+      1,
+    );
+    expect(app.lines.join('')).not.toContain('LATCHKEY_SECRET is not the secret');
     await strange.stop();
     expect((await refresh(app, refreshToken)).code).toBe('OK');
     expect(await app.readiness()).toEqual({ database: true, writable: true, keys: true, migrations: true });
