@@ -1,8 +1,9 @@
-import { existsSync } from 'node:fs';
-import { mkdir, rm, writeFile } from 'node:fs/promises';
+import { lstatSync } from 'node:fs';
+import { open, rm } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import type { Command } from 'commander';
 import { generateSecret } from '../config/master-secret.ts';
+import { makePrivateFolder } from '../platform/folder.ts';
 import { ENTRY, withExamples } from './help.ts';
 import { COMPOSE_FILE, envFile, SECRET_PATH } from './init-files.ts';
 import { confirm } from './output.ts';
@@ -52,16 +53,25 @@ interface NewFile {
 
 /** Writes all of them or none. @throws Error that names the first one that is there already. */
 async function writeAll(root: string, files: readonly NewFile[]): Promise<void> {
-  const taken = files.find(({ path }) => existsSync(join(root, path)));
+  const taken = files.find(
+    ({ path }) => lstatSync(join(root, path), { throwIfNoEntry: false }) !== undefined,
+  );
   if (taken !== undefined)
     throw new Error(`${join(root, taken.path)} is there already: remove it, or name another folder.`);
   const made: string[] = [];
   try {
     for (const { path, text, mode } of files) {
       const file = join(root, path);
-      await mkdir(dirname(file), { recursive: true, mode: 0o700 });
-      await writeFile(file, text, { flag: 'wx', mode, flush: true });
+      makePrivateFolder(dirname(file));
+      const handle = await open(file, 'wx', mode);
+      // Before it is written: half a file is none.
       made.push(file);
+      try {
+        await handle.writeFile(text);
+        await handle.sync();
+      } finally {
+        await handle.close();
+      }
     }
   } catch (error) {
     for (const file of made) await rm(file, { force: true });

@@ -5,7 +5,6 @@ import {
   fchmodSync,
   fsyncSync,
   linkSync,
-  mkdirSync,
   openSync,
   readFileSync,
   unlinkSync,
@@ -13,6 +12,7 @@ import {
 } from 'node:fs';
 import { userInfo } from 'node:os';
 import { dirname, join } from 'node:path';
+import { makePrivateFolder } from '../platform/folder.ts';
 import { statOpenFile } from '../platform/open-files.ts';
 import { type Kind, kind } from './values.ts';
 
@@ -179,7 +179,7 @@ function ownUid(): number | undefined {
 function createOnce(path: string, text: string): void {
   const folder = dirname(path);
   const draft = join(folder, `.secret-${randomBytes(8).toString('hex')}`);
-  mkdirSync(folder, { recursive: true, mode: 0o700 });
+  makePrivateFolder(folder);
   writeFileSync(draft, text, { flag: 'wx', mode: 0o600, flush: true });
   try {
     linkSync(draft, path);

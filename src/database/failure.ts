@@ -59,6 +59,7 @@ const OF_SQLITE: Readonly<Record<string, (path: string) => string>> = {
   EROFS: (path) =>
     `The file system of ${path} takes no writes: mount it for writing, or correct DATABASE_URL.`,
   EEXIST: folderIsFile,
+  ENOENT: (path) => `The folder of ${path} cannot be made there: correct DATABASE_URL.`,
   ENOTDIR: folderIsFile,
   ENOSPC: diskFull,
   SQLITE_FULL: diskFull,

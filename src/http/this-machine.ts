@@ -9,9 +9,19 @@ import { isForwarded } from './forwarded-for.ts';
  */
 export function isFromThisMachine(request: FastifyRequest): boolean {
   const { headers, raw } = request;
-  if (headers.origin !== undefined || isForwarded(request)) return false;
+  if (headers.origin !== undefined || isForwarded(request) || isForAnotherPage(request)) return false;
   const host = `http://${headers.host}`;
   return (
-    URL.canParse(host) && isLoopback(new URL(host).hostname) && isLoopback(raw.socket.remoteAddress ?? '')
+    URL.canParse(host) &&
+    new URL(host).origin === host.toLowerCase().replace(/:80$/, '') &&
+    isLoopback(new URL(host).hostname) &&
+    isLoopback(raw.socket.remoteAddress ?? '')
+  );
+}
+
+/** What a page of another site asks for without `Origin`, as for a picture; not what a person follows a link to. */
+function isForAnotherPage({ headers }: FastifyRequest): boolean {
+  return (
+    /^(cross|same)-site$/.test(String(headers['sec-fetch-site'])) && headers['sec-fetch-mode'] !== 'navigate'
   );
 }

@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -9,9 +10,11 @@ import { COMPOSE_FILE, envFile, SECRET_PATH } from '../../src/cli/init-files.ts'
 import { loadConfig } from '../../src/config/load.ts';
 import { SETTINGS } from '../../src/config/settings.ts';
 import { useCommands } from '../support/command.ts';
+import { cleanEnvironment } from '../support/server-process.ts';
 import { useBuild, useCleanups } from '../support/setup.ts';
 
-const commands = useCommands(useBuild());
+const build = useBuild();
+const commands = useCommands(build);
 const cleanups = useCleanups();
 /** Starting a process is slow where cores are few; nothing here is about how slow. */
 const PATIENCE_MS = 120_000;
@@ -50,6 +53,35 @@ describe('the .env file of latchkey init', () => {
 });
 
 describe('latchkey init', () => {
+  (process.platform === 'linux' ? it : it.skip)(
+    'latchkey init and a server fail at once in a folder that takes no folders',
+    async () => {
+      const cwd = temporaryFolder();
+      expect(await commands.run(['init', '/proc/latchkey'], { cwd })).toMatchObject({ exitCode: 1 });
+      const environment = { DATABASE_URL: 'file:/proc/latchkey/accounts.db' };
+      expect(await commands.run(['migrate'], { cwd, environment })).toMatchObject({
+        exitCode: 1,
+        stderr: expect.stringContaining('cannot be made (ENOENT)'),
+      });
+    },
+    PATIENCE_MS,
+  );
+
+  (process.platform === 'linux' ? it : it.skip)(
+    'latchkey init that runs out of room leaves no half of a file',
+    () => {
+      const folder = temporaryFolder();
+      // A file of 512 bytes or 1 KiB is the longest, as the shell counts.
+      const full = spawnSync('sh', ['-c', 'ulimit -f 1; exec "$0" "$1" init', process.execPath, build.cli], {
+        cwd: folder,
+        env: cleanEnvironment(),
+      });
+      expect(full.status).not.toBe(0);
+      expect(readdirSync(folder).filter((name) => name !== 'secrets')).toEqual([]);
+    },
+    PATIENCE_MS,
+  );
+
   it(
     'latchkey init makes a folder that a server starts in, with a secret that only its owner can read',
     async () => {

@@ -52,6 +52,9 @@ const COLUMNS = `id, user_id AS "userId", client_id AS "clientId", scope, amr, s
 
 const IS_LIVE = 'revoked_at IS NULL AND idle_expires_at > :now AND expires_at > :now';
 
+/** Opened by a wrong clock: it can be ended, and counts for nothing else until its time comes. */
+const IS_OF_THE_FUTURE = `(sessions.created_at - ${LARGEST_LEAD_MS} > :now)`;
+
 /** Begins at generation 0, in no burst. */
 export async function insertSession(
   sql: Sql,
@@ -180,14 +183,15 @@ export function findLiveSessionOwner(
   return sql.get(
     `SELECT ${userColumns('users.')}
      FROM sessions JOIN users ON users.id = sessions.user_id
-     WHERE sessions.id = :id AND ${IS_LIVE}`,
+     WHERE sessions.id = :id AND ${IS_LIVE} AND NOT ${IS_OF_THE_FUTURE}`,
     session,
   );
 }
 
 export function listLiveSessions(sql: Sql, owner: { userId: string; now: number }): Promise<SessionRecord[]> {
   return sql.all(
-    `SELECT ${COLUMNS} FROM sessions WHERE user_id = :userId AND ${IS_LIVE} ORDER BY rotated_at DESC, id`,
+    `SELECT ${COLUMNS} FROM sessions WHERE user_id = :userId AND ${IS_LIVE} AND NOT ${IS_OF_THE_FUTURE}
+     ORDER BY rotated_at DESC, id`,
     owner,
   );
 }
@@ -216,7 +220,10 @@ export function endSessionsOf(
   );
 }
 
-/** Ends what is over the limit: never-refreshed sessions first, then the least recently refreshed. */
+/**
+ * Ends what is over the limit: sessions that a wrong clock opened first, then never-refreshed ones, then the least
+ * recently refreshed.
+ */
 export function endExcessSessions(
   sql: Sql,
   excess: { userId: string; newId: string; keep: number; now: number },
@@ -225,7 +232,7 @@ export function endExcessSessions(
     `UPDATE sessions SET revoked_at = :now, revoked_reason = 'limit'
      WHERE id IN (
        SELECT id FROM sessions WHERE user_id = :userId AND id <> :newId AND ${IS_LIVE}
-       ORDER BY CASE WHEN generation = 0 THEN 1 ELSE 0 END, rotated_at DESC, id
+       ORDER BY CASE WHEN ${IS_OF_THE_FUTURE} THEN 2 WHEN generation = 0 THEN 1 ELSE 0 END, rotated_at DESC, id
        LIMIT 1000000 OFFSET :keep)
      RETURNING id`,
     excess,

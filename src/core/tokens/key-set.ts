@@ -149,10 +149,7 @@ export function createKeySet({ database, clock, recordEvent, secrets, onChange }
      */
     async rotateKeys({ emergency = false } = {}): Promise<void> {
       await reload();
-      if (!emergency && rows.length > 0 && !keysLoaded())
-        throw new Error(
-          'A signing key cannot be opened with the secrets given, so the servers have another secret: no key was added',
-        );
+      if (!emergency && rows.length > 0 && !keysLoaded()) throw notOpened('no key was added');
       const now = clock.now();
       await addKey(emergency ? now : now + signingKeys.PUBLISH_AHEAD_MS);
       const newest = rows.at(-1);
@@ -162,8 +159,7 @@ export function createKeySet({ database, clock, recordEvent, secrets, onChange }
     /** Moves every sealed key onto the first master secret. How many it moved; throws when one does not open. */
     async reseal(): Promise<number> {
       await reload();
-      if (!keysLoaded())
-        throw new Error('A signing key cannot be opened with the secrets given; nothing was resealed');
+      if (!keysLoaded()) throw notOpened('nothing was resealed');
       let moved = 0;
       for (const row of rows.filter((one) => !sealer.isCurrent(one.sealedPrivateKey))) {
         const plaintext = sealer.open(row.sealedPrivateKey, row.kid);
@@ -179,6 +175,10 @@ export function createKeySet({ database, clock, recordEvent, secrets, onChange }
       return moved;
     },
   };
+}
+
+function notOpened(consequence: string): Error {
+  return new Error(`A signing key cannot be opened with the secrets given: ${consequence}`);
 }
 
 function statusOf(

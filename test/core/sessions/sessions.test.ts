@@ -357,6 +357,22 @@ describeApp('sessions', (start, engine) => {
     expect((await refresh(app, future.refreshToken)).code).toBe('INVALID_REFRESH_TOKEN');
   });
 
+  it('sessions that a wrong clock opened are not listed, and end before any other at the limit (RT-9, CR-7)', async () => {
+    const app = await start({ config: { throttles: false } });
+    await register(app);
+    app.clock.travel(365 * DAY_MS);
+    for (let i = 0; i < 3; i += 1) await login(app);
+    app.clock.travel(-365 * DAY_MS);
+    for (let i = 0; i < 49; i += 1) await login(app);
+    const { accessToken } = await login(app);
+    const { data } = await app.send(SESSIONS, {}, { token: accessToken });
+    expect(data.sessions).toHaveLength(50);
+    const ended = await app.database.all<{ createdAt: number }>(
+      'SELECT created_at AS "createdAt" FROM sessions WHERE revoked_reason = \'limit\' ORDER BY created_at',
+    );
+    expect(ended.map(({ createdAt }) => createdAt > app.clock.now())).toEqual([false, true, true, true]);
+  });
+
   it('a session is renewed by a process whose clock is 5 minutes behind (CR-7)', async () => {
     const app = await start();
     const { refreshToken } = await register(app);

@@ -143,9 +143,20 @@ describe('pages of development', () => {
     ['a proxy on this machine', { headers: { 'x-forwarded-for': '192.0.2.1' } }],
     ['a website whose name resolves to this machine', { headers: { host: 'evil.example:4000' } }],
     ['a page of another port', { headers: { origin: 'http://localhost:3000' } }],
+    ['a host name with a path', { headers: { host: 'localhost/x' } }],
+    [
+      'a page of another site that wants a picture',
+      { headers: { 'sec-fetch-site': 'cross-site', 'sec-fetch-mode': 'no-cors' } },
+    ],
   ])('the start page answers 404 to %s', async (_, request) => {
     const app = await start();
     expect((await app.server.inject({ url: '/', ...request })).statusCode).toBe(404);
+  });
+
+  it('the start page opens for a link of another site', async () => {
+    const app = await start();
+    const headers = { 'sec-fetch-site': 'cross-site', 'sec-fetch-mode': 'navigate' };
+    expect((await app.server.inject({ url: '/', headers })).statusCode).toBe(200);
   });
 
   it('GraphiQL is served whole, with the nonce on each script', async () => {
