@@ -40,6 +40,7 @@ export interface GuardOptions {
  */
 export function createTransactionGuard({ refusesOuterUse = false }: GuardOptions = {}) {
   const inside = refusesOuterUse ? new AsyncLocalStorage<{ open: boolean }>() : undefined;
+  let running = 0;
 
   return {
     /** @throws Error inside a transaction of this database: there it would wait for itself, or write beside it. */
@@ -85,6 +86,7 @@ export function createTransactionGuard({ refusesOuterUse = false }: GuardOptions
         return statement;
       });
 
+      running += 1;
       try {
         nextTick(watch);
         const tx = { ...sql, afterCommit: (effect: () => void) => void effects.push(effect) };
@@ -100,6 +102,10 @@ export function createTransactionGuard({ refusesOuterUse = false }: GuardOptions
         failure ??= { error };
         await previous;
         throw error;
+      } finally {
+        running -= 1;
+        // Node.js goes through every storage that was ever used, for each promise.
+        if (running === 0) inside?.disable();
       }
     },
   };
