@@ -79,10 +79,6 @@ export async function createApp({ config, database, clock, logger, metrics, mail
 
   await audit.followHead();
   await tokens.start();
-  if (!tokens.keysLoaded())
-    logger.error(
-      'A signing key cannot be opened: LATCHKEY_SECRET is not the secret that this database began with',
-    );
   const timers: NodeJS.Timeout[] = [];
 
   /** What every process does for itself. Commands, which end by themselves, do none of it. */
@@ -131,6 +127,10 @@ export async function createApp({ config, database, clock, logger, metrics, mail
 
     /** The HTTP side; listens once it is told to, and then sends mail and keeps house, too. */
     async createServer({ maxConnections }: { maxConnections?: number } = {}): Promise<FastifyInstance> {
+      if (!tokens.keysLoaded())
+        logger.error(
+          'A signing key cannot be opened: LATCHKEY_SECRET is not the secret that this database began with',
+        );
       const showsMail = config.mode === 'development' && config.smtp === undefined;
       const devMailbox = showsMail ? createDevMailbox({ clock, logger }) : undefined;
       const usedMailer = mailer ?? (await configuredMailer(config)) ?? devMailbox;

@@ -9,27 +9,30 @@ import { parseEnv } from 'node:util';
  * @throws Error when the file cannot be read; it quotes nothing of it.
  */
 export function readEnvFile(path: string, environment: NodeJS.ProcessEnv): void {
-  let text: string;
+  let settings: NodeJS.Dict<string>;
   try {
-    text = readFileSync(path, 'utf8');
+    settings = settingsIn(path);
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
     throw new Error(
       `The file of --env-file, ${path}, cannot be read (${code}): correct its path or its mode.`,
     );
   }
-  for (const [name, value] of Object.entries(parseEnv(text.replace(/^\ufeff/, ''))))
-    environment[name] ||= value;
+  for (const [name, value] of Object.entries(settings)) environment[name] ||= value;
 }
 
 /** Whether a file that was not read names the master secret, and the environment does not. */
 export function namesSecret(path: string, environment: NodeJS.ProcessEnv): boolean {
   if (environment.LATCHKEY_SECRET || environment.LATCHKEY_SECRET_FILE) return false;
   try {
-    const settings = parseEnv(readFileSync(path, 'utf8'));
+    const settings = settingsIn(path);
     return Boolean(settings.LATCHKEY_SECRET || settings.LATCHKEY_SECRET_FILE);
   } catch {
     // As where there is no such file.
     return false;
   }
+}
+
+function settingsIn(path: string): NodeJS.Dict<string> {
+  return parseEnv(readFileSync(path, 'utf8').replace(/^\ufeff/, ''));
 }

@@ -1,11 +1,12 @@
 import { lstatSync } from 'node:fs';
-import { open, rm } from 'node:fs/promises';
+import { rm } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import type { Command } from 'commander';
 import { generateSecret } from '../config/master-secret.ts';
 import { makePrivateFolder } from '../platform/folder.ts';
 import { ENTRY, withExamples } from './help.ts';
 import { COMPOSE_FILE, envFile, SECRET_PATH } from './init-files.ts';
+import { writeNewFile } from './new-file.ts';
 import { confirm } from './output.ts';
 
 /** `latchkey init`: what a deployment begins with, in files that are then the operator's own. */
@@ -63,15 +64,8 @@ async function writeAll(root: string, files: readonly NewFile[]): Promise<void> 
     for (const { path, text, mode } of files) {
       const file = join(root, path);
       makePrivateFolder(dirname(file));
-      const handle = await open(file, 'wx', mode);
-      // Before it is written: half a file is none.
+      await writeNewFile(file, text, { mode });
       made.push(file);
-      try {
-        await handle.writeFile(text);
-        await handle.sync();
-      } finally {
-        await handle.close();
-      }
     }
   } catch (error) {
     for (const file of made) await rm(file, { force: true });

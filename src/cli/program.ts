@@ -14,7 +14,7 @@ program.hook('preAction', (_program, command) => {
   const { envFile } = program.opts<{ envFile?: string }>();
   if (envFile !== undefined) readEnvFile(envFile, process.env);
   else if (command.name() !== 'init' && namesSecret('.env', process.env))
-    process.stderr.write('latchkey: .env here names a secret and is not read: add --env-file .env\n');
+    void complain('.env here names a secret and is not read: add --env-file .env');
   if (command.name() !== 'serve') process.once('uncaughtException', endWith);
 });
 process.once('beforeExit', () => endWith(new Error('The command waits for something that never comes.')));

@@ -1,8 +1,8 @@
 import { existsSync } from 'node:fs';
-import { open, rm, writeFile } from 'node:fs/promises';
 import { type Command, InvalidArgumentError } from 'commander';
 import type { App } from '../app.ts';
 import { withExamples } from './help.ts';
+import { writeNewFile } from './new-file.ts';
 import { confirm, isRead, print } from './output.ts';
 import { createProgress } from './progress.ts';
 import { isUsersFile, openUsersFile, withSpooledUsers } from './users-file.ts';
@@ -74,21 +74,13 @@ async function* linesOf(values: AsyncIterable<unknown>): AsyncGenerator<string> 
   for await (const value of values) yield `${JSON.stringify(value)}\n`;
 }
 
-/** Leaves a whole file or none. Fails where there is one: what is in it would be lost. */
+/** A file that its owner alone can read. Fails where there is one. */
 async function writePrivateFile(path: string, lines: AsyncIterable<string>): Promise<void> {
-  const file = await open(path, 'wx', 0o600).catch((error: NodeJS.ErrnoException) => {
-    throw error.code === 'EEXIST'
-      ? new Error(`${path} exists already; an export overwrites nothing.`)
-      : error;
-  });
   try {
-    await writeFile(file, lines);
-    await file.sync();
+    await writeNewFile(path, lines, { mode: 0o600 });
   } catch (error) {
-    await rm(path, { force: true });
-    throw error;
-  } finally {
-    await file.close();
+    const isThere = (error as NodeJS.ErrnoException).code === 'EEXIST';
+    throw isThere ? new Error(`${path} exists already; an export overwrites nothing.`) : error;
   }
 }
 

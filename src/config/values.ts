@@ -1,5 +1,6 @@
 import { isIP, isIPv6 } from 'node:net';
 import { z } from 'zod';
+import { DAY_MS, HOUR_MS, MINUTE_MS } from '../platform/durations.ts';
 
 /**
  * The kinds of value that a setting may have, each with its text form: decoded from the environment, encoded for
@@ -7,7 +8,7 @@ import { z } from 'zod';
  */
 export type Kind<Value> = z.ZodType<Value, string>;
 
-const UNITS_MS = { d: 86_400_000, h: 3_600_000, m: 60_000, s: 1_000, ms: 1 };
+const UNITS_MS = { d: DAY_MS, h: HOUR_MS, m: MINUTE_MS, s: 1_000, ms: 1 };
 
 /** One of a few words. */
 export const word = <const Words extends readonly [string, ...string[]]>(...words: Words) =>

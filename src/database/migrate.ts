@@ -1,4 +1,5 @@
 import { readdir, readFile } from 'node:fs/promises';
+import { HOUR_MS } from '../platform/durations.ts';
 import type { Database, Sql } from './database.ts';
 import { encodingProblem } from './encoding.ts';
 import { DatabaseProblem } from './failure.ts';
@@ -9,7 +10,7 @@ const MIGRATIONS = new URL('./migrations/', import.meta.url);
 const ADVISORY_LOCK = 7_105_481;
 
 /** An index of a large table takes a while to make, and so does waiting for another process that makes it. */
-const STATEMENT_MS = 60 * 60_000;
+const STATEMENT_MS = HOUR_MS;
 /** Says which migrations are applied. */
 const LEDGER = 'latchkey_migrations';
 /**

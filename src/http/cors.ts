@@ -24,9 +24,8 @@ export async function installCors(
   const withCredentials = { ...common, credentials: true };
   await app.register(fastifyCors, {
     delegator({ headers, routeOptions }, done) {
-      const mayUseCookies =
-        cookies && routeOptions.url === '/graphql' && ownOrigins.has(headers.origin ?? '');
       const page = headers.origin;
+      const mayUseCookies = cookies && routeOptions.url === '/graphql' && ownOrigins.has(page ?? '');
       const isNeighbour = mode === 'development' && isLoopbackOrigin(page);
       const allowed = isNeighbour ? { ...common, origin: [page] } : common;
       done(null, mayUseCookies ? withCredentials : allowed);

@@ -1,6 +1,6 @@
 import type { FastifyInstance } from 'fastify';
 import type { Logger } from 'pino';
-import { isLoopback } from '../platform/loopback.ts';
+import { isLoopbackUrl } from '../platform/loopback.ts';
 
 /** Where Apollo's hosted Sandbox sends its requests from. */
 export const STUDIO = 'https://studio.apollographql.com';
@@ -15,8 +15,7 @@ const ORIGIN = /^[a-z][a-z0-9+.-]*:\/\/[\w.:[\]-]{1,255}$/i;
  * origin gets `Access-Control-Allow-Credentials`, and only a listed one may have a cookie read or set.
  */
 export function isLoopbackOrigin(origin: string | undefined): origin is string {
-  if (origin === undefined || !/^https?:/.test(origin) || !URL.canParse(origin)) return false;
-  return isLoopback(new URL(origin).hostname);
+  return origin !== undefined && /^https?:/.test(origin) && isLoopbackUrl(origin);
 }
 
 /** Tells the developer whose page a browser refuses, which the page itself does not learn. */

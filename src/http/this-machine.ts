@@ -1,5 +1,5 @@
 import type { FastifyRequest } from 'fastify';
-import { isLoopback } from '../platform/loopback.ts';
+import { isLoopback, isLoopbackUrl } from '../platform/loopback.ts';
 import { isForwarded } from './forwarded-for.ts';
 
 /**
@@ -12,9 +12,8 @@ export function isFromThisMachine(request: FastifyRequest): boolean {
   if (headers.origin !== undefined || isForwarded(request) || isForAnotherPage(request)) return false;
   const host = `http://${headers.host}`;
   return (
-    URL.canParse(host) &&
+    isLoopbackUrl(host) &&
     new URL(host).origin === host.toLowerCase().replace(/:80$/, '') &&
-    isLoopback(new URL(host).hostname) &&
     isLoopback(raw.socket.remoteAddress ?? '')
   );
 }

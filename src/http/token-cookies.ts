@@ -1,6 +1,7 @@
 import { parseCookie, stringifySetCookie } from 'cookie';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Grant, Sessions } from '../core/sessions/service.ts';
+import { DEVICE_TOKEN_LIFETIME_SECONDS } from '../core/tokens/service.ts';
 import { AuthError } from '../errors.ts';
 import type { Delivered, TokenCookies } from '../graphql/context.ts';
 import type { Caller } from '../platform/caller.ts';
@@ -27,8 +28,6 @@ const ATTRIBUTES = { path: '/', secure: true, httpOnly: true, sameSite: 'strict'
 const FETCH_METADATA = ['sec-fetch-site', 'sec-fetch-mode', 'sec-fetch-dest'];
 const NO_COOKIE =
   'No cookie with a refresh token came: send cookies along (`credentials: "include"`), or give `input.refreshToken`.';
-/** As long as the proof in it is believed. */
-const DEVICE_MAX_AGE_SECONDS = 180 * 24 * 60 * 60;
 
 export interface TokenCookiesOptions {
   readonly clock: Clock;
@@ -67,7 +66,7 @@ export function createTokenCookies({ clock, sessions, origins, allowOwnPage }: T
       const kept = read(REFRESH);
       if (kept !== undefined) await sessions.endReplaced(kept, { by: grant.session, caller });
       set(REFRESH, refreshToken, Math.floor((grant.refreshExpiresAt - clock.now()) / 1_000));
-      if (deviceToken !== null) set(DEVICE, deviceToken, DEVICE_MAX_AGE_SECONDS);
+      if (deviceToken !== null) set(DEVICE, deviceToken, DEVICE_TOKEN_LIFETIME_SECONDS);
       return { ...grant, refreshToken: null, deviceToken: null };
     }
 

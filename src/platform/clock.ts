@@ -1,3 +1,5 @@
+import { HOUR_MS, MINUTE_MS } from './durations.ts';
+
 /** The time, in ms since 1970. Everything that compares two moments takes both from here. */
 export interface Clock {
   now(): number;
@@ -7,14 +9,14 @@ export interface Clock {
  * A stored moment that is further ahead than this was written by a clock that was wrong; the clocks of servers that
  * share a database differ by less. What began then counts for nothing, or it would last for years (CR-7).
  */
-export const LARGEST_LEAD_MS = 60 * 60_000;
+export const LARGEST_LEAD_MS = HOUR_MS;
 
 /** How often, at most, the wall clock is looked at. */
 const CHECK_EVERY_MS = 1_000;
 /** How far one look may move the time: a wall clock that is an hour off for ten seconds moves it by one. */
 const LARGEST_STEP_MS = 100;
 /** A wall clock that stays ahead this long is right: the machine slept. */
-const ACCEPT_LEAD_AFTER_MS = 10 * 60_000;
+const ACCEPT_LEAD_AFTER_MS = 10 * MINUTE_MS;
 
 /**
  * A monotonic clock that follows the wall clock slowly and never runs backwards. A jump of the wall clock, by

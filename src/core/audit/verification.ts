@@ -1,4 +1,5 @@
 import type { Database } from '../../database/database.ts';
+import { MINUTE_MS } from '../../platform/durations.ts';
 import { BEGINNING, digestBatch, type Head, type Proofs } from './chain.ts';
 import type { EventProofs } from './event-proof.ts';
 import type { Finding } from './finding.ts';
@@ -6,7 +7,7 @@ import * as store from './store.ts';
 import { createWitnesses } from './witnesses.ts';
 
 /** How much older than the batch before its own an event may be: slow transactions, clocks out of step. */
-const LATE_MS = 15 * 60_000;
+const LATE_MS = 15 * MINUTE_MS;
 const PAGE = 500;
 
 export interface Verification {

@@ -1,4 +1,5 @@
 import type { Sql } from '../../database/database.ts';
+import { MINUTE_MS } from '../../platform/durations.ts';
 
 /*
  * A row of `throttles` counts attempts under a key. Its window says how:
@@ -36,11 +37,11 @@ export const RUN = 0;
 export const TALLY = -1;
 
 /** The longest wait of a back-off. */
-export const LONGEST_BACKOFF_MS = 15 * 60_000;
+export const LONGEST_BACKOFF_MS = 15 * MINUTE_MS;
 /** A back-off stops here: 2^9 s is the last step below the longest wait. */
 const LAST_DOUBLING = 10;
 /** By how much the clocks of two processes may differ. */
-const CLOCK_SKEW_MS = 60_000;
+const CLOCK_SKEW_MS = MINUTE_MS;
 
 /** The row lets no attempt through at the moment `now`. */
 function isBlocked(now: string): string {

@@ -1,4 +1,5 @@
 import { LARGEST_LEAD_MS } from '../../platform/clock.ts';
+import { MINUTE_MS } from '../../platform/durations.ts';
 import type { RefreshToken } from '../tokens/refresh-token.ts';
 import type { SessionRecord } from './store.ts';
 
@@ -29,7 +30,7 @@ import type { SessionRecord } from './store.ts';
 export type Verdict = 'unknown' | 'ended' | 'skewed' | 'retry' | 'reuse' | 'moved';
 
 /** Clocks that differ by more than this cannot judge how long ago something happened. */
-const SKEW_LIMIT_MS = 60_000;
+const SKEW_LIMIT_MS = MINUTE_MS;
 
 /** Why a token lost the compare-and-swap, and so what its bearer gets. The order of the checks is the protocol. */
 export function judgeSpentToken(

@@ -2,6 +2,7 @@ import type { KeyObject } from 'node:crypto';
 import { randomUUID, sign } from 'node:crypto';
 import jwt from 'jsonwebtoken';
 import { AuthError } from '../../errors.ts';
+import { HOUR_SECONDS } from '../../platform/durations.ts';
 
 /** RFC 9068 §2.1: what keeps other JWTs from passing for access tokens. */
 const TYPE = 'at+jwt';
@@ -10,7 +11,7 @@ const MAX_LENGTH = 8 * 1024;
 export const CLOCK_TOLERANCE_SECONDS = 10;
 const FUTURE_LIMIT_SECONDS = 60;
 /** RFC 6750 §5.3: one hour or less. */
-export const MAX_LIFETIME_SECONDS = 60 * 60;
+export const MAX_LIFETIME_SECONDS = HOUR_SECONDS;
 /** Parameters that let a header bring its own key or change what is signed (RFC 8725 §3.10, RFC 7515 §4.1.11). */
 const REFUSED_PARAMETERS = ['crit', 'b64', 'jwk', 'jku', 'x5u', 'x5c', 'x5t', 'x5t#S256', 'zip'];
 

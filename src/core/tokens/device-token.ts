@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { Keyring } from '../../crypto/keyring.ts';
 import { createMacTokens } from '../../crypto/mac-token.ts';
+import { DAY_SECONDS } from '../../platform/durations.ts';
 
 /*
  * token = "lkd_" ‖ base64url( version ‖ key id ‖ device id ‖ user id ‖ issued at (s) ‖ password version ‖ mac )
@@ -15,7 +16,7 @@ const USER_ID_AT = 16;
 const ISSUED_AT = USER_ID_AT + 16;
 const PASSWORD_VERSION_AT = ISSUED_AT + 6;
 const BODY_BYTES = PASSWORD_VERSION_AT + 6;
-const LIFETIME_SECONDS = 180 * 24 * 60 * 60;
+export const DEVICE_TOKEN_LIFETIME_SECONDS = 180 * DAY_SECONDS;
 
 /** Makes and reads the proofs of known devices. */
 export function createDeviceTokens(keyring: Keyring) {
@@ -53,7 +54,7 @@ export function createDeviceTokens(keyring: Keyring) {
       const body = tokens.decode(text);
       if (body?.toString('hex', USER_ID_AT, ISSUED_AT) !== userId.replaceAll('-', '')) return undefined;
       if (body.readUIntBE(PASSWORD_VERSION_AT, 6) !== passwordVersion) return undefined;
-      if (nowSeconds - body.readUIntBE(ISSUED_AT, 6) > LIFETIME_SECONDS) return undefined;
+      if (nowSeconds - body.readUIntBE(ISSUED_AT, 6) > DEVICE_TOKEN_LIFETIME_SECONDS) return undefined;
       return body.toString('hex', 0, USER_ID_AT);
     },
   };

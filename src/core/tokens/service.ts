@@ -14,6 +14,8 @@ import { createDeviceTokens } from './device-token.ts';
 import { createKeySet } from './key-set.ts';
 import { createRefreshTokens } from './refresh-token.ts';
 
+export { DEVICE_TOKEN_LIFETIME_SECONDS } from './device-token.ts';
+
 /** How many verified access tokens are remembered. */
 const VERIFIED_MAX = 10_000;
 
