@@ -45,7 +45,7 @@ export function* contradictions(
       yield 'LATCHKEY_MAGIC_LINKS: needs LATCHKEY_SMTP_URL in production';
   }
 
-  // Whoever sets one of these means to serve others, and must not do it in development mode by mistake.
+  // An operator who sets one of these means to serve others. Development mode would be a mistake then.
   if (!has('mode')) {
     if (host !== undefined && !isLoopback(host))
       yield 'NODE_ENV: must be given with a HOST that others can reach';

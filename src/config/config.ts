@@ -14,7 +14,7 @@ export interface Config extends Omit<SettingValues, 'secretFile' | 'firebaseScry
   readonly appUrl?: string | undefined;
   readonly templates?: string | undefined;
   readonly firebaseScrypt?: FirebaseParameters | undefined;
-  /** How many threads libuv has for what is not done on the event loop, hashing above all. */
+  /** How many threads libuv has for work off the event loop. Most of that work is hashing. */
   readonly poolThreads: number;
   /** How many passwords a process hashes at once: the workers share the cores. One more may be waiting for a thread. */
   readonly hashConcurrency: number;

@@ -10,7 +10,7 @@ export type Environment = Readonly<Record<string, string | undefined>>;
 /** The variables that are set and not empty. */
 type Given = ReadonlyMap<string, string>;
 
-/** Where nobody has set `UV_THREADPOOL_SIZE`, as the command does. */
+/** Without `UV_THREADPOOL_SIZE`, which the command sets. */
 const LIBUV_THREADS = 4;
 
 /**

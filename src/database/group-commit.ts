@@ -17,8 +17,8 @@ import { type Patience, RETRY_EVERY_MS } from './sqlite-patience.ts';
  *
  * What always holds:
  *
- *   1. Nobody is answered before COMMIT, neither good nor bad: a refusal may rest on what a neighbour wrote, and
- *      the neighbour's row is not there yet.
+ *   1. No job is answered before COMMIT, with a result or with a refusal: a refusal may rest on what a neighbour
+ *      wrote, and the neighbour's row is not there yet.
  *   2. A job that fails loses only itself: SQLite undoes the statement, or we go back to the savepoint.
  *   3. Some errors, a full disk above all, make SQLite roll back everything. `inTransaction` tells, and is asked
  *      after every job that fails. Then the whole batch is UNAVAILABLE and nothing more of it runs: outside of a
