@@ -116,13 +116,11 @@ export async function startApp({
   const letters: Letter[] = [];
   const listing = { send: async (letter: Letter) => void letters.push(letter), close: () => {} };
   const logger = pino({ level: 'info' }, { write: (line: string) => void lines.push(line) });
-  const fresh = database === undefined ? await migratedDatabase(engine) : undefined;
-  const ownDatabase = database ?? fresh?.database;
-  if (ownDatabase === undefined) throw new Error('no database');
+  const own = database === undefined ? await migratedDatabase(engine) : { database, drop: async () => {} };
   if (database !== undefined) await migrate(database);
   const app: App = await createApp({
     config: { ...TEST_CONFIG, ...config },
-    database: metrics?.watchDatabase(ownDatabase) ?? ownDatabase,
+    database: metrics?.watchDatabase(own.database) ?? own.database,
     clock,
     logger,
     metrics,
@@ -159,7 +157,7 @@ export async function startApp({
   return {
     ...app,
     clock,
-    database: ownDatabase,
+    database: own.database,
     server,
     /** The lines of the log. */
     lines,
@@ -172,7 +170,7 @@ export async function startApp({
     async stop() {
       await server.close();
       await app.close();
-      await fresh?.drop();
+      await own.drop();
     },
   };
 }
