@@ -84,7 +84,6 @@ export function createConnection(client: PoolClient, { session, statementMs, onF
     hasLimits: session.hasLimits(statementMs),
 
     async begin(): Promise<void> {
-      isUndone = false;
       await ask(() => client.query(session.beginText(statementMs)));
     },
 
@@ -99,7 +98,13 @@ export function createConnection(client: PoolClient, { session, statementMs, onF
       }
     },
 
-    canBeginAgain: () => isUndone && !isLost,
+    /** Whether the server undid what failed just now, so that it may begin again; asked once of each failure. */
+    takeUndone(): boolean {
+      const mayBeginAgain = isUndone && !isLost;
+      isUndone = false;
+      return mayBeginAgain;
+    },
+
     isLost: () => isLost,
   };
 }

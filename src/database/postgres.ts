@@ -16,8 +16,8 @@ import { STATEMENT_TIMEOUT_MS } from './postgres-session.ts';
 
 /*
  * A statement outside of a transaction takes a connection from the pool, and so does a transaction; a statement is
- * never sent twice, because one whose answer was lost may have been committed. Only a transaction that the server
- * itself undid, for a deadlock or a conflict, begins again.
+ * never sent twice, because one whose answer was lost may have been committed. Only what the server itself undid, for a
+ * deadlock or a conflict, begins again.
  *
  * A connection that failed is closed, not returned: the next statement opens another one, so the server's restart
  * needs none of ours. So is one whose answer is late: the answer may still come, and would be taken for that to the
@@ -31,8 +31,8 @@ import { STATEMENT_TIMEOUT_MS } from './postgres-session.ts';
 const OPERATION_TIMEOUT_MS = STATEMENT_TIMEOUT_MS + 1_000;
 /** All of it, whatever was waited for. */
 const TOTAL_TIMEOUT_MS = 9_500;
-const TRANSACTION_TRIES = 4;
-/** Before a transaction begins again, so that the one it was undone for gets past it. */
+const TRIES = 4;
+/** Before it begins again, so that the one it was undone for gets past it. */
 const TRY_AGAIN_AFTER_MS = 20;
 
 interface Limits {
@@ -102,6 +102,23 @@ export async function openPostgres(
     return finish(done);
   }
 
+  /** Begins a statement or a transaction again that the server undid. */
+  async function untilDone<Result>(
+    connection: PostgresConnection,
+    { deadline }: Limits,
+    attempt: () => Promise<Result>,
+  ): Promise<Result> {
+    for (let tries = 1; ; tries += 1) {
+      try {
+        return await attempt();
+      } catch (error) {
+        if (tries === TRIES || !connection.takeUndone()) throw error;
+      }
+      await pause(TRY_AGAIN_AFTER_MS * tries);
+      assertInTime(deadline);
+    }
+  }
+
   async function close(): Promise<void> {
     guard.assertOutside();
     closing ??= (async () => {
@@ -125,24 +142,18 @@ export async function openPostgres(
 
       ...createSql((kind, text, params) =>
         withConnection(limits, (connection) =>
-          connection.hasLimits
-            ? connection.execute(kind, text, params)
-            : tryTransaction(connection, (sql): Promise<unknown> => sql[kind](text, params)),
+          untilDone(connection, limits, () =>
+            connection.hasLimits
+              ? connection.execute(kind, text, params)
+              : tryTransaction(connection, (sql): Promise<unknown> => sql[kind](text, params)),
+          ),
         ),
       ),
 
       transaction: (work) =>
-        withConnection(limits, async (connection) => {
-          for (let tries = 1; ; tries += 1) {
-            try {
-              return await tryTransaction(connection, work);
-            } catch (error) {
-              if (tries === TRANSACTION_TRIES || !connection.canBeginAgain()) throw error;
-            }
-            await pause(TRY_AGAIN_AFTER_MS * tries);
-            assertInTime(limits.deadline);
-          }
-        }),
+        withConnection(limits, (connection) =>
+          untilDone(connection, limits, () => tryTransaction(connection, work)),
+        ),
 
       before: (deadline) => limitedBy({ ...limits, deadline }),
       within: (statementMs) => limitedBy({ ...limits, statementMs }),

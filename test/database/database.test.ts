@@ -1156,6 +1156,26 @@ describe('SQLite', () => {
     expect(await database.all('SELECT amount FROM items')).toEqual([{ amount: 2 }, { amount: 2 }]);
   });
 
+  it('a single statement that PostgreSQL undoes for a deadlock is sent again, because none of it was done', async () => {
+    await database.run(INSERT, { id: 'a', amount: 0 });
+    await database.run(INSERT, { id: 'b', amount: 0 });
+    const other = await fresh.open();
+    const waits = 'SELECT 1 AS yes FROM pg_locks WHERE NOT granted AND pid = :pid';
+    const pid = await backend(other);
+    let single: Promise<number> | undefined;
+    await database.transaction(async (sql) => {
+      await sql.run(`UPDATE items SET amount = amount + 1 WHERE id = 'b'`);
+      // It locks a, waits for b, and is the first to look for a deadlock.
+      single = other.run('UPDATE items SET amount = amount + 1');
+      single.catch(() => {});
+      let isWaiting = false;
+      while (!isWaiting) isWaiting = (await sql.get(waits, { pid })) !== undefined;
+      await sql.run(`UPDATE items SET amount = amount + 1 WHERE id = 'a'`);
+    });
+    expect(await single).toBe(2);
+    expect(await database.all('SELECT amount FROM items')).toEqual([{ amount: 2 }, { amount: 2 }]);
+  });
+
   it('a constraint error leaves its PostgreSQL connection in use', async () => {
     const pid = await backend(database);
     await database.run(INSERT, { id: 'a', amount: 1 });

@@ -146,9 +146,11 @@ export function createAttempts({
      */
     async succeeded(sql: Sql, { counted, door }: Attempt): Promise<void> {
       const { lanes = [], tallies = [], failures = [], rightOnes = [] } = door;
-      if (failures.length > 0) await store.takeBack(sql, rowsOf(counted, failures));
-      if (lanes.length + tallies.length > 0)
-        await store.clear(sql, { runs: keysOf(lanes), tallies: keysOf(tallies), cap });
+      await inOrder([
+        ...rowsOf(counted, failures).map((row) => ({ key: row.key, write: () => store.takeBack(sql, row) })),
+        ...keysOf(lanes).map((key) => ({ key, write: () => store.endRun(sql, key) })),
+        ...keysOf(tallies).map((key) => ({ key, write: () => store.endTally(sql, key, cap) })),
+      ]);
       if (rightOnes.length === 0) return;
       const counts = countsOf(rightOnes);
       const right = await store.countAttempt(sql, { counts, now: clock.now() });
@@ -161,15 +163,23 @@ export function createAttempts({
         return await check();
       } catch (error) {
         if (counted.length === 0) throw error;
-        await database.transaction(async (sql) => {
-          // One by one and in one order: many who are refused at once share the rows of their network.
-          for (const row of [...counted].sort((a, b) => (a.key < b.key ? -1 : 1)))
-            await store.takeBack(sql, [row]);
-        });
+        await database.transaction((sql) =>
+          inOrder(counted.map((row) => ({ key: row.key, write: () => store.takeBack(sql, row) }))),
+        );
         throw error;
       }
     },
   };
+}
+
+/**
+ * Writes row after row in the order of the keys, as `countAttempt` does. Many who log in at once share the rows of
+ * their network and account, and none of them must hold a row that another one waits for.
+ */
+async function inOrder(
+  writes: readonly { readonly key: string; readonly write: () => Promise<unknown> }[],
+): Promise<void> {
+  for (const { write } of [...writes].sort((a, b) => (a.key < b.key ? -1 : 1))) await write();
 }
 
 function keysOf(limits: readonly Limit[]): string[] {

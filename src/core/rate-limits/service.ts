@@ -109,7 +109,7 @@ export function createRateLimits(options: RateLimitsOptions) {
 
     /** Ends a run of failures, however long it is. */
     async endRun(sql: Sql, { keys }: Limit): Promise<void> {
-      await store.clear(sql, { runs: keys });
+      for (const key of [...keys].sort()) await store.endRun(sql, key);
     },
 
     prune,

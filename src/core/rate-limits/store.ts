@@ -154,14 +154,12 @@ export function reportBlock(sql: Sql, { key, blockedUntil }: Block): Promise<num
  * Takes one attempt back that turned out right, and with it the block that it may have begun. A window that began
  * after the attempt does not know of it.
  */
-export function takeBack(sql: Sql, attempts: readonly Counted[]): Promise<number> {
-  const rows = attempts.map((_, i) => `(key = :key${i} AND (window_ms <= 0 OR started_at = :startedAt${i}))`);
-  const params = attempts.flatMap(({ key, startedAt }, i) => [
-    [`key${i}`, key] as const,
-    [`startedAt${i}`, startedAt] as const,
-  ]);
-  const text = `UPDATE throttles SET count = count - 1, blocked_until = 0 WHERE count > 0 AND (${rows.join(' OR ')})`;
-  return sql.run(text, Object.fromEntries(params));
+export function takeBack(sql: Sql, { key, startedAt }: Counted): Promise<number> {
+  return sql.run(
+    `UPDATE throttles SET count = count - 1, blocked_until = 0
+     WHERE key = :key AND count > 0 AND (window_ms <= 0 OR started_at = :startedAt)`,
+    { key, startedAt },
+  );
 }
 
 /** The highest count of some keys; 0 where none has a row. */
@@ -174,19 +172,14 @@ export async function highestCount(sql: Sql, keys: readonly string[]): Promise<n
   return row?.count ?? 0;
 }
 
-/** Ends runs of failures, however long, and tallies that have not counted more than `cap`. */
-export function clear(
-  sql: Sql,
-  { runs = [], tallies = [], cap = 0 }: { runs?: string[]; tallies?: string[]; cap?: number },
-): Promise<number> {
-  const ended = listOf(runs, 'run');
-  const counted = listOf(tallies, 'tally');
-  const rows = [
-    ...(runs.length > 0 ? [`key IN (${ended.list})`] : []),
-    ...(tallies.length > 0 ? [`key IN (${counted.list}) AND count <= :cap`] : []),
-  ];
-  const params = { ...ended.params, ...counted.params, cap };
-  return sql.run(`DELETE FROM throttles WHERE ${rows.join(' OR ')}`, params);
+/** Ends a run of failures, however long. */
+export function endRun(sql: Sql, key: string): Promise<number> {
+  return sql.run('DELETE FROM throttles WHERE key = :key', { key });
+}
+
+/** Ends a tally that has not counted more than `cap`. */
+export function endTally(sql: Sql, key: string, cap: number): Promise<number> {
+  return sql.run('DELETE FROM throttles WHERE key = :key AND count <= :cap', { key, cap });
 }
 
 /**
