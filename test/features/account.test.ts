@@ -157,7 +157,9 @@ describeApp('changePassword', (start) => {
         app.send(CHANGE_PASSWORD, change(password), { token: accessToken }),
       ),
     );
-    expect(answers.map(({ code }) => code).sort()).toEqual(['INVALID_CREDENTIALS', 'OK']);
+    // The other one is refused for its password, or for its session where that had ended before it was asked for.
+    const refusal = expect.stringMatching(/^(INVALID_CREDENTIALS|UNAUTHENTICATED)$/);
+    expect(answers.map(({ code }) => code).sort((a) => (a === 'OK' ? -1 : 1))).toEqual(['OK', refusal]);
     expect(await app.database.all('SELECT id FROM sessions WHERE revoked_at IS NULL')).toHaveLength(1);
   });
 });
