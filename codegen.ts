@@ -35,6 +35,7 @@ const text = await codegen({
       ID: 'string',
       DateTime: { input: 'Date', output: 'Date' },
       EmailAddress: 'string',
+      JSONObject: { input: 'Readonly<Record<string, unknown>>', output: 'Readonly<Record<string, unknown>>' },
       JWT: 'string',
       PositiveInt: 'number',
     },

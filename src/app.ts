@@ -19,6 +19,7 @@ import { createEmailVerifications } from './features/email-verifications/feature
 import { createHousekeeping, HOUSEKEEPING_INTERVAL_MS } from './features/housekeeping/service.ts';
 import { createMagicLinks } from './features/magic-links/feature.ts';
 import { createPasswordResets } from './features/password-resets/feature.ts';
+import { createRolesService } from './features/roles/service.ts';
 import { createTransfers } from './features/transfers/service.ts';
 import { createContext } from './graphql/context.ts';
 import type { Resolvers } from './graphql/generated.ts';
@@ -73,6 +74,7 @@ export async function createApp({ config, database, clock, logger, metrics, mail
 
   const admin = createAdmin(core);
   const transfers = createTransfers(core, { firebase: firebaseScrypt });
+  const roles = createRolesService(core, { definition: config.rolesFile?.text });
   const housekeeping = createHousekeeping({ database, clock, logger, chores });
   const schema = buildSchema(resolvers, sessions.authenticate);
   metrics?.watchHashing(passwords.load);
@@ -84,18 +86,39 @@ export async function createApp({ config, database, clock, logger, metrics, mail
   /** What every process does for itself. Commands, which end by themselves, do none of it. */
   function beginChores(): void {
     mail.watch();
+    attempt('definition of roles', beginRoles);
     timers.push(
       repeat(HOUSEKEEPING_INTERVAL_MS, 'head of the audit trail', audit.followHead),
       repeat(RELOAD_INTERVAL_MS, 'reload of the signing keys', tokens.reload),
       repeat(HOUSEKEEPING_INTERVAL_MS, 'housekeeping', housekeeping.turn),
+      repeat(HOUSEKEEPING_INTERVAL_MS, 'definition of roles', compareRoles),
     );
+  }
+
+  let saysRolesDiffer = true;
+
+  /** Two definitions of roles in the processes of one database make tokens of two kinds. Said once. */
+  async function compareRoles(): Promise<void> {
+    if (!saysRolesDiffer || !(await roles.isOther())) return;
+    saysRolesDiffer = false;
+    logger.warn('another process of this database has another LATCHKEY_ROLES_FILE, or another content of it');
+  }
+
+  /** What the operator should hear of roles at the start, and the other processes later. */
+  async function beginRoles(): Promise<void> {
+    const unknown = await roles.unknown();
+    if (unknown.length > 0)
+      logger.warn({ roles: unknown }, 'accounts have roles that are not defined, which allow nothing');
+    await roles.announce();
   }
 
   /** A chore that fails, as when the database is away, is logged and done again the next time. */
   function repeat(everyMs: number, chore: string, work: () => Promise<unknown>): NodeJS.Timeout {
-    return setInterval(() => {
-      work().catch((error: unknown) => logger.warn({ chore, err: error }, 'a chore failed'));
-    }, everyMs).unref();
+    return setInterval(() => attempt(chore, work), everyMs).unref();
+  }
+
+  function attempt(chore: string, work: () => Promise<unknown>): void {
+    work().catch((error: unknown) => logger.warn({ chore, err: error }, 'a chore failed'));
   }
 
   async function readiness(): Promise<Readiness> {
@@ -120,6 +143,7 @@ export async function createApp({ config, database, clock, logger, metrics, mail
     rateLimits,
     sessions,
     admin,
+    roles,
     transfers,
     audit,
     housekeeping,
@@ -143,6 +167,7 @@ export async function createApp({ config, database, clock, logger, metrics, mail
         login,
         sessions,
         tokens,
+        scopes: core.roles.scopes,
         readiness,
         maxConnections,
         devMail: devMailbox?.letters,

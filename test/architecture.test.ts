@@ -24,6 +24,7 @@ const CORE = [
   'rate-limits',
   'mail',
   'users',
+  'roles',
   'tokens',
   'one-time-tokens',
   'passwords',
@@ -40,6 +41,7 @@ const FEATURES = [
   'housekeeping',
   'magic-links',
   'password-resets',
+  'roles',
   'transfers',
 ];
 
@@ -48,7 +50,7 @@ const LAYERS: Readonly<Record<string, readonly RegExp[]>> = {
   platform: [],
   crypto: [],
   database: [],
-  config: [/^crypto\//],
+  config: [/^crypto\//, /^core\/roles\/(roles-file|claims-template)$/],
   metrics: [/^database\/database$/, /^http\/access-log$/],
   graphql: [/^core\/[^/]+\/service$/, /^core\/tokens\/access-token$/],
   http: [/^graphql\//, /^config\/config$/, /^core\/[^/]+\/service$/],
@@ -121,7 +123,7 @@ function verdictOn({ from, to }: Import): string | undefined {
     if (from.endsWith('/mails')) return allowed(DECLARATIONS, /^core\/one-time-tokens\/store$/);
     if (other === own) return to.endsWith('/resolvers') ? `${from} → ${to}` : undefined;
     return allowed(
-      /^core\/[^/]+\/(service|store|access-token|refresh-token|mails)$/,
+      /^core\/[^/]+\/(service|store|access-token|refresh-token|claims|mails)$/,
       DECLARATIONS,
       // What every way into a session stands on.
       /^core\/(login\/(door|mailbox|ownership|proof)|passwords\/guesses|rate-limits\/(networks|subjects))$/,

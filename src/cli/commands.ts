@@ -10,6 +10,7 @@ import { addMail } from './mail.ts';
 import { addMigrate } from './migrate.ts';
 import { commanderOutput } from './output.ts';
 import { addRestoreDone } from './restore-done.ts';
+import { addRoles } from './roles.ts';
 import { addServe } from './serve.ts';
 import { addUsers } from './users.ts';
 
@@ -33,6 +34,7 @@ From any folder:
   addInit(program);
   addMigrate(program);
   addUsers(program);
+  addRoles(program);
   addKeys(program);
   addAudit(program);
   addMail(program);

@@ -3,6 +3,8 @@ import { resolve } from 'node:path';
 import type { Command } from 'commander';
 import type { Config } from '../config/config.ts';
 import { describeConfig, loadConfig } from '../config/load.ts';
+import type { AccessTokenSample } from '../core/sessions/service.ts';
+import { MAX_ISSUED_LENGTH } from '../core/tokens/service.ts';
 import type { Database } from '../database/database.ts';
 import { encodingProblem } from '../database/encoding.ts';
 import { migrationObstacle, pendingMigrations } from '../database/migrate.ts';
@@ -26,6 +28,12 @@ interface Findings {
   readonly warnings: string[];
   readonly problems: string[];
 }
+
+const SAMPLE_USER = {
+  ...{ id: '00000000-0000-4000-8000-000000000000', email: 'ada.lovelace@example.com', name: 'Ada Lovelace' },
+  ...{ emailVerifiedAt: 0, metadata: '{}', disabledAt: null, lastLoginAt: null, createdAt: 0, updatedAt: 0 },
+  ...{ passwordVersion: 1, credentialVersion: 1 },
+};
 
 /** `latchkey doctor`: the effective configuration, and what is wrong with it and with what it leads to. */
 export function addDoctor(program: Command): void {
@@ -93,7 +101,7 @@ async function examineDatabase(config: Config, findings: Findings): Promise<void
     try {
       findings.notes.push(...(await databaseNotes(database)));
       findings.warnings.push(...(await encryptionWarnings(config.databaseUrl, database)));
-      findings.problems.push(...(await findProblems(config, database)));
+      await examineApp(config, database, findings);
     } finally {
       await database.close();
     }
@@ -102,23 +110,43 @@ async function examineDatabase(config: Config, findings: Findings): Promise<void
   }
 }
 
-async function findProblems(config: Config, database: Database): Promise<string[]> {
-  const encoding = await encodingProblem(database);
-  if (encoding !== undefined) return [encoding];
-  const obstacle = await migrationObstacle(database);
-  if (obstacle !== undefined) return [obstacle];
+async function examineApp(config: Config, database: Database, findings: Findings): Promise<void> {
+  const { problems, warnings } = findings;
+  const obstacle = (await encodingProblem(database)) ?? (await migrationObstacle(database));
+  if (obstacle !== undefined) {
+    problems.push(obstacle);
+    return;
+  }
   const pending = await pendingMigrations(database);
-  if (pending.length > 0)
-    return [`Migrations are missing, \`latchkey migrate\` applies them: ${pending.join(', ')}`];
+  if (pending.length > 0) {
+    problems.push(`Migrations are missing, \`latchkey migrate\` applies them: ${pending.join(', ')}`);
+    return;
+  }
 
-  const problems = await durabilityWarnings(database);
-  await withAppOn({ config, database }, async ({ tokens }) => {
+  problems.push(...(await durabilityWarnings(database)));
+  await withAppOn({ config, database }, async ({ tokens, roles, sessions }) => {
     const unreadable = (await tokens.listKeys()).filter(({ status }) => status === 'unreadable');
     problems.push(
       ...unreadable.map(({ kid }) => `No secret of LATCHKEY_SECRET opens the signing key ${kid}.`),
     );
+    examineTokens(sessions.sampleToken(SAMPLE_USER), findings);
+    const unknown = await roles.unknown();
+    if (unknown.length > 0)
+      warnings.push(`Accounts have roles that are not defined, which allow nothing: ${unknown.join(', ')}.`);
+    if (await roles.isOther())
+      warnings.push(
+        'The server of this database that began last has another LATCHKEY_ROLES_FILE, or another content of it.',
+      );
   });
-  return problems;
+}
+
+function examineTokens({ claims, length }: AccessTokenSample, { notes, problems }: Findings): void {
+  if (Object.keys(claims).length > 0)
+    notes.push(`The claims of a sample user with every role: ${JSON.stringify(claims)}`);
+  const size = `The access token of a sample user with every role has ${length} characters`;
+  if (length > MAX_ISSUED_LENGTH)
+    problems.push(`${size}, and ${MAX_ISSUED_LENGTH} is the most: such users cannot log in.`);
+  else notes.push(`${size} of ${MAX_ISSUED_LENGTH}.`);
 }
 
 async function examineMailServer({ smtp }: Config, { problems }: Findings): Promise<void> {

@@ -1,12 +1,14 @@
 import type { Command } from 'commander';
 import { withExamples } from './help.ts';
 import { JSON_OPTION, printListing } from './listing.ts';
-import { confirm } from './output.ts';
+import { confirm, print } from './output.ts';
 import { withApp } from './with-app.ts';
 
 /** `latchkey keys …`: the keys that sign access tokens. */
 export function addKeys(program: Command): void {
-  const keys = program.command('keys').description('list and rotate the keys that sign access tokens');
+  const keys = program
+    .command('keys')
+    .description('list, publish and rotate the keys that sign access tokens');
 
   const list = keys
     .command('list')
@@ -24,6 +26,18 @@ export function addKeys(program: Command): void {
       }),
     );
   withExamples(list, 'latchkey keys list', 'latchkey keys list --json');
+
+  const jwks = keys
+    .command('jwks')
+    .description('print the public keys as a JSON Web Key Set (RFC 7517), for servers that take it inline')
+    .action(() =>
+      withApp(async ({ tokens }) => {
+        // A set without a key would make others refuse good tokens.
+        if (!tokens.keysLoaded()) throw new Error('No secret of LATCHKEY_SECRET opens every signing key.');
+        await print(JSON.stringify(tokens.jwks()));
+      }),
+    );
+  withExamples(jwks, 'latchkey keys jwks > jwks.json');
 
   const rotate = keys
     .command('rotate')

@@ -4,12 +4,15 @@ import { withExamples } from './help.ts';
 import { type Entry, JSON_OPTION, printListing } from './listing.ts';
 import { confirm } from './output.ts';
 import { readPassword } from './password.ts';
+import { addUsersRoles } from './roles.ts';
 import { addUsersTransfer } from './users-transfer.ts';
 import { withApp } from './with-app.ts';
 
 /** `latchkey users …`: the operator's hand on accounts. */
 export function addUsers(program: Command): void {
-  const users = program.command('users').description('create, list, disable and move accounts');
+  const users = program
+    .command('users')
+    .description('create, list, disable and move accounts, and give them roles');
   const onOne = (name: string, description: string) =>
     users.command(name).description(description).argument('<email>', "the account's address", parseEmail);
 
@@ -37,14 +40,15 @@ export function addUsers(program: Command): void {
 
   const list = users
     .command('list')
-    .description('one line per account: id, address, active or disabled, when it was created')
+    .description('one line per account: id, address, active or disabled, when it was created, its roles')
     .option(...JSON_OPTION)
     .action(({ json }: { json?: true }) =>
-      withApp(async ({ admin }) => {
+      withApp(async ({ admin, roles }) => {
         async function* entries(): AsyncGenerator<Entry> {
-          for await (const { id, email, disabledAt, createdAt } of admin.listUsers()) {
+          for await (const { id, email, disabledAt, createdAt, roles: given } of admin.listUsers()) {
             const status = disabledAt === null ? 'active' : 'disabled';
-            yield { id, email, status, createdAt: new Date(createdAt) };
+            const names = roles.namesOf(given).join(' ') || null;
+            yield { id, email, status, createdAt: new Date(createdAt), roles: names };
           }
         }
         await printListing(entries(), {
@@ -77,6 +81,7 @@ export function addUsers(program: Command): void {
   );
   withExamples(enable, 'latchkey users enable ada@example.com');
 
+  addUsersRoles(onOne);
   addUsersTransfer(users);
 }
 

@@ -1,3 +1,4 @@
+import { claimsSetTwice } from '../core/roles/claims-template.ts';
 import { isInMemory, isPostgres } from '../platform/database-url.ts';
 import { isLoopback, isLoopbackUrl } from '../platform/loopback.ts';
 import { SETTINGS, type SettingKey, type SettingValues } from './settings.ts';
@@ -24,6 +25,9 @@ export function* contradictions(
     yield 'LATCHKEY_SESSION_IDLE_TTL: must not be longer than LATCHKEY_SESSION_ABSOLUTE_TTL';
   if (databaseUrl !== undefined && isInMemory(databaseUrl) && (values.workers ?? 1) > 1)
     yield 'LATCHKEY_WORKERS: must be 1 with a database in memory, which no other process can see';
+  if (values.claimsFile !== undefined)
+    for (const { claim, preset } of claimsSetTwice(values.claimsFile.content, values.claims ?? []))
+      yield `LATCHKEY_CLAIMS_FILE: ${claim} is a claim that LATCHKEY_CLAIMS=${preset} sets`;
   if (values.metrics && values.metricsPort !== 0 && values.metricsPort === values.port)
     yield 'LATCHKEY_METRICS_PORT: must not be PORT';
 

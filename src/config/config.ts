@@ -5,7 +5,8 @@ import type { SettingValues } from './settings.ts';
 type OfMail = 'smtp' | 'mailFrom' | 'appUrl' | 'templates';
 
 /** Everything the environment decides, read once. Durations end in their unit. */
-export interface Config extends Omit<SettingValues, 'secretFile' | 'firebaseScrypt' | OfMail> {
+export interface Config
+  extends Omit<SettingValues, 'secretFile' | 'firebaseScrypt' | 'rolesFile' | 'claimsFile' | OfMail> {
   /** Where `secrets` was read from, when that is a file. */
   readonly secretFile?: SecretFile | undefined;
   /** How mail is sent, which is off in production unless all three are given. */
@@ -13,6 +14,9 @@ export interface Config extends Omit<SettingValues, 'secretFile' | 'firebaseScry
   readonly mailFrom?: SettingValues['mailFrom'] | undefined;
   readonly appUrl?: string | undefined;
   readonly templates?: string | undefined;
+  /** The roles that are not the built-in one, and the claims that are no preset's. */
+  readonly rolesFile?: SettingValues['rolesFile'] | undefined;
+  readonly claimsFile?: SettingValues['claimsFile'] | undefined;
   readonly firebaseScrypt?: FirebaseParameters | undefined;
   /** How many threads libuv has for work off the event loop. Most of that work is hashing. */
   readonly poolThreads: number;

@@ -7,6 +7,7 @@ import { LOGIN } from './settings/login.ts';
 import { MAIL } from './settings/mail.ts';
 import { METRICS } from './settings/metrics.ts';
 import { PASSWORDS } from './settings/passwords.ts';
+import { ROLES } from './settings/roles.ts';
 import { SECRETS } from './settings/secrets.ts';
 import { SERVER } from './settings/server.ts';
 import { SESSIONS } from './settings/sessions.ts';
@@ -21,6 +22,7 @@ export const SETTINGS = {
   ...SECRETS,
   ...TOKENS,
   ...SESSIONS,
+  ...ROLES,
   ...PASSWORDS,
   ...LOGIN,
   ...THROTTLES,

@@ -105,6 +105,18 @@ export function kind<Value>(text: {
   });
 }
 
+/** Some of a few words, separated by commas. */
+export const words = <Word extends string>(known: readonly Word[]) =>
+  kind<readonly Word[]>({
+    read: (text, refuse) => {
+      const given = text === '' ? [] : text.split(',').map((item) => item.trim());
+      if (!given.every((item) => (known as readonly string[]).includes(item)))
+        refuse(`must be one of ${known.join(', ')}, or several with commas between them`);
+      return Object.freeze(given as Word[]);
+    },
+    write: (items) => items.join(','),
+  });
+
 /** Texts separated by commas, each of which `isItem` takes. */
 export function list(problem: string, isItem: (text: string) => boolean) {
   return kind<readonly string[]>({

@@ -19,6 +19,9 @@ import { createGuesses, type Guesses } from './passwords/guesses.ts';
 import { PASSWORD_CHANGED, RESET_PASSWORD } from './passwords/mails.ts';
 import { createPasswords, type Passwords } from './passwords/service.ts';
 import { createRateLimits, type RateLimits } from './rate-limits/service.ts';
+import { createClaims } from './roles/claims.ts';
+import { rolesResolvers } from './roles/resolvers.ts';
+import { createRoles, type Roles } from './roles/service.ts';
 import { sessionsResolvers } from './sessions/resolvers.ts';
 import { createSessions, type Sessions } from './sessions/service.ts';
 import { createTokens, type Tokens } from './tokens/service.ts';
@@ -45,6 +48,7 @@ export interface Core {
   readonly rateLimits: RateLimits;
   readonly mail: Mail;
   readonly users: Users;
+  readonly roles: Roles;
   readonly tokens: Tokens;
   readonly oneTimeTokens: OneTimeTokens;
   readonly guesses: Guesses;
@@ -76,6 +80,8 @@ export function createCore({ config, database, clock, logger, templates, hashCos
   const { appUrl } = config;
   const mail = createMail({ database, clock, logger, secrets, templates, rateLimits, appUrl });
   const users = createUsers({ database });
+  const roles = createRoles(config.rolesFile?.content);
+  const claims = createClaims({ presets: config.claims, template: config.claimsFile?.content, roles });
   const { issuer, audience, accessTokenTtlSeconds } = config;
   const tokens = createTokens({
     database,
@@ -112,6 +118,8 @@ export function createCore({ config, database, clock, logger, templates, hashCos
     recordEvent,
     tokens,
     users,
+    roles,
+    claims,
     rateLimits,
     idleTtlSeconds: config.sessionIdleTtlSeconds,
     absoluteTtlSeconds: config.sessionAbsoluteTtlSeconds,
@@ -140,6 +148,7 @@ export function createCore({ config, database, clock, logger, templates, hashCos
     rateLimits,
     mail,
     users,
+    roles,
     tokens,
     oneTimeTokens,
     guesses,
@@ -155,6 +164,7 @@ export function createCore({ config, database, clock, logger, templates, hashCos
 /** What the modules of core add to the server. */
 export function coreFeatures({
   users,
+  roles,
   sessions,
   login,
   tokens,
@@ -165,6 +175,7 @@ export function coreFeatures({
 }: Core): readonly Feature[] {
   return [
     { resolvers: usersResolvers(users), mails: [ADDRESS_TAKEN] },
+    { resolvers: rolesResolvers(roles) },
     { chores: tokens.chores },
     { resolvers: sessionsResolvers(sessions), chores: sessions.chores },
     { resolvers: loginResolvers(login), mails: [LOGIN_AFTER_FAILURES] },

@@ -21,6 +21,8 @@ export type Scalars = {
    * typed, and compared without case and with its domain in Punycode.
    */
   EmailAddress: { input: string; output: string; }
+  /** A JSON object. */
+  JSONObject: { input: Readonly<Record<string, unknown>>; output: Readonly<Record<string, unknown>>; }
   /** A JSON Web Token in compact form (RFC 7519). Send it as `Authorization: Bearer <token>`; do not read it. */
   JWT: { input: string; output: string; }
   /** An integer above zero. */
@@ -48,7 +50,7 @@ export type AuthPayload = {
    * delivered as a cookie.
    */
   readonly refreshToken?: Maybe<Scalars['String']['output']>;
-  /** What the access token allows beyond its owner's own account; empty for a first-party client. */
+  /** What the access token allows (its claim `scope`): what the roles of its owner allow, cut by what the login asked for. */
   readonly scope: ReadonlyArray<Scalars['String']['output']>;
   /** The session that the tokens belong to. */
   readonly session: Session;
@@ -111,8 +113,8 @@ export type ErrorCode =
   /** This server is configured without it: magic links are off, or no mail is sent. */
   | 'FEATURE_DISABLED'
   /**
-   * The viewer is known and may not do this; or cookies were asked for by a page whose `Origin` is not allowed to use
-   * them (`extensions.reason` is `FOREIGN_ORIGIN`).
+   * The viewer is known and may not do this. `extensions.reason` is `NARROWED_SESSION` where the login asked for less
+   * (`scope`), and `FOREIGN_ORIGIN` where a page whose `Origin` is not allowed to use cookies asked for them.
    */
   | 'FORBIDDEN'
   /** The document does not parse. */
@@ -183,6 +185,12 @@ export type LoginInput = {
   readonly email: Scalars['EmailAddress']['input'];
   /** The password, compared whole, in Unicode normalization form C (RFC 8265). One of more than 4,096 bytes is wrong. */
   readonly password: Scalars['String']['input'];
+  /**
+   * The scopes to narrow the session to, each of which the roles of the account must allow; null is all of them, and `[]`
+   * is none. The session never gets more, whatever becomes of it. A narrowed one may ask for `me`, `session`,
+   * `refreshToken`, `reauthenticate` and `logout` of itself, and for what its scopes open.
+   */
+  readonly scope?: InputMaybe<ReadonlyArray<Scalars['String']['input']>>;
 };
 
 /** What `loginWithEmailCode` takes. */
@@ -195,6 +203,8 @@ export type LoginWithEmailCodeInput = {
   readonly deviceName?: InputMaybe<Scalars['String']['input']>;
   /** The address that the code was sent to. */
   readonly email: Scalars['EmailAddress']['input'];
+  /** The scopes to narrow the session to, as in `LoginInput.scope`. */
+  readonly scope?: InputMaybe<ReadonlyArray<Scalars['String']['input']>>;
 };
 
 /** What `loginWithMagicLink` takes. */
@@ -203,6 +213,8 @@ export type LoginWithMagicLinkInput = {
   readonly delivery?: TokenDelivery;
   /** What to call this device in the list of sessions, at most 100 characters, one of them visible. */
   readonly deviceName?: InputMaybe<Scalars['String']['input']>;
+  /** The scopes to narrow the session to, as in `LoginInput.scope`. */
+  readonly scope?: InputMaybe<ReadonlyArray<Scalars['String']['input']>>;
   /** The token from the link, `lko_…`. */
   readonly token: Scalars['String']['input'];
 };
@@ -294,7 +306,7 @@ export type Mutation = {
    * Not a `@credential` field: what it checks buys nothing, costs no hash and cannot be guessed, and a client may end
    * one session and open the next in one document.
    * Errors: `UNAUTHENTICATED`, `BAD_USER_INPUT` (they belong to two sessions), `FORBIDDEN` (the cookie counts, and the
-   * page is of a foreign origin).
+   * page is of a foreign origin; or the session was narrowed and the scope is not `CURRENT`).
    */
   readonly logout: LogoutPayload;
   /**
@@ -543,6 +555,11 @@ export type RegisterInput = {
    * register somebody else's address, so `verifyEmail` takes the password.
    */
   readonly password?: InputMaybe<Scalars['String']['input']>;
+  /**
+   * The scopes to narrow the first session to, as in `LoginInput.scope`. Where the address must be verified first there is
+   * no session yet, and `VerifyEmailInput.scope` counts.
+   */
+  readonly scope?: InputMaybe<ReadonlyArray<Scalars['String']['input']>>;
 };
 
 /** What came of a registration. */
@@ -624,6 +641,8 @@ export type Session = {
   readonly ip?: Maybe<Scalars['String']['output']>;
   /** When it was last refreshed, or began. */
   readonly lastUsedAt: Scalars['DateTime']['output'];
+  /** What its login narrowed it to, and it never gets more; null is all that the roles of its owner allow. */
+  readonly scope?: Maybe<ReadonlyArray<Scalars['String']['output']>>;
   /** The User-Agent header of its last refresh or its login, at most 256 characters. */
   readonly userAgent?: Maybe<Scalars['String']['output']>;
 };
@@ -677,9 +696,19 @@ export type User = {
   readonly emailVerified: Scalars['Boolean']['output'];
   /** Stable and opaque; the `sub` claim of access tokens. */
   readonly id: Scalars['ID']['output'];
+  /** What operators keep about them, at most 4 KiB of JSON. Nobody else can write it. */
+  readonly metadata: Scalars['JSONObject']['output'];
   /** What to call them, if they said. */
   readonly name?: Maybe<Scalars['String']['output']>;
-  /** Their live sessions, the most recently used first. */
+  /**
+   * The roles that they have, the highest first: those that an operator gave them, and those that everybody has. What a
+   * token allows is in `AuthPayload.scope`.
+   */
+  readonly roles: ReadonlyArray<Scalars['String']['output']>;
+  /**
+   * Their live sessions, the most recently used first. Errors: `FORBIDDEN` (the session that asks was narrowed;
+   * `extensions.reason` is `NARROWED_SESSION`).
+   */
   readonly sessions: ReadonlyArray<Session>;
   /** When their email, name or password last changed. */
   readonly updatedAt: Scalars['DateTime']['output'];
@@ -696,6 +725,8 @@ export type VerifyEmailInput = {
    * account that is there already, its password, or null.
    */
   readonly password?: InputMaybe<Scalars['String']['input']>;
+  /** The scopes to narrow the first session of a new account to, as in `LoginInput.scope`. */
+  readonly scope?: InputMaybe<ReadonlyArray<Scalars['String']['input']>>;
   /** The token from the link, `lko_…`. */
   readonly token: Scalars['String']['input'];
 };
@@ -785,6 +816,7 @@ export type ResolversTypes = {
   ErrorCode: ErrorCode;
   ID: ResolverTypeWrapper<Scalars['ID']['output']>;
   Int: ResolverTypeWrapper<Scalars['Int']['output']>;
+  JSONObject: ResolverTypeWrapper<Scalars['JSONObject']['output']>;
   JWT: ResolverTypeWrapper<Scalars['JWT']['output']>;
   LoginInput: LoginInput;
   LoginWithEmailCodeInput: LoginWithEmailCodeInput;
@@ -831,6 +863,7 @@ export type ResolversParentTypes = {
   EmailAddress: Scalars['EmailAddress']['output'];
   ID: Scalars['ID']['output'];
   Int: Scalars['Int']['output'];
+  JSONObject: Scalars['JSONObject']['output'];
   JWT: Scalars['JWT']['output'];
   LoginInput: LoginInput;
   LoginWithEmailCodeInput: LoginWithEmailCodeInput;
@@ -877,6 +910,10 @@ export type ListSizeDirectiveArgs = {
 
 export type ListSizeDirectiveResolver<Result, Parent, ContextType = Context, Args = ListSizeDirectiveArgs> = DirectiveResolverFn<Result, Parent, ContextType, Args>;
 
+export type NarrowDirectiveArgs = { };
+
+export type NarrowDirectiveResolver<Result, Parent, ContextType = Context, Args = NarrowDirectiveArgs> = DirectiveResolverFn<Result, Parent, ContextType, Args>;
+
 export type PublicDirectiveArgs = { };
 
 export type PublicDirectiveResolver<Result, Parent, ContextType = Context, Args = PublicDirectiveArgs> = DirectiveResolverFn<Result, Parent, ContextType, Args>;
@@ -908,6 +945,10 @@ export type DeleteMePayloadResolvers<ContextType = Context, ParentType extends R
 
 export interface EmailAddressScalarConfig extends GraphQLScalarTypeConfig<ResolversTypes['EmailAddress'], any> {
   name: 'EmailAddress';
+}
+
+export interface JsonObjectScalarConfig extends GraphQLScalarTypeConfig<ResolversTypes['JSONObject'], any> {
+  name: 'JSONObject';
 }
 
 export interface JwtScalarConfig extends GraphQLScalarTypeConfig<ResolversTypes['JWT'], any> {
@@ -974,6 +1015,7 @@ export type SessionResolvers<ContextType = Context, ParentType extends Resolvers
   idleExpiresAt?: Resolver<ResolversTypes['DateTime'], ParentType, ContextType>;
   ip?: Resolver<Maybe<ResolversTypes['String']>, ParentType, ContextType>;
   lastUsedAt?: Resolver<ResolversTypes['DateTime'], ParentType, ContextType>;
+  scope?: Resolver<Maybe<ReadonlyArray<ResolversTypes['String']>>, ParentType, ContextType>;
   userAgent?: Resolver<Maybe<ResolversTypes['String']>, ParentType, ContextType>;
 };
 
@@ -986,7 +1028,9 @@ export type UserResolvers<ContextType = Context, ParentType extends ResolversPar
   email?: Resolver<ResolversTypes['EmailAddress'], ParentType, ContextType>;
   emailVerified?: Resolver<ResolversTypes['Boolean'], ParentType, ContextType>;
   id?: Resolver<ResolversTypes['ID'], ParentType, ContextType>;
+  metadata?: Resolver<ResolversTypes['JSONObject'], ParentType, ContextType>;
   name?: Resolver<Maybe<ResolversTypes['String']>, ParentType, ContextType>;
+  roles?: Resolver<ReadonlyArray<ResolversTypes['String']>, ParentType, ContextType>;
   sessions?: Resolver<ReadonlyArray<ResolversTypes['Session']>, ParentType, ContextType>;
   updatedAt?: Resolver<ResolversTypes['DateTime'], ParentType, ContextType>;
 };
@@ -997,6 +1041,7 @@ export type Resolvers<ContextType = Context> = {
   DateTime?: GraphQLScalarType;
   DeleteMePayload?: DeleteMePayloadResolvers<ContextType>;
   EmailAddress?: GraphQLScalarType;
+  JSONObject?: GraphQLScalarType;
   JWT?: GraphQLScalarType;
   LogoutPayload?: LogoutPayloadResolvers<ContextType>;
   MailRequestPayload?: MailRequestPayloadResolvers<ContextType>;
@@ -1014,5 +1059,6 @@ export type DirectiveResolvers<ContextType = Context> = {
   cost?: CostDirectiveResolver<any, any, ContextType>;
   credential?: CredentialDirectiveResolver<any, any, ContextType>;
   listSize?: ListSizeDirectiveResolver<any, any, ContextType>;
+  narrow?: NarrowDirectiveResolver<any, any, ContextType>;
   public?: PublicDirectiveResolver<any, any, ContextType>;
 };

@@ -1,5 +1,11 @@
 import { GraphQLError, GraphQLScalarType, type GraphQLScalarTypeConfig, Kind, type ValueNode } from 'graphql';
-import { GraphQLDateTime, GraphQLEmailAddress, GraphQLJWT, GraphQLPositiveInt } from 'graphql-scalars';
+import {
+  GraphQLDateTime,
+  GraphQLEmailAddress,
+  GraphQLJSONObject,
+  GraphQLJWT,
+  GraphQLPositiveInt,
+} from 'graphql-scalars';
 import { parseEmailAddress } from '../platform/email-address.ts';
 
 /** graphql-scalars' own quotes the value it refuses, has no upper bound, and refuses surrounding spaces. */
@@ -29,6 +35,7 @@ const Jwt = new GraphQLScalarType<string, string>({ ...GraphQLJWT.toConfig(), se
 export const scalars = {
   DateTime: describedBySdl(DateTime),
   EmailAddress: describedBySdl(EmailAddress),
+  JSONObject: describedBySdl(GraphQLJSONObject),
   JWT: describedBySdl(Jwt),
   PositiveInt: describedBySdl(GraphQLPositiveInt),
 };

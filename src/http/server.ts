@@ -11,6 +11,7 @@ import { limitConnections, MAX_CONNECTIONS } from './connection-limit.ts';
 import { installCors } from './cors.ts';
 import { installOriginNotes } from './development-origins.ts';
 import { installDevMail, type ShownLetter } from './doors/dev-mail.ts';
+import { installDiscovery } from './doors/discovery.ts';
 import { installGraphiql } from './doors/graphiql.ts';
 import { type GraphqlOptions, installGraphql } from './doors/graphql.ts';
 import { installHealth, type Readiness } from './doors/health.ts';
@@ -36,6 +37,8 @@ export interface ServerOptions {
   readonly login: TokenEndpointOptions['login'];
   readonly sessions: TokenEndpointOptions['sessions'] & TokenCookiesOptions['sessions'];
   readonly tokens: KeySet;
+  /** Every scope that a role allows. */
+  readonly scopes: readonly string[];
   readonly readiness: () => Promise<Readiness>;
   /** Connections at a time; 10,000 unless given. */
   readonly maxConnections?: number | undefined;
@@ -83,6 +86,8 @@ export async function createServer(options: ServerOptions): Promise<FastifyInsta
       : () => noCookies,
   });
   installJwks(app, options.tokens);
+  const { issuer, tokenEndpoint } = config;
+  installDiscovery(app, { issuer, tokenEndpoint, scopes: options.scopes });
   installHealth(app, clock, options.readiness);
   if (options.devMail !== undefined) installDevMail(app, options.devMail);
   if (options.startPage !== undefined) installStartPage(app, options.startPage);

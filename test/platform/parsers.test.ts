@@ -149,7 +149,9 @@ describe('an access token', () => {
     sessionId: name(),
     clientId: name(),
     amr: fc.array(name(), { maxLength: 4 }),
+    acr: name(),
     scope: fc.string({ maxLength: 40 }),
+    roles: fc.array(name(), { maxLength: 4 }),
     issuedAt: fc.integer({ min: NOW - 500, max: NOW + 59 }),
     expiresAt: fc.integer({ min: NOW + 60, max: NOW + 3_000 }),
     authenticatedAt: seconds,
@@ -160,7 +162,10 @@ describe('an access token', () => {
       sessionId: 'session',
       clientId: 'first-party',
       amr: ['pwd'],
+      acr: 'aal1',
       scope: '',
+      roles: [],
+      claims: {},
       authenticatedAt: NOW,
     },
     { ...PARTIES, issuedAt: NOW, expiresAt: NOW + 600 },
@@ -170,7 +175,8 @@ describe('an access token', () => {
   it('an access token says what it was signed with', () => {
     fc.assert(
       fc.property(said, (token) => {
-        const { id, ...others } = read(signAccessToken(token, { ...token, ...PARTIES }, key)) ?? {};
+        const { id, ...others } =
+          read(signAccessToken({ ...token, claims: {} }, { ...token, ...PARTIES }, key)) ?? {};
         return typeof id === 'string' && isDeepStrictEqual(others, { ...token });
       }),
       RUNS,

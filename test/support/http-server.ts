@@ -20,6 +20,7 @@ export const TOKENS = {
   refreshToken: 'lkr_next',
   expiresInSeconds: 600,
   deviceToken: null,
+  scope: [],
 };
 
 export interface HttpServer {
@@ -52,7 +53,7 @@ export function testSchema(resolvers: Record<string, Record<string, unknown>> = 
   const schema = makeExecutableSchema({ typeDefs: readTypeDefs(), resolvers: { ...scalars, ...resolvers } });
   guardRootFields(schema, async (bearer) => {
     if (bearer instanceof AuthError) throw bearer;
-    return { userId: bearer.userId, sessionId: bearer.sessionId };
+    return { userId: bearer.userId, sessionId: bearer.sessionId, roles: '', narrowedTo: null };
   });
   return schema;
 }
@@ -93,6 +94,7 @@ async function startHttpServer({
     createContext: ({ authorization, caller }) => ({ bearer: bearerOf(authorization), caller }),
     login: { withPassword: async () => TOKENS },
     sessions: { refresh: async () => TOKENS, endReplaced: async () => {}, ...sessions },
+    scopes: [],
     tokens: { jwks: () => ({ keys: [{ kty: 'EC', kid: 'one' }] }) },
     readiness: async () => ({ database: true, writable: true, keys: true, migrations: true }),
     ...options,

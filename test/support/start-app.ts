@@ -38,6 +38,7 @@ export const TEST_CONFIG: Config = {
   sessionIdleTtlSeconds: 14 * 86_400,
   sessionAbsoluteTtlSeconds: 30 * 86_400,
   refreshRetryWindowSeconds: 30,
+  claims: [],
   passwordMinLength: 15,
   registration: 'open',
   magicLinks: false,

@@ -20,6 +20,10 @@ export const AUDIT_EVENTS = {
     'A spent refresh token came again within its retry window, from another network or user agent than the rotation.',
   authn_token_skip:
     'A refresh token came that is newer than the database knew, as after a failover that lost writes.',
+  authz_change:
+    'The operator gave an account roles, took some away, or changed its metadata. `details` names the roles; of metadata it says no more.',
+  authz_fail:
+    'A login asked for a scope that the roles of the account do not allow. `details.scope` is the first of them.',
   authz_admin:
     'The operator disabled or enabled an account, or finished a restore. `details.reason` says which.',
   excess_rate_limit_exceeded: 'A throttle began to refuse. One event for each block, at its first refusal.',

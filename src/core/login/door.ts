@@ -6,6 +6,7 @@ import type { EventName, RecordEvent } from '../audit/store.ts';
 import type { Mail } from '../mail/service.ts';
 import type { Guesses } from '../passwords/guesses.ts';
 import type { Attempt, RateLimits } from '../rate-limits/service.ts';
+import { ScopeNotAllowed } from '../roles/service.ts';
 import type { Grant, OpenedSession, Sessions } from '../sessions/service.ts';
 import type { UserRecord } from '../users/store.ts';
 import { LOGIN_AFTER_FAILURES } from './mails.ts';
@@ -15,7 +16,7 @@ export interface DoorOptions {
   readonly database: Database;
   readonly clock: Clock;
   readonly recordEvent: RecordEvent;
-  readonly rateLimits: Pick<RateLimits, 'succeeded'>;
+  readonly rateLimits: Pick<RateLimits, 'succeeded' | 'takeBack'>;
   readonly guesses: Pick<Guesses, 'failuresBefore'>;
   readonly sessions: Pick<Sessions, 'open' | 'replace' | 'grantOpened'>;
   readonly mail: Pick<Mail, 'notify'>;
@@ -28,6 +29,8 @@ export type Entry = { readonly caller: Caller } & (
       readonly deviceName: string | null;
       /** A device that is known from an earlier login. */
       readonly deviceId?: string | undefined;
+      /** What the session is narrowed to; null is all that the roles allow. */
+      readonly scope: readonly string[] | null;
     }
   | {
       readonly as: 'reauthenticated' | 'password';
@@ -91,23 +94,64 @@ export function createDoor({
    * Opens a session for who has proven who they are. The user's row is written first and only as it was read, so a
    * login that overlaps a change of password leaves no session of the old one.
    *
+   * The tokens are made before anything is on disk: a session whose tokens cannot be made is not opened.
+   *
    * @throws AuthError what the proof is refused with, when it proves nothing any more; `UNAUTHENTICATED` when the
-   * session that it would replace has ended; `UNAVAILABLE`.
+   * session that it would replace has ended; `BAD_USER_INPUT` when the roles do not allow what is asked for;
+   * `UNAVAILABLE`.
    */
   async function enter(proof: Proof, entry: Entry): Promise<Grant> {
-    const opened = await database.before(entry.caller.deadline).transaction(async (tx) => {
-      const held = await proof.hold(tx);
-      if (held === undefined) return undefined;
-      const failures = await failuresBefore(tx, proof, entry);
-      await rateLimits.succeeded(tx, proof.attempt);
-      const session = await openSession(tx, held.user, proof, entry);
-      await record(tx, held, { session, failures, amr: proof.amr, entry });
-      return session;
-    });
-    if (opened !== undefined) return sessions.grantOpened(opened);
+    let owner: string | undefined;
+    const granted = await database
+      .before(entry.caller.deadline)
+      .transaction(async (tx) => {
+        const held = await proof.hold(tx);
+        if (held === undefined) return undefined;
+        owner = held.user.id;
+        const failures = await failuresBefore(tx, proof, entry);
+        await rateLimits.succeeded(tx, proof.attempt);
+        const session = await openSession(tx, held.user, proof, entry);
+        await record(tx, held, { session, failures, amr: proof.amr, entry });
+        return sessions.grantOpened(session);
+      })
+      .catch((error: unknown) => {
+        if (owner === undefined) throw error;
+        return refuseProven(error, { proof, entry, owner });
+      });
+    if (granted !== undefined) return granted;
     const { user, attempt, failure, refusal } = proof;
     const reason = 'changed_meanwhile';
     return refuse({ userId: user?.id, reason, caller: entry.caller, attempt, failure, refusal });
+  }
+
+  /**
+   * The proof was right, and nothing of it is written: no failure is counted, and none is forgotten either. Whoever
+   * guessed a password and asks for too much must not end the count that its owner is told of.
+   */
+  async function refuseProven(
+    error: unknown,
+    { proof, entry: { caller }, owner }: { proof: Proof; entry: Entry; owner: string },
+  ): Promise<never> {
+    const excess = error instanceof ScopeNotAllowed ? error.scope : undefined;
+    if (proof.attempt.counted.length > 0 || excess !== undefined)
+      await database.before(caller.deadline).transaction(async (tx) => {
+        await rateLimits.takeBack(tx, proof.attempt);
+        if (excess === undefined) return;
+        await recordEvent(tx, {
+          name: 'authz_fail',
+          outcome: 'fail',
+          at: clock.now(),
+          // An account that was to be made is not there.
+          userId: proof.user && owner,
+          caller,
+          details: { reason: 'scope', scope: excess },
+        });
+      });
+    if (excess === undefined) throw error;
+    throw new AuthError('BAD_USER_INPUT', {
+      field: 'input.scope',
+      hint: 'The roles of the account do not allow all of it. Left out, the session gets all that they allow.',
+    });
   }
 
   function openSession(
@@ -119,8 +163,8 @@ export function createDoor({
     const { caller } = entry;
     if ('replaces' in entry)
       return sessions.replace(tx, entry.replaces, { owner, amr, caller, reason: entry.as });
-    const { deviceName, deviceId } = entry;
-    return sessions.open(tx, { owner, amr, caller, deviceName, deviceId });
+    const { deviceName, deviceId, scope } = entry;
+    return sessions.open(tx, { owner, amr, caller, deviceName, deviceId, scope });
   }
 
   /** A count, not the trail: that may be long, and the login of whom it is about must not read it. */

@@ -9,7 +9,7 @@ import { findCredential } from '../passwords/store.ts';
 import { type Attempt, type RateLimits, UNCOUNTED } from '../rate-limits/service.ts';
 import type { Sessions } from '../sessions/service.ts';
 import type { AccessToken } from '../tokens/access-token.ts';
-import type { Viewer } from '../users/service.ts';
+import { assertWide, type Viewer } from '../users/service.ts';
 import type { UserRecord } from '../users/store.ts';
 import type { Door } from './door.ts';
 
@@ -87,14 +87,19 @@ export function createOwnership({
    * For the reader of a mail, who is a stranger until then. A password is asked for where no session shows the account.
    *
    * @returns what the throttles counted; or why nothing shows that the account is theirs.
-   * @throws AuthError `INVALID_CREDENTIALS` and the like when a password was given and is wrong; `UNAVAILABLE`.
+   * @throws AuthError `INVALID_CREDENTIALS` and the like when a password was given and is wrong; `FORBIDDEN` for a
+   * narrowed session alone; `UNAVAILABLE`.
    */
   async function show(
     { subject: userId, tokenHash }: OneTimeToken,
     { bearer, password, caller }: Shown,
   ): Promise<Attempt | AuthError> {
     const viewer = await sessions.viewerOrRefusal(bearer);
-    if ('userId' in viewer && viewer.userId === userId) return UNCOUNTED;
+    if ('userId' in viewer && viewer.userId === userId) {
+      if (viewer.narrowedTo === null) return UNCOUNTED;
+      // Not as good as no session: by the mailbox alone, what was made before would go.
+      if (password == null) assertWide(viewer);
+    }
     if (password == null) return 'userId' in viewer ? new AuthError('FORBIDDEN') : viewer;
     const lane = ['token', tokenHash] as const;
     const failure = 'authn_login_fail';

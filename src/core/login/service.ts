@@ -6,6 +6,7 @@ import type { Guesses } from '../passwords/guesses.ts';
 import type { Passwords } from '../passwords/service.ts';
 import { findCredentialByEmail } from '../passwords/store.ts';
 import type { RateLimits } from '../rate-limits/service.ts';
+import { readScope } from '../roles/service.ts';
 import type { Grant } from '../sessions/service.ts';
 import type { Tokens } from '../tokens/service.ts';
 import { canonicalEmail } from '../users/service.ts';
@@ -59,10 +60,12 @@ export function createLogin({
         password: string;
         deviceName?: string | null | undefined;
         deviceToken?: string | null | undefined;
+        scope?: readonly string[] | null | undefined;
       },
       caller: Caller,
     ): Promise<Grant> {
       const deviceName = parseLabel(input.deviceName, 'input.deviceName');
+      const scope = readScope(input.scope);
       await passwords.assertRoom(caller);
       const emailCanonical = canonicalEmail(input.email);
       const credential = await findCredentialByEmail(database.before(caller.deadline), emailCanonical);
@@ -84,7 +87,7 @@ export function createLogin({
           return held && { user: held };
         },
       });
-      return door.enter(proof, { as: 'login', caller, deviceName, deviceId });
+      return door.enter(proof, { as: 'login', caller, deviceName, deviceId, scope });
     },
   };
 }

@@ -9,6 +9,7 @@ import { isLongerThan } from '../../platform/code-points.ts';
 import { NO_DEADLINE } from '../../platform/deadline.ts';
 import { createWorkQueue, type Requester } from '../../platform/work-queue.ts';
 import { everyRow } from '../users/service.ts';
+import type { UserWithRoles } from '../users/store.ts';
 import { bitsToGuess } from './guessability.ts';
 import { type Credential, listCredentials, replacePasswordHash } from './store.ts';
 
@@ -124,7 +125,7 @@ export function createPasswords({
 }
 
 /** Every user with the hash of their password, by id, read a page at a time: for the operator's export alone. */
-export function everyCredential(sql: Sql): AsyncGenerator<Credential> {
+export function everyCredential(sql: Sql): AsyncGenerator<Credential<UserWithRoles>> {
   return everyRow(
     (page) => listCredentials(sql, page),
     ({ user }) => user.id,

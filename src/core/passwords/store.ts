@@ -2,15 +2,17 @@ import type { Sql } from '../../database/database.ts';
 import {
   type AsRead,
   asRead,
+  GIVEN_ROLES,
   IS_AS_READ,
   NEXT_PASSWORD,
   type UserRecord,
+  type UserWithRoles,
   userColumns,
 } from '../users/store.ts';
 
 /** What a password is compared with. The hash goes to the function that compares it, and is in no view and no cache. */
-export interface Credential {
-  readonly user: UserRecord;
+export interface Credential<User = UserRecord> {
+  readonly user: User;
   readonly passwordHash: string | null;
   /** Whether another system made the hash, and nothing has replaced it since. */
   readonly isForeign: boolean;
@@ -40,9 +42,9 @@ export async function findCredential(sql: Sql, id: string): Promise<Credential |
 export async function listCredentials(
   sql: Sql,
   page: { afterId: string; limit: number },
-): Promise<Credential[]> {
-  const rows = await sql.all<CredentialRow>(
-    `SELECT ${CREDENTIAL_COLUMNS} FROM users WHERE id > :afterId ORDER BY id LIMIT :limit`,
+): Promise<Credential<UserWithRoles>[]> {
+  const rows = await sql.all<CredentialRow<UserWithRoles>>(
+    `SELECT ${CREDENTIAL_COLUMNS}, ${GIVEN_ROLES} FROM users WHERE id > :afterId ORDER BY id LIMIT :limit`,
     page,
   );
   return rows.flatMap((row) => credentialOf(row) ?? []);
@@ -97,11 +99,13 @@ export function resetPasswordHash(
   );
 }
 
-type CredentialRow = UserRecord & Pick<Credential, 'passwordHash'> & { readonly isForeign: 0 | 1 };
+type CredentialRow<User> = User & Pick<Credential, 'passwordHash'> & { readonly isForeign: 0 | 1 };
 
 /** Takes the hash out of the row, so that the user can be shown and kept. */
-function credentialOf(row: CredentialRow | undefined): Credential | undefined {
+function credentialOf<User extends UserRecord>(
+  row: CredentialRow<User> | undefined,
+): Credential<User> | undefined {
   if (row === undefined) return undefined;
   const { passwordHash, isForeign, ...user } = row;
-  return { user, passwordHash, isForeign: isForeign === 1 };
+  return { user: user as unknown as User, passwordHash, isForeign: isForeign === 1 };
 }

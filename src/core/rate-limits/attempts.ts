@@ -157,15 +157,20 @@ export function createAttempts({
       if (right.length < counts.length) throw tooMany(Math.max(...rightOnes.map(({ windowMs }) => windowMs)));
     },
 
+    /** Inside a transaction: an attempt that was neither wrong nor of any effect. It was a check all the same. */
+    takeBack: (sql: Sql, { counted, door: { checks = [] } }: Attempt): Promise<void> =>
+      takeBack(
+        sql,
+        counted.filter(({ key }) => !keysOf(checks).includes(key)),
+      ),
+
     /** Checks the credential, and takes the attempt back when the check fails, as when the hash queue is full (LOG-3). */
     async checking<Result>({ counted }: Attempt, check: () => Promise<Result>): Promise<Result> {
       try {
         return await check();
       } catch (error) {
         if (counted.length === 0) throw error;
-        await database.transaction((sql) =>
-          inOrder(counted.map((row) => ({ key: row.key, write: () => store.takeBack(sql, row) }))),
-        );
+        await database.transaction((sql) => takeBack(sql, counted));
         throw error;
       }
     },
@@ -180,6 +185,10 @@ async function inOrder(
   writes: readonly { readonly key: string; readonly write: () => Promise<unknown> }[],
 ): Promise<void> {
   for (const { write } of [...writes].sort((a, b) => (a.key < b.key ? -1 : 1))) await write();
+}
+
+function takeBack(sql: Sql, rows: readonly store.Counted[]): Promise<void> {
+  return inOrder(rows.map((row) => ({ key: row.key, write: () => store.takeBack(sql, row) })));
 }
 
 function keysOf(limits: readonly Limit[]): string[] {

@@ -44,7 +44,7 @@ export function createRateLimits(options: RateLimitsOptions) {
   const { database, clock, throttles, accountDisableAfter: cap } = options;
   const { declare, window, run, tally, networkWindow } = createLimits(options);
   const attempts = createAttempts({ ...options, cap });
-  const { pass, succeeded, checking } = attempts;
+  const { pass, succeeded, takeBack, checking } = attempts;
   const failuresOfNetwork = networkWindow({
     name: 'network-failures',
     max: options.networkFailures,
@@ -79,6 +79,7 @@ export function createRateLimits(options: RateLimitsOptions) {
     networkWindow,
     pass,
     succeeded,
+    takeBack,
     checking,
 
     /** The limits of its network that a stranger's guess counts in, at a password or at a code. */

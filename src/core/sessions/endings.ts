@@ -4,7 +4,7 @@ import type { Caller } from '../../platform/caller.ts';
 import type { Clock } from '../../platform/clock.ts';
 import { isId } from '../../platform/id.ts';
 import type { RecordEvent } from '../audit/store.ts';
-import type { Viewer } from '../users/service.ts';
+import type { OwnSession, Viewer } from '../users/service.ts';
 import type { Liveness } from './liveness.ts';
 import * as store from './store.ts';
 
@@ -26,7 +26,7 @@ export function createEndings({ database, clock, recordEvent, liveness }: Ending
 
   /** Ends a session on behalf of its owner. 1, or 0 when it had ended before. */
   async function endOne(
-    viewer: Viewer,
+    viewer: OwnSession,
     id: string,
     { caller, reason }: { caller: Caller; reason: 'logout' | 'revoked' | 'replaced' },
   ): Promise<number> {
@@ -55,7 +55,7 @@ export function createEndings({ database, clock, recordEvent, liveness }: Ending
 
   function recordRevocation(
     sql: Sql,
-    viewer: Viewer,
+    viewer: OwnSession,
     { caller, now, details }: { caller: Caller; now: number; details: Record<string, string | number> },
   ): Promise<void> {
     return recordEvent(sql, {

@@ -68,7 +68,8 @@ export function createLiveness({ database, clock }: LivenessOptions) {
     if (user === undefined || user.id !== userId || ended.has(sessionId)) {
       throw hasEnded();
     }
-    const viewer = { userId, sessionId, user: { ...user, currentSessionId: sessionId } };
+    const { roles, narrowedTo } = user;
+    const viewer = { userId, sessionId, roles, narrowedTo, user: { ...user, currentSessionId: sessionId } };
     seenAlive.set(sessionId, { at: now, viewer });
     return viewer;
   }

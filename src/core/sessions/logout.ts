@@ -3,7 +3,7 @@ import { AuthError } from '../../errors.ts';
 import type { Caller } from '../../platform/caller.ts';
 import type { AccessToken } from '../tokens/access-token.ts';
 import type { Tokens } from '../tokens/service.ts';
-import type { Viewer } from '../users/service.ts';
+import { assertWide, type Viewer } from '../users/service.ts';
 import type { Endings } from './endings.ts';
 import type { Liveness } from './liveness.ts';
 import { readSpendableToken } from './spendable-token.ts';
@@ -74,6 +74,7 @@ export function createLogout({ database, tokens, liveness, endings }: LogoutOpti
     if (refreshToken != null && readSpendableToken(tokens, refreshToken)?.sessionId !== viewer.sessionId) {
       throw new AuthError('BAD_USER_INPUT', { field: 'input.refreshToken' });
     }
+    if (scope !== 'CURRENT') assertWide(viewer);
     return scope === 'CURRENT'
       ? endings.endOne(viewer, viewer.sessionId, { caller, reason: 'logout' })
       : endings.endMany(viewer, scope, caller);

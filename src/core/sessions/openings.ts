@@ -3,6 +3,8 @@ import { sha256 } from '../../crypto/digest.ts';
 import type { Transaction } from '../../database/database.ts';
 import type { Caller } from '../../platform/caller.ts';
 import type { Clock } from '../../platform/clock.ts';
+import type { Roles } from '../roles/service.ts';
+import { readRoles } from '../roles/store.ts';
 import type { UserRecord } from '../users/store.ts';
 import { hasEnded, type Liveness } from './liveness.ts';
 import { endExcessSessions, endSession, insertSession, type SessionRecord } from './store.ts';
@@ -13,6 +15,7 @@ const SESSIONS_PER_USER = 50;
 export interface OpeningsOptions {
   readonly clock: Clock;
   readonly liveness: Pick<Liveness, 'forget'>;
+  readonly roles: Pick<Roles, 'narrow'>;
   readonly idleTtlSeconds: number;
   readonly absoluteTtlSeconds: number;
 }
@@ -27,6 +30,8 @@ export interface NewSession {
   readonly deviceName: string | null;
   /** A device that is known from an earlier login. */
   readonly deviceId?: string | undefined;
+  /** What the login asks for; null is all that the roles of the owner allow. */
+  readonly scope: readonly string[] | null;
 }
 
 /** A session that a transaction has opened; `grantOpened` makes the tokens once it is on disk. */
@@ -36,25 +41,32 @@ export interface OpenedSession extends Pick<NewSession, 'owner' | 'deviceId'> {
 }
 
 /** What a session hands down to the one that takes its place. */
-type Inheritance = Pick<SessionRecord, 'clientId' | 'scope'>;
+type Inheritance = Pick<SessionRecord, 'clientId' | 'narrowedTo' | 'acr'>;
 
-const FIRST_PARTY: Inheritance = { clientId: 'first-party', scope: '' };
+export const FIRST_PARTY = 'first-party';
+/** One factor. */
+const ONE_FACTOR = 'aal1';
 
 /** Opens sessions. */
-export function createOpenings({ clock, liveness, idleTtlSeconds, absoluteTtlSeconds }: OpeningsOptions) {
-  /** Inside the transaction that proves the login: a session of its own id and secret (SES-1, RT-1). */
-  async function open(
+export function createOpenings({
+  clock,
+  liveness,
+  roles,
+  idleTtlSeconds,
+  absoluteTtlSeconds,
+}: OpeningsOptions) {
+  async function insert(
     tx: Transaction,
-    { owner, amr, caller, deviceName, deviceId }: NewSession,
-    { clientId, scope }: Inheritance = FIRST_PARTY,
+    { owner, amr, caller, deviceName, deviceId }: Omit<NewSession, 'scope'>,
+    { inherited, given }: { inherited: Inheritance; given: string },
   ): Promise<OpenedSession> {
     const now = clock.now();
     const familySecret = randomBytes(32);
     const session = await insertSession(tx, {
       id: randomUUID(),
       userId: owner.id,
-      clientId,
-      scope,
+      ...inherited,
+      roles: given,
       amr: amr.join(' '),
       secretHash: sha256(familySecret),
       now,
@@ -70,20 +82,37 @@ export function createOpenings({ clock, liveness, idleTtlSeconds, absoluteTtlSec
   }
 
   /**
+   * Inside the transaction that proves the login, after the owner's row was written: a session of its own id and secret
+   * (SES-1, RT-1), with the roles that the owner has then.
+   *
+   * @throws ScopeNotAllowed
+   */
+  async function open(tx: Transaction, { scope, ...session }: NewSession): Promise<OpenedSession> {
+    const given = await readRoles(tx, session.owner.id);
+    const inherited = { clientId: FIRST_PARTY, narrowedTo: roles.narrow(scope, given), acr: ONE_FACTOR };
+    return insert(tx, session, { inherited, given });
+  }
+
+  /**
    * Inside the transaction that proves anew who the viewer is: ends their session and opens one of another id and
-   * secret in its place (ASVS 7.2.4), for the same client and with no more scope.
+   * secret in its place (ASVS 7.2.4), for the same client and narrowed to the same.
    *
    * @throws AuthError `UNAUTHENTICATED` when the session has ended meanwhile: a logout has no successor.
    */
   async function replace(
     tx: Transaction,
     sessionId: string,
-    { reason, ...successor }: Omit<NewSession, 'deviceName'> & { reason: 'reauthenticated' | 'password' },
+    {
+      reason,
+      ...successor
+    }: Omit<NewSession, 'deviceName' | 'scope'> & { reason: 'reauthenticated' | 'password' },
   ): Promise<OpenedSession> {
     const ended = await endSession(tx, { id: sessionId, now: clock.now(), reason });
     if (ended?.userId !== successor.owner.id) throw hasEnded();
     liveness.forget(tx, [ended]);
-    return open(tx, { ...successor, deviceName: ended.deviceName }, ended);
+    const { clientId, narrowedTo, acr, deviceName } = ended;
+    const given = await readRoles(tx, successor.owner.id);
+    return insert(tx, { ...successor, deviceName }, { inherited: { clientId, narrowedTo, acr }, given });
   }
 
   return { open, replace };

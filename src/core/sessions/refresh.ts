@@ -7,6 +7,7 @@ import type { RecordEvent } from '../audit/store.ts';
 import { networksOf, type Source } from '../rate-limits/networks.ts';
 import { NETWORK_WINDOW_MS, type RateLimits } from '../rate-limits/service.ts';
 import type { Tokens } from '../tokens/service.ts';
+import type { UserRecord } from '../users/store.ts';
 import type { Grant, Grants } from './grants.ts';
 import type { Liveness } from './liveness.ts';
 import { judgeSpentToken } from './rotation.ts';
@@ -24,12 +25,19 @@ export interface RefreshOptions {
   readonly tokens: Pick<Tokens, 'refreshTokens' | 'requireSigningKey'>;
   readonly rateLimits: Pick<RateLimits, 'failures'>;
   readonly liveness: Pick<Liveness, 'forget'>;
-  readonly grants: Pick<Grants, 'grant'>;
+  readonly grants: Pick<Grants, 'grant' | 'readOwner'>;
   readonly idleTtlSeconds: number;
   /** 0 turns retries off. */
   readonly retryWindowSeconds: number;
   /** Failed refreshes of one network, or with the tokens of one session, in five minutes. */
   readonly refreshFailures: number;
+}
+
+interface Spending {
+  readonly caller: Caller;
+  /** Where the template of claims asks for them. */
+  readonly owner: UserRecord | undefined;
+  readonly rotate: RotationQueue['rotate'];
 }
 
 /** Spends refresh tokens; rotation.ts explains the protocol. */
@@ -64,17 +72,18 @@ export function createRefresh({
     if (token === undefined) throw failed(undefined, caller);
     // Before the token is spent: an answer that cannot be made must not cost it.
     tokens.requireSigningKey();
+    const owner = await grants.readOwner(token.sessionId, caller);
     // Twice, because another request may write the row during the first attempt; the second one waits for it.
     const granted =
-      (await spend(token, caller, rotations.rotate)) ?? (await spend(token, caller, rotations.rotateAlone));
+      (await spend(token, { caller, owner, rotate: rotations.rotate })) ??
+      (await spend(token, { caller, owner, rotate: rotations.rotateAlone }));
     if (granted === undefined) throw new AuthError('UNAVAILABLE', { retryAfter: 1 });
     return granted;
   }
 
   async function spend(
     token: SpendableToken,
-    caller: Caller,
-    rotate: RotationQueue['rotate'],
+    { caller, owner, rotate }: Spending,
   ): Promise<Grant | undefined> {
     const now = clock.now();
     const rotation = {
@@ -90,7 +99,7 @@ export function createRefresh({
     const rotated = await rotate(rotation, caller.deadline);
     if (rotated !== undefined) {
       if (rotated.skippedGenerations > 0) await recordSkip(rotated, caller);
-      return grants.grant(rotated, token.familySecret);
+      return grants.grant(rotated, token.familySecret, owner);
     }
 
     const session = await findSession(database.before(caller.deadline), token.sessionId);
@@ -107,7 +116,7 @@ export function createRefresh({
         await endReused(token, caller);
         break;
       case 'retry':
-        if (session !== undefined) return grantRetry(session, token, caller);
+        if (session !== undefined) return grantRetry(session, token, { caller, owner });
     }
     throw failed(token.sessionId, caller, verdict);
   }
@@ -124,7 +133,11 @@ export function createRefresh({
   }
 
   /** A retry from elsewhere than the rotation it repeats may be a thief's. The trail says so, a few times a minute. */
-  async function grantRetry(session: SessionRecord, token: SpendableToken, caller: Caller): Promise<Grant> {
+  async function grantRetry(
+    session: SessionRecord,
+    token: SpendableToken,
+    { caller, owner }: Pick<Spending, 'caller' | 'owner'>,
+  ): Promise<Grant> {
     const isElsewhere =
       networkOf(session.ip ?? '') !== networkOf(caller.ip) ||
       session.userAgent !== (caller.userAgent ?? null);
@@ -141,7 +154,7 @@ export function createRefresh({
         details: { reason: 'other_client' },
       });
     }
-    return grants.grant(session, token.familySecret);
+    return grants.grant(session, token.familySecret, owner);
   }
 
   /** Ends this session alone; the others of its owner are of other families (RT-3). */

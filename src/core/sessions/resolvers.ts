@@ -25,7 +25,6 @@ export function sessionsResolvers(sessions: Sessions): Resolvers {
       expiresIn: (grant) => grant.expiresInSeconds,
       expiresAt: (grant) => new Date(grant.expiresAt),
       refreshExpiresAt: (grant) => new Date(grant.refreshExpiresAt),
-      scope: (grant) => sessions.sessionOf(grant).scope,
       session: (grant) => sessions.sessionOf(grant),
       user: (grant) => sessions.ownerOf(grant),
     },
@@ -37,7 +36,7 @@ export function sessionsResolvers(sessions: Sessions): Resolvers {
       idleExpiresAt: (session) => new Date(session.idleExpiresAt),
     },
     User: {
-      sessions: (user) => sessions.listFor({ userId: user.id, sessionId: user.currentSessionId }),
+      sessions: (user) => sessions.listOf(user),
     },
   };
 }

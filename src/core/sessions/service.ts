@@ -1,12 +1,15 @@
-import type { Database } from '../../database/database.ts';
+import type { Database, Transaction } from '../../database/database.ts';
 import { sweepChore } from '../../platform/chore.ts';
 import type { Clock } from '../../platform/clock.ts';
 import { DAY_MS } from '../../platform/durations.ts';
 import { sweep } from '../../platform/sweep.ts';
+import { wordsOf } from '../../platform/words.ts';
 import type { RecordEvent } from '../audit/store.ts';
 import type { RateLimits } from '../rate-limits/service.ts';
+import type { Claims } from '../roles/claims.ts';
+import type { Roles } from '../roles/service.ts';
 import type { Tokens } from '../tokens/service.ts';
-import type { Users, UserView, Viewer } from '../users/service.ts';
+import { assertWide, type OwnSession, type Users, type UserView, type Viewer } from '../users/service.ts';
 import { createEndings } from './endings.ts';
 import { createGrants, type Grant } from './grants.ts';
 import { createLiveness, hasEnded } from './liveness.ts';
@@ -14,9 +17,8 @@ import { createLogout } from './logout.ts';
 import { createOpenings } from './openings.ts';
 import { createRefresh } from './refresh.ts';
 import * as store from './store.ts';
-import { wordsOf } from './words.ts';
 
-export type { Grant } from './grants.ts';
+export type { AccessTokenSample, Grant } from './grants.ts';
 export type { KeptRefreshToken } from './logout.ts';
 export type { OpenedSession } from './openings.ts';
 
@@ -29,6 +31,8 @@ export interface SessionsOptions {
   readonly recordEvent: RecordEvent;
   readonly tokens: Tokens;
   readonly users: Pick<Users, 'view'>;
+  readonly roles: Pick<Roles, 'names' | 'rightsOf' | 'narrow'>;
+  readonly claims: Claims;
   readonly rateLimits: Pick<RateLimits, 'failures'>;
   readonly idleTtlSeconds: number;
   readonly absoluteTtlSeconds: number;
@@ -39,9 +43,10 @@ export interface SessionsOptions {
 }
 
 /** A session as the API shows it. */
-export interface SessionView extends Omit<store.SessionRecord, 'amr' | 'scope'> {
+export interface SessionView extends Omit<store.SessionRecord, 'amr'> {
   readonly amr: readonly string[];
-  readonly scope: readonly string[];
+  /** What its login asked for; null is all. */
+  readonly scope: readonly string[] | null;
   /** Whether it is the session that the request came with. */
   readonly current: boolean;
 }
@@ -62,6 +67,12 @@ export function createSessions(options: SessionsOptions) {
     return sweep((limit) => store.deleteEndedSessions(database, { endedBefore, limit }));
   }
 
+  /** The live sessions of a user, the most recently used first. */
+  async function listFor({ userId, sessionId }: OwnSession): Promise<SessionView[]> {
+    const sessions = await store.listLiveSessions(database, { userId, now: clock.now() });
+    return sessions.map((session) => viewOf(session, sessionId));
+  }
+
   return {
     ...publicLiveness,
     ...publicEndings,
@@ -69,6 +80,7 @@ export function createSessions(options: SessionsOptions) {
     ...createRefresh({ ...options, liveness, grants }),
     ...createLogout({ ...options, liveness, endings: { endOne, endMany } }),
     grantOpened: grants.grantOpened,
+    sampleToken: grants.sampleOf,
 
     /** The viewer's own session. */
     async current(viewer: Viewer): Promise<SessionView> {
@@ -77,10 +89,16 @@ export function createSessions(options: SessionsOptions) {
       return viewOf(session, session.id);
     },
 
-    /** The live sessions of a user, the most recently used first. */
-    async listFor({ userId, sessionId }: Viewer): Promise<SessionView[]> {
-      const sessions = await store.listLiveSessions(database, { userId, now: clock.now() });
-      return sessions.map((session) => viewOf(session, sessionId));
+    listFor,
+
+    /**
+     * The same of a user, whatever field led to them: the answer to a refresh has one, too.
+     *
+     * @throws AuthError `FORBIDDEN` when the session that asks was narrowed.
+     */
+    async listOf(user: UserView): Promise<SessionView[]> {
+      assertWide(user);
+      return listFor({ userId: user.id, sessionId: user.currentSessionId });
     },
 
     /** The session of a grant, as its owner sees it. */
@@ -88,7 +106,13 @@ export function createSessions(options: SessionsOptions) {
 
     /** The owner of a grant's session. */
     ownerOf: ({ session }: Pick<Grant, 'session'>): UserView | Promise<UserView> =>
-      users.view({ userId: session.userId, sessionId: session.id }),
+      users.view({ ...session, sessionId: session.id }),
+
+    /** Inside the transaction that wrote the owner's row and then their roles: every session has them at once. */
+    async rolesChanged(tx: Transaction, { userId, roles }: { userId: string; roles: string }): Promise<void> {
+      await store.writeRolesOf(tx, { userId, roles });
+      liveness.ownerChanged(tx, userId);
+    },
 
     prune,
     chores: [sweepChore('ended sessions', prune)],
@@ -99,7 +123,7 @@ function viewOf(session: store.SessionRecord, currentSessionId: string): Session
   return {
     ...session,
     amr: wordsOf(session.amr),
-    scope: wordsOf(session.scope),
+    scope: session.narrowedTo === null ? null : wordsOf(session.narrowedTo),
     current: session.id === currentSessionId,
   };
 }

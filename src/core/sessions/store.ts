@@ -7,10 +7,14 @@ export interface SessionRecord {
   readonly id: string;
   readonly userId: string;
   readonly clientId: string;
-  /** Space-separated, as in RFC 6749 §3.3. */
-  readonly scope: string;
+  /** The roles that its owner was given, space-separated: what `user_roles` has of them, so that a refresh need not look. */
+  readonly roles: string;
+  /** The scopes that its login asked for, space-separated; null is all, and '' is nothing. It never changes. */
+  readonly narrowedTo: string | null;
   /** Space-separated, RFC 8176 values. */
   readonly amr: string;
+  /** How strong the authentication was. */
+  readonly acr: string;
   /** SHA-256 of the family secret, which only the tokens hold. */
   readonly secretHash: string;
   /** Of the current refresh token. */
@@ -43,7 +47,8 @@ export type EndReason =
   | 'replaced'
   | 'restore';
 
-const COLUMNS = `id, user_id AS "userId", client_id AS "clientId", scope, amr, secret_hash AS "secretHash",
+const COLUMNS = `id, user_id AS "userId", client_id AS "clientId", roles, narrowed_to AS "narrowedTo",
+  amr, acr, secret_hash AS "secretHash",
   generation, skipped_generations AS "skippedGenerations", rotated_at AS "rotatedAt",
   burst_from AS "burstFrom", burst_at AS "burstAt",
   created_at AS "createdAt", authenticated_at AS "authenticatedAt",
@@ -62,8 +67,10 @@ export async function insertSession(
     id: string;
     userId: string;
     clientId: string;
-    scope: string;
+    roles: string;
+    narrowedTo: string | null;
     amr: string;
+    acr: string;
     secretHash: string;
     now: number;
     idleExpiresAt: number;
@@ -74,10 +81,10 @@ export async function insertSession(
   },
 ): Promise<SessionRecord> {
   const row = await sql.get<SessionRecord>(
-    `INSERT INTO sessions (id, user_id, client_id, scope, amr, secret_hash,
+    `INSERT INTO sessions (id, user_id, client_id, scope, roles, narrowed_to, amr, acr, secret_hash,
        generation, skipped_generations, rotated_at, burst_from, burst_at,
        created_at, authenticated_at, idle_expires_at, expires_at, user_agent, ip, device_name)
-     VALUES (:id, :userId, :clientId, :scope, :amr, :secretHash,
+     VALUES (:id, :userId, :clientId, '', :roles, :narrowedTo, :amr, :acr, :secretHash,
        0, 0, :now, 0, 0,
        :now, :now, :idleExpiresAt, :expiresAt, :userAgent, :ip, :deviceName)
      RETURNING ${COLUMNS}`,
@@ -175,13 +182,18 @@ export function findSession(sql: Sql, id: string): Promise<SessionRecord | undef
   return sql.get(`SELECT ${COLUMNS} FROM sessions WHERE id = :id`, { id });
 }
 
-/** The owner of a live session: one read answers both whether it lives and who asks. */
+/** The owner of a session, with what it allows. */
+export interface SessionOwner
+  extends UserRecord,
+    Pick<SessionRecord, 'clientId' | 'roles' | 'narrowedTo' | 'amr' | 'acr'> {}
+
+/** The owner of a live session: one read answers whether it lives, who asks, and what for. */
 export function findLiveSessionOwner(
   sql: Sql,
   session: { id: string; now: number },
-): Promise<UserRecord | undefined> {
+): Promise<SessionOwner | undefined> {
   return sql.get(
-    `SELECT ${userColumns('users.')}
+    `SELECT ${userColumns('users.')}, client_id AS "clientId", roles, narrowed_to AS "narrowedTo", amr, acr
      FROM sessions JOIN users ON users.id = sessions.user_id
      WHERE sessions.id = :id AND ${IS_LIVE} AND NOT ${IS_OF_THE_FUTURE}`,
     session,
@@ -251,6 +263,11 @@ export function endSessionsAfter(
      RETURNING id`,
     batch,
   );
+}
+
+/** Repeats the roles of a user in their sessions, after the user's row and `user_roles` were written. */
+export function writeRolesOf(sql: Sql, owner: { userId: string; roles: string }): Promise<number> {
+  return sql.run('UPDATE sessions SET roles = :roles WHERE user_id = :userId AND revoked_at IS NULL', owner);
 }
 
 export function deleteSessionsOf(sql: Sql, userId: string): Promise<{ id: string }[]> {

@@ -7,6 +7,9 @@ import { HOUR_SECONDS } from '../../platform/durations.ts';
 /** RFC 9068 §2.1: what keeps other JWTs from passing for access tokens. */
 const TYPE = 'at+jwt';
 const MAX_LENGTH = 8 * 1024;
+/** Proxies and servers take headers of 8 KiB together, and some no more than 4 KiB of one. */
+export const MAX_ISSUED_LENGTH = 4 * 1024;
+const ES256_SIGNATURE_LENGTH = 86;
 /** FAPI 2.0 §5.3.2.1: accept clocks up to 10 s off, refuse tokens from 60 s in the future. */
 export const CLOCK_TOLERANCE_SECONDS = 10;
 const FUTURE_LIMIT_SECONDS = 60;
@@ -36,7 +39,12 @@ export interface AccessToken {
   readonly sessionId: string;
   readonly clientId: string;
   readonly amr: readonly string[];
+  /** How strong the authentication was. */
+  readonly acr: string;
+  /** Space-separated, as routers and gateways read it (RFC 9068 §2.2.3). */
   readonly scope: string;
+  /** The highest first (RFC 9068 §2.2.3.1). */
+  readonly roles: readonly string[];
   readonly issuedAt: number;
   readonly expiresAt: number;
   readonly authenticatedAt: number;
@@ -48,13 +56,56 @@ export interface Parties {
   readonly audience: string;
 }
 
-/** A JWT of RFC 9068's profile, in compact form (RFC 7515 §7.1). Signed here, as jsonwebtoken takes a fifth longer. */
+/** What a token is to say, but for the moments of its own life. */
+export interface AccessTokenContent extends Omit<AccessToken, 'id' | 'issuedAt' | 'expiresAt'> {
+  /** More claims, for other servers. None of them has the name of one of this server's own. */
+  readonly claims: Readonly<Record<string, unknown>>;
+}
+
+/**
+ * A JWT of RFC 9068's profile, in compact form (RFC 7515 §7.1). Signed here, as jsonwebtoken takes a fifth longer.
+ *
+ * @throws AuthError `UNAVAILABLE` when it would be larger than other servers take in a header.
+ */
 export function signAccessToken(
-  token: Omit<AccessToken, 'id' | 'issuedAt' | 'expiresAt'>,
-  { issuer, audience, issuedAt, expiresAt }: Parties & Pick<AccessToken, 'issuedAt' | 'expiresAt'>,
+  token: AccessTokenContent,
+  times: Parties & Pick<AccessToken, 'issuedAt' | 'expiresAt'>,
   key: SigningKey,
 ): string {
+  const input = signingInput(token, times, key);
+  assertFits(lengthOf(input));
+  // RFC 7518 §3.4: the two numbers of the signature, one after the other.
+  const signature = sign('sha256', Buffer.from(input), { key: key.privateKey, dsaEncoding: 'ieee-p1363' });
+  return `${input}.${signature.toString('base64url')}`;
+}
+
+/** How many characters the token would have. Names of keys are of one length, and so are moments. */
+export function accessTokenLength(token: AccessTokenContent, parties: Parties): number {
+  const moment = 1_700_000_000;
+  const key = { algorithm: 'ES256', kid: 'k'.repeat(43) } as const;
+  return lengthOf(signingInput(token, { ...parties, issuedAt: moment, expiresAt: moment }, key));
+}
+
+/** @throws AuthError `UNAVAILABLE` */
+export function assertFits(length: number): void {
+  if (length > MAX_ISSUED_LENGTH)
+    throw new AuthError('UNAVAILABLE', {
+      retryAfter: 60,
+      cause: `an access token would have ${length} characters, and ${MAX_ISSUED_LENGTH} is the most`,
+    });
+}
+
+function lengthOf(input: string): number {
+  return input.length + 1 + ES256_SIGNATURE_LENGTH;
+}
+
+function signingInput(
+  token: AccessTokenContent,
+  { issuer, audience, issuedAt, expiresAt }: Parties & Pick<AccessToken, 'issuedAt' | 'expiresAt'>,
+  key: Pick<SigningKey, 'algorithm' | 'kid'>,
+): string {
   const claims = {
+    ...token.claims,
     iss: issuer,
     sub: token.userId,
     aud: audience,
@@ -65,12 +116,11 @@ export function signAccessToken(
     client_id: token.clientId,
     auth_time: token.authenticatedAt,
     amr: token.amr,
+    acr: token.acr,
     scope: token.scope,
+    roles: token.roles,
   };
-  const input = `${base64url({ alg: key.algorithm, typ: TYPE, kid: key.kid })}.${base64url(claims)}`;
-  // RFC 7518 §3.4: the two numbers of the signature, one after the other.
-  const signature = sign('sha256', Buffer.from(input), { key: key.privateKey, dsaEncoding: 'ieee-p1363' });
-  return `${input}.${signature.toString('base64url')}`;
+  return `${base64url({ alg: key.algorithm, typ: TYPE, kid: key.kid })}.${base64url(claims)}`;
 }
 
 function base64url(value: object): string {
@@ -122,13 +172,15 @@ function readClaims(
   { nowSeconds, ...parties }: { nowSeconds: number } & Parties,
 ): AccessToken {
   const { iss, sub, aud, exp, iat, nbf, jti, sid, client_id, auth_time, amr, scope } = claims;
+  // The version before issued neither, and its tokens live for an hour.
+  const { roles = [], acr = 'aal1' } = claims;
   // RFC 9068 §4: `aud` could be a list with other services in it; ours names this one alone.
   if (iss !== parties.issuer || aud !== parties.audience) throw invalid();
   if (!isText(sub) || !isText(jti) || !isText(sid) || !isText(client_id) || typeof scope !== 'string')
     throw invalid();
   if (!isSeconds(exp) || !isSeconds(iat) || !isSeconds(auth_time) || !(nbf === undefined || isSeconds(nbf)))
     throw invalid();
-  if (!Array.isArray(amr) || !amr.every(isText)) throw invalid();
+  if (!isText(acr) || !isTexts(amr) || !isTexts(roles)) throw invalid();
   if (exp <= iat || exp - iat > MAX_LIFETIME_SECONDS) throw invalid();
   if (Math.max(iat, nbf ?? iat) >= nowSeconds + FUTURE_LIMIT_SECONDS) throw invalid();
   return {
@@ -137,7 +189,9 @@ function readClaims(
     sessionId: sid,
     clientId: client_id,
     amr,
+    acr,
     scope,
+    roles,
     issuedAt: iat,
     expiresAt: exp,
     authenticatedAt: auth_time,
@@ -163,6 +217,10 @@ function parseObject(segment: string): Record<string, unknown> {
 
 function isText(value: unknown): value is string {
   return typeof value === 'string' && value !== '';
+}
+
+function isTexts(value: unknown): value is string[] {
+  return Array.isArray(value) && value.every(isText);
 }
 
 function isSeconds(value: unknown): value is number {

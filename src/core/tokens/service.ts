@@ -6,6 +6,9 @@ import type { Clock } from '../../platform/clock.ts';
 import type { RecordEvent } from '../audit/store.ts';
 import {
   type AccessToken,
+  type AccessTokenContent,
+  accessTokenLength,
+  assertFits,
   CLOCK_TOLERANCE_SECONDS,
   checkAccessToken,
   signAccessToken,
@@ -14,6 +17,7 @@ import { createDeviceTokens } from './device-token.ts';
 import { createKeySet } from './key-set.ts';
 import { createRefreshTokens } from './refresh-token.ts';
 
+export { MAX_ISSUED_LENGTH } from './access-token.ts';
 export { DEVICE_TOKEN_LIFETIME_SECONDS } from './device-token.ts';
 
 /** How many verified access tokens are remembered. */
@@ -59,12 +63,12 @@ export function createTokens({
     /**
      * A token that ends with its session, if that comes first, and lives for a second at least.
      *
-     * @throws AuthError `UNAVAILABLE` when no key that may sign is loaded.
+     * @throws AuthError `UNAVAILABLE` when no key that may sign is loaded, or the token would be too large.
      */
     signAccessToken({
       sessionEndsAt,
       ...token
-    }: Omit<AccessToken, 'id' | 'issuedAt' | 'expiresAt'> & {
+    }: AccessTokenContent & {
       /** ms since 1970. */
       sessionEndsAt: number;
     }): { text: string; expiresAt: number; lifetimeSeconds: number } {
@@ -80,6 +84,11 @@ export function createTokens({
         lifetimeSeconds,
       };
     },
+
+    /** How many characters an access token has that says this. */
+    lengthOf: (token: AccessTokenContent): number => accessTokenLength(token, { issuer, audience }),
+
+    assertFits,
 
     /**
      * What the token says, or why it says nothing. Remembers the tokens it has proven, by their hash.

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import type { Database, Sql } from '../../database/database.ts';
 import { AuthError } from '../../errors.ts';
 import { asciiAddress, parseEmailAddress } from '../../platform/email-address.ts';
-import { findUser, listUsers, type UserRecord } from './store.ts';
+import { findUser, listUsers, type UserRecord, type UserWithRoles } from './store.ts';
 
 /** An address without the spaces around it. */
 export const Email = z
@@ -12,17 +12,43 @@ export const Email = z
 
 const PAGE = 500;
 
-/** Who asks: the owner of a live session. */
-export interface Viewer {
+/** The owner of a session, and the session. */
+export interface OwnSession {
   readonly userId: string;
   readonly sessionId: string;
+}
+
+/** What a session allows, as its row has it: texts with spaces between their words. */
+export interface SessionRights {
+  /** The roles that its owner was given. */
+  readonly roles: string;
+  /** The scopes that its login asked for; null is all. */
+  readonly narrowedTo: string | null;
+}
+
+/** Who asks: the owner of a live session. */
+export interface Viewer extends OwnSession, SessionRights {
   /** As they were when the session was found alive: at most a second ago. */
   readonly user?: UserView | undefined;
 }
 
+/**
+ * Lets a viewer do what concerns the whole of their account.
+ *
+ * @throws AuthError `FORBIDDEN` when the session was narrowed: it was opened for less.
+ */
+export function assertWide({ narrowedTo }: Pick<Viewer, 'narrowedTo'>): void {
+  if (narrowedTo !== null) throw new AuthError('FORBIDDEN', { reason: 'NARROWED_SESSION' });
+}
+
 /** A user as the API shows it, with the session that the request came with. */
-export interface UserView extends UserRecord {
+export interface UserView extends UserRecord, SessionRights {
   readonly currentSessionId: string;
+}
+
+/** A user's row, as the viewer sees it. */
+export function viewOf(user: UserRecord, { sessionId, roles, narrowedTo }: Omit<Viewer, 'user'>): UserView {
+  return { ...user, currentSessionId: sessionId, roles, narrowedTo };
 }
 
 export type Users = ReturnType<typeof createUsers>;
@@ -33,7 +59,7 @@ export function createUsers({ database }: { database: Database }) {
     const user = await findUser(database, viewer.userId);
     // The account went between the check of the session and this read.
     if (user === undefined) throw new AuthError('UNAUTHENTICATED', { reason: 'TOKEN_INVALID' });
-    return { ...user, currentSessionId: viewer.sessionId };
+    return viewOf(user, viewer);
   }
 
   return {
@@ -51,7 +77,7 @@ export function canonicalEmail(email: string): string {
 }
 
 /** Every user, by id, read a page at a time. */
-export function everyUser(sql: Sql): AsyncGenerator<UserRecord> {
+export function everyUser(sql: Sql): AsyncGenerator<UserWithRoles> {
   return everyRow(
     (page) => listUsers(sql, page),
     ({ id }) => id,

@@ -17,6 +17,8 @@ export interface UserRecord {
   /** When the owner proved that the address is theirs. */
   readonly emailVerifiedAt: number | null;
   readonly lastLoginAt: number | null;
+  /** A JSON object that operators write. */
+  readonly metadata: string;
   readonly createdAt: number;
   readonly updatedAt: number;
 }
@@ -29,6 +31,7 @@ export function userColumns(table: '' | 'users.' = ''): string {
   return `${table}id, ${table}email, ${table}name, ${table}password_version AS "passwordVersion",
     ${table}credential_version AS "credentialVersion", ${table}disabled_at AS "disabledAt",
     ${table}email_verified_at AS "emailVerifiedAt", ${table}last_login_at AS "lastLoginAt",
+    ${table}metadata,
     ${table}created_at AS "createdAt", ${table}updated_at AS "updatedAt"`;
 }
 
@@ -53,8 +56,20 @@ export function findUserByEmail(sql: Sql, emailCanonical: string): Promise<UserR
   return sql.get(`SELECT ${COLUMNS} FROM users WHERE email_canonical = :emailCanonical`, { emailCanonical });
 }
 
-export function listUsers(sql: Sql, page: { afterId: string; limit: number }): Promise<UserRecord[]> {
-  return sql.all(`SELECT ${COLUMNS} FROM users WHERE id > :afterId ORDER BY id LIMIT :limit`, page);
+/** A user with the roles that they were given, sorted, space-separated. */
+export interface UserWithRoles extends UserRecord {
+  readonly roles: string;
+}
+
+/** What a statement on `users` selects of their roles. */
+export const GIVEN_ROLES = `COALESCE(
+    (SELECT STRING_AGG(role, ' ' ORDER BY role) FROM user_roles WHERE user_id = users.id), '') AS roles`;
+
+export function listUsers(sql: Sql, page: { afterId: string; limit: number }): Promise<UserWithRoles[]> {
+  return sql.all(
+    `SELECT ${COLUMNS}, ${GIVEN_ROLES} FROM users WHERE id > :afterId ORDER BY id LIMIT :limit`,
+    page,
+  );
 }
 
 export async function countUsers(sql: Sql): Promise<number> {
@@ -93,6 +108,7 @@ export async function insertForeignUser(
     emailCanonical: string;
     name: string | null;
     passwordHash: string | null;
+    metadata: string;
     emailVerifiedAt: number | null;
     disabledAt: number | null;
     createdAt: number;
@@ -100,9 +116,9 @@ export async function insertForeignUser(
   },
 ): Promise<boolean> {
   const count = await sql.run(
-    `INSERT INTO users (id, email, email_canonical, name, password_hash, password_is_foreign, email_verified_at,
-       disabled_at, created_at, updated_at)
-     VALUES (:id, :email, :emailCanonical, :name, :passwordHash, 1, :emailVerifiedAt, :disabledAt, :createdAt, :now)
+    `INSERT INTO users (id, email, email_canonical, name, password_hash, password_is_foreign, metadata,
+       email_verified_at, disabled_at, created_at, updated_at)
+     VALUES (:id, :email, :emailCanonical, :name, :passwordHash, 1, :metadata, :emailVerifiedAt, :disabledAt, :createdAt, :now)
      ON CONFLICT DO NOTHING`,
     user,
   );
@@ -213,6 +229,15 @@ export function retireUser(sql: Sql, user: AsRead & { now: number }): Promise<nu
     ...asRead(user),
     now: user.now,
   });
+}
+
+/** Locks the row until the end of the transaction; no row when the user is gone. */
+export function lockUser(sql: Sql, id: string): Promise<UserRecord | undefined> {
+  return sql.get(`UPDATE users SET metadata = metadata WHERE id = :id RETURNING ${COLUMNS}`, { id });
+}
+
+export function writeMetadata(sql: Sql, change: { id: string; metadata: string }): Promise<number> {
+  return sql.run('UPDATE users SET metadata = :metadata WHERE id = :id', change);
 }
 
 export function deleteUser(sql: Sql, id: string): Promise<number> {

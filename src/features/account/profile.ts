@@ -2,8 +2,9 @@ import type { RecordEvent } from '../../core/audit/store.ts';
 import type { Ownership } from '../../core/login/ownership.ts';
 import type { OneTimeTokens } from '../../core/one-time-tokens/service.ts';
 import { NETWORK_WINDOW_MS, type RateLimits } from '../../core/rate-limits/service.ts';
+import { deleteRolesOf } from '../../core/roles/store.ts';
 import type { Sessions } from '../../core/sessions/service.ts';
-import type { Users, UserView, Viewer } from '../../core/users/service.ts';
+import { type Users, type UserView, type Viewer, viewOf } from '../../core/users/service.ts';
 import { deleteUser, renameUser, retireUser } from '../../core/users/store.ts';
 import type { Database } from '../../database/database.ts';
 import { AuthError } from '../../errors.ts';
@@ -64,7 +65,7 @@ export function createProfile({
           caller,
           details: { fields: ['name'] },
         });
-        return { ...renamed, currentSessionId: viewer.sessionId };
+        return viewOf(renamed, viewer);
       });
       return view ?? users.view(viewer);
     },
@@ -86,6 +87,7 @@ export function createProfile({
         const count = await sessions.deleteAllOf(tx, id);
         await oneTimeTokens.endAllOf(tx, id);
         await oneTimeTokens.endUndosOf(tx, id);
+        await deleteRolesOf(tx, id);
         await deleteUser(tx, id);
         await recordEvent(tx, {
           name: 'user_deleted',

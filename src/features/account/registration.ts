@@ -4,6 +4,7 @@ import { provenByRegistration } from '../../core/login/proof.ts';
 import type { OneTimeTokens } from '../../core/one-time-tokens/service.ts';
 import type { Passwords } from '../../core/passwords/service.ts';
 import { type Attempt, NETWORK_WINDOW_MS, type RateLimits } from '../../core/rate-limits/service.ts';
+import { readScope } from '../../core/roles/service.ts';
 import type { Grant } from '../../core/sessions/service.ts';
 import { canonicalEmail } from '../../core/users/service.ts';
 import { insertUser } from '../../core/users/store.ts';
@@ -59,11 +60,17 @@ export function createRegistration({
      * `OVERLOADED`, `UNAVAILABLE`.
      */
     async register(
-      input: { email: string; password?: string | null | undefined; name?: string | null | undefined },
+      input: {
+        email: string;
+        password?: string | null | undefined;
+        name?: string | null | undefined;
+        scope?: readonly string[] | null | undefined;
+      },
       caller: Caller,
     ): Promise<Grant | undefined> {
       if (registration === 'closed') throw new AuthError('REGISTRATION_CLOSED');
       const name = parseLabel(input.name, 'input.name');
+      const scope = readScope(input.scope);
       const { email, password } = input;
       if (registration === 'verify') {
         await beforeRegistration(caller);
@@ -85,7 +92,7 @@ export function createRegistration({
           throw new AuthError('EMAIL_TAKEN');
         return { user };
       });
-      return door.enter(proof, { as: 'registration', caller, deviceName: null });
+      return door.enter(proof, { as: 'registration', caller, deviceName: null, scope });
     },
   };
 }

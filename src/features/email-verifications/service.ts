@@ -9,6 +9,7 @@ import type { OneTimeToken } from '../../core/one-time-tokens/store.ts';
 import { RESET_PASSWORD } from '../../core/passwords/mails.ts';
 import type { Passwords } from '../../core/passwords/service.ts';
 import type { RateLimits } from '../../core/rate-limits/service.ts';
+import { readScope } from '../../core/roles/service.ts';
 import type { Grant } from '../../core/sessions/service.ts';
 import { ADDRESS_TAKEN } from '../../core/users/mails.ts';
 import { canonicalEmail } from '../../core/users/service.ts';
@@ -38,6 +39,13 @@ export interface EmailVerificationsOptions {
 /** What an account is to be made of once its address is proven; as JSON, the payload of the token. */
 interface Registration {
   readonly name: string | null;
+}
+
+interface VerificationInput {
+  readonly token: string;
+  readonly password?: string | null | undefined;
+  readonly deviceName?: string | null | undefined;
+  readonly scope?: readonly string[] | null | undefined;
 }
 
 export type EmailVerifications = ReturnType<typeof createEmailVerificationsService>;
@@ -70,13 +78,19 @@ export function createEmailVerificationsService({
 
   async function finishRegistration(
     token: OneTimeToken,
-    { password, caller, deviceName }: Pick<Shown, 'password' | 'caller'> & { deviceName: string | null },
+    {
+      password,
+      ...entry
+    }: Pick<Shown, 'password' | 'caller'> & {
+      deviceName: string | null;
+      scope: readonly string[] | null;
+    },
   ): Promise<Grant> {
     if (password == null) throw new AuthError('BAD_USER_INPUT', { field: 'input.password' });
     const { email, emailCanonical } = token;
     const { name } = JSON.parse(token.payload) as Registration;
     passwords.check(password, { email, name });
-    const passwordHash = await passwords.hash(password, caller);
+    const passwordHash = await passwords.hash(password, entry.caller);
 
     const proof = provenByRegistration('mail', async (tx) => {
       const now = clock.now();
@@ -86,7 +100,7 @@ export function createEmailVerificationsService({
       if (user === undefined) throw new AuthError('EMAIL_TAKEN');
       return { user };
     });
-    return door.enter(proof, { as: 'registration', caller, deviceName });
+    return door.enter(proof, { as: 'registration', ...entry });
   }
 
   /** A link that lives for a day and was not asked for by a password must not log in, or get past a second factor. */
@@ -173,15 +187,16 @@ export function createEmailVerificationsService({
      * `TOO_MANY_REQUESTS`, `OVERLOADED`, `UNAVAILABLE`, `BAD_USER_INPUT`: the token is not spent.
      */
     async verify(
-      input: { token: string; password?: string | null | undefined; deviceName?: string | null | undefined },
+      input: VerificationInput,
       { bearer, caller }: Pick<Shown, 'bearer' | 'caller'>,
     ): Promise<Grant | undefined> {
       const deviceName = parseLabel(input.deviceName, 'input.deviceName');
+      const scope = readScope(input.scope);
       await passwords.assertRoom(caller);
       const token = await oneTimeTokens.present(input.token, [REGISTRATION, VERIFY_EMAIL], caller);
       const { password } = input;
       if (token.purpose === REGISTRATION.name)
-        return finishRegistration(token, { password, caller, deviceName });
+        return finishRegistration(token, { password, caller, deviceName, scope });
       await verifyAccount(token, { bearer, password, caller });
       return undefined;
     },

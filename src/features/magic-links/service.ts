@@ -5,6 +5,7 @@ import type { OneTimeTokens } from '../../core/one-time-tokens/service.ts';
 import type { OneTimeToken } from '../../core/one-time-tokens/store.ts';
 import { type Attempt, type RateLimits, UNCOUNTED } from '../../core/rate-limits/service.ts';
 import { subjectOf } from '../../core/rate-limits/subjects.ts';
+import { readScope } from '../../core/roles/service.ts';
 import type { Grant } from '../../core/sessions/service.ts';
 import { canonicalEmail } from '../../core/users/service.ts';
 import { findUser, findUserByEmail, recordLogin, type UserRecord } from '../../core/users/store.ts';
@@ -23,6 +24,12 @@ export interface MagicLinksOptions {
   readonly mailbox: Pick<Mailbox, 'prove'>;
   readonly door: Pick<Door, 'enter' | 'refuse'>;
   readonly isOn: boolean;
+}
+
+/** What a login says of the session to be opened. */
+interface Wishes {
+  readonly deviceName?: string | null | undefined;
+  readonly scope?: readonly string[] | null | undefined;
 }
 
 export type MagicLinks = ReturnType<typeof createMagicLinksService>;
@@ -62,7 +69,15 @@ export function createMagicLinksService({
   function enter(
     user: UserRecord,
     token: OneTimeToken,
-    { caller, deviceName, attempt }: { caller: Caller; deviceName: string | null; attempt: Attempt },
+    {
+      attempt,
+      ...entry
+    }: {
+      attempt: Attempt;
+      caller: Caller;
+      deviceName: string | null;
+      scope: readonly string[] | null;
+    },
   ): Promise<Grant> {
     const proof = provenByMail({
       user,
@@ -73,7 +88,7 @@ export function createMagicLinksService({
         return held && { user: held };
       },
     });
-    return door.enter(proof, { as: 'login', caller, deviceName });
+    return door.enter(proof, { as: 'login', ...entry });
   }
 
   return {
@@ -84,25 +99,21 @@ export function createMagicLinksService({
     },
 
     /** @throws AuthError `INVALID_TOKEN`, `FEATURE_DISABLED`, `TOO_MANY_REQUESTS`, `UNAVAILABLE`, `BAD_USER_INPUT`. */
-    async withLink(
-      input: { token: string; deviceName?: string | null | undefined },
-      caller: Caller,
-    ): Promise<Grant> {
+    async withLink(input: { token: string } & Wishes, caller: Caller): Promise<Grant> {
       requireOn();
       const deviceName = parseLabel(input.deviceName, 'input.deviceName');
+      const scope = readScope(input.scope);
       const token = await oneTimeTokens.present(input.token, [MAGIC_LINK], caller);
       const user = await findUser(database.before(caller.deadline), token.subject);
       if (user === undefined) throw new AuthError('INVALID_TOKEN', { cause: 'the account is gone' });
-      return enter(user, token, { caller, deviceName, attempt: UNCOUNTED });
+      return enter(user, token, { caller, deviceName, scope, attempt: UNCOUNTED });
     },
 
     /** @throws AuthError `INVALID_TOKEN`, `FEATURE_DISABLED`, `TOO_MANY_REQUESTS`, `UNAVAILABLE`, `BAD_USER_INPUT`. */
-    async withCode(
-      input: { email: string; code: string; deviceName?: string | null | undefined },
-      caller: Caller,
-    ): Promise<Grant> {
+    async withCode(input: { email: string; code: string } & Wishes, caller: Caller): Promise<Grant> {
       requireOn();
       const deviceName = parseLabel(input.deviceName, 'input.deviceName');
+      const scope = readScope(input.scope);
       const emailCanonical = canonicalEmail(input.email);
       const user = await findUserByEmail(database.before(caller.deadline), emailCanonical);
       const attempt = await beforeCode(user, { emailCanonical, caller });
@@ -118,7 +129,7 @@ export function createMagicLinksService({
         const refusal = 'INVALID_TOKEN';
         return door.refuse({ userId: user?.id, reason: 'wrong_code', caller, attempt, refusal });
       }
-      return enter(user, token, { caller, deviceName, attempt });
+      return enter(user, token, { caller, deviceName, scope, attempt });
     },
   };
 }

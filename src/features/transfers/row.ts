@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { z } from 'zod';
+import type { Roles } from '../../core/roles/service.ts';
 import { Email } from '../../core/users/service.ts';
 import {
   type FirebaseParameters,
@@ -10,6 +11,8 @@ import {
 } from '../../crypto/foreign-hashes.ts';
 import { readPasswordHash } from '../../crypto/password-hash.ts';
 import { parseLabel } from '../../platform/label.ts';
+import { metadataProblem } from '../../platform/metadata.ts';
+import { wordsOf } from '../../platform/words.ts';
 import { parseMoment } from './moment.ts';
 
 /** An account as another system knows it. */
@@ -21,6 +24,10 @@ export interface ForeignUser {
   /** ms since 1970. */
   readonly createdAt: number;
   readonly disabled: boolean;
+  /** Of those that are defined, without the default ones. */
+  readonly roles: readonly string[];
+  /** As JSON. */
+  readonly metadata: string;
   /** In the form that is stored. */
   readonly passwordHash: string | null;
 }
@@ -35,6 +42,8 @@ const PROBLEMS = {
   disabled: 'disabled is neither true nor false',
   passwordHash: 'passwordHash is in no form that is known here',
   salt: 'salt has no passwordHash to go with',
+  roles: 'roles names a role that is not defined; in CSV, roles have spaces between them',
+  metadata: 'metadata is no JSON object of at most 4096 bytes',
 } as const;
 
 /** What a row may say of an account. Only the address has to be there. */
@@ -56,8 +65,10 @@ const Moment = z.unknown().transform(parseMoment).pipe(z.int());
 export function createRowReader({
   now,
   firebase,
+  roles: defined,
 }: {
   now: () => number;
+  roles: Pick<Roles, 'names' | 'defaults'>;
   /** For rows with a `salt`. */
   firebase: FirebaseParameters | undefined;
 }) {
@@ -70,6 +81,14 @@ export function createRowReader({
     disabled: Flag.optional(),
     passwordHash: z.union([z.string(), z.looseObject({})]).optional(),
     salt: z.string().optional(),
+    roles: z
+      .union([z.array(z.string()), z.string().transform(wordsOf)])
+      .refine((names) => names.every((name) => defined.names.includes(name)))
+      .optional(),
+    metadata: z
+      .union([z.string().transform(parseJson), z.looseObject({})])
+      .refine((value) => metadataProblem(value) === undefined)
+      .optional(),
   });
 
   function storedFormOf({ passwordHash, salt }: z.output<typeof Row>): string | undefined {
@@ -99,9 +118,19 @@ export function createRowReader({
       name: parseLabel(data.name, 'name'),
       createdAt: data.createdAt ?? now(),
       disabled: data.disabled ?? false,
+      roles: [...new Set(data.roles)].filter((name) => !defined.defaults.includes(name)),
+      metadata: JSON.stringify(data.metadata ?? {}),
       passwordHash: stored ?? null,
     };
   };
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
 }
 
 function isLabel(text: string): boolean {

@@ -1,10 +1,13 @@
 import type { RecordEvent } from '../../core/audit/store.ts';
 import { everyCredential } from '../../core/passwords/service.ts';
+import type { Roles } from '../../core/roles/service.ts';
+import { insertRole } from '../../core/roles/store.ts';
 import { canonicalEmail } from '../../core/users/service.ts';
 import { findUser, insertForeignUser } from '../../core/users/store.ts';
 import type { FirebaseParameters } from '../../crypto/foreign-hashes.ts';
 import type { Database, Sql } from '../../database/database.ts';
 import type { Clock } from '../../platform/clock.ts';
+import { wordsOf } from '../../platform/words.ts';
 import { createRowReader, type ForeignUser } from './row.ts';
 import { advanceImport, beginImport, type ImportRecord } from './store.ts';
 
@@ -15,6 +18,7 @@ export interface TransfersOptions {
   readonly database: Database;
   readonly clock: Clock;
   readonly recordEvent: RecordEvent;
+  readonly roles: Pick<Roles, 'names' | 'defaults'>;
 }
 
 /** A row of a file, or why the line holds none. */
@@ -38,16 +42,19 @@ export interface ExportedUser {
   /** ISO 8601. */
   readonly createdAt: string;
   readonly disabled: boolean;
+  /** Without those that every account has. */
+  readonly roles: readonly string[];
+  readonly metadata: object;
   readonly passwordHash?: string | null;
 }
 
 /** Accounts that come from other systems, and those that leave for one. */
 export function createTransfers(
-  { database, clock, recordEvent }: TransfersOptions,
+  { database, clock, recordEvent, roles }: TransfersOptions,
   /** `firebase` is for hashes of Firebase. */
   { firebase }: { readonly firebase: FirebaseParameters | undefined },
 ) {
-  const readRow = createRowReader({ now: clock.now, firebase });
+  const readRow = createRowReader({ now: clock.now, firebase, roles });
 
   /** All of the batch or nothing, and what became of it. */
   async function importBatch(
@@ -77,7 +84,7 @@ export function createTransfers(
 
   async function createUser(
     sql: Sql,
-    { disabled, emailVerified, ...user }: ForeignUser,
+    { disabled, emailVerified, roles: given, ...user }: ForeignUser,
     now: number,
   ): Promise<'created' | 'skipped' | { problem: string }> {
     const emailCanonical = canonicalEmail(user.email);
@@ -85,6 +92,15 @@ export function createTransfers(
     if (await insertForeignUser(sql, { ...user, ...states, emailCanonical, now })) {
       const details = { by: 'operator', reason: 'import' };
       await recordEvent(sql, { name: 'user_created', outcome: 'success', at: now, userId: user.id, details });
+      for (const role of given) await insertRole(sql, { userId: user.id, role, now });
+      if (given.length > 0)
+        await recordEvent(sql, {
+          name: 'authz_change',
+          outcome: 'success',
+          at: now,
+          userId: user.id,
+          details: { ...details, granted: given },
+        });
       return 'created';
     }
     const other = await findUser(sql, user.id);
@@ -136,6 +152,8 @@ export function createTransfers(
           name: user.name,
           createdAt: new Date(user.createdAt).toISOString(),
           disabled: user.disabledAt !== null,
+          roles: wordsOf(user.roles),
+          metadata: JSON.parse(user.metadata),
           ...(withPasswordHashes && { passwordHash }),
         };
       }

@@ -3,16 +3,18 @@ import type { Viewer } from '../../core/users/service.ts';
 import type { Context } from '../context.ts';
 import { refuseLateFields } from './late.ts';
 import { guardRootFields } from './public.ts';
+import { refuseNarrowedSessions } from './scope.ts';
 import { refuseMalformedText } from './well-formed.ts';
 
 /**
  * Puts every rule in front of the resolvers. The last rule of this list is asked first: malformed text is refused before
- * the deadline is compared, and both before anybody is authenticated.
+ * the deadline is compared, both before anybody is authenticated, and narrowed sessions once it is known whose they are.
  */
 export function applyFieldRules(
   schema: GraphQLSchema,
   authenticate: (bearer: Context['bearer']) => Viewer | Promise<Viewer>,
 ): void {
+  refuseNarrowedSessions(schema);
   guardRootFields(schema, authenticate);
   refuseLateFields(schema);
   refuseMalformedText(schema);

@@ -4,6 +4,8 @@ import type { Funnel } from '../../graphql/format-error.ts';
 import { readBearer } from '../../platform/bearer.ts';
 import type { Caller } from '../../platform/caller.ts';
 import { parseEmailAddress } from '../../platform/email-address.ts';
+import { isScope } from '../../platform/scopes.ts';
+import { wordsOf } from '../../platform/words.ts';
 import type { CallerOf } from '../caller-of.ts';
 import { isCompressed, isUtf8Encoded, isUtf8Type } from '../incoming-text.ts';
 import { clientFaultStatus } from '../refusals.ts';
@@ -15,12 +17,16 @@ interface IssuedTokens {
   readonly expiresInSeconds: number;
   /** None when a session was only refreshed. */
   readonly deviceToken: string | null;
+  /** What the access token allows. */
+  readonly scope: readonly string[];
 }
 
 interface Credentials {
   readonly email: string;
   readonly password: string;
   readonly deviceToken: string | undefined;
+  /** Null is all that the roles allow. */
+  readonly scope: readonly string[] | null;
 }
 
 export interface TokenEndpointOptions {
@@ -75,6 +81,20 @@ const FOREIGN_ORIGIN: OAuthRefusal = {
   ...invalidRequest('Origin not allowed', 403, 'Add the origin of the page to LATCHKEY_CORS_ORIGINS.'),
   code: 'FORBIDDEN',
 };
+const INVALID_SCOPE: OAuthRefusal = {
+  status: 400,
+  error: 'invalid_scope',
+  description: 'The scope is malformed, or more than the account has',
+  code: 'BAD_USER_INPUT',
+  hint: 'Scopes have one space between them. Left out, the token gets all that the roles of the account allow.',
+};
+const UNKNOWN_CLIENT: OAuthRefusal = {
+  status: 400,
+  error: 'invalid_client',
+  description: 'Unknown client',
+  code: 'BAD_REQUEST',
+  hint: 'Leave client_id out, or send `first-party`: there are no other clients.',
+};
 const UNSUPPORTED_GRANT: OAuthRefusal = {
   status: 400,
   error: 'unsupported_grant_type',
@@ -112,6 +132,14 @@ const REFUSALS: { readonly [Code in ErrorCode]?: Omit<OAuthRefusal, 'code' | 'hi
   INTERNAL_SERVER_ERROR: { status: 500, error: 'server_error', description: 'Something went wrong' },
 };
 
+export const TOKEN_PATH = '/token';
+/** The one client there is, as the claim `client_id` names it. */
+const FIRST_PARTY = 'first-party';
+/** What libraries of OpenID Connect ask for by themselves, and no role here means. */
+const OF_OPENID: readonly string[] = ['openid', 'profile', 'email', 'offline_access'];
+
+export const GRANT_TYPES = ['password', 'refresh_token'];
+
 /** The prefix tells refresh tokens from access tokens. */
 const IS_REFRESH_TOKEN = /^lkr_/;
 
@@ -136,9 +164,8 @@ export function installTokenEndpoint(app: FastifyInstance, options: TokenEndpoin
     // A username that is no address belongs to no account, so it gets the answer of every wrong one.
     const email = parseEmailAddress(username);
     const deviceToken = form.get('device_token') || undefined;
-    return email === undefined
-      ? WRONG_CREDENTIALS
-      : login.withPassword({ email, password, deviceToken }, caller);
+    if (email === undefined) return WRONG_CREDENTIALS;
+    return login.withPassword({ email, password, deviceToken, scope: scopeOf(form) }, caller);
   }
 
   async function refresh(
@@ -170,14 +197,19 @@ export function installTokenEndpoint(app: FastifyInstance, options: TokenEndpoin
       if (status !== undefined) return refuseAsOAuth(request, reply, BODY_REFUSALS[status] ?? MALFORMED);
       const { extensions } = funnel(error, request.id);
       const { code, hint } = extensions;
+      if (extensions.field === 'input.scope') return refuseAsOAuth(request, reply, INVALID_SCOPE);
       const refusal = { ...(REFUSALS[code] ?? MALFORMED), code, hint };
       if (refusal.status === 503 || refusal.status === 429)
         reply.header('retry-after', String(extensions.retryAfter ?? 1));
       return refuseAsOAuth(request, reply, refusal);
     });
 
-    door.post('/token', (request, reply) => answer(request, reply, (form) => grant(form, callerOf(request))));
-    door.post('/token/refresh', (request, reply) => answer(request, reply, (form) => refresh(form, request)));
+    door.post(TOKEN_PATH, (request, reply) =>
+      answer(request, reply, (form) => grant(form, callerOf(request))),
+    );
+    door.post(`${TOKEN_PATH}/refresh`, (request, reply) =>
+      answer(request, reply, (form) => refresh(form, request)),
+    );
   });
 }
 
@@ -197,6 +229,9 @@ async function answer(
   if ('error' in form) return refuseAsOAuth(request, reply, form);
   // RFC 6749 §3.2: parameters must not be included more than once.
   if (new Set(form.keys()).size !== form.size) return refuseAsOAuth(request, reply, REPEATED);
+  const client = form.get('client_id') || FIRST_PARTY;
+  if (client !== FIRST_PARTY) return refuseAsOAuth(request, reply, UNKNOWN_CLIENT);
+  if (!wordsOf(form.get('scope') ?? '').every(isScope)) return refuseAsOAuth(request, reply, INVALID_SCOPE);
   const outcome = await work(form);
   if ('error' in outcome) return refuseAsOAuth(request, reply, outcome);
   return reply.send({
@@ -204,10 +239,21 @@ async function answer(
     token_type: 'bearer',
     expires_in: outcome.expiresInSeconds,
     refresh_token: outcome.refreshToken,
-    // RFC 6749 §5.1: whoever asked for a scope is told what was granted, which is none.
-    ...(form.get('scope')?.trim() && { scope: '' }),
+    // RFC 6749 §5.1: what was granted is said where it is not what was asked for.
+    ...(!isAsAsked(outcome, form) && { scope: outcome.scope.join(' ') }),
     ...(outcome.deviceToken !== null && { device_token: outcome.deviceToken }),
   });
+}
+
+/** What a login asks for; null is all. */
+function scopeOf(form: URLSearchParams): string[] | null {
+  const asked = wordsOf(form.get('scope') ?? '').filter((scope) => !OF_OPENID.includes(scope));
+  return asked.length === 0 ? null : asked;
+}
+
+function isAsAsked({ scope }: IssuedTokens, form: URLSearchParams): boolean {
+  const asked = new Set(wordsOf(form.get('scope') ?? ''));
+  return asked.size === scope.length && scope.every((granted) => asked.has(granted));
 }
 
 function refuseAsOAuth(

@@ -361,7 +361,9 @@ async function authenticate({ sessions, userId, sessionId }: Server): Promise<un
     sessionId,
     clientId: 'first-party',
     amr: ['pwd'],
+    acr: 'aal1',
     scope: '',
+    roles: [],
     issuedAt: 0,
     expiresAt: Number.MAX_SAFE_INTEGER,
     authenticatedAt: 0,
@@ -482,7 +484,7 @@ describe.each(suites)('the rotation of refresh tokens on %s', (_name, create, nu
     const { database } = fresh;
     const sessions = apps.get(windowSeconds)?.sessions;
     if (sessions === undefined || owner === undefined) throw new Error('no app has this window');
-    const login = { owner, amr: ['pwd'], caller: CALLER, deviceName: null };
+    const login = { owner, amr: ['pwd'], caller: CALLER, deviceName: null, scope: null };
     const [opened, bystander] = await database.transaction(async (tx) => {
       await sessions.deleteAllOf(tx, userId);
       return [await sessions.open(tx, login), await sessions.open(tx, login)] as const;

@@ -63,7 +63,9 @@ describeApp('access tokens', (start) => {
       exp: now + 600,
       auth_time: now,
       amr: ['pwd'],
+      acr: 'aal1',
       scope: '',
+      roles: [],
     });
   });
 
@@ -192,6 +194,9 @@ describeApp('access tokens', (start) => {
     ['an object as sub', 'RFC 7519 §4.1.2', claim(() => ({ sub: {} }))],
     ['an empty sub', 'RFC 9068 §2.2', claim(() => ({ sub: '' }))],
     ['amr as text', 'RFC 8176 §1', claim(() => ({ amr: 'pwd' }))],
+    ['acr as a number', 'RFC 9068 §2.2.1', claim(() => ({ acr: 1 }))],
+    ['roles as text', 'RFC 9068 §2.2.3.1', claim(() => ({ roles: 'admin' }))],
+    ['a role that is no text', 'RFC 9068 §2.2.3.1', claim(() => ({ roles: ['admin', 1] }))],
     ['the sub of somebody else', 'RFC 9068 §2.2', claim(() => ({ sub: 'somebody-else' }))],
     ['the sid of no session', 'OIDC sid', claim(() => ({ sid: 'no-such-session' }))],
     ...['iss', 'sub', 'aud', 'exp', 'iat', 'jti', 'sid', 'client_id', 'auth_time', 'amr', 'scope'].map(
@@ -214,6 +219,15 @@ describeApp('access tokens', (start) => {
     expect(verdicts).toEqual(
       Object.fromEntries(wrong.map(([what, clause]) => [`${what} (${clause})`, 'TOKEN_INVALID'])),
     );
+  });
+
+  it('an access token of the version before, without roles and acr, is taken as one without roles', async () => {
+    const app = await start();
+    const { forge } = await forger(app);
+    const { header, claims } = decode((await register(app)).accessToken);
+    const old = forge(header, without(without(claims, 'acr'), 'roles'));
+    const { roles, acr } = app.tokens.verifyAccessToken(old);
+    expect([roles, acr]).toEqual([[], 'aal1']);
   });
 
   it('an access token has one spelling: no other last character, padding or layout verifies (AT-6)', async () => {

@@ -1,0 +1,33 @@
+import { readFileSync, statSync } from 'node:fs';
+
+/** What a file of settings holds; the problem where it holds no JSON. */
+export type JsonFile = { readonly value: unknown; readonly text: string } | { readonly problem: string };
+
+const UTF_8 = new TextDecoder('utf-8', { fatal: true });
+
+/** Reads a file of JSON in UTF-8 that has at most `mostBytes`. */
+export function readJsonFile(path: string, { mostBytes }: { mostBytes: number }): JsonFile {
+  let bytes: Buffer;
+  try {
+    const { size } = statSync(path);
+    if (size > mostBytes)
+      return { problem: `the file must have at most ${mostBytes} bytes, and has ${size}` };
+    bytes = readFileSync(path);
+  } catch (error) {
+    return { problem: `the file cannot be read (${(error as NodeJS.ErrnoException).code})` };
+  }
+  try {
+    const text = UTF_8.decode(bytes);
+    return { value: JSON.parse(text), text };
+  } catch (error) {
+    return {
+      problem: error instanceof SyntaxError ? `the file is no JSON${placeOf(error)}` : 'the file is no UTF-8',
+    };
+  }
+}
+
+/** Where the JSON goes wrong, without the piece of it that the message of Node.js repeats. */
+function placeOf({ message }: SyntaxError): string {
+  const [, line, column] = /line (\d+) column (\d+)/.exec(message) ?? [];
+  return line === undefined ? '' : `: line ${line}, column ${column}`;
+}

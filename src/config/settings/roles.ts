@@ -1,0 +1,53 @@
+import {
+  type ClaimsTemplate,
+  PRESETS,
+  type Preset,
+  readClaimsTemplate,
+} from '../../core/roles/claims-template.ts';
+import { type RoleDefinitions, readRoles } from '../../core/roles/roles-file.ts';
+import { readJsonFile } from '../json-file.ts';
+import type { Settings } from '../setting.ts';
+import { kind, words } from '../values.ts';
+
+const MOST_BYTES = 256 * 1024;
+/** A token of 4 KiB has no room for more. */
+const MOST_TEMPLATE_BYTES = 16 * 1024;
+
+export const ROLES = {
+  rolesFile: {
+    name: 'LATCHKEY_ROLES_FILE',
+    description:
+      'A JSON file of the roles that accounts can have, and of the scopes that each allows. Without one there is `admin`, which allows the `latchkey:` scopes',
+    value: jsonFile<RoleDefinitions>(MOST_BYTES, readRoles),
+  },
+  claims: {
+    name: 'LATCHKEY_CLAIMS',
+    default: '',
+    description: 'Claims for other servers: `hasura`, `postgrest`, or both with a comma between them',
+    value: words<Preset>(PRESETS),
+  },
+  claimsFile: {
+    name: 'LATCHKEY_CLAIMS_FILE',
+    description: 'A JSON template of more claims of access tokens',
+    value: jsonFile<ClaimsTemplate>(MOST_TEMPLATE_BYTES, readClaimsTemplate),
+  },
+} as const satisfies Settings;
+
+/** A file of JSON, read when the configuration is. */
+function jsonFile<Content>(
+  mostBytes: number,
+  readContent: (value: unknown, report: (path: string, problem: string) => void) => Content,
+) {
+  return kind<{ readonly path: string; readonly text: string; readonly content: Content }>({
+    read: (path, refuse) => {
+      const file = readJsonFile(path, { mostBytes });
+      const [value, text] = 'problem' in file ? [{}, ''] : [file.value, file.text];
+      if ('problem' in file) refuse(file.problem);
+      const content = readContent(value, (place, problem) => {
+        if (!('problem' in file)) refuse(place === '' ? `the file ${problem}` : `${place} ${problem}`);
+      });
+      return { path, text, content };
+    },
+    write: ({ path }) => path,
+  });
+}

@@ -1,0 +1,19 @@
+import { defaultFieldResolver, type GraphQLSchema } from 'graphql';
+import { assertWide } from '../../core/users/service.ts';
+import { type Context, requireViewer } from '../context.ts';
+import { isMarked, rootFields } from '../marks.ts';
+
+/**
+ * Closes every root field to narrowed sessions that the SDL does not mark `@narrow`, nor `@public` (GQL-8, deny by
+ * default). What is public either asks nobody, or checks for itself.
+ */
+export function refuseNarrowedSessions(schema: GraphQLSchema): void {
+  for (const { field } of rootFields(schema)) {
+    if (isMarked(field, 'public') || isMarked(field, 'narrow')) continue;
+    const resolve = field.resolve ?? defaultFieldResolver;
+    field.resolve = (source, args, context: Context, info) => {
+      assertWide(requireViewer(context));
+      return resolve(source, args, context, info);
+    };
+  }
+}

@@ -1,0 +1,97 @@
+import { describe, expect, it } from '@jest/globals';
+import { register } from '../../support/documents.ts';
+import { useHttpServers } from '../../support/http-server.ts';
+import { claimsOf, rolesFile } from '../../support/roles.ts';
+import { describeApp } from '../../support/start-app.ts';
+
+const OAUTH = '/.well-known/oauth-authorization-server';
+const OPENID = '/.well-known/openid-configuration';
+
+describe('discovery', () => {
+  const start = useHttpServers();
+
+  it('the metadata of RFC 8414 names what there is, and nothing else', async () => {
+    const { inject } = await start({
+      scopes: ['posts:read'],
+      config: { issuer: 'https://auth.example.com' },
+    });
+    const answer = await inject({ url: OAUTH });
+    expect(answer.headers['content-type']).toBe('application/json');
+    expect(answer.headers['cache-control']).toBe('public, max-age=300');
+    expect(answer.headers['access-control-allow-origin']).toBe('*');
+    const metadata = {
+      issuer: 'https://auth.example.com',
+      jwks_uri: 'https://auth.example.com/.well-known/jwks.json',
+      scopes_supported: ['posts:read'],
+      response_types_supported: [],
+      token_endpoint: 'https://auth.example.com/token',
+      grant_types_supported: ['password', 'refresh_token'],
+      token_endpoint_auth_methods_supported: ['none'],
+    };
+    expect(answer.json()).toEqual(metadata);
+    expect((await inject({ url: OPENID })).json()).toEqual({
+      ...metadata,
+      subject_types_supported: ['public'],
+      id_token_signing_alg_values_supported: ['ES256'],
+    });
+  });
+
+  it('without the token endpoint, neither it nor its grants are named', async () => {
+    const { inject } = await start({ config: { tokenEndpoint: false } });
+    for (const url of [OAUTH, OPENID]) {
+      const metadata = (await inject({ url })).json();
+      expect(Object.keys(metadata).filter((name) => /token_endpoint|grant/.test(name))).toEqual([]);
+      // RFC 8414 §3.2: what has no elements is left out.
+      expect(metadata).not.toHaveProperty('scopes_supported');
+    }
+  });
+
+  it('the addresses are those of the configured issuer, whatever the Host of a request says', async () => {
+    const { inject } = await start();
+    const headers = { host: 'evil.example', 'x-forwarded-host': 'evil.example' };
+    expect((await inject({ url: OAUTH, headers })).body).not.toContain('evil');
+  });
+
+  it.each(['https://auth.example.com/realms/a:b', 'https://auth.example.com/realms/a:b/'])(
+    'the issuer %s is served at the places that RFC 8414 and OpenID Connect name, and where a proxy has taken its path away',
+    async (issuer) => {
+      const { inject } = await start({ config: { issuer } });
+      for (const name of [OAUTH, OPENID])
+        for (const url of [name, `${name}/realms/a:b`, `/realms/a:b${name}`]) {
+          const { issuer: said, jwks_uri } = (await inject({ url })).json();
+          expect([said, jwks_uri]).toEqual([
+            issuer,
+            'https://auth.example.com/realms/a:b/.well-known/jwks.json',
+          ]);
+        }
+    },
+  );
+
+  it('the metadata is asked for again with its tag', async () => {
+    const { inject } = await start();
+    const { etag } = (await inject({ url: OAUTH })).headers;
+    expect((await inject({ url: OAUTH, headers: { 'if-none-match': String(etag) } })).status).toBe(304);
+    expect((await inject({ url: OPENID, headers: { 'if-none-match': String(etag) } })).status).toBe(200);
+  });
+});
+
+describeApp('discovery', (start) => {
+  it('the issuer is that of the tokens, byte for byte, and the scopes are those of all roles', async () => {
+    const issuer = 'http://localhost:4000/tenant/';
+    const app = await start({ config: { issuer, rolesFile: rolesFile() } });
+    const { accessToken } = await register(app);
+    const metadata = (await app.server.inject(OAUTH)).json();
+    expect(metadata.issuer).toBe(issuer);
+    expect(claimsOf(accessToken).iss).toBe(issuer);
+    expect(metadata.scopes_supported).toEqual([
+      'latchkey:users:read',
+      'latchkey:users:write',
+      'latchkey:roles:write',
+      'latchkey:keys:write',
+      'latchkey:audit:read',
+      'latchkey:impersonate',
+      'posts:write',
+      'posts:read',
+    ]);
+  });
+});
