@@ -3,8 +3,10 @@ import { resolve } from 'node:path';
 import type { Command } from 'commander';
 import type { Config } from '../config/config.ts';
 import { describeConfig, loadConfig } from '../config/load.ts';
-import type { AccessTokenSample } from '../core/sessions/service.ts';
-import { MAX_ISSUED_LENGTH } from '../core/tokens/service.ts';
+import { createClaims } from '../core/roles/claims.ts';
+import { createRoles } from '../core/roles/service.ts';
+import { createTokenContents } from '../core/sessions/token-contents.ts';
+import { accessTokenLength, MAX_ISSUED_LENGTH } from '../core/tokens/access-token.ts';
 import type { Database } from '../database/database.ts';
 import { encodingProblem } from '../database/encoding.ts';
 import { migrationObstacle, pendingMigrations } from '../database/migrate.ts';
@@ -53,6 +55,7 @@ export function addDoctor(program: Command): void {
         warnings: [...config.warnings],
         problems: fileWarnings(config.databaseUrl),
       };
+      examineTokens(config, findings);
       await Promise.all([examineDatabase(config, findings), examineMailServer(config, findings)]);
       if (findings.problems.length > 0) process.exitCode = 1;
       if (json) {
@@ -124,12 +127,11 @@ async function examineApp(config: Config, database: Database, findings: Findings
   }
 
   problems.push(...(await durabilityWarnings(database)));
-  await withAppOn({ config, database }, async ({ tokens, roles, sessions }) => {
+  await withAppOn({ config, database }, async ({ tokens, roles }) => {
     const unreadable = (await tokens.listKeys()).filter(({ status }) => status === 'unreadable');
     problems.push(
       ...unreadable.map(({ kid }) => `No secret of LATCHKEY_SECRET opens the signing key ${kid}.`),
     );
-    examineTokens(sessions.sampleToken(SAMPLE_USER), findings);
     const unknown = await roles.unknown();
     if (unknown.length > 0)
       warnings.push(`Accounts have roles that are not defined, which allow nothing: ${unknown.join(', ')}.`);
@@ -140,13 +142,19 @@ async function examineApp(config: Config, database: Database, findings: Findings
   });
 }
 
-function examineTokens({ claims, length }: AccessTokenSample, { notes, problems }: Findings): void {
-  if (Object.keys(claims).length > 0)
-    notes.push(`The claims of a sample user with every role: ${JSON.stringify(claims)}`);
+/** What roles and claims make of a token, where the operator has defined any. */
+function examineTokens(config: Config, { notes, problems }: Findings): void {
+  const { rolesFile, claimsFile, claims: presets } = config;
+  if (rolesFile === undefined && claimsFile === undefined && presets.length === 0) return;
+  const roles = createRoles(rolesFile?.content);
+  const claims = createClaims({ presets, template: claimsFile?.content, roles });
+  const content = createTokenContents({ roles, claims }).sampleOf(SAMPLE_USER);
+  const length = accessTokenLength(content, config);
   const size = `The access token of a sample user with every role has ${length} characters`;
-  if (length > MAX_ISSUED_LENGTH)
-    problems.push(`${size}, and ${MAX_ISSUED_LENGTH} is the most: such users cannot log in.`);
-  else notes.push(`${size} of ${MAX_ISSUED_LENGTH}.`);
+  if (Object.keys(content.claims).length > 0)
+    notes.push(`The claims of a sample user with every role: ${JSON.stringify(content.claims)}`);
+  if (length <= MAX_ISSUED_LENGTH) notes.push(`${size} of ${MAX_ISSUED_LENGTH}.`);
+  else problems.push(`${size}, and ${MAX_ISSUED_LENGTH} is the most: such users cannot log in.`);
 }
 
 async function examineMailServer({ smtp }: Config, { problems }: Findings): Promise<void> {

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
-import { chmodSync, closeSync, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs';
+import { chmodSync, closeSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -15,6 +15,7 @@ import { createClock } from '../../src/platform/clock.ts';
 import { freePort } from '../faults/support/server.ts';
 import { type CommandOptions, type Ended, useCommands } from '../support/command.ts';
 import { engines, freshDatabase } from '../support/databases.ts';
+import { ROLES_FILE } from '../support/roles.ts';
 import { useBuild } from '../support/setup.ts';
 import { startSmtpServer } from '../support/smtp-server.ts';
 
@@ -132,12 +133,87 @@ describe('the latchkey command', () => {
       });
       expect(created).toMatchObject({ exitCode: 0, stderr: '' });
       const id = created.stdout.trim();
-      expect((await run(['users', 'list'])).stdout).toMatch(new RegExp(`^${id}\t${EMAIL}\tactive\t\\S+\n$`));
+      expect((await run(['users', 'list'])).stdout).toMatch(
+        new RegExp(`^${id}\t${EMAIL}\tactive\t\\S+\t-\n$`),
+      );
 
       expect(await run(['users', 'disable', ' ADA@example.com'])).toMatchObject({ exitCode: 0, stderr: '' });
       expect((await run(['users', 'list'])).stdout).toContain(`${EMAIL}\tdisabled`);
       expect(await run(['users', 'enable', EMAIL])).toMatchObject({ exitCode: 0, stderr: '' });
       expect((await run(['users', 'list'])).stdout).toContain(`${EMAIL}\tactive`);
+    },
+    PATIENCE_MS,
+  );
+
+  it(
+    'the commands of roles give them, take them away, list them, and keep metadata',
+    async () => {
+      const cwd = mkdtempSync(join(folder, 'roles-'));
+      const file = join(cwd, 'roles.json');
+      writeFileSync(file, JSON.stringify(ROLES_FILE));
+      const environment = { LATCHKEY_ROLES_FILE: file };
+      const cli = (...args: string[]) => run(args, { cwd, environment });
+      const printed = (stdout: string) => ({ exitCode: 0, stdout: `${stdout}\n`, stderr: '' });
+      await run(['users', 'create', EMAIL, '--password-stdin'], { cwd, environment, input: PASSWORD });
+
+      expect(await cli('users', 'grant', EMAIL, 'editor')).toEqual(printed(`${EMAIL} has: editor, member`));
+      expect(await cli('users', 'grant', EMAIL, 'editr')).toEqual({
+        exitCode: 1,
+        stdout: '',
+        stderr:
+          'latchkey: An argument has an invalid value. (there is no role "editr"; there is admin, editor, member)\n',
+      });
+      expect((await cli('users', 'list')).stdout).toMatch(/\tactive\t\S+\teditor member\n$/);
+      expect((await cli('roles', 'list')).stdout.split('\n').slice(1)).toEqual([
+        'editor\tposts:write posts:read\t1',
+        'member\tposts:read\t1',
+        '',
+      ]);
+      expect(await cli('users', 'revoke', EMAIL, 'editor')).toEqual(printed(`${EMAIL} has: member`));
+
+      expect(await cli('users', 'metadata', EMAIL, '--set', '{"tenant":"acme","plan":"pro"}')).toEqual(
+        printed('{"tenant":"acme","plan":"pro"}'),
+      );
+      expect(await cli('users', 'metadata', EMAIL, '--unset', 'plan')).toEqual(printed('{"tenant":"acme"}'));
+      expect(await cli('users', 'metadata', EMAIL)).toEqual(printed('{"tenant":"acme"}'));
+      expect(await cli('users', 'metadata', EMAIL, '--set', '[]')).toEqual({
+        exitCode: 1,
+        stdout: '',
+        stderr: 'latchkey: An argument has an invalid value. (metadata is no JSON object)\n',
+      });
+      expect(await cli('users', 'metadata', EMAIL, '--set', '{')).toMatchObject({ exitCode: 2, stdout: '' });
+    },
+    PATIENCE_MS,
+  );
+
+  it(
+    'keys jwks prints the key set that the server publishes',
+    async () => {
+      const cwd = mkdtempSync(join(folder, 'jwks-'));
+      const { child, url } = await serve(cwd);
+      const published = await (await fetch(`${url}/.well-known/jwks.json`)).json();
+      const { exitCode, stdout } = await run(['keys', 'jwks'], { cwd });
+      expect([exitCode, JSON.parse(stdout)]).toEqual([0, published]);
+      expect(stdout).not.toContain('"d"');
+      child.kill('SIGTERM');
+    },
+    PATIENCE_MS,
+  );
+
+  it(
+    'a command about roles says when the servers of its database have another file',
+    async () => {
+      const cwd = mkdtempSync(join(folder, 'other-roles-'));
+      const file = join(cwd, 'roles.json');
+      writeFileSync(file, JSON.stringify(ROLES_FILE));
+      const { child, ended } = await serve(cwd, { LATCHKEY_ROLES_FILE: file });
+      child.kill('SIGTERM');
+      await ended;
+      const { exitCode, stderr } = await run(['roles', 'list'], { cwd });
+      expect([exitCode, stderr]).toEqual([
+        0,
+        'latchkey: the servers of this database began with another LATCHKEY_ROLES_FILE, or another content of it\n',
+      ]);
     },
     PATIENCE_MS,
   );
@@ -161,7 +237,7 @@ describe('the latchkey command', () => {
           .map((line) => JSON.parse(line));
       };
       expect(await lines('users', 'list')).toEqual([
-        { id, email: EMAIL, status: 'active', createdAt: moment },
+        { id, email: EMAIL, status: 'active', createdAt: moment, roles: null },
       ]);
       expect(await lines('keys', 'list')).toEqual([
         { kid: id, algorithm: 'ES256', status: 'signing', createdAt: moment, activatesAt: moment },

@@ -1,7 +1,11 @@
 import { randomBytes } from 'node:crypto';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, expect, it, jest } from '@jest/globals';
 import { Command } from 'commander';
 import { addDoctor } from '../../src/cli/doctor.ts';
+import { ROLES_FILE } from '../support/roles.ts';
 import { cleanEnvironment } from '../support/server-process.ts';
 
 const environment = process.env;
@@ -12,7 +16,9 @@ beforeEach(() => {
     LATCHKEY_SECRET: randomBytes(32).toString('hex'),
   };
 });
+const folders: string[] = [];
 afterEach(() => {
+  for (const folder of folders.splice(0)) rmSync(folder, { recursive: true });
   process.env = environment;
 });
 
@@ -53,6 +59,38 @@ it('doctor asks whether production has a proxy in front, unless a setting names 
     (await doctor(settings)).filter((line) => /^note: Is there a proxy/.test(line));
   expect(await questions(production)).toEqual([expect.stringContaining('LATCHKEY_TRUST_PROXY must name')]);
   expect(await questions({ ...production, LATCHKEY_TRUST_PROXY: '10.0.0.0/8' })).toEqual([]);
+});
+
+/** A file of JSON in a folder of its own. */
+function jsonFile(content: unknown): string {
+  const path = join(mkdtempSync(join(tmpdir(), 'latchkey-doctor-')), 'file.json');
+  folders.push(dirname(path));
+  writeFileSync(path, JSON.stringify(content));
+  return path;
+}
+
+it('doctor renders the claims of a sample user, and says how large their token is', async () => {
+  const lines = await doctor({
+    LATCHKEY_ROLES_FILE: jsonFile(ROLES_FILE),
+    LATCHKEY_CLAIMS: 'postgrest',
+    LATCHKEY_CLAIMS_FILE: jsonFile({ mail: '{{user.email}}' }),
+  });
+  expect(lines).toContain(
+    'note: The claims of a sample user with every role: {"role":"editor","mail":"ada.lovelace@example.com"}',
+  );
+  expect(lines.join()).toMatch(
+    /note: The access token of a sample user with every role has \d{3,4} characters of 4096/,
+  );
+  expect(lines).toContain('Nothing is wrong.');
+});
+
+it('doctor calls tokens that are too large a problem', async () => {
+  const lines = await doctor({ LATCHKEY_CLAIMS_FILE: jsonFile({ long: 'x'.repeat(4_000) }) });
+  expect(lines.join()).toMatch(
+    /problem: The access token of a sample user with every role has \d+ characters, and 4096/,
+  );
+  expect(process.exitCode).toBe(1);
+  process.exitCode = 0;
 });
 
 it('doctor does not ask about a proxy in development', async () => {

@@ -14,6 +14,7 @@ import { openDatabase } from '../../src/database/open.ts';
 import type { RefusedLine, Row } from '../../src/features/transfers/service.ts';
 import { LOGIN, ME, register } from '../support/documents.ts';
 import { eventsOf } from '../support/events.ts';
+import { rolesFile } from '../support/roles.ts';
 import { cleanEnvironment } from '../support/server-process.ts';
 import { useBuild } from '../support/setup.ts';
 import { describeApp, PASSWORD, type TestApp } from '../support/start-app.ts';
@@ -94,6 +95,57 @@ describeApp('importing accounts', (start) => {
         /^\$argon2id\$v=19\$m=19456,t=2,p=1\$/,
       );
     expect((await attempt(app, rows[1]?.email ?? '', `x${PASSWORD}`)).code).toBe('INVALID_CREDENTIALS');
+  });
+
+  it('an import takes roles and metadata in both formats, and an export gives them back', async () => {
+    const app = await start({ config: { rolesFile: rolesFile() } });
+    const rows = [
+      { email: 'ada@example.com', roles: ['editor', 'member'], metadata: { tenant: 'acme' } },
+      { email: 'bob@example.com' },
+    ];
+    const csv =
+      'email,roles,metadata\r\neve@example.com,admin editor,"{""seats"":3}"\r\nzoe@example.com,,\r\n';
+    await importFile(app, fileOf(ndjson(rows)));
+    await importFile(app, fileOf(csv, 'csv'));
+    const users = (await exported(app, false)).map(({ email, roles, metadata }) => ({
+      email,
+      roles,
+      metadata,
+    }));
+    expect(users.sort((a, b) => a.email.localeCompare(b.email))).toEqual([
+      { email: 'ada@example.com', roles: ['editor'], metadata: { tenant: 'acme' } },
+      { email: 'bob@example.com', roles: [], metadata: {} },
+      { email: 'eve@example.com', roles: ['admin', 'editor'], metadata: { seats: 3 } },
+      { email: 'zoe@example.com', roles: [], metadata: {} },
+    ]);
+    const granted = (await eventsOf(app, 'authz_change')).map(({ details }) => JSON.parse(details));
+    expect(granted).toContainEqual({ by: 'operator', reason: 'import', granted: ['editor'] });
+    expect(granted).toHaveLength(2);
+  });
+
+  it('an import refuses a line with an unknown role, or with metadata that cannot be kept', async () => {
+    const app = await start({ config: { rolesFile: rolesFile() } });
+    const bad = [
+      { roles: ['editr'] },
+      { roles: [1] },
+      { roles: 'admin, editor' },
+      { metadata: [] },
+      { metadata: 'x' },
+      { metadata: { all: 'x'.repeat(5_000) } },
+    ];
+    const path = fileOf(ndjson(bad.map((row, i) => ({ email: `user${i}@example.com`, ...row }))));
+    const { refused } = await importFile(app, path);
+    const roles = 'roles names a role that is not defined; in CSV, roles have spaces between them';
+    const metadata = 'metadata is no JSON object of at most 4096 bytes';
+    expect(refused.map(({ problem }) => problem)).toEqual([
+      roles,
+      roles,
+      roles,
+      metadata,
+      metadata,
+      metadata,
+    ]);
+    expect(await countUsers(app)).toBe(0);
   });
 
   it('an import keeps the id, the name and the age of an account, and fills in what it lacks', async () => {
@@ -525,6 +577,8 @@ describeApp('exporting accounts', (start) => {
       name: null,
       createdAt: '2027-01-01T00:00:00.000Z',
       disabled: false,
+      roles: [],
+      metadata: {},
     });
     await exported(app);
     const events = await eventsOf(app, 'sensitive_read');

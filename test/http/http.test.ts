@@ -615,6 +615,10 @@ describe('the token endpoint', () => {
       new AuthError('UNAVAILABLE', { cause: new Error('disk') }),
       [503, 'temporarily_unavailable', 'Try again later', '1'],
     ],
+    [
+      new AuthError('BAD_USER_INPUT', { field: 'input.scope' }),
+      [400, 'invalid_scope', 'The scope is malformed, or more than the account has', undefined],
+    ],
     [new AuthError('BAD_USER_INPUT'), [400, 'invalid_request', 'Malformed request', undefined]],
     [new Error('SELECT'), [500, 'server_error', 'Something went wrong', undefined]],
   ])(
@@ -640,6 +644,8 @@ describe('the token endpoint', () => {
   it.each([
     ['a password', 'username=a@b.example&password=p&scope=openid+profile', { scope: '' }],
     ['a refresh token', 'grant_type=refresh_token&refresh_token=lkr_1&scope=openid', { scope: '' }],
+    ['a password and the client there is', 'username=a@b.example&password=p&client_id=first-party', {}],
+    ['a password and an empty client', 'username=a@b.example&password=p&client_id=', {}],
     ['a password without a scope', 'username=a@b.example&password=p', {}],
     ['a password and an empty scope', 'username=a@b.example&password=p&scope=+', {}],
   ])(

@@ -172,6 +172,9 @@ const ANSWERS: [route: string, what: string, request: InjectOptions, status: num
   ['/token/refresh', 'a request without a token', { method: 'POST' }, 401],
   ['/.well-known/jwks.json', 'the keys', {}, 200],
   ['/.well-known/jwks.json', 'the keys again', { headers: { 'if-none-match': '*' } }, 304],
+  ['/.well-known/oauth-authorization-server', 'the metadata', {}, 200],
+  ['/.well-known/openid-configuration', 'the metadata', {}, 200],
+  ['/.well-known/openid-configuration', 'it again', { headers: { 'if-none-match': '*' } }, 304],
   ['/livez', 'a probe', {}, 200],
   ['/livez', 'a wrong method', { method: 'POST' }, 404],
   ['/readyz', 'a probe', {}, 503],
@@ -191,7 +194,7 @@ describe('every answer', () => {
       const { inject } = await start(options);
       const answer = await inject({ method: 'GET', url: route, ...request });
       expect(answer.status).toBe(status);
-      const isPublic = route === '/.well-known/jwks.json';
+      const isPublic = route.startsWith('/.well-known/');
       expect(answer.headers).toMatchObject({
         'cache-control': isPublic ? 'public, max-age=300' : 'no-store',
         'content-security-policy': "default-src 'none'; frame-ancestors 'none'",

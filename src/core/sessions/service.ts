@@ -18,7 +18,7 @@ import { createOpenings } from './openings.ts';
 import { createRefresh } from './refresh.ts';
 import * as store from './store.ts';
 
-export type { AccessTokenSample, Grant } from './grants.ts';
+export type { Grant } from './grants.ts';
 export type { KeptRefreshToken } from './logout.ts';
 export type { OpenedSession } from './openings.ts';
 
@@ -80,7 +80,6 @@ export function createSessions(options: SessionsOptions) {
     ...createRefresh({ ...options, liveness, grants }),
     ...createLogout({ ...options, liveness, endings: { endOne, endMany } }),
     grantOpened: grants.grantOpened,
-    sampleToken: grants.sampleOf,
 
     /** The viewer's own session. */
     async current(viewer: Viewer): Promise<SessionView> {

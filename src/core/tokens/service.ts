@@ -17,7 +17,6 @@ import { createDeviceTokens } from './device-token.ts';
 import { createKeySet } from './key-set.ts';
 import { createRefreshTokens } from './refresh-token.ts';
 
-export { MAX_ISSUED_LENGTH } from './access-token.ts';
 export { DEVICE_TOKEN_LIFETIME_SECONDS } from './device-token.ts';
 
 /** How many verified access tokens are remembered. */

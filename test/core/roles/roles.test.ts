@@ -1,4 +1,6 @@
 import { expect, it } from '@jest/globals';
+import { isMarked, markedFields, rootFields } from '../../../src/graphql/marks.ts';
+import { NO_DEADLINE } from '../../../src/platform/deadline.ts';
 import {
   CHANGE_PASSWORD,
   CONFIRM_EMAIL_CHANGE,
@@ -263,6 +265,29 @@ describeApp('roles', (start) => {
     for (const scope of ['OTHERS', 'ALL']) expect(await codeOf(LOGOUT, { input: { scope } })).toBe(narrowed);
     expect(await codeOf(LOGOUT)).toBe('OK');
     expect(await app.database.all('SELECT id FROM sessions WHERE revoked_at IS NULL')).toHaveLength(1);
+  });
+
+  it('every field that needs an access token is FORBIDDEN to a narrowed session, but for those in this list (GQL-8)', async () => {
+    const { app } = await startWith([]);
+    const { accessToken } = await loggedIn(app, []);
+    const context = {
+      bearer: app.tokens.verifyAccessToken(accessToken),
+      caller: { ip: '192.0.2.1', userAgent: 'jest', requestId: 'r', deadline: NO_DEADLINE, connection: {} },
+    };
+    const open = ['Mutation.reauthenticate', 'Query.me', 'Query.session'];
+    expect(markedFields(app.schema, 'narrow').map(({ path }) => path)).toEqual(open);
+    const closed = rootFields(app.schema).filter(
+      ({ path, field }) => !open.includes(path) && !isMarked(field, 'public'),
+    );
+    expect(closed.length).toBeGreaterThan(5);
+    for (const { path, field } of closed) {
+      const ask = async () => field.resolve?.({}, {}, { ...context } as never, {} as never);
+      const refused = { code: 'FORBIDDEN', extensions: { reason: 'NARROWED_SESSION' } };
+      expect({ path, outcome: await ask().catch((error: unknown) => error) }).toMatchObject({
+        path,
+        outcome: refused,
+      });
+    }
   });
 
   it('a narrowed session does not show that an account is its own, and loses no link', async () => {

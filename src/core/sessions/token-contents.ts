@@ -1,0 +1,48 @@
+import { wordsOf } from '../../platform/words.ts';
+import type { Claims } from '../roles/claims.ts';
+import type { Roles } from '../roles/service.ts';
+import type { UserRecord } from '../users/store.ts';
+import { FIRST_PARTY } from './openings.ts';
+import type { SessionRecord } from './store.ts';
+
+/** As long as every other one. */
+const NO_ID = '00000000-0000-0000-0000-000000000000';
+
+export interface TokenContentsOptions {
+  readonly roles: Pick<Roles, 'names' | 'rightsOf'>;
+  readonly claims: Claims;
+}
+
+/** What a token says of its session. */
+type Told = Pick<SessionRecord, 'id' | 'userId' | 'clientId' | 'roles' | 'narrowedTo' | 'amr' | 'acr'> &
+  Partial<Pick<SessionRecord, 'authenticatedAt'>>;
+
+/** Decides what access tokens say, but for the moments of their own life. */
+export function createTokenContents({ roles, claims }: TokenContentsOptions) {
+  /** @param user the owner's row, where the template of claims asks for it. */
+  function contentOf(session: Told, user: UserRecord | undefined) {
+    const { id: sessionId, userId, clientId, acr, authenticatedAt = 0 } = session;
+    const rights = roles.rightsOf(session);
+    return {
+      userId,
+      sessionId,
+      clientId,
+      amr: wordsOf(session.amr),
+      acr,
+      authenticatedAt: Math.floor(authenticatedAt / 1_000),
+      scope: rights.scope.join(' '),
+      roles: rights.roles,
+      claims: claims.of({ userId, sessionId, rights, user }),
+    };
+  }
+
+  return {
+    contentOf,
+
+    /** A token that says as much as one can: of an account with every role. */
+    sampleOf(user: UserRecord | undefined) {
+      const session = { id: NO_ID, userId: NO_ID, clientId: FIRST_PARTY, amr: 'pwd otp', acr: 'aal1' };
+      return contentOf({ ...session, roles: roles.names.join(' '), narrowedTo: null }, user);
+    },
+  };
+}
