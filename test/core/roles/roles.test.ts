@@ -194,7 +194,7 @@ describeApp('roles', (start) => {
     expect(said(data.verifyEmail).scope).toBe('');
   });
 
-  it('a narrowed session stays narrow through refresh, retries, reauthentication and more roles', async () => {
+  it('a narrowed session stays narrow through refresh, retries, reauthentication and more roles (RT-7)', async () => {
     const { app } = await startWith([]);
     const first = await loggedIn(app, ['posts:read']);
     await app.roles.grant(EMAIL, ['admin']);
@@ -302,7 +302,7 @@ describeApp('roles', (start) => {
     expect((await confirm(auth.accessToken)).code).toBe('OK');
   });
 
-  it('a role that is taken away is gone in every process within a second', async () => {
+  it('a role that is taken away is gone in every process within a second (AT-9)', async () => {
     const { app, auth } = await startWith(['editor']);
     const other = await start({ config, database: app.database });
     const rolesIn = async (process: TestApp) =>
