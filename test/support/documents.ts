@@ -60,7 +60,13 @@ export async function register(app: TestApp, email = 'ada@example.com', sender?:
 
 export async function login(
   app: TestApp,
-  input: { email?: string; password?: string; deviceName?: string; deviceToken?: string | null } = {},
+  input: {
+    email?: string;
+    password?: string;
+    deviceName?: string;
+    deviceToken?: string | null;
+    scope?: readonly string[] | null;
+  } = {},
   sender?: Sender,
 ): Promise<Auth> {
   const { data, body } = await app.send(
