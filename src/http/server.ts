@@ -85,8 +85,8 @@ export async function createServer(options: ServerOptions): Promise<FastifyInsta
         })
       : () => noCookies,
   });
-  installJwks(app, options.tokens);
   const { issuer, tokenEndpoint } = config;
+  installJwks(app, options.tokens, issuer);
   installDiscovery(app, { issuer, tokenEndpoint, scopes: options.scopes });
   installHealth(app, clock, options.readiness);
   if (options.devMail !== undefined) installDevMail(app, options.devMail);
@@ -94,7 +94,7 @@ export async function createServer(options: ServerOptions): Promise<FastifyInsta
   if (config.mode === 'development') installGraphiql(app);
   if (config.tokenEndpoint) {
     const { login } = options;
-    installTokenEndpoint(app, { login, sessions, callerOf, funnel, allowedOrigins: ownOrigins });
+    installTokenEndpoint(app, { login, sessions, issuer, callerOf, funnel, allowedOrigins: ownOrigins });
   }
   return app;
 }

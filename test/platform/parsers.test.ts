@@ -409,6 +409,7 @@ describe('the form of /token', () => {
   let calls: unknown[] = [];
   const app = fastify();
   installTokenEndpoint(app, {
+    issuer: 'http://localhost',
     callerOf: () => caller,
     login: {
       async withPassword({ email, password }) {

@@ -5,7 +5,7 @@ import type { Rights, Roles } from './service.ts';
 export interface ClaimsOptions {
   readonly presets: readonly Preset[];
   readonly template: ClaimsTemplate | undefined;
-  readonly roles: Pick<Roles, 'exportedOf'>;
+  readonly roles: Pick<Roles, 'exportedOf' | 'isExported'>;
 }
 
 /** Whom a token is of. */
@@ -24,15 +24,26 @@ export type Claims = ReturnType<typeof createClaims>;
 
 /** Makes the claims by which other servers decide: those of presets, and those of the operator's template. */
 export function createClaims({ presets, template, roles }: ClaimsOptions) {
-  /** Hasura takes texts alone, and one list (https://hasura.io/docs/2.0/auth/authentication/jwt/). */
+  /**
+   * Hasura takes texts alone, and one list (https://hasura.io/docs/2.0/auth/authentication/jwt/). To a role that is
+   * named admin it allows everything, whatever the role allows here.
+   */
   function ofHasura(userId: string, exported: readonly string[]): MoreClaims {
+    const names = exported.filter((name) => name !== 'admin' || roles.isExported(name));
+    if (names.length === 0) return {};
     return {
       'https://hasura.io/jwt/claims': {
         'x-hasura-user-id': userId,
-        'x-hasura-default-role': exported[0],
-        'x-hasura-allowed-roles': exported,
+        'x-hasura-default-role': names[0],
+        'x-hasura-allowed-roles': names,
       },
     };
+  }
+
+  /** To PostgreSQL, `none` is no role: the connection would stay what it is. */
+  function ofPostgrest(exported: readonly string[]): MoreClaims {
+    const [role] = exported.filter((name) => name !== 'none');
+    return role === undefined ? {} : { role };
   }
 
   return {
@@ -41,10 +52,9 @@ export function createClaims({ presets, template, roles }: ClaimsOptions) {
 
     of(subject: Subject): MoreClaims {
       const exported = roles.exportedOf(subject.rights.roles);
-      const isNamed = exported.length > 0;
       return {
-        ...(isNamed && presets.includes('hasura') && ofHasura(subject.userId, exported)),
-        ...(isNamed && presets.includes('postgrest') && { role: exported[0] }),
+        ...(presets.includes('hasura') && ofHasura(subject.userId, exported)),
+        ...(presets.includes('postgrest') && ofPostgrest(exported)),
         ...fill({ kind: 'object', fields: template?.claims ?? [] }, subject),
       };
     },

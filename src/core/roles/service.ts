@@ -97,6 +97,10 @@ export function createRoles(definitions: RoleDefinitions = BUILT_IN) {
     /** Those that presets of claims may name: none that allows a scope of this server, unless the file says so. */
     exportedOf: (roles: readonly string[]): string[] => roles.filter((name) => exported.has(name)),
 
+    /** Whether the file says that presets may name it, whatever it allows. */
+    isExported: (name: string): boolean =>
+      definitions.roles.some((role) => role.name === name && role.export),
+
     /** What a role allows; none where it is not defined. */
     scopesOf: (name: string): string[] => allowedBy([name]),
 

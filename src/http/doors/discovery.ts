@@ -1,4 +1,5 @@
 import type { FastifyInstance } from 'fastify';
+import { issuerPath, routesOf } from '../issuer-path.ts';
 import { publish } from '../published.ts';
 import { JWKS_PATH } from './jwks.ts';
 import { GRANT_TYPES, TOKEN_PATH } from './token.ts';
@@ -22,11 +23,11 @@ const NO_RESPONSE_TYPES: readonly string[] = [];
 export function installDiscovery(app: FastifyInstance, options: DiscoveryOptions): void {
   const { issuer } = options;
   const metadata = metadataOf(options);
-  const path = pathOf(issuer);
+  const path = issuerPath(issuer);
   const oauth = '/.well-known/oauth-authorization-server';
   const openid = '/.well-known/openid-configuration';
   // RFC 8414 §3.1 puts the path of the issuer behind, OpenID Connect Discovery §4 before. A proxy may have taken it away.
-  const places = (name: string) => [...new Set([name, `${name}${path}`, `${path}${name}`])].map(literal);
+  const places = (name: string) => routesOf(name, `${path}${name}`, `${name}${path}`);
   publish(app, { paths: places(oauth), type: 'application/json', read: () => metadata });
   // OpenID Connect Discovery §3 requires two more. There are no ID tokens: its libraries read here what signs a JWT.
   const forOpenid = {
@@ -51,14 +52,4 @@ function metadataOf({ issuer, tokenEndpoint, scopes }: DiscoveryOptions): object
       token_endpoint_auth_methods_supported: ['none'],
     }),
   };
-}
-
-/** Without the slash at its end, as both RFCs take it. */
-function pathOf(issuer: string): string {
-  return new URL(issuer).pathname.replace(/\/$/, '');
-}
-
-/** A colon begins a parameter in a route of Fastify, and two are one. */
-function literal(path: string): string {
-  return path.replaceAll(':', '::');
 }

@@ -1,5 +1,6 @@
 import type { JsonWebKey } from 'node:crypto';
 import type { FastifyInstance } from 'fastify';
+import { issuerPath, routesOf } from '../issuer-path.ts';
 import { publish } from '../published.ts';
 
 export const JWKS_PATH = '/.well-known/jwks.json';
@@ -9,6 +10,7 @@ export interface KeySet {
 }
 
 /** Serves the public signing keys (KEY-3). */
-export function installJwks(app: FastifyInstance, tokens: KeySet): void {
-  publish(app, { paths: [JWKS_PATH], type: 'application/jwk-set+json', read: tokens.jwks });
+export function installJwks(app: FastifyInstance, tokens: KeySet, issuer: string): void {
+  const paths = routesOf(JWKS_PATH, `${issuerPath(issuer)}${JWKS_PATH}`);
+  publish(app, { paths, type: 'application/jwk-set+json', read: tokens.jwks });
 }

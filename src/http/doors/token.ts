@@ -8,6 +8,7 @@ import { isScope } from '../../platform/scopes.ts';
 import { wordsOf } from '../../platform/words.ts';
 import type { CallerOf } from '../caller-of.ts';
 import { isCompressed, isUtf8Encoded, isUtf8Type } from '../incoming-text.ts';
+import { issuerPath, routesOf } from '../issuer-path.ts';
 import { clientFaultStatus } from '../refusals.ts';
 
 /** What the endpoint needs of an issued pair of tokens. */
@@ -34,6 +35,8 @@ export interface TokenEndpointOptions {
     withPassword(credentials: Credentials, caller: Caller): Promise<IssuedTokens>;
   };
   readonly sessions: { refresh(refreshToken: string, caller: Caller): Promise<IssuedTokens> };
+  /** Below its path, too, is the endpoint. */
+  readonly issuer: string;
   readonly callerOf: CallerOf;
   readonly funnel: Funnel;
   /** Origins whose pages may call it; a request without an Origin header comes from no page. */
@@ -204,12 +207,13 @@ export function installTokenEndpoint(app: FastifyInstance, options: TokenEndpoin
       return refuseAsOAuth(request, reply, refusal);
     });
 
-    door.post(TOKEN_PATH, (request, reply) =>
-      answer(request, reply, (form) => grant(form, callerOf(request))),
-    );
-    door.post(`${TOKEN_PATH}/refresh`, (request, reply) =>
-      answer(request, reply, (form) => refresh(form, request)),
-    );
+    const path = issuerPath(options.issuer);
+    for (const route of routesOf(TOKEN_PATH, `${path}${TOKEN_PATH}`)) {
+      door.post(route, (request, reply) => answer(request, reply, (form) => grant(form, callerOf(request))));
+      door.post(`${route}/refresh`, (request, reply) =>
+        answer(request, reply, (form) => refresh(form, request)),
+      );
+    }
   });
 }
 

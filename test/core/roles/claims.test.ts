@@ -56,6 +56,25 @@ describeApp('claims for other servers', (start, engine) => {
     expect(claimsOf((await login(app)).accessToken).role).toBe('admin');
   });
 
+  it('a role named admin is not given to Hasura, which allows it everything, unless the file exports it', async () => {
+    const claimsWith = async (admin: object) => {
+      const file = rolesFile({ default: ['admin', 'member'], roles: { admin, member: {} } });
+      const app = await start({ config: { ...presets, rolesFile: file } });
+      return claimsOf((await register(app)).accessToken);
+    };
+    const claims = await claimsWith({ scopes: ['x'] });
+    expect(claims[HASURA]['x-hasura-allowed-roles']).toEqual(['member']);
+    expect(claims.role).toBe('admin');
+    const exported = await claimsWith({ scopes: ['x'], export: true });
+    expect(exported[HASURA]['x-hasura-default-role']).toBe('admin');
+  });
+
+  it('a role named none is not given to PostgREST, because it is no role to PostgreSQL', async () => {
+    const file = rolesFile({ default: ['none', 'member'], roles: { none: {}, member: {} } });
+    const app = await start({ config: { ...presets, rolesFile: file } });
+    expect(claimsOf((await register(app)).accessToken).role).toBe('member');
+  });
+
   it('a narrowed token has no preset claim of a role that allows more', async () => {
     const app = await start({ config: presets });
     await register(app);

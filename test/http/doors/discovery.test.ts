@@ -67,6 +67,17 @@ describe('discovery', () => {
     },
   );
 
+  it('the keys and the token endpoint are where the metadata of an issuer with a path says', async () => {
+    const { inject } = await start({ config: { issuer: 'https://auth.example.com/realms/a:b' } });
+    const { jwks_uri, token_endpoint } = (await inject({ url: OAUTH })).json();
+    const [keys, token] = [new URL(jwks_uri).pathname, new URL(token_endpoint).pathname];
+    expect((await inject({ url: keys })).json()).toEqual(
+      (await inject({ url: '/.well-known/jwks.json' })).json(),
+    );
+    for (const url of [token, `${token}/refresh`, '/token', '/token/refresh'])
+      expect((await inject({ method: 'POST', url, payload: '' })).json()).toHaveProperty('error_description');
+  });
+
   it('the metadata is asked for again with its tag', async () => {
     const { inject } = await start();
     const { etag } = (await inject({ url: OAUTH })).headers;
