@@ -2,7 +2,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { extname, join } from 'node:path';
 import { TABLES } from './reference-tables.ts';
 
-const LANGUAGES: Readonly<Record<string, string>> = { '.ts': 'ts', '.ndjson': 'json' };
+const LANGUAGES: Readonly<Record<string, string>> = { '.ts': 'ts', '.json': 'json', '.ndjson': 'json' };
 
 /** The pages that are written by hand and filled in by the code, as paths from the root of the project. */
 export function listPages(): string[] {

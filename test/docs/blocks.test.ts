@@ -14,7 +14,14 @@ import { tmpdir } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 import { parseEnv } from 'node:util';
 import { describe, expect, it } from '@jest/globals';
-import { buildASTSchema, parse, validate } from 'graphql';
+import {
+  buildASTSchema,
+  isTypeSystemDefinitionNode,
+  isTypeSystemExtensionNode,
+  parse,
+  validate,
+} from 'graphql';
+import { parseDocument } from 'yaml';
 import { renderPage } from '../../scripts/reference-pages.ts';
 import type { Setting } from '../../src/config/setting.ts';
 import { SETTINGS } from '../../src/config/settings.ts';
@@ -31,6 +38,7 @@ import {
   readPages,
   resolveLink,
 } from '../support/pages.ts';
+import { claimsFile, rolesFile } from '../support/roles.ts';
 import { cleanEnvironment } from '../support/server-process.ts';
 
 /** Blocks that no test runs or compiles, by page and first line, each with its reason. */
@@ -40,9 +48,16 @@ const NOT_RUN: Readonly<Record<string, string>> = {
     'It runs the tests themselves.',
   'docs/operations.md docker build': 'Docker is not on every machine, and the image takes minutes.',
   'docs/operations.md docker exec': 'It needs the container of the block before it.',
+  'docs/verify/go.md // Package auth':
+    'Go is not on every machine, and the code needs a package from elsewhere.',
+  'docs/verify/postgrest.md curl': 'It tells a PostgREST to read its keys, and there is none.',
   'docs/postgresql.md postgres://user:password@host:port/database?parameter=value&…':
     'It is a form, not a value.',
 };
+
+/** Compiles what comes in, and leaves no file behind. */
+const COMPILE = 'import sys; compile(sys.stdin.read(), "block", "exec")';
+const inPython = spawnSync('python3', ['--version']).status === 0 ? it : it.skip;
 
 const pages = readPages();
 const blocks = pages.flatMap((page) => page.blocks);
@@ -52,6 +67,25 @@ const schema = buildASTSchema(parse(readTypeDefs()));
 
 function reasonOf({ page, text }: Block): string | undefined {
   return Object.entries(NOT_RUN).find(([begin]) => `${page} ${text}`.startsWith(begin))?.[1];
+}
+
+/** What a JSON block holds: one value, or one in each line. */
+function valuesOf({ text }: Block): unknown[] {
+  try {
+    return [JSON.parse(text)];
+  } catch {
+    return text.split('\n').map((line) => JSON.parse(line));
+  }
+}
+
+/** What an error says; nothing where there is none. */
+function problemOf(work: () => unknown): string {
+  try {
+    work();
+    return '';
+  } catch (error) {
+    return (error as Error).message;
+  }
 }
 
 describe('the README', () => {
@@ -103,15 +137,18 @@ describe('the links of the pages', () => {
 
 describe('the blocks of the pages', () => {
   it('each block of a page is in a language that a test checks', () => {
-    const checked = ['sh', 'text', 'ts', 'graphql', 'json', 'ini', 'console', 'sql'];
+    const checked = [
+      ...['sh', 'text', 'ts', 'graphql', 'json', 'ini', 'console', 'sql'],
+      ...['js', 'yaml', 'toml', 'python', 'go'],
+    ];
     expect(blocks.filter(({ language }) => !checked.includes(language)).map(where)).toEqual([]);
     expect(blocks.length).toBeGreaterThan(60);
   });
 
-  it('each console block of a page is run, or listed with a reason', () => {
+  it('each console block and Go block of a page is run, or listed with a reason', () => {
     const isJq = ({ text }: Block) => text.startsWith('jq ');
     expect(
-      of('console')
+      [...of('console'), ...of('go')]
         .filter((block) => !isJq(block) && reasonOf(block) === undefined)
         .map(where),
     ).toEqual([]);
@@ -142,10 +179,30 @@ describe('the blocks of the pages', () => {
     );
   });
 
-  it('JSON blocks parse, line by line', () => {
-    const lines = of('json').flatMap(({ text }) => text.split('\n'));
-    expect(lines.length).toBeGreaterThan(5);
-    for (const line of lines) expect(() => JSON.parse(line)).not.toThrow();
+  it('JSON blocks parse, whole or line by line', () => {
+    expect(of('json').length).toBeGreaterThan(5);
+    for (const block of of('json')) expect(() => valuesOf(block)).not.toThrow();
+  });
+
+  it('JSON blocks that define roles or hold placeholders are what the server reads', () => {
+    const values = of('json').flatMap(valuesOf) as object[];
+    const definitions = values.filter((value) => 'default' in value && 'roles' in value);
+    const templates = values.filter((value) => JSON.stringify(value).includes('{{'));
+    expect([definitions.length > 2, templates.length > 1]).toEqual([true, true]);
+    for (const definition of definitions) expect(() => rolesFile(definition)).not.toThrow();
+    for (const template of templates) expect(() => claimsFile(template)).not.toThrow();
+  });
+
+  it('the guide of roles names every placeholder and every claim that no template sets', () => {
+    const page = pages.find(({ path }) => path === 'docs/guides/roles.md')?.text ?? '';
+    const problem = problemOf(() => claimsFile({ a: '{{none}}' }));
+    const placeholders = /none of (.+)$/.exec(problem)?.[1]?.split(', ') ?? [];
+    expect(placeholders.length).toBeGreaterThan(5);
+    expect(placeholders.filter((name) => !page.includes(`| \`{{${name}}}\` |`))).toEqual([]);
+    const [, listed = ''] = /a claim that the server sets itself \(([^)]+)\)/.exec(page) ?? [];
+    const claims = [...listed.matchAll(/`(\w+)`/g)].map(([, name = '']) => name);
+    expect(claims).toHaveLength(16);
+    expect(claims.filter((claim) => problemOf(() => claimsFile({ [claim]: 1 })) === '')).toEqual([]);
   });
 
   it('blocks of settings name settings and give them good values', () => {
@@ -155,8 +212,9 @@ describe('the blocks of the pages', () => {
     const given = of('ini').flatMap(({ text }) => Object.entries(parseEnv(text)));
     expect(given.length).toBeGreaterThan(5);
     const wrong = given.filter(([name, value = '']) => {
-      // The file is the operator's, and not here.
-      if (name === SETTINGS.secretFile.name) return false;
+      // The files are the operator's, and not here.
+      const { secretFile, rolesFile, claimsFile } = SETTINGS;
+      if ([secretFile, rolesFile, claimsFile].some((file) => file.name === name)) return false;
       return settings.get(name)?.value.safeParse(value).success !== true;
     });
     expect(wrong).toEqual([]);
@@ -164,10 +222,44 @@ describe('the blocks of the pages', () => {
 
   it('GraphQL blocks fit the schema, and every root field is in one', () => {
     const documents = of('graphql').map(({ text }) => text);
-    expect(documents.flatMap((text) => validate(schema, parse(text)))).toEqual([]);
+    // The schema of another server has no operation.
+    const isSchema = (text: string) =>
+      parse(text).definitions.every(
+        (node) => isTypeSystemDefinitionNode(node) || isTypeSystemExtensionNode(node),
+      );
+    expect(
+      documents.filter((text) => !isSchema(text)).flatMap((text) => validate(schema, parse(text))),
+    ).toEqual([]);
     const roots = [schema.getQueryType(), schema.getMutationType()];
     const fields = roots.flatMap((type) => Object.keys(type?.getFields() ?? {}));
     expect(fields.filter((field) => !documents.some((text) => text.includes(`  ${field}`)))).toEqual([]);
+  });
+
+  it('JavaScript blocks are well-formed', () => {
+    const check = ({ text }: Block) =>
+      spawnSync(process.execPath, ['--check', '--input-type=module', '-'], { input: text, encoding: 'utf8' });
+    expect(of('js').map((block) => check(block).stderr)).toEqual(of('js').map(() => ''));
+    expect(of('js').length).toBeGreaterThan(1);
+  });
+
+  it('YAML blocks parse, and say no key twice', () => {
+    expect(of('yaml').flatMap(({ text }) => parseDocument(text, { uniqueKeys: true }).errors)).toEqual([]);
+    expect(of('yaml').length).toBeGreaterThan(0);
+  });
+
+  it('TOML blocks hold keys with values of one line', () => {
+    const lines = of('toml')
+      .flatMap(({ text }) => text.split('\n'))
+      .filter((line) => line !== '' && !line.startsWith('#'));
+    expect(lines.filter((line) => !/^[a-z-]+ = ("[^"\\]*"|\d+|true|false)$/.test(line))).toEqual([]);
+    expect(lines.length).toBeGreaterThan(0);
+  });
+
+  inPython('Python blocks compile', () => {
+    const check = ({ text }: Block) =>
+      spawnSync('python3', ['-c', COMPILE], { input: text, encoding: 'utf8' });
+    expect(of('python').map((block) => check(block).stderr)).toEqual(of('python').map(() => ''));
+    expect(of('python').length).toBeGreaterThan(1);
   });
 
   it('TypeScript blocks compile', () => {

@@ -18,10 +18,12 @@ const ofInput = (input: object) => () => ({ input });
 const OPERATIONS: Readonly<Record<string, Prepare>> = {
   Register: ofInput({ email: 'grace@example.com', password: PASSWORD }),
   Login: ofInput({ email: EMAIL, password: PASSWORD }),
+  LoginForLess: ofInput({ email: EMAIL, password: PASSWORD, scope: [] }),
   LoginWithCookie: () => ({ email: EMAIL, password: PASSWORD }),
   RefreshToken: (_app, { refreshToken }) => ({ input: { refreshToken } }),
   RefreshByCookie: () => ({}),
   Me: () => ({}),
+  MyRoles: () => ({}),
   Sessions: () => ({}),
   UpdateMe: ofInput({ name: 'Ada' }),
   DeleteMe: ofInput({ password: PASSWORD }),
