@@ -37,7 +37,7 @@ export function createFunnel(log: Logger, { hints = false }: { hints?: boolean }
     }
     if (error.cause !== undefined) {
       const level = error.code === 'UNAVAILABLE' ? 'warn' : 'debug';
-      log[level]({ requestId, code: error.code, cause: factsOf(error.cause) }, 'refused');
+      log[level]({ requestId, code: error.code, cause: reasonOf(error.cause) }, 'refused');
     }
     const hint = hints ? hintOfRefusal(error) : undefined;
     return { message: error.message, extensions: { ...error.extensions, ...(hint && { hint }) } };
@@ -216,5 +216,10 @@ function factsOf(error: unknown): object {
   // By its shape: the errors of a native module need not be of this realm's class.
   if (typeof error !== 'object' || error === null) return { name: typeof error };
   const { name, message, stack, cause } = error as Partial<Error>;
-  return { name, message, stack, ...(cause !== undefined && { cause: factsOf(cause) }) };
+  return { name, message, stack, ...(cause !== undefined && { cause: reasonOf(cause) }) };
+}
+
+/** The reason of a refusal is a text of this server's own where no other error led to it. */
+function reasonOf(cause: unknown): object {
+  return typeof cause === 'string' ? { message: cause } : factsOf(cause);
 }

@@ -483,6 +483,16 @@ describe('errors', () => {
     });
   });
 
+  it('the reason of an outage is logged where it is a text', async () => {
+    const { query, lines } = await start(
+      failing(new AuthError('UNAVAILABLE', { cause: 'no key is loaded' })),
+    );
+    await query(LOGOUT);
+    expect(lines.find((line) => line.msg === 'refused')).toMatchObject({
+      cause: { message: 'no key is loaded' },
+    });
+  });
+
   it('a null where the schema promises a value is answered as a fault of the server', async () => {
     const { query } = await start({ resolvers: { Mutation: { logout: () => null } } });
     expect((await query(LOGOUT)).json().errors[0].extensions.code).toBe('INTERNAL_SERVER_ERROR');

@@ -39,8 +39,8 @@ const CLAIMS = {
   auth_time: 'When the owner of the account last proved who they are',
   amr: 'How they did that',
   acr: 'How sure that is',
-  scope: 'What it allows beyond the account itself',
-  roles: 'The roles of the account',
+  scope: 'What it allows, beyond the own account',
+  roles: 'Those roles of the account that allow no more',
 } as const;
 
 const REGISTRATION = {
