@@ -53,8 +53,8 @@ export function addUsersRoles(onOne: OnOne): void {
     'print what is kept about an account for claims, or change it key by key',
   )
     .option('--set <json>', 'an object whose keys are set; the others stay', parseJson)
-    .option('--unset <key>', 'a key to remove')
-    .action((email: string, { set, unset }: { set?: unknown; unset?: string }) =>
+    .option('--unset <key...>', 'keys to remove')
+    .action((email: string, { set, unset }: { set?: unknown; unset?: string[] }) =>
       withApp(async ({ roles }) => {
         if (set === undefined && unset === undefined)
           return print(JSON.stringify(await roles.metadataOf(email)));
@@ -80,7 +80,8 @@ async function withRoles(work: (roles: Roles) => Promise<void>): Promise<void> {
   });
 }
 
-function parseJson(text: string): unknown {
+function parseJson(text: string, earlier: unknown): unknown {
+  if (earlier !== undefined) throw new InvalidArgumentError('It is there twice.');
   try {
     return JSON.parse(text);
   } catch {

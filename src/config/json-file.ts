@@ -9,7 +9,9 @@ const UTF_8 = new TextDecoder('utf-8', { fatal: true });
 export function readJsonFile(path: string, { mostBytes }: { mostBytes: number }): JsonFile {
   let bytes: Buffer;
   try {
-    const { size } = statSync(path);
+    const file = statSync(path);
+    if (!file.isFile()) return { problem: 'it is no file' };
+    const { size } = file;
     if (size > mostBytes)
       return { problem: `the file must have at most ${mostBytes} bytes, and has ${size}` };
     bytes = readFileSync(path);

@@ -75,8 +75,11 @@ export const host = () =>
     write: (value) => value,
   });
 
-/** An absolute http(s) URL that others begin with, or an issuer's: no query and no fragment (RFC 8414 §2). */
-export const baseUrl = () =>
+/**
+ * An absolute http(s) URL without query and fragment (RFC 8414 §2). Its path is one that every server, proxy and router
+ * spells alike, because the routes of this server begin with it.
+ */
+export const issuerUrl = () =>
   kind<string>({
     read: (text, refuse) => {
       const url = readUrl(text);
@@ -88,6 +91,8 @@ export const baseUrl = () =>
         /[?#\s]/.test(text)
       )
         refuse('must be an absolute http(s) URL without credentials, query and fragment');
+      else if (!/^(\/[\w.~:-]+)*\/?$/.test(url.pathname))
+        refuse('must have a path of letters, digits and - . _ ~ : between single slashes, or none');
       return text;
     },
     write: (value) => value,

@@ -186,8 +186,8 @@ export type LoginInput = {
   /** The password, compared whole, in Unicode normalization form C (RFC 8265). One of more than 4,096 bytes is wrong. */
   readonly password: Scalars['String']['input'];
   /**
-   * The scopes to narrow the session to, each of which the roles of the account must allow; null is all of them, and `[]`
-   * is none. The session never gets more, whatever becomes of it. A narrowed one may ask for `me`, `session`,
+   * The scopes to narrow the session to, at most 50 of them and 1,000 characters in all. The roles of the account must
+   * allow each; null is all that they allow, and `[]` is nothing. The session never gets more, whatever becomes of it. A narrowed one may ask for `me`, `session`,
    * `refreshToken`, `reauthenticate` and `logout` of itself, and for what its scopes open.
    */
   readonly scope?: InputMaybe<ReadonlyArray<Scalars['String']['input']>>;

@@ -94,7 +94,15 @@ export async function createServer(options: ServerOptions): Promise<FastifyInsta
   if (config.mode === 'development') installGraphiql(app);
   if (config.tokenEndpoint) {
     const { login } = options;
-    installTokenEndpoint(app, { login, sessions, issuer, callerOf, funnel, allowedOrigins: ownOrigins });
+    installTokenEndpoint(app, {
+      login,
+      sessions,
+      issuer,
+      scopes: options.scopes,
+      callerOf,
+      funnel,
+      allowedOrigins: ownOrigins,
+    });
   }
   return app;
 }

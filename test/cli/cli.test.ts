@@ -176,6 +176,10 @@ describe('the latchkey command', () => {
       );
       expect(await cli('users', 'metadata', EMAIL, '--unset', 'plan')).toEqual(printed('{"tenant":"acme"}'));
       expect(await cli('users', 'metadata', EMAIL)).toEqual(printed('{"tenant":"acme"}'));
+      const twice = await cli('users', 'metadata', EMAIL, '--set', '{"a":1}', '--set', '{"b":2}');
+      expect(twice).toMatchObject({ exitCode: 2, stdout: '' });
+      const unset = await cli('users', 'metadata', EMAIL, '--unset', 'tenant', '--unset', 'plan');
+      expect(unset).toEqual(printed('{}'));
       expect(await cli('users', 'metadata', EMAIL, '--set', '[]')).toEqual({
         exitCode: 1,
         stdout: '',

@@ -1,7 +1,7 @@
 import { expect, it } from '@jest/globals';
-import { register } from '../support/documents.ts';
+import { refreshed, register } from '../support/documents.ts';
 import { eventsOf } from '../support/events.ts';
-import { rolesFile } from '../support/roles.ts';
+import { claimsOf, rolesFile } from '../support/roles.ts';
 import { describeApp, type TestApp } from '../support/start-app.ts';
 
 const EMAIL = 'ada@example.com';
@@ -50,6 +50,25 @@ describeApp('what operators give to accounts', (start) => {
     await expect(app.roles.revoke(EMAIL, ['member'])).rejects.toMatchObject({ code: 'BAD_USER_INPUT' });
   });
 
+  it('a stored role that became a default one can be taken away', async () => {
+    const app = await start({ config });
+    await register(app);
+    await app.roles.grant(EMAIL, ['editor']);
+    const file = rolesFile({ default: ['editor'], roles: { editor: {} } });
+    const later = await start({ config: { rolesFile: file }, database: app.database });
+    expect(await later.roles.revoke(EMAIL, ['editor'])).toEqual(['editor']);
+    expect(await app.database.all('SELECT role FROM user_roles')).toEqual([]);
+  });
+
+  it('a grant repairs sessions that the version before opened without roles', async () => {
+    const app = await start({ config });
+    const { refreshToken } = await register(app);
+    await app.roles.grant(EMAIL, ['editor']);
+    await app.database.run(`UPDATE sessions SET roles = ''`);
+    await app.roles.grant(EMAIL, ['editor']);
+    expect(claimsOf((await refreshed(app, refreshToken)).accessToken).roles).toEqual(['editor', 'member']);
+  });
+
   it('an account that is not there is NOT_FOUND', async () => {
     const app = await start({ config });
     const missing = { code: 'NOT_FOUND' };
@@ -93,8 +112,8 @@ describeApp('what operators give to accounts', (start) => {
       tenant: 'acme',
       plan: null,
     });
-    expect(await app.roles.changeMetadata(EMAIL, { unset: 'plan' })).toEqual({ tenant: 'acme' });
-    expect(await app.roles.changeMetadata(EMAIL, { unset: 'plan' })).toEqual({ tenant: 'acme' });
+    expect(await app.roles.changeMetadata(EMAIL, { unset: ['plan'] })).toEqual({ tenant: 'acme' });
+    expect(await app.roles.changeMetadata(EMAIL, { unset: ['plan', 'none'] })).toEqual({ tenant: 'acme' });
     expect((await app.send(METADATA, {}, { token })).data.me.metadata).toEqual({ tenant: 'acme' });
     expect((await changesOf(app)).map(({ details }) => details)).toEqual(
       Array(3).fill({ by: 'operator', fields: ['metadata'] }),
@@ -106,6 +125,8 @@ describeApp('what operators give to accounts', (start) => {
     ['a text', 'x'],
     ['null', null],
     ['of 5 KiB', { all: 'x'.repeat(5 * 1_024) }],
+    ['a number that JSON does not keep', { id: 2 ** 53 }],
+    ['a number without an end', { list: [{ id: Number.POSITIVE_INFINITY }] }],
     ['of 4 KiB in UTF-8 only', { all: '\u00e4'.repeat(2_045) }],
   ])('metadata that is %s is refused', async (_what, set) => {
     const app = await start({ config });

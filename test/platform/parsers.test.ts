@@ -410,6 +410,7 @@ describe('the form of /token', () => {
   const app = fastify();
   installTokenEndpoint(app, {
     issuer: 'http://localhost',
+    scopes: [],
     callerOf: () => caller,
     login: {
       async withPassword({ email, password }) {

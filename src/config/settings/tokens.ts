@@ -1,5 +1,5 @@
 import type { Settings } from '../setting.ts';
-import { baseUrl, line, seconds } from '../values.ts';
+import { issuerUrl, line, seconds } from '../values.ts';
 
 export const TOKENS = {
   issuer: {
@@ -7,7 +7,7 @@ export const TOKENS = {
     developmentDefault: 'http://localhost:4000',
     description:
       'Public URL of this server, the `iss` of its tokens. Required in production, and https there; in development it follows `PORT`, so several servers of one database need the same',
-    value: baseUrl(),
+    value: issuerUrl(),
   },
   audience: {
     name: 'LATCHKEY_AUDIENCE',

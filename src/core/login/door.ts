@@ -2,15 +2,19 @@ import type { Database, Transaction } from '../../database/database.ts';
 import { AuthError, type ErrorCode } from '../../errors.ts';
 import type { Caller } from '../../platform/caller.ts';
 import type { Clock } from '../../platform/clock.ts';
+import { createFewPerMinute } from '../../platform/few-per-minute.ts';
 import type { EventName, RecordEvent } from '../audit/store.ts';
 import type { Mail } from '../mail/service.ts';
 import type { Guesses } from '../passwords/guesses.ts';
 import type { Attempt, RateLimits } from '../rate-limits/service.ts';
-import { ScopeNotAllowed } from '../roles/service.ts';
+import { refusedScope, ScopeNotAllowed } from '../roles/service.ts';
 import type { Grant, OpenedSession, Sessions } from '../sessions/service.ts';
 import type { UserRecord } from '../users/store.ts';
 import { LOGIN_AFTER_FAILURES } from './mails.ts';
 import type { Held, Proof } from './proof.ts';
+
+/** Events of refused scopes, of one account in a minute. */
+const MOST_REPORTED_REFUSALS = 10;
 
 export interface DoorOptions {
   readonly database: Database;
@@ -74,6 +78,9 @@ export function createDoor({
   sessions,
   mail,
 }: DoorOptions) {
+  /** A link that is not spent can come again and again. */
+  const isNews = createFewPerMinute(MOST_REPORTED_REFUSALS);
+
   /** One answer, one write and one hash for every cause, so that no stranger learns which accounts exist (LOG-1, LOG-2). */
   async function refuse({
     userId,
@@ -136,22 +143,18 @@ export function createDoor({
     if (proof.attempt.counted.length > 0 || excess !== undefined)
       await database.before(caller.deadline).transaction(async (tx) => {
         await rateLimits.takeBack(tx, proof.attempt);
-        if (excess === undefined) return;
+        if (excess === undefined || !isNews(owner)) return;
         await recordEvent(tx, {
           name: 'authz_fail',
           outcome: 'fail',
           at: clock.now(),
-          // An account that was to be made is not there.
-          userId: proof.user && owner,
+          userId: owner,
           caller,
           details: { reason: 'scope', scope: excess },
         });
       });
     if (excess === undefined) throw error;
-    throw new AuthError('BAD_USER_INPUT', {
-      field: 'input.scope',
-      hint: 'The roles of the account do not allow all of it. Left out, the session gets all that they allow.',
-    });
+    throw refusedScope();
   }
 
   function openSession(

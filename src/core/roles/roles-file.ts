@@ -33,7 +33,10 @@ export function readRoles(value: unknown, report: Report): RoleDefinitions {
   const roles = Object.entries(recordAt(file.roles, 'roles', report)).map(([name, role]) =>
     readRole(name, role, report),
   );
-  if (roles.length > MOST_ROLES) report('roles', `has more than ${MOST_ROLES} roles`);
+  if (roles.length > MOST_ROLES) {
+    report('roles', `has more than ${MOST_ROLES} roles`);
+    return { default: [], roles: [] };
+  }
   const names = roles.map(({ name }) => name);
   const known = (path: string) => (name: string) => {
     if (names.includes(name)) return true;

@@ -20,8 +20,9 @@ const BUILT_IN: RoleDefinitions = {
   roles: [{ name: 'admin', includes: [], scopes: OWN_SCOPES, export: false }],
 };
 
-/** The names of scopes that a client may send, which no account needs. */
-const MOST_SCOPES = 100;
+/** What a login may ask for, so that a list of sessions stays short. */
+const MOST_SCOPES = 50;
+const MOST_CHARACTERS = 1_000;
 
 /** Thrown where a login asks for a scope that the account's roles do not allow. The door answers for it. */
 export class ScopeNotAllowed extends Error {
@@ -32,6 +33,14 @@ export class ScopeNotAllowed extends Error {
     super('The roles of the account do not allow a scope that was asked for.');
     this.scope = scope;
   }
+}
+
+/** To who has proven who they are, or asks for an account that is not there yet. */
+export function refusedScope(): AuthError {
+  return new AuthError('BAD_USER_INPUT', {
+    field: 'input.scope',
+    hint: 'The roles of the account do not allow all of it. Left out, the session gets all that they allow.',
+  });
 }
 
 /** What roles there are, and what each allows. */
@@ -80,7 +89,36 @@ export function createRoles(definitions: RoleDefinitions = BUILT_IN) {
     return { roles: roles.filter(isWithin), scope };
   }
 
+  /**
+   * What a session of the account is narrowed to, as its row has it.
+   *
+   * @throws ScopeNotAllowed when the account's roles do not allow all of it.
+   */
+  function narrow(asked: readonly string[] | null, given: string): string | null {
+    if (asked === null) return null;
+    const all = new Set(allowedBy(rolesOf(given)));
+    const excess = asked.find((scope) => !all.has(scope));
+    if (excess !== undefined) throw new ScopeNotAllowed(excess);
+    return asked.join(' ');
+  }
+
   return {
+    narrow,
+
+    /**
+     * Looks at what the first session of a new account asks for, which has the default roles alone. Early, because it
+     * tells nothing of any account.
+     *
+     * @throws AuthError `BAD_USER_INPUT`
+     */
+    assertOfNew(asked: readonly string[] | null): void {
+      try {
+        narrow(asked, '');
+      } catch (error) {
+        throw error instanceof ScopeNotAllowed ? refusedScope() : error;
+      }
+    },
+
     names,
     defaults: definitions.default,
     scopes,
@@ -103,24 +141,12 @@ export function createRoles(definitions: RoleDefinitions = BUILT_IN) {
 
     /** What a role allows; none where it is not defined. */
     scopesOf: (name: string): string[] => allowedBy([name]),
-
-    /**
-     * What a session of the account is narrowed to, as its row has it.
-     *
-     * @throws ScopeNotAllowed when the account's roles do not allow all of it.
-     */
-    narrow(asked: readonly string[] | null, given: string): string | null {
-      if (asked === null) return null;
-      const all = new Set(allowedBy(rolesOf(given)));
-      const excess = asked.find((scope) => !all.has(scope));
-      if (excess !== undefined) throw new ScopeNotAllowed(excess);
-      return asked.join(' ');
-    },
   };
 }
 
 /**
- * What a login asks for, each scope once; null is all that the account's roles allow. Looked at before anything else,
+ * What a login asks for, each scope once, at most 50 and 1,000 characters of them; null is all that the account's roles
+ * allow. Looked at before anything else,
  * so that the answer tells nothing of the account.
  *
  * @throws AuthError `BAD_USER_INPUT` when one is no scope-token (RFC 6749 §3.3).
@@ -130,6 +156,8 @@ export function readScope(
   field = 'input.scope',
 ): readonly string[] | null {
   if (scope == null) return null;
-  if (scope.length > MOST_SCOPES || !scope.every(isScope)) throw new AuthError('BAD_USER_INPUT', { field });
-  return [...new Set(scope)];
+  const asked = [...new Set(scope)];
+  const isTooLong = asked.length > MOST_SCOPES || asked.join(' ').length > MOST_CHARACTERS;
+  if (isTooLong || !asked.every(isScope)) throw new AuthError('BAD_USER_INPUT', { field });
+  return asked;
 }

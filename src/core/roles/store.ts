@@ -22,10 +22,6 @@ export function deleteRole(sql: Sql, grant: { userId: string; role: string }): P
   return sql.run('DELETE FROM user_roles WHERE user_id = :userId AND role = :role', grant);
 }
 
-export function deleteRolesOf(sql: Sql, userId: string): Promise<number> {
-  return sql.run('DELETE FROM user_roles WHERE user_id = :userId', { userId });
-}
-
 /** Each role that any account was given, and how many were. */
 export function countByRole(sql: Sql): Promise<{ role: string; accounts: number }[]> {
   return sql.all(

@@ -1,22 +1,17 @@
-import type { Database } from '../../database/database.ts';
+import type { Sql } from '../../database/database.ts';
 import { AuthError } from '../../errors.ts';
-import type { Caller } from '../../platform/caller.ts';
 import type { Clock } from '../../platform/clock.ts';
 import { wordsOf } from '../../platform/words.ts';
 import { MAX_ISSUED_LENGTH } from '../tokens/access-token.ts';
 import type { Tokens } from '../tokens/service.ts';
-import type { UserRecord } from '../users/store.ts';
+import { findUser, type UserRecord } from '../users/store.ts';
 import type { OpenedSession } from './openings.ts';
-import { findLiveSessionOwner, type SessionRecord } from './store.ts';
+import type { SessionRecord } from './store.ts';
 import { createTokenContents, type TokenContentsOptions } from './token-contents.ts';
 
 export interface GrantsOptions extends TokenContentsOptions {
-  readonly database: Database;
   readonly clock: Clock;
-  readonly tokens: Pick<
-    Tokens,
-    'signAccessToken' | 'lengthOf' | 'assertFits' | 'refreshTokens' | 'deviceTokens'
-  >;
+  readonly tokens: Pick<Tokens, 'signAccessToken' | 'lengthOf' | 'refreshTokens' | 'deviceTokens'>;
 }
 
 /** A pair of tokens and the session that they belong to; moments are ms since 1970. */
@@ -33,13 +28,19 @@ export interface Grant {
   readonly session: SessionRecord;
 }
 
+/**
+ * By how many characters a token may be larger than the sample. That names all roles, but each of the presets names the
+ * highest one alone, and a lower one may have a name that is 62 characters longer: 166 in base64url.
+ */
+const SLACK = 256;
+
 export type Grants = ReturnType<typeof createGrants>;
 
 /** Makes the tokens of a session. */
-export function createGrants({ database, clock, tokens, roles, claims }: GrantsOptions) {
+export function createGrants({ clock, tokens, roles, claims }: GrantsOptions) {
   const { contentOf, sampleOf } = createTokenContents({ roles, claims });
   const { needsUser } = claims;
-  const mayFail = needsUser || tokens.lengthOf(sampleOf(undefined)) > MAX_ISSUED_LENGTH;
+  const mayFail = needsUser || tokens.lengthOf(sampleOf(undefined)) > MAX_ISSUED_LENGTH - SLACK;
 
   /**
    * The session's current refresh token and a fresh access token.
@@ -71,19 +72,12 @@ export function createGrants({ database, clock, tokens, roles, claims }: GrantsO
   return {
     grant,
 
-    /**
-     * The owner of a live session, where a template of claims asks for them or a token may become too large: read before
-     * the refresh token is spent.
-     *
-     * @throws AuthError `UNAVAILABLE` when no access token can be made.
-     */
-    async readOwner(id: string, { deadline }: Caller): Promise<UserRecord | undefined> {
-      if (!mayFail) return undefined;
-      const owner = await findLiveSessionOwner(database.before(deadline), { id, now: clock.now() });
-      if (owner === undefined) return undefined;
-      tokens.assertFits(tokens.lengthOf(contentOf({ ...owner, id, userId: owner.id }, owner)));
-      return owner;
-    },
+    /** Whether an access token may turn out to be impossible, so that the refresh token must not be spent before. */
+    mayFail,
+
+    /** The owner of a session, where a template of claims asks for them. */
+    readOwner: (sql: Sql, { userId }: SessionRecord): Promise<UserRecord | undefined> =>
+      needsUser ? findUser(sql, userId) : Promise.resolve(undefined),
 
     /** The tokens of an opened session, the device token among them. Nothing is handed out before it is on disk. */
     grantOpened({ session, familySecret, owner, deviceId }: OpenedSession): Grant {

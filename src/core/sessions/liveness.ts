@@ -27,6 +27,9 @@ export function createLiveness({ database, clock }: LivenessOptions) {
   /** Sessions that this process ended. They stay ended here, even if a query that began earlier still finds them. */
   const ended = new LRUCache<string, true>({ max: 10_000 });
 
+  /** How often the rows of owners changed in this process. */
+  const changes = new LRUCache<string, number>({ max: 10_000 });
+
   /** Once the transaction is on disk, tells this process; the others find out within `LIVENESS_TTL_MS`. */
   function forget(tx: Transaction, sessions: readonly { readonly id: string }[]): void {
     tx.afterCommit(() => {
@@ -40,6 +43,7 @@ export function createLiveness({ database, clock }: LivenessOptions) {
   /** A change of the owner's row. This process shows it once it is on disk, the others within `LIVENESS_TTL_MS`. */
   function ownerChanged(tx: Transaction, userId: string): void {
     tx.afterCommit(() => {
+      changes.set(userId, (changes.get(userId) ?? 0) + 1);
       for (const [id, { viewer }] of seenAlive) if (viewer.userId === userId) seenAlive.delete(id);
     });
   }
@@ -62,6 +66,7 @@ export function createLiveness({ database, clock }: LivenessOptions) {
   }
 
   async function findViewer({ sessionId, userId }: AccessToken, now: number): Promise<Viewer> {
+    const changesBefore = changes.get(userId);
     const user = ended.has(sessionId)
       ? undefined
       : await findLiveSessionOwner(database, { id: sessionId, now });
@@ -70,7 +75,8 @@ export function createLiveness({ database, clock }: LivenessOptions) {
     }
     const { roles, narrowedTo } = user;
     const viewer = { userId, sessionId, roles, narrowedTo, user: { ...user, currentSessionId: sessionId } };
-    seenAlive.set(sessionId, { at: now, viewer });
+    // What was read before a change of this process is not kept.
+    if (changes.get(userId) === changesBefore) seenAlive.set(sessionId, { at: now, viewer });
     return viewer;
   }
 

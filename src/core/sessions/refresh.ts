@@ -1,22 +1,18 @@
-import { LRUCache } from 'lru-cache';
-import type { Database } from '../../database/database.ts';
+import type { Database, Sql } from '../../database/database.ts';
 import { AuthError } from '../../errors.ts';
-import { type Caller, networkOf } from '../../platform/caller.ts';
+import type { Caller } from '../../platform/caller.ts';
 import type { Clock } from '../../platform/clock.ts';
 import type { RecordEvent } from '../audit/store.ts';
 import { networksOf, type Source } from '../rate-limits/networks.ts';
 import { NETWORK_WINDOW_MS, type RateLimits } from '../rate-limits/service.ts';
 import type { Tokens } from '../tokens/service.ts';
-import type { UserRecord } from '../users/store.ts';
 import type { Grant, Grants } from './grants.ts';
 import type { Liveness } from './liveness.ts';
 import { judgeSpentToken } from './rotation.ts';
+import { createRotationEvents } from './rotation-events.ts';
 import { createRotationQueue, type RotationQueue } from './rotation-queue.ts';
 import { readSpendableToken, type SpendableToken } from './spendable-token.ts';
-import { endSession, findSession, type SessionRecord } from './store.ts';
-
-/** Events of retries from elsewhere, of one session in a minute. */
-const MOST_REPORTED_RETRIES = 10;
+import { endSession, findSession, type Rotation, rotateGeneration, type SessionRecord } from './store.ts';
 
 export interface RefreshOptions {
   readonly database: Database;
@@ -25,7 +21,7 @@ export interface RefreshOptions {
   readonly tokens: Pick<Tokens, 'refreshTokens' | 'requireSigningKey'>;
   readonly rateLimits: Pick<RateLimits, 'failures'>;
   readonly liveness: Pick<Liveness, 'forget'>;
-  readonly grants: Pick<Grants, 'grant' | 'readOwner'>;
+  readonly grants: Pick<Grants, 'grant' | 'mayFail' | 'readOwner'>;
   readonly idleTtlSeconds: number;
   /** 0 turns retries off. */
   readonly retryWindowSeconds: number;
@@ -35,8 +31,6 @@ export interface RefreshOptions {
 
 interface Spending {
   readonly caller: Caller;
-  /** Where the template of claims asks for them. */
-  readonly owner: UserRecord | undefined;
   readonly rotate: RotationQueue['rotate'];
 }
 
@@ -57,8 +51,7 @@ export function createRefresh({
   /** Refreshes that succeed are free, because an office shares an address. */
   const failures = rateLimits.failures({ name: 'refreshes', windowMs: NETWORK_WINDOW_MS });
   const rotations = createRotationQueue(database);
-  /** How many retries from elsewhere were recorded of a session in a minute: each call of a client could be one. */
-  const reportedRetries = new LRUCache<string, number>({ max: 10_000, ttl: 60_000, noUpdateTTL: true });
+  const events = createRotationEvents({ clock, recordEvent });
 
   /**
    * Spends a refresh token (RFC 9700 §4.14.2).
@@ -72,19 +65,15 @@ export function createRefresh({
     if (token === undefined) throw failed(undefined, caller);
     // Before the token is spent: an answer that cannot be made must not cost it.
     tokens.requireSigningKey();
-    const owner = await grants.readOwner(token.sessionId, caller);
     // Twice, because another request may write the row during the first attempt; the second one waits for it.
     const granted =
-      (await spend(token, { caller, owner, rotate: rotations.rotate })) ??
-      (await spend(token, { caller, owner, rotate: rotations.rotateAlone }));
+      (await spend(token, { caller, rotate: rotations.rotate })) ??
+      (await spend(token, { caller, rotate: rotations.rotateAlone }));
     if (granted === undefined) throw new AuthError('UNAVAILABLE', { retryAfter: 1 });
     return granted;
   }
 
-  async function spend(
-    token: SpendableToken,
-    { caller, owner, rotate }: Spending,
-  ): Promise<Grant | undefined> {
+  async function spend(token: SpendableToken, { caller, rotate }: Spending): Promise<Grant | undefined> {
     const now = clock.now();
     const rotation = {
       sessionId: token.sessionId,
@@ -96,11 +85,10 @@ export function createRefresh({
       newUserAgent: caller.userAgent ?? null,
       newIp: caller.ip,
     };
-    const rotated = await rotate(rotation, caller.deadline);
-    if (rotated !== undefined) {
-      if (rotated.skippedGenerations > 0) await recordSkip(rotated, caller);
-      return grants.grant(rotated, token.familySecret, owner);
-    }
+    const granted = grants.mayFail
+      ? await rotateAndGrant(token, { rotation, caller })
+      : await grantRotated(await rotate(rotation, caller.deadline), token, caller);
+    if (granted !== undefined) return granted;
 
     const session = await findSession(database.before(caller.deadline), token.sessionId);
     const verdict = judgeSpentToken(session, token, { now, windowMs });
@@ -116,9 +104,31 @@ export function createRefresh({
         await endReused(token, caller);
         break;
       case 'retry':
-        if (session !== undefined) return grantRetry(session, token, { caller, owner });
+        if (session !== undefined) return grantRetry(session, token, caller);
     }
     throw failed(token.sessionId, caller, verdict);
+  }
+
+  /** In one transaction, so that an access token which cannot be made spends no refresh token. */
+  function rotateAndGrant(
+    token: SpendableToken,
+    { rotation, caller }: { rotation: Rotation; caller: Caller },
+  ): Promise<Grant | undefined> {
+    return database.before(caller.deadline).transaction(async (tx) => {
+      const rotated = await rotateGeneration(tx, rotation);
+      return grantRotated(rotated, token, caller, tx);
+    });
+  }
+
+  async function grantRotated(
+    rotated: SessionRecord | undefined,
+    token: SpendableToken,
+    caller: Caller,
+    sql: Sql = database,
+  ): Promise<Grant | undefined> {
+    if (rotated === undefined) return undefined;
+    await events.recordSkip(sql, { session: rotated, caller });
+    return grants.grant(rotated, token.familySecret, await grants.readOwner(sql, rotated));
   }
 
   function failed(sessionId: string | undefined, caller: Caller, cause?: string): AuthError {
@@ -132,28 +142,9 @@ export function createRefresh({
       : [{ name: sessionId, most: refreshFailures }];
   }
 
-  /** A retry from elsewhere than the rotation it repeats may be a thief's. The trail says so, a few times a minute. */
-  async function grantRetry(
-    session: SessionRecord,
-    token: SpendableToken,
-    { caller, owner }: Pick<Spending, 'caller' | 'owner'>,
-  ): Promise<Grant> {
-    const isElsewhere =
-      networkOf(session.ip ?? '') !== networkOf(caller.ip) ||
-      session.userAgent !== (caller.userAgent ?? null);
-    const reported = reportedRetries.get(session.id) ?? 0;
-    if (isElsewhere && reported < MOST_REPORTED_RETRIES) {
-      reportedRetries.set(session.id, reported + 1);
-      await recordEvent(database, {
-        name: 'authn_token_retry',
-        outcome: 'success',
-        at: clock.now(),
-        userId: session.userId,
-        sessionId: session.id,
-        caller,
-        details: { reason: 'other_client' },
-      });
-    }
+  async function grantRetry(session: SessionRecord, token: SpendableToken, caller: Caller): Promise<Grant> {
+    await events.recordRetry(database, { session, caller });
+    const owner = await grants.readOwner(database.before(caller.deadline), session);
     return grants.grant(session, token.familySecret, owner);
   }
 
@@ -164,27 +155,7 @@ export function createRefresh({
       liveness.forget(tx, [{ id: token.sessionId }]);
       const session = await endSession(tx, { id: token.sessionId, now, reason: 'reuse' });
       if (session === undefined) return;
-      await recordEvent(tx, {
-        name: 'authn_token_reuse',
-        outcome: 'fail',
-        at: now,
-        userId: session.userId,
-        sessionId: session.id,
-        caller,
-        details: { generation: token.generation },
-      });
-    });
-  }
-
-  function recordSkip(session: SessionRecord, caller: Caller): Promise<void> {
-    return recordEvent(database, {
-      name: 'authn_token_skip',
-      outcome: 'success',
-      at: clock.now(),
-      userId: session.userId,
-      sessionId: session.id,
-      caller,
-      details: { skipped: session.skippedGenerations },
+      await events.recordReuse(tx, { session, caller, generation: token.generation });
     });
   }
 

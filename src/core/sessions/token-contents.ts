@@ -14,14 +14,16 @@ export interface TokenContentsOptions {
 }
 
 /** What a token says of its session. */
-type Told = Pick<SessionRecord, 'id' | 'userId' | 'clientId' | 'roles' | 'narrowedTo' | 'amr' | 'acr'> &
-  Partial<Pick<SessionRecord, 'authenticatedAt'>>;
+type Told = Pick<
+  SessionRecord,
+  'id' | 'userId' | 'clientId' | 'roles' | 'narrowedTo' | 'amr' | 'acr' | 'authenticatedAt'
+>;
 
 /** Decides what access tokens say, but for the moments of their own life. */
 export function createTokenContents({ roles, claims }: TokenContentsOptions) {
   /** @param user the owner's row, where the template of claims asks for it. */
   function contentOf(session: Told, user: UserRecord | undefined) {
-    const { id: sessionId, userId, clientId, acr, authenticatedAt = 0 } = session;
+    const { id: sessionId, userId, clientId, acr, authenticatedAt } = session;
     const rights = roles.rightsOf(session);
     return {
       userId,
@@ -41,7 +43,14 @@ export function createTokenContents({ roles, claims }: TokenContentsOptions) {
 
     /** A token that says as much as one can: of an account with every role. */
     sampleOf(user: UserRecord | undefined) {
-      const session = { id: NO_ID, userId: NO_ID, clientId: FIRST_PARTY, amr: 'pwd otp', acr: 'aal1' };
+      const session = {
+        id: NO_ID,
+        userId: NO_ID,
+        clientId: FIRST_PARTY,
+        amr: 'pwd otp',
+        acr: 'aal1',
+        authenticatedAt: 1_700_000_000_000,
+      };
       return contentOf({ ...session, roles: roles.names.join(' '), narrowedTo: null }, user);
     },
   };

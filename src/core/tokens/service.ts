@@ -8,7 +8,6 @@ import {
   type AccessToken,
   type AccessTokenContent,
   accessTokenLength,
-  assertFits,
   CLOCK_TOLERANCE_SECONDS,
   checkAccessToken,
   signAccessToken,
@@ -86,8 +85,6 @@ export function createTokens({
 
     /** How many characters an access token has that says this. */
     lengthOf: (token: AccessTokenContent): number => accessTokenLength(token, { issuer, audience }),
-
-    assertFits,
 
     /**
      * What the token says, or why it says nothing. Remembers the tokens it has proven, by their hash.

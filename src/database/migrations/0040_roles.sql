@@ -1,6 +1,7 @@
--- The roles that operators gave to accounts. Default roles are implied, and never stored.
+-- The roles that operators gave to accounts. Default roles are implied, and never stored. The version before deletes
+-- accounts and knows nothing of them.
 CREATE TABLE user_roles (
-  user_id TEXT NOT NULL REFERENCES users (id),
+  user_id TEXT NOT NULL REFERENCES users (id) ON DELETE CASCADE,
   role TEXT NOT NULL,
   granted_at BIGINT NOT NULL,
   PRIMARY KEY (user_id, role)

@@ -2,7 +2,6 @@ import type { RecordEvent } from '../../core/audit/store.ts';
 import type { Ownership } from '../../core/login/ownership.ts';
 import type { OneTimeTokens } from '../../core/one-time-tokens/service.ts';
 import { NETWORK_WINDOW_MS, type RateLimits } from '../../core/rate-limits/service.ts';
-import { deleteRolesOf } from '../../core/roles/store.ts';
 import type { Sessions } from '../../core/sessions/service.ts';
 import { type Users, type UserView, type Viewer, viewOf } from '../../core/users/service.ts';
 import { deleteUser, renameUser, retireUser } from '../../core/users/store.ts';
@@ -87,7 +86,6 @@ export function createProfile({
         const count = await sessions.deleteAllOf(tx, id);
         await oneTimeTokens.endAllOf(tx, id);
         await oneTimeTokens.endUndosOf(tx, id);
-        await deleteRolesOf(tx, id);
         await deleteUser(tx, id);
         await recordEvent(tx, {
           name: 'user_deleted',

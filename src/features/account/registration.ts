@@ -4,7 +4,7 @@ import { provenByRegistration } from '../../core/login/proof.ts';
 import type { OneTimeTokens } from '../../core/one-time-tokens/service.ts';
 import type { Passwords } from '../../core/passwords/service.ts';
 import { type Attempt, NETWORK_WINDOW_MS, type RateLimits } from '../../core/rate-limits/service.ts';
-import { readScope } from '../../core/roles/service.ts';
+import { type Roles, readScope } from '../../core/roles/service.ts';
 import type { Grant } from '../../core/sessions/service.ts';
 import { canonicalEmail } from '../../core/users/service.ts';
 import { insertUser } from '../../core/users/store.ts';
@@ -16,6 +16,7 @@ import { parseLabel } from '../../platform/label.ts';
 export interface RegistrationOptions {
   readonly clock: Clock;
   readonly rateLimits: Pick<RateLimits, 'networkWindow' | 'pass' | 'checking'>;
+  readonly roles: Pick<Roles, 'assertOfNew'>;
   readonly passwords: Pick<Passwords, 'check' | 'assertRoom' | 'hash'>;
   readonly door: Pick<Door, 'enter'>;
   readonly oneTimeTokens: Pick<OneTimeTokens, 'beforeRequest' | 'isReserved'>;
@@ -33,6 +34,7 @@ export interface RegistrationOptions {
 export function createRegistration({
   clock,
   rateLimits,
+  roles,
   passwords,
   door,
   oneTimeTokens,
@@ -81,6 +83,7 @@ export function createRegistration({
 
       if (password == null) throw new AuthError('BAD_USER_INPUT', { field: 'input.password' });
       passwords.check(password, { email, name });
+      roles.assertOfNew(scope);
       await passwords.assertRoom(caller);
       const attempt = await beforeRegistration(caller);
       const passwordHash = await rateLimits.checking(attempt, () => passwords.hash(password, caller));

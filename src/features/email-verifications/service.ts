@@ -9,7 +9,7 @@ import type { OneTimeToken } from '../../core/one-time-tokens/store.ts';
 import { RESET_PASSWORD } from '../../core/passwords/mails.ts';
 import type { Passwords } from '../../core/passwords/service.ts';
 import type { RateLimits } from '../../core/rate-limits/service.ts';
-import { readScope } from '../../core/roles/service.ts';
+import { type Roles, readScope } from '../../core/roles/service.ts';
 import type { Grant } from '../../core/sessions/service.ts';
 import { ADDRESS_TAKEN } from '../../core/users/mails.ts';
 import { canonicalEmail } from '../../core/users/service.ts';
@@ -30,6 +30,7 @@ export interface EmailVerificationsOptions {
     OneTimeTokens,
     'recipientOf' | 'issue' | 'send' | 'beforeRequest' | 'findPending' | 'present' | 'spend'
   >;
+  readonly roles: Pick<Roles, 'assertOfNew'>;
   readonly passwords: Pick<Passwords, 'check' | 'assertRoom' | 'hash'>;
   readonly mailbox: Pick<Mailbox, 'prove'>;
   readonly ownership: Pick<Ownership, 'show'>;
@@ -61,6 +62,7 @@ export function createEmailVerificationsService({
   recordEvent,
   rateLimits,
   oneTimeTokens,
+  roles,
   passwords,
   mailbox,
   ownership,
@@ -90,6 +92,7 @@ export function createEmailVerificationsService({
     const { email, emailCanonical } = token;
     const { name } = JSON.parse(token.payload) as Registration;
     passwords.check(password, { email, name });
+    roles.assertOfNew(entry.scope);
     const passwordHash = await passwords.hash(password, entry.caller);
 
     const proof = provenByRegistration('mail', async (tx) => {

@@ -14,7 +14,7 @@ export interface MetadataOptions extends ChangeRecordOptions {
 /** What is set stays beside what was there, and what is unset goes. */
 export interface MetadataChange {
   readonly set?: unknown;
-  readonly unset?: string | undefined;
+  readonly unset?: readonly string[] | undefined;
 }
 
 /** What operators keep about accounts, and claims may rest on. */
@@ -35,12 +35,12 @@ export function createMetadata({ database, sessions, ...options }: MetadataOptio
      * @returns all of it, as it is then.
      * @throws AuthError `NOT_FOUND`; `BAD_USER_INPUT` where it would be no object, or have more than 4 KiB.
      */
-    async changeMetadata(email: string, { set = {}, unset }: MetadataChange): Promise<object> {
+    async changeMetadata(email: string, { set = {}, unset = [] }: MetadataChange): Promise<object> {
       assertMetadata(set);
       return database.transaction(async (tx) => {
         const user = await lockAccount(tx, email);
         const merged = new Map(Object.entries({ ...JSON.parse(user.metadata), ...set }));
-        if (unset !== undefined) merged.delete(unset);
+        for (const key of unset) merged.delete(key);
         const metadata = Object.fromEntries(merged);
         assertMetadata(metadata);
         const text = JSON.stringify(metadata);

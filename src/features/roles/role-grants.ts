@@ -42,10 +42,9 @@ export function createRoleGrants({ database, roles, sessions, ...options }: Role
       const changed: string[] = [];
       for (const role of new Set(names)) if ((await one(tx, userId, role)) > 0) changed.push(role);
       const given = await store.readRoles(tx, userId);
-      if (changed.length > 0) {
-        await sessions.rolesChanged(tx, { userId, roles: given });
-        await record(tx, userId, { [how]: changed });
-      }
+      // Where nothing changed, too: the version before opens sessions without roles.
+      await sessions.rolesChanged(tx, { userId, roles: given });
+      if (changed.length > 0) await record(tx, userId, { [how]: changed });
       return roles.rolesOf(given);
     });
   }
@@ -77,7 +76,7 @@ export function createRoleGrants({ database, roles, sessions, ...options }: Role
     async revoke(email: string, names: readonly string[]): Promise<string[]> {
       const given = new Set((await store.countByRole(database)).map(({ role }) => role));
       for (const name of names) {
-        if (roles.defaults.includes(name))
+        if (roles.defaults.includes(name) && !given.has(name))
           throw badRoles(`${name} is a default role, which every account has`);
         if (!roles.names.includes(name) && !given.has(name)) throw unknown(name, roles.names);
       }

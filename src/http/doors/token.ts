@@ -41,6 +41,8 @@ export interface TokenEndpointOptions {
   readonly funnel: Funnel;
   /** Origins whose pages may call it; a request without an Origin header comes from no page. */
   readonly allowedOrigins: ReadonlySet<string>;
+  /** Every scope that a role allows. */
+  readonly scopes: readonly string[];
 }
 
 /** RFC 6749 §5.2; `detail` repeats the description for clients of FastAPI's OAuth2PasswordBearer. */
@@ -138,7 +140,7 @@ const REFUSALS: { readonly [Code in ErrorCode]?: Omit<OAuthRefusal, 'code' | 'hi
 export const TOKEN_PATH = '/token';
 /** The one client there is, as the claim `client_id` names it. */
 const FIRST_PARTY = 'first-party';
-/** What libraries of OpenID Connect ask for by themselves, and no role here means. */
+/** What libraries of OpenID Connect ask for by themselves. It is dropped where no role allows a scope of that name. */
 const OF_OPENID: readonly string[] = ['openid', 'profile', 'email', 'offline_access'];
 
 export const GRANT_TYPES = ['password', 'refresh_token'];
@@ -168,7 +170,7 @@ export function installTokenEndpoint(app: FastifyInstance, options: TokenEndpoin
     const email = parseEmailAddress(username);
     const deviceToken = form.get('device_token') || undefined;
     if (email === undefined) return WRONG_CREDENTIALS;
-    return login.withPassword({ email, password, deviceToken, scope: scopeOf(form) }, caller);
+    return login.withPassword({ email, password, deviceToken, scope: scopeOf(form, options.scopes) }, caller);
   }
 
   async function refresh(
@@ -250,8 +252,10 @@ async function answer(
 }
 
 /** What a login asks for; null is all. */
-function scopeOf(form: URLSearchParams): string[] | null {
-  const asked = wordsOf(form.get('scope') ?? '').filter((scope) => !OF_OPENID.includes(scope));
+function scopeOf(form: URLSearchParams, known: readonly string[]): string[] | null {
+  const asked = wordsOf(form.get('scope') ?? '').filter(
+    (scope) => !OF_OPENID.includes(scope) || known.includes(scope),
+  );
   return asked.length === 0 ? null : asked;
 }
 

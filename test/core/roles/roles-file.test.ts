@@ -125,9 +125,7 @@ describe('LATCHKEY_ROLES_FILE', () => {
     expect(problemsOf({ LATCHKEY_ROLES_FILE: join(folder, 'none') })).toEqual([
       'LATCHKEY_ROLES_FILE: the file cannot be read (ENOENT)',
     ]);
-    expect(problemsOf({ LATCHKEY_ROLES_FILE: folder })).toEqual([
-      'LATCHKEY_ROLES_FILE: the file cannot be read (EISDIR)',
-    ]);
+    expect(problemsOf({ LATCHKEY_ROLES_FILE: folder })).toEqual(['LATCHKEY_ROLES_FILE: it is no file']);
   });
 });
 

@@ -1,6 +1,8 @@
 import { expect, it } from '@jest/globals';
+import { migrate } from '../../../src/database/migrate.ts';
 import { isMarked, markedFields, rootFields } from '../../../src/graphql/marks.ts';
 import { NO_DEADLINE } from '../../../src/platform/deadline.ts';
+import { freshDatabase } from '../../support/databases.ts';
 import {
   CHANGE_PASSWORD,
   CONFIRM_EMAIL_CHANGE,
@@ -19,6 +21,7 @@ import {
   VERIFY_EMAIL,
 } from '../../support/documents.ts';
 import { eventsOf } from '../../support/events.ts';
+import { createInterleaving } from '../../support/interleaving.ts';
 import { mailedCode, mailedToken } from '../../support/letters.ts';
 import { claimsOf, ROLES_FILE, rolesFile } from '../../support/roles.ts';
 import { describeApp, PASSWORD, type TestApp } from '../../support/start-app.ts';
@@ -44,7 +47,7 @@ async function loggedIn(app: TestApp, scope?: readonly string[] | null) {
   return data.login;
 }
 
-describeApp('roles', (start) => {
+describeApp('roles', (start, engine) => {
   const config = { rolesFile: rolesFile() };
 
   async function startWith(roles: readonly string[], options: Parameters<typeof start>[0] = {}) {
@@ -317,6 +320,53 @@ describeApp('roles', (start) => {
     expect(await rolesIn(other)).toEqual(['member']);
   });
 
+  it('what was read before a revocation is not remembered after it in the process that revoked', async () => {
+    const fresh = await freshDatabase(engine);
+    await migrate(fresh.database);
+    const { database, once, isDone } = createInterleaving(fresh.database);
+    const app = await start({ database, config });
+    const { accessToken: token } = await register(app);
+    await app.roles.grant(EMAIL, ['editor']);
+    app.clock.travel(1_500);
+    once('after', /^get\s+SELECT users\./, () => app.roles.revoke(EMAIL, ['editor']));
+    const rolesNow = async () => (await app.send(ME_ROLES, {}, { token })).data.me.roles;
+    // It began before.
+    expect(await rolesNow()).toEqual(['editor', 'member']);
+    expect(isDone()).toBe(true);
+    expect(await rolesNow()).toEqual(['member']);
+    await app.stop();
+    await fresh.drop();
+  });
+
+  it('a link whose scope is refused again and again writes a few events in a minute', async () => {
+    const { app } = await startWith([], { config: { magicLinks: true } });
+    await app.send(REQUEST_MAGIC_LINK, { input: { email: EMAIL } });
+    const token = await mailedToken(app, '/magic-link');
+    for (let i = 0; i < 15; i += 1)
+      expect((await app.send(LOGIN_WITH_LINK, { input: { token, scope: ['none'] } })).code).toBe(
+        'BAD_USER_INPUT',
+      );
+    expect(await eventsOf(app, 'authz_fail')).toHaveLength(10);
+  });
+
+  it('a registration with a refused scope tells nothing of an address', async () => {
+    const { app } = await startWith([]);
+    for (const email of [EMAIL, 'new@example.com']) {
+      const { code } = await app.send(REGISTER, { input: { email, password: PASSWORD, scope: ['none'] } });
+      expect(code).toBe('BAD_USER_INPUT');
+    }
+  });
+
+  it('a login asks for at most 50 scopes and 1,000 characters of them', async () => {
+    const { app } = await startWith([]);
+    const many = Array.from({ length: 51 }, (_, i) => `s${i}`);
+    const long = Array.from({ length: 9 }, (_, i) => `${i}${'x'.repeat(120)}`);
+    for (const scope of [many, long]) {
+      const { code, errors } = await logIn(app, scope, WRONG);
+      expect([code, errors?.[0]?.extensions.field]).toEqual(['BAD_USER_INPUT', 'input.scope']);
+    }
+  });
+
   it('a grant that races logins comes before or after each of them, and every session has it then', async () => {
     const { app } = await startWith([]);
     const [, ...logins] = await Promise.all([
@@ -347,6 +397,12 @@ describeApp('roles', (start) => {
     const { code } = await app.send(document, { input: { password: PASSWORD } }, { token: auth.accessToken });
     expect(code).toBe('OK');
     expect(await app.database.all('SELECT role FROM user_roles')).toEqual([]);
+  });
+
+  it('the version before, which knows no roles, deletes accounts that have some (CR-4)', async () => {
+    const { app } = await startWith(['editor']);
+    await app.database.run('DELETE FROM sessions');
+    expect(await app.database.run('DELETE FROM users')).toBe(1);
   });
 
   it('the acr of a session is aal1, in its token and in those after it', async () => {

@@ -59,6 +59,14 @@ describeApp('the scope at /token', (start) => {
     },
   );
 
+  it('a scope of OpenID Connect that a role allows is not dropped', async () => {
+    const file = rolesFile({ default: ['all'], roles: { all: { scopes: ['profile', 'secret'] } } });
+    const app = await start({ config: { rolesFile: file } });
+    await register(app);
+    const answer = await post(app, { username: EMAIL, password: PASSWORD, scope: 'openid profile' });
+    expect([claimsOf(answer.access_token).scope, answer.scope]).toEqual(['profile', 'profile']);
+  });
+
   it('a refresh never widens a session, and says the scope where another one is asked for', async () => {
     const { app, logIn } = await startWithEditor();
     const first = await logIn({ scope: 'posts:read' });
