@@ -1,8 +1,16 @@
-import { expect, it } from '@jest/globals';
+import { expect, it, jest } from '@jest/globals';
+import { HOUSEKEEPING_INTERVAL_MS } from '../../src/features/housekeeping/service.ts';
 import { refreshed, register } from '../support/documents.ts';
 import { eventsOf } from '../support/events.ts';
 import { claimsOf, rolesFile } from '../support/roles.ts';
 import { describeApp, type TestApp } from '../support/start-app.ts';
+import { until } from '../support/until.ts';
+
+/** What a server and its database go on with. */
+const EVERYTHING_BUT_INTERVALS = [
+  ...(['Date', 'hrtime', 'nextTick', 'performance', 'queueMicrotask'] as const),
+  ...(['setImmediate', 'clearImmediate', 'setTimeout', 'clearTimeout'] as const),
+];
 
 const EMAIL = 'ada@example.com';
 const METADATA = '{ me { metadata roles } }';
@@ -155,5 +163,30 @@ describeApp('what operators give to accounts', (start) => {
     expect(await second.roles.isOther()).toBe(true);
     await second.roles.announce();
     expect([await first.roles.isOther(), await second.roles.isOther()]).toEqual([true, false]);
+  });
+
+  it('a server says at its start which roles of accounts are not defined, and later that another process has another definition', async () => {
+    const first = await start({ config });
+    await register(first);
+    await first.roles.grant(EMAIL, ['editor']);
+    jest.useFakeTimers({ doNotFake: EVERYTHING_BUT_INTERVALS });
+    try {
+      await first.server.listen({ host: '127.0.0.1', port: 0 });
+      await until(async () => !(await first.roles.isOther()) || undefined);
+      const second = await start({ database: first.database });
+      await second.server.listen({ host: '127.0.0.1', port: 0 });
+      const saying = (app: TestApp, words: string) => app.lines.filter((line) => line.includes(words)).length;
+      await until(async () => saying(second, 'roles that are not defined') || undefined);
+      expect(second.lines.join()).toContain('"roles":["editor"]');
+      await until(async () => (await first.roles.isOther()) || undefined);
+      for (let turn = 0; turn < 3; turn += 1) {
+        jest.advanceTimersByTime(HOUSEKEEPING_INTERVAL_MS);
+        await until(async () => saying(first, 'another process of this database') || undefined);
+      }
+      expect(saying(first, 'another process of this database')).toBe(1);
+      expect(saying(second, 'another process of this database')).toBe(0);
+    } finally {
+      jest.useRealTimers();
+    }
   });
 });
