@@ -187,8 +187,8 @@ export type LoginInput = {
   readonly password: Scalars['String']['input'];
   /**
    * The scopes to narrow the session to, at most 50 of them and 1,000 characters in all. The roles of the account must
-   * allow each; null is all that they allow, and `[]` is nothing. The session never gets more, whatever becomes of it. A narrowed one may ask for `me`, `session`,
-   * `refreshToken`, `reauthenticate` and `logout` of itself, and for what its scopes open.
+   * allow each; null is all that they allow, and `[]` is nothing. The session never gets more. A narrowed one may ask for
+   * `me`, `session`, `refreshToken`, `reauthenticate` and `logout` of itself, and for what its scopes open.
    */
   readonly scope?: InputMaybe<ReadonlyArray<Scalars['String']['input']>>;
 };
@@ -696,13 +696,13 @@ export type User = {
   readonly emailVerified: Scalars['Boolean']['output'];
   /** Stable and opaque; the `sub` claim of access tokens. */
   readonly id: Scalars['ID']['output'];
-  /** What operators keep about them, at most 4 KiB of JSON. Nobody else can write it. */
+  /** What operators keep about them, at most 4 KiB of JSON. Operators alone write it. */
   readonly metadata: Scalars['JSONObject']['output'];
   /** What to call them, if they said. */
   readonly name?: Maybe<Scalars['String']['output']>;
   /**
-   * The roles that they have, the highest first: those that an operator gave them, and those that everybody has. What a
-   * token allows is in `AuthPayload.scope`.
+   * The roles that they have, the highest first: those that an operator gave them, and the default roles. What a token
+   * allows is in `AuthPayload.scope`.
    */
   readonly roles: ReadonlyArray<Scalars['String']['output']>;
   /**

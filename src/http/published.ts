@@ -17,7 +17,7 @@ export function publish(app: FastifyInstance, { paths, type, read }: Published):
       reply
         .header('cache-control', 'public, max-age=300')
         .header('etag', etag)
-        // Any page may verify tokens, whatever the list of allowed origins says.
+        // Any page may verify tokens: the list of allowed origins does not matter here.
         .header('access-control-allow-origin', '*');
       if (matches(request.headers['if-none-match'], etag)) return reply.code(304).send();
       // As bytes: to a string Fastify would add a charset, which these media types do not have.

@@ -132,8 +132,8 @@ export function createDoor({
   }
 
   /**
-   * The proof was right, and nothing of it is written: no failure is counted, and none is forgotten either. Whoever
-   * guessed a password and asks for too much must not end the count that its owner is told of.
+   * The proof was right, and nothing of it is written: no failure is counted, and none is forgotten either. An
+   * attacker who guessed a password and asks for too much must not end the count that its owner is told of.
    */
   async function refuseProven(
     error: unknown,

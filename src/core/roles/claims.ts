@@ -26,7 +26,7 @@ export type Claims = ReturnType<typeof createClaims>;
 export function createClaims({ presets, template, roles }: ClaimsOptions) {
   /**
    * Hasura takes texts alone, and one list (https://hasura.io/docs/2.0/auth/authentication/jwt/). To a role that is
-   * named admin it allows everything, whatever the role allows here.
+   * named admin it allows everything, even if the role allows little here.
    */
   function ofHasura(userId: string, exported: readonly string[]): MoreClaims {
     const names = exported.filter((name) => name !== 'admin' || roles.isExported(name));
@@ -70,7 +70,7 @@ function fill(template: TemplateValue & { kind: 'object' }, subject: Subject): M
   );
 }
 
-/** `undefined` where a placeholder has no value: half a claim could be somebody else's. */
+/** `undefined` where a placeholder has no value: half a claim could be that of another account. */
 function fillValue(template: TemplateValue, subject: Subject): unknown {
   switch (template.kind) {
     case 'constant':

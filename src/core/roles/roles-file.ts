@@ -73,7 +73,7 @@ function readRole(name: string, value: unknown, report: Report): RoleDefinition 
   };
 }
 
-/** A role that includes itself, by whatever way: at the first role of the way, once for each cycle. */
+/** A role that includes itself, directly or through others: at the first role of the way, once for each cycle. */
 function reportCycles(roles: readonly RoleDefinition[], report: Report): void {
   const done = new Set<string>();
   const visit = (name: string, way: readonly string[]): void => {

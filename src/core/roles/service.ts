@@ -57,7 +57,7 @@ export function createRoles(definitions: RoleDefinitions = BUILT_IN) {
   /** There are few kinds of accounts, and each refresh asks. */
   const rightsOfKind = new LRUCache<string, Rights>({ max: 1_000 });
 
-  /** With those of the roles that it includes, by whatever way. */
+  /** With those of the roles that it includes, directly or through others. */
   function scopesOf(name: string, seen: Set<string> = new Set()): string[] {
     const role = definitions.roles.find((other) => other.name === name);
     if (role === undefined || seen.has(name)) return [];
@@ -135,7 +135,7 @@ export function createRoles(definitions: RoleDefinitions = BUILT_IN) {
     /** Those that presets of claims may name: none that allows a scope of this server, unless the file says so. */
     exportedOf: (roles: readonly string[]): string[] => roles.filter((name) => exported.has(name)),
 
-    /** Whether the file says that presets may name it, whatever it allows. */
+    /** Whether the file says that presets may name it, even if it allows scopes of this server. */
     isExported: (name: string): boolean =>
       definitions.roles.some((role) => role.name === name && role.export),
 

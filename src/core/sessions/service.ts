@@ -91,7 +91,7 @@ export function createSessions(options: SessionsOptions) {
     listFor,
 
     /**
-     * The same of a user, whatever field led to them: the answer to a refresh has one, too.
+     * The same of a user. Several fields lead to one: the answer to a refresh has one, too.
      *
      * @throws AuthError `FORBIDDEN` when the session that asks was narrowed.
      */

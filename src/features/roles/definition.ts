@@ -20,7 +20,7 @@ export function createDefinition(
     .digest('base64url');
 
   return {
-    /** Tells the other processes which definition this one has. A command tells nobody. */
+    /** Tells the other processes which definition this one has. A command does not. */
     announce: (): Promise<unknown> => writeDigest(database, { name: NAME, digest }),
 
     /** Whether the server that began last has another definition. */

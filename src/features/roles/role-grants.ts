@@ -71,7 +71,7 @@ export function createRoleGrants({ database, roles, sessions, ...options }: Role
      * elsewhere with its next token.
      *
      * @returns the roles that the account has then, the highest first.
-     * @throws AuthError `NOT_FOUND`; `BAD_USER_INPUT` for a role that nobody has, or everybody.
+     * @throws AuthError `NOT_FOUND`; `BAD_USER_INPUT` for a role that no account has, or every account.
      */
     async revoke(email: string, names: readonly string[]): Promise<string[]> {
       const given = new Set((await store.countByRole(database)).map(({ role }) => role));

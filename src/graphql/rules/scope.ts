@@ -5,7 +5,7 @@ import { isMarked, rootFields } from '../marks.ts';
 
 /**
  * Closes every root field to narrowed sessions that the SDL does not mark `@narrow`, nor `@public` (GQL-8, deny by
- * default). What is public either asks nobody, or checks for itself.
+ * default). A public field needs no viewer, or checks for itself.
  */
 export function refuseNarrowedSessions(schema: GraphQLSchema): void {
   for (const { field } of rootFields(schema)) {
