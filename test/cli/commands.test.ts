@@ -48,6 +48,17 @@ const USAGES: Readonly<Record<string, Usage>> = {
     prints: 'nothing',
     wrong: ['--password-stdin'],
   },
+  'users grant': {
+    args: ['ada@example.com', 'admin'],
+    prints: 'that it is done',
+    wrong: ['ada@example.com'],
+  },
+  'users revoke': { args: ['ada@example.com', 'admin'], prints: 'that it is done', wrong: ['ada', 'admin'] },
+  'users metadata': {
+    args: ['ada@example.com', '--set', '{"tenant":"acme"}'],
+    prints: 'that it is done',
+    wrong: ['ada@example.com', '--set', '{'],
+  },
   'users disable': { args: ['grace@example.com'], prints: 'nothing', wrong: [] },
   'users enable': { args: ['grace@example.com'], prints: 'nothing', wrong: ['grace'] },
   'users import': {
@@ -57,6 +68,8 @@ const USAGES: Readonly<Record<string, Usage>> = {
     wrong: ['missing.ndjson'],
   },
   'users export': { args: [], prints: 'what was asked for', wrong: ['--output'] },
+  'roles list': { args: [], prints: 'what was asked for', wrong: ['all'] },
+  'keys jwks': { args: [], prints: 'what was asked for', wrong: ['all'] },
   'keys list': { args: [], prints: 'what was asked for', wrong: ['all'] },
   'keys rotate': { args: [], prints: 'that it is done', wrong: ['--urgent'] },
   'keys reseal': { args: [], prints: 'that it is done', wrong: ['now'] },
