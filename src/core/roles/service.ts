@@ -146,18 +146,14 @@ export function createRoles(definitions: RoleDefinitions = BUILT_IN) {
 
 /**
  * What a login asks for, each scope once, at most 50 and 1,000 characters of them; null is all that the account's roles
- * allow. Looked at before anything else,
- * so that the answer tells nothing of the account.
+ * allow. Looked at before anything else, so that the answer tells nothing of the account.
  *
  * @throws AuthError `BAD_USER_INPUT` when one is no scope-token (RFC 6749 §3.3).
  */
-export function readScope(
-  scope: readonly string[] | null | undefined,
-  field = 'input.scope',
-): readonly string[] | null {
+export function readScope(scope: readonly string[] | null | undefined): readonly string[] | null {
   if (scope == null) return null;
   const asked = [...new Set(scope)];
   const isTooLong = asked.length > MOST_SCOPES || asked.join(' ').length > MOST_CHARACTERS;
-  if (isTooLong || !asked.every(isScope)) throw new AuthError('BAD_USER_INPUT', { field });
+  if (isTooLong || !asked.every(isScope)) throw new AuthError('BAD_USER_INPUT', { field: 'input.scope' });
   return asked;
 }
