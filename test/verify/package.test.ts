@@ -1,11 +1,32 @@
-import { readdirSync, readFileSync } from 'node:fs';
+import { execFile } from 'node:child_process';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { describe, expect, it } from '@jest/globals';
+import { promisify } from 'node:util';
+import { afterAll, describe, expect, it } from '@jest/globals';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 const SRC = join(ROOT, 'packages/verify/src');
 const readManifest = (path: string) => JSON.parse(readFileSync(join(ROOT, path), 'utf8'));
+
+const folder = mkdtempSync(join(tmpdir(), 'latchkey-verify-'));
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+/** A snippet as the handler of a request. */
+function asHandler(snippet: string): string {
+  const [imports, lines] = [/^import /, /^(?!import )/].map((pattern) =>
+    snippet.split('\n').filter((line) => pattern.test(line)),
+  );
+  const body = [...(lines ?? []), 'return undefined;'];
+  return [
+    ...(imports ?? []),
+    'export async function handle(request: Request) {',
+    'void request;',
+    ...body,
+    '}',
+  ].join('\n');
+}
 
 describe('the package of the verifier', () => {
   const manifest = readManifest('packages/verify/package.json');
@@ -41,5 +62,27 @@ describe('the package of the verifier', () => {
       return [...foreign, ...(globals ?? [])].map((fault) => `${name}: ${fault}`);
     });
     expect(wrong).toEqual([]);
+  });
+
+  it('the snippets of its README compile, where nothing of Node.js is known', async () => {
+    const readme = readFileSync(join(ROOT, 'packages/verify/README.md'), 'utf8');
+    const snippets = [...readme.matchAll(/^```ts\n([\s\S]*?)^```$/gm)].map(([, text = '']) => text);
+    expect(snippets.length).toBeGreaterThan(1);
+    for (const [index, text] of snippets.entries())
+      writeFileSync(join(folder, `${index}.ts`), asHandler(text));
+    writeFileSync(join(folder, 'package.json'), '{ "type": "module" }');
+    symlinkSync(join(ROOT, 'node_modules'), join(folder, 'node_modules'));
+    const paths = {
+      '@latchkey/verify': [join(SRC, 'verifier.ts')],
+      '@latchkey/verify/testing': [join(SRC, 'testing.ts')],
+    };
+    const compilerOptions = { noEmit: true, noUnusedLocals: false, lib: ['es2023', 'dom'], types: [], paths };
+    const config = { extends: join(ROOT, 'tsconfig.json'), compilerOptions, include: ['*.ts'] };
+    writeFileSync(join(folder, 'tsconfig.json'), JSON.stringify(config));
+    const compiler = join(ROOT, 'node_modules/typescript/bin/tsc');
+    const compiled = promisify(execFile)(process.execPath, [compiler, '-p', folder]).catch(({ stdout }) => ({
+      stdout,
+    }));
+    expect((await compiled).stdout).toBe('');
   });
 });
