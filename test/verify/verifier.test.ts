@@ -199,6 +199,9 @@ describe('the key set of the verifier', () => {
     const { ask } = start();
     await ask(await first.sign());
     travel(10 * MINUTE_MS);
+    answer = fail;
+    expect(await ask(await first.sign())).toBe('user-1');
+    travel(10 * MINUTE_MS);
     answer = publishOf(second);
     expect(await ask(await first.sign())).toBe('TOKEN_INVALID');
   });

@@ -81,7 +81,7 @@ export function createKeySet({ source, fetch, onError, onChange }: KeySetOptions
   function renew(): Promise<void> | undefined {
     const age = now() - loadedAt;
     if (age < MAX_AGE_MS || !(loading || mayLoad())) return undefined;
-    const isIssuerAway = failedAt !== undefined;
+    const isIssuerAway = failedAt !== undefined && now() - failedAt < IDLE_AGE_MS;
     const loaded = load();
     return !hasKeys() || (age >= IDLE_AGE_MS && !isIssuerAway) ? loaded : undefined;
   }
