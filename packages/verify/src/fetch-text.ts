@@ -11,16 +11,14 @@ export async function fetchText(url: URL, fetch: typeof globalThis.fetch): Promi
   let timer: ReturnType<typeof setTimeout> | undefined;
   const late = new Promise<never>((_resolve, reject) => {
     timer = setTimeout(() => {
-      const error = new Error(`The key set does not answer within ${TIMEOUT_MS / 1_000} s`);
-      controller.abort(error);
-      reject(error);
+      reject(new Error(`The key set does not answer within ${TIMEOUT_MS / 1_000} s`));
     }, TIMEOUT_MS);
   });
   try {
     return await Promise.race([read(url, fetch, controller.signal), late]);
   } finally {
     clearTimeout(timer);
-    // Ends an answer that is too long or of the wrong status.
+    // Ends an answer that is late, too long or of the wrong status.
     controller.abort();
   }
 }
