@@ -53,8 +53,16 @@ interface KnownBad {
 const manifest: Manifest = readJson('package.json');
 const lockfile: Lockfile = readJson('package-lock.json');
 const knownBad: KnownBad = readJson('.ci/known-bad-versions.json');
-const locked = Object.entries(lockfile.packages).filter(([path]) => path !== '');
-const runtime = locked.filter(([, { dev }]) => dev !== true);
+/** The packages of this repository, by their folders. */
+const workspaces = readdirSync(join(ROOT, 'packages')).map((name) => `packages/${name}`);
+const locked = Object.entries(lockfile.packages).filter(
+  ([path, entry]) => path !== '' && !workspaces.includes(path) && !isWorkspaceLink([path, entry]),
+);
+/** What only the packages of this repository depend on. Neither the image nor a release of the server has it. */
+const ofWorkspaces = workspaces
+  .flatMap((path) => Object.keys(readJson<Manifest>(`${path}/package.json`).dependencies))
+  .filter((name) => !(name in manifest.dependencies));
+const runtime = locked.filter(([path, { dev }]) => dev !== true && !ofWorkspaces.includes(nameOf(path)));
 
 const folder = mkdtempSync(join(tmpdir(), 'latchkey-supply-chain-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -258,6 +266,13 @@ describe('a release', () => {
     PATIENCE_MS,
   );
 });
+
+/** Whether an entry leads to a package of this repository, under its own name. */
+function isWorkspaceLink([path, { link, resolved }]: readonly [string, LockEntry]): boolean {
+  const folder = workspaces.find((workspace) => workspace === resolved);
+  if (!link || folder === undefined) return false;
+  return path === `node_modules/${readJson<{ name: string }>(`${folder}/package.json`).name}`;
+}
 
 /** What is wrong with an entry of the lockfile. */
 function faultsOf([path, { version, integrity, resolved, link, inBundle }]: readonly [

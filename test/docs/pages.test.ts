@@ -16,10 +16,12 @@ describe('the page of the dependencies', () => {
   const page = read('docs/dependencies.md');
   const root = JSON.parse(read('package.json'));
   const docs = JSON.parse(read('docs/package.json'));
+  const verify = JSON.parse(read('packages/verify/package.json'));
 
   it.each<[string, object]>([
     ['In production', { ...root.dependencies, ...root.optionalDependencies }],
     ['In development', root.devDependencies],
+    ['In `@latchkey/verify` alone', verify.dependencies],
     ['In the docs alone', { ...docs.dependencies, ...docs.devDependencies }],
   ])('the page of the dependencies has one row with a sentence for each package: %s', (heading, packages) => {
     const rows = rowsBelow(heading, page);
