@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { afterAll, describe, expect, it } from '@jest/globals';
+import { cleanEnvironment } from '../support/server-process.ts';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 const SRC = join(ROOT, 'packages/verify/src');
@@ -80,9 +81,9 @@ describe('the package of the verifier', () => {
     const config = { extends: join(ROOT, 'tsconfig.json'), compilerOptions, include: ['*.ts'] };
     writeFileSync(join(folder, 'tsconfig.json'), JSON.stringify(config));
     const compiler = join(ROOT, 'node_modules/typescript/bin/tsc');
-    const compiled = promisify(execFile)(process.execPath, [compiler, '-p', folder]).catch(({ stdout }) => ({
-      stdout,
-    }));
+    const compiled = promisify(execFile)(process.execPath, [compiler, '-p', folder], {
+      env: cleanEnvironment(),
+    }).catch(({ stdout }) => ({ stdout }));
     expect((await compiled).stdout).toBe('');
   });
 });
