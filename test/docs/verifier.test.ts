@@ -1,8 +1,9 @@
-import { generateKeyPairSync, type KeyObject, randomBytes } from 'node:crypto';
+import { type KeyObject, randomBytes } from 'node:crypto';
 import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import jwt from 'jsonwebtoken';
 import { createVerifier } from '../../examples/jsonwebtoken/verify.ts';
 import { gate } from '../support/gate.ts';
+import { createKeyPair } from '../support/key-pair.ts';
 
 const ISSUER = 'https://auth.example.com';
 const URL = `${ISSUER}/.well-known/jwks.json`;
@@ -25,7 +26,7 @@ afterEach(() => {
 });
 
 function makeKey(kid: string) {
-  const { publicKey, privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+  const { publicKey, privateKey } = createKeyPair();
   return { kid, privateKey, jwk: { ...publicKey.export({ format: 'jwk' }), kid, use: 'sig', alg: 'ES256' } };
 }
 const [first, second] = [makeKey('first'), makeKey('second')];
@@ -131,7 +132,7 @@ describe('the verifier of examples/jsonwebtoken', () => {
   });
 
   it('the verifier ignores keys that it does not understand (RFC 7517 §5)', async () => {
-    const rsa = generateKeyPairSync('rsa', { modulusLength: 2_048 }).publicKey.export({ format: 'jwk' });
+    const rsa = createKeyPair('rsa').publicKey.export({ format: 'jwk' });
     const strange = [
       null,
       'key',

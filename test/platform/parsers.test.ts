@@ -1,4 +1,4 @@
-import { generateKeyPairSync, randomBytes, sign } from 'node:crypto';
+import { randomBytes, sign } from 'node:crypto';
 import { isIP } from 'node:net';
 import { isDeepStrictEqual } from 'node:util';
 import { afterAll, describe, expect, it, jest } from '@jest/globals';
@@ -27,6 +27,7 @@ import { NO_DEADLINE } from '../../src/platform/deadline.ts';
 import { parseEmailAddress } from '../../src/platform/email-address.ts';
 import { parseLabel } from '../../src/platform/label.ts';
 import { TOKENS } from '../support/http-server.ts';
+import { createKeyPair } from '../support/key-pair.ts';
 
 /** Properties of everything that reads bytes from outside; 10,000 runs each. */
 const RUNS = { numRuns: 10_000 };
@@ -123,7 +124,7 @@ describe('an access token', () => {
   const key: SigningKey = {
     kid: 'key-1',
     algorithm: 'ES256',
-    ...generateKeyPairSync('ec', { namedCurve: 'P-256' }),
+    ...createKeyPair(),
   };
   const check = (text: string) =>
     checkAccessToken(text, {

@@ -1,5 +1,6 @@
-import { generateKeyPairSync, type KeyObject, sign } from 'node:crypto';
+import { type KeyObject, sign } from 'node:crypto';
 import type { VerificationKey } from '../../src/core/tokens/access-token.ts';
+import { createKeyPair } from './key-pair.ts';
 
 /*
  * Known answers of RFC 7515 (JWS), RFC 7519 (JWT) and RFC 8725 (their best current practices) for the doors that
@@ -22,7 +23,7 @@ const ALPHABET = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789
 
 export const NOW = 1_800_000_000;
 export const PARTIES = { issuer: 'https://id.example.com', audience: 'https://id.example.com' };
-const pair = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+const pair = createKeyPair();
 export const KEY: VerificationKey = { kid: 'key-1', algorithm: 'ES256', publicKey: pair.publicKey };
 const HEADER = { alg: 'ES256', typ: 'at+jwt', kid: KEY.kid };
 const CLAIMS = {
@@ -158,7 +159,7 @@ const CONFORMANCE: readonly Check[] = [
     'is refused when it is signed with the key in its own header',
     'RFC 8725 §3.10',
     () => {
-      const own = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+      const own = createKeyPair();
       const jwk = own.publicKey.export({ format: 'jwk' });
       return refused(token({ header: { ...HEADER, jwk }, key: own.privateKey }));
     },

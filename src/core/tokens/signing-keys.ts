@@ -27,15 +27,23 @@ export function createSigningKeyRow(
   sealer: Sealer,
   { sequence, now, activatesAt }: { sequence: number; now: number; activatesAt: number },
 ): SigningKeyRow {
-  const { publicKey, privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
-  const publicJwk = publicKey.export({ format: 'jwk' });
+  // As bytes: Node.js 20 can wait for itself for ever where the object of a generated key is exported as a JWK while
+  // garbage is collected, because what generated it takes the same lock to be freed.
+  const { publicKey, privateKey } = generateKeyPairSync('ec', {
+    namedCurve: 'P-256',
+    publicKeyEncoding: { format: 'der', type: 'spki' },
+    privateKeyEncoding: { format: 'der', type: 'pkcs8' },
+  });
+  const publicJwk = createPublicKey({ key: publicKey, format: 'der', type: 'spki' }).export({
+    format: 'jwk',
+  });
   const kid = thumbprint(publicJwk);
   return {
     kid,
     sequence,
     algorithm: 'ES256',
     publicJwk: JSON.stringify(publicJwk),
-    sealedPrivateKey: sealer.seal(privateKey.export({ format: 'der', type: 'pkcs8' }), kid),
+    sealedPrivateKey: sealer.seal(privateKey, kid),
     createdAt: now,
     activatesAt,
   };

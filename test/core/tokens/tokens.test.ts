@@ -1,4 +1,4 @@
-import { createPublicKey, generateKeyPairSync, type JsonWebKey, randomBytes, sign } from 'node:crypto';
+import { createPublicKey, type JsonWebKey, randomBytes, sign } from 'node:crypto';
 import { expect, it } from '@jest/globals';
 import jwt from 'jsonwebtoken';
 import { openSigningKey } from '../../../src/core/tokens/signing-keys.ts';
@@ -8,6 +8,7 @@ import { createSealer } from '../../../src/crypto/seal.ts';
 import { type Json, WRONG, withClaim, without } from '../../support/access-token-cases.ts';
 import { LOGIN, LOGOUT, login, ME, refresh, register } from '../../support/documents.ts';
 import { eventsOf } from '../../support/events.ts';
+import { createKeyPair } from '../../support/key-pair.ts';
 import { createFrozenClock, describeApp, PASSWORD, startApp, type TestApp } from '../../support/start-app.ts';
 
 const MINUTE_MS = 60_000;
@@ -214,7 +215,7 @@ describeApp('access tokens', (start) => {
     const app = await start();
     const { accessToken } = await register(app);
     const { header: h, claims } = decode(accessToken);
-    const other = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+    const other = createKeyPair();
     const options = { header: { ...h, alg: 'ES256' as const, typ: 'at+jwt' } };
     expect(await reasonOf(app, jwt.sign(claims, other.privateKey, { ...options, algorithm: 'ES256' }))).toBe(
       'TOKEN_INVALID',
@@ -338,7 +339,7 @@ describeApp('signing keys', (start, engine) => {
     const app = await start();
     const { accessToken } = await register(app);
     const published = app.tokens.jwks();
-    const foreign = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+    const foreign = createKeyPair();
     const jwk = JSON.stringify(foreign.publicKey.export({ format: 'jwk' }));
     await app.database.run('UPDATE signing_keys SET public_jwk = :jwk', { jwk });
 
