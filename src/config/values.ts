@@ -112,18 +112,17 @@ export function kind<Value>(text: {
 
 /** Some of a few words, separated by commas. */
 export const words = <Word extends string>(known: readonly Word[]) =>
-  kind<readonly Word[]>({
-    read: (text, refuse) => {
-      const given = text === '' ? [] : text.split(',').map((item) => item.trim());
-      if (!given.every((item) => (known as readonly string[]).includes(item)))
-        refuse(`must be one of ${known.join(', ')}, or several with commas between them`);
-      return Object.freeze(given as Word[]);
-    },
-    write: (items) => items.join(','),
-  });
+  list(`must be one of ${known.join(', ')}, or several with commas between them`, (text): text is Word =>
+    (known as readonly string[]).includes(text),
+  );
 
 /** Texts separated by commas, each of which `isItem` takes. */
-export function list(problem: string, isItem: (text: string) => boolean) {
+export function list<Item extends string>(
+  problem: string,
+  isItem: (text: string) => text is Item,
+): Kind<readonly Item[]>;
+export function list(problem: string, isItem: (text: string) => boolean): Kind<readonly string[]>;
+export function list(problem: string, isItem: (text: string) => boolean): Kind<readonly string[]> {
   return kind<readonly string[]>({
     read: (text, refuse) => {
       const items = text === '' ? [] : text.split(',').map((item) => item.trim());

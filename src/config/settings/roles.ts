@@ -41,12 +41,14 @@ function jsonFile<Content>(
   return kind<{ readonly path: string; readonly text: string; readonly content: Content }>({
     read: (path, refuse) => {
       const file = readJsonFile(path, { mostBytes });
-      const [value, text] = 'problem' in file ? [{}, ''] : [file.value, file.text];
-      if ('problem' in file) refuse(file.problem);
-      const content = readContent(value, (place, problem) => {
-        if (!('problem' in file)) refuse(place === '' ? `the file ${problem}` : `${place} ${problem}`);
-      });
-      return { path, text, content };
+      if ('problem' in file) {
+        refuse(file.problem);
+        return { path, text: '', content: readContent({}, () => {}) };
+      }
+      const content = readContent(file.value, (place, problem) =>
+        refuse(place === '' ? `the file ${problem}` : `${place} ${problem}`),
+      );
+      return { path, text: file.text, content };
     },
     write: ({ path }) => path,
   });

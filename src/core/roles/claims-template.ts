@@ -3,16 +3,13 @@
  * the value itself, of its own type: a list of roles stays a list.
  */
 
+const PLACEHOLDERS = [
+  ...(['user.id', 'user.email', 'user.emailVerified', 'user.name'] as const),
+  ...(['token.roles', 'token.scope', 'session.id'] as const),
+];
+
 /** What can stand between the braces. */
-export type Placeholder =
-  | 'user.id'
-  | 'user.email'
-  | 'user.emailVerified'
-  | 'user.name'
-  | 'token.roles'
-  | 'token.scope'
-  | 'session.id'
-  | `user.metadata.${string}`;
+export type Placeholder = (typeof PLACEHOLDERS)[number] | `user.metadata.${string}`;
 
 /** A value of the template, read: what stays as it is, what is filled in, and what holds more of these. */
 export type TemplateValue =
@@ -40,9 +37,6 @@ const PRESET_CLAIMS = { hasura: 'https://hasura.io/jwt/claims', postgrest: 'role
 export type Preset = keyof typeof PRESET_CLAIMS;
 export const PRESETS = Object.keys(PRESET_CLAIMS) as [Preset, ...Preset[]];
 
-const KNOWN: ReadonlySet<string> = new Set([
-  ...['user.id', 'user.email', 'user.emailVerified', 'user.name', 'token.roles', 'token.scope', 'session.id'],
-]);
 const IN_METADATA = /^user\.metadata\.[^{}]+$/;
 const OF_USER = /^user\.(?!id$)/;
 const MOST_LEVELS = 8;
@@ -52,8 +46,8 @@ export function readClaimsTemplate(value: unknown, report: Report): ClaimsTempla
   let needsUser = false;
 
   function readPlaceholder(text: string, path: string): Placeholder {
-    if (!KNOWN.has(text) && !IN_METADATA.test(text))
-      report(path, `holds a placeholder that is none of ${[...KNOWN].join(', ')}, user.metadata.KEY`);
+    if (!(PLACEHOLDERS as readonly string[]).includes(text) && !IN_METADATA.test(text))
+      report(path, `holds a placeholder that is none of ${PLACEHOLDERS.join(', ')}, user.metadata.KEY`);
     needsUser ||= OF_USER.test(text);
     return text as Placeholder;
   }

@@ -38,16 +38,14 @@ export function readRoles(value: unknown, report: Report): RoleDefinitions {
     return { default: [], roles: [] };
   }
   const names = roles.map(({ name }) => name);
-  const known = (path: string) => (name: string) => {
-    if (names.includes(name)) return true;
-    report(path, 'names a role that the file does not define');
-    return false;
+  const reportUnknown = (list: readonly string[], path: string) => {
+    for (const [i, name] of list.entries())
+      if (!names.includes(name)) report(`${path}[${i}]`, 'names a role that the file does not define');
   };
-  for (const { name, includes } of roles)
-    for (const [i, other] of includes.entries()) known(`roles.${name}.includes[${i}]`)(other);
+  for (const { name, includes } of roles) reportUnknown(includes, `roles.${name}.includes`);
   reportCycles(roles, report);
   const defaults = textsAt(file.default, 'default', report);
-  for (const [i, name] of defaults.entries()) known(`default[${i}]`)(name);
+  reportUnknown(defaults, 'default');
   return { default: defaults, roles };
 }
 

@@ -237,7 +237,7 @@ async function answer(
   if (new Set(form.keys()).size !== form.size) return refuseAsOAuth(request, reply, REPEATED);
   const client = form.get('client_id') || FIRST_PARTY;
   if (client !== FIRST_PARTY) return refuseAsOAuth(request, reply, UNKNOWN_CLIENT);
-  if (!wordsOf(form.get('scope') ?? '').every(isScope)) return refuseAsOAuth(request, reply, INVALID_SCOPE);
+  if (!askedOf(form).every(isScope)) return refuseAsOAuth(request, reply, INVALID_SCOPE);
   const outcome = await work(form);
   if ('error' in outcome) return refuseAsOAuth(request, reply, outcome);
   return reply.send({
@@ -251,16 +251,19 @@ async function answer(
   });
 }
 
+/** The scopes of a form, as they were sent. */
+function askedOf(form: URLSearchParams): string[] {
+  return wordsOf(form.get('scope') ?? '');
+}
+
 /** What a login asks for; null is all. */
 function scopeOf(form: URLSearchParams, known: readonly string[]): string[] | null {
-  const asked = wordsOf(form.get('scope') ?? '').filter(
-    (scope) => !OF_OPENID.includes(scope) || known.includes(scope),
-  );
+  const asked = askedOf(form).filter((scope) => !OF_OPENID.includes(scope) || known.includes(scope));
   return asked.length === 0 ? null : asked;
 }
 
 function isAsAsked({ scope }: IssuedTokens, form: URLSearchParams): boolean {
-  const asked = new Set(wordsOf(form.get('scope') ?? ''));
+  const asked = new Set(askedOf(form));
   return asked.size === scope.length && scope.every((granted) => asked.has(granted));
 }
 

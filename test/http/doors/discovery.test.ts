@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import { register } from '../../support/documents.ts';
 import { useHttpServers } from '../../support/http-server.ts';
-import { claimsOf, rolesFile } from '../../support/roles.ts';
+import { claimsOf, ROLES_FILE, rolesFile } from '../../support/roles.ts';
 import { describeApp } from '../../support/start-app.ts';
 
 const OAUTH = '/.well-known/oauth-authorization-server';
@@ -95,12 +95,7 @@ describeApp('discovery', (start) => {
     expect(metadata.issuer).toBe(issuer);
     expect(claimsOf(accessToken).iss).toBe(issuer);
     expect(metadata.scopes_supported).toEqual([
-      'latchkey:users:read',
-      'latchkey:users:write',
-      'latchkey:roles:write',
-      'latchkey:keys:write',
-      'latchkey:audit:read',
-      'latchkey:impersonate',
+      ...ROLES_FILE.roles.admin.scopes,
       'posts:write',
       'posts:read',
     ]);
