@@ -28,8 +28,11 @@ interface LockEntry {
   readonly resolved?: string;
   readonly link?: boolean;
   readonly inBundle?: boolean;
-  readonly dev?: boolean;
   readonly hasInstallScript?: boolean;
+  readonly dependencies?: Readonly<Record<string, string>>;
+  readonly optionalDependencies?: Readonly<Record<string, string>>;
+  readonly peerDependencies?: Readonly<Record<string, string>>;
+  readonly peerDependenciesMeta?: Readonly<Record<string, { readonly optional?: boolean }>>;
 }
 
 interface Lockfile {
@@ -53,16 +56,14 @@ interface KnownBad {
 const manifest: Manifest = readJson('package.json');
 const lockfile: Lockfile = readJson('package-lock.json');
 const knownBad: KnownBad = readJson('.ci/known-bad-versions.json');
+const reached = reachedFrom('', new Set());
 /** The packages of this repository, by their folders. */
 const workspaces = readdirSync(join(ROOT, 'packages')).map((name) => `packages/${name}`);
 const locked = Object.entries(lockfile.packages).filter(
   ([path, entry]) => path !== '' && !workspaces.includes(path) && !isWorkspaceLink([path, entry]),
 );
-/** What only the packages of this repository depend on. Neither the image nor a release of the server has it. */
-const ofWorkspaces = workspaces
-  .flatMap((path) => Object.keys(readJson<Manifest>(`${path}/package.json`).dependencies))
-  .filter((name) => !(name in manifest.dependencies));
-const runtime = locked.filter(([path, { dev }]) => dev !== true && !ofWorkspaces.includes(nameOf(path)));
+/** What production installs. The flags of the lockfile speak of all workspaces, and of their optional peers, too. */
+const runtime = Object.entries(lockfile.packages).filter(([path]) => reached.has(path));
 
 const folder = mkdtempSync(join(tmpdir(), 'latchkey-supply-chain-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -297,6 +298,29 @@ async function findKnownBad(cwd: string): Promise<string[]> {
 }
 
 /** The name of the package that is installed at a path. */
+/** The packages that one in the lockfile needs, by the rule by which Node.js finds them. */
+function reachedFrom(path: string, found: Set<string>): Set<string> {
+  const { dependencies, optionalDependencies, peerDependencies, peerDependenciesMeta } =
+    lockfile.packages[path] ?? {};
+  const names = Object.keys({ ...dependencies, ...optionalDependencies, ...peerDependencies });
+  for (const name of names.filter((name) => peerDependenciesMeta?.[name]?.optional !== true)) {
+    const next = foldersAbove(path)
+      .map((folder) => `${folder}node_modules/${name}`)
+      .find((candidate) => candidate in lockfile.packages);
+    if (next === undefined || found.has(next)) continue;
+    found.add(next);
+    reachedFrom(next, found);
+  }
+  return found;
+}
+
+/** `a/node_modules/b`: `a/node_modules/b/`, `a/` and the root. */
+function foldersAbove(path: string): string[] {
+  if (path === '') return [''];
+  const above = path.slice(0, path.lastIndexOf('node_modules/')).replace(/\/$/, '');
+  return [`${path}/`, ...foldersAbove(above)];
+}
+
 function nameOf(path: string): string {
   return path.replace(/^.*node_modules\//, '');
 }

@@ -11,6 +11,15 @@ const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 const SRC = join(ROOT, 'packages/verify/src');
 const readManifest = (path: string) => JSON.parse(readFileSync(join(ROOT, path), 'utf8'));
 
+/** What the adapters import beside the rest of the package. Each is an optional peer. */
+const ADAPTERS: Readonly<Record<string, readonly string[]>> = {
+  'express.ts': [],
+  'fastify.ts': ['fastify'],
+  'graphql-context.ts': ['graphql'],
+  'mercurius.ts': ['mercurius'],
+  'nest.ts': ['@nestjs/common', 'graphql'],
+};
+
 const folder = mkdtempSync(join(tmpdir(), 'latchkey-verify-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
@@ -39,24 +48,34 @@ describe('the package of the verifier', () => {
     for (const name of shared) expect(manifest[name]).toEqual(server[name]);
     expect(manifest.repository).toEqual({ ...server.repository, directory: 'packages/verify' });
     expect(manifest.dependencies).toEqual({ jose: server.devDependencies.jose });
+    const peers = [...new Set(Object.values(ADAPTERS).flat())].sort();
+    expect(Object.keys(manifest.peerDependencies).sort()).toEqual(peers);
+    expect(manifest.peerDependenciesMeta).toEqual(
+      Object.fromEntries(peers.map((name) => [name, { optional: true }])),
+    );
   });
 
   it('every entry of the package is made of a source', () => {
     const entries = Object.values<string | Record<string, string>>(manifest.exports).flatMap((entry) =>
       typeof entry === 'string' ? [] : Object.values(entry),
     );
-    expect(entries.length).toBe(4);
+    expect(entries.length).toBeGreaterThan(4);
     const files = sources.map(([name]) => name.replace(/\.ts$/, ''));
     for (const entry of entries)
       expect(files).toContain(/^\.\/dist\/([\w-]+)\.(?:js|d\.ts)$/.exec(entry)?.[1]);
   });
 
-  it('the package stands on jose and the platform of the Web, so that it runs on edge runtimes', () => {
+  it('the package stands on jose and the platform of the Web, and an adapter on its own server beside them', () => {
     const wrong = sources.flatMap(([name, text]) => {
       const specifiers = [...text.matchAll(/\bfrom '([^']+)'|import\('([^']+)'\)/g)].map(
-        ([, one, two]) => one ?? two,
+        ([, one, two]) => one ?? two ?? '',
       );
-      const foreign = specifiers.filter((specifier) => !/^(jose$|\.\/[\w-]+\.ts$)/.test(specifier ?? ''));
+      const allowed = new Set(['jose', ...(ADAPTERS[name] ?? [])]);
+      const own = /^\.\/([\w-]+\.ts)$/;
+      const foreign = specifiers.filter((specifier) => {
+        const file = own.exec(specifier)?.[1];
+        return file === undefined ? !allowed.has(specifier) : file in ADAPTERS && !(name in ADAPTERS);
+      });
       const globals = /\b(Buffer|process|require|__dirname|setImmediate)\b/.exec(
         text.replace(/\/\*[\s\S]*?\*\/|\/\/.*/g, ''),
       );
@@ -73,10 +92,14 @@ describe('the package of the verifier', () => {
       writeFileSync(join(folder, `${index}.ts`), asHandler(text));
     writeFileSync(join(folder, 'package.json'), '{ "type": "module" }');
     symlinkSync(join(ROOT, 'node_modules'), join(folder, 'node_modules'));
-    const paths = {
-      '@latchkey/verify': [join(SRC, 'verifier.ts')],
-      '@latchkey/verify/testing': [join(SRC, 'testing.ts')],
-    };
+    const paths = Object.fromEntries(
+      Object.entries<{ types?: string }>(manifest.exports)
+        .filter(([, { types }]) => types !== undefined)
+        .map(([entry, { types = '' }]) => [
+          join(manifest.name, entry),
+          [types.replace(/^\.\/dist\/(.+)\.d\.ts$/, join(SRC, '$1.ts'))],
+        ]),
+    );
     const compilerOptions = { noEmit: true, noUnusedLocals: false, lib: ['es2023', 'dom'], types: [], paths };
     const config = { extends: join(ROOT, 'tsconfig.json'), compilerOptions, include: ['*.ts'] };
     writeFileSync(join(folder, 'tsconfig.json'), JSON.stringify(config));

@@ -384,6 +384,9 @@ describe('what the verifier takes and says', () => {
     const authorization = `Bearer ${token}`;
     for (const source of [
       token,
+      authorization,
+      { authorization },
+      { headers: { Authorization: authorization } },
       new Request('https://api.test', { headers: { authorization } }),
       new Headers({ authorization: `bearer  ${token}` }),
       { headers: { authorization } },
@@ -423,12 +426,15 @@ describe('what the verifier takes and says', () => {
         true,
         () => {},
         Symbol('token'),
-        bearer,
+        `${bearer} x`,
+        'Basic YTpi',
+        ' ',
         'x'.repeat(1_000_000),
         '\0\ud800',
         throwing,
         twice,
         { headers: { authorization: [bearer, bearer] } },
+        { headers: { authorization: bearer, Authorization: bearer } },
         { headers: { authorization: 'Basic YTpi' } },
         { headers: { authorization: 'Bearer' } },
         { headers: { authorization: `${bearer} x` } },
@@ -473,6 +479,16 @@ describe('what the verifier takes and says', () => {
     ['another audience', { audience: 'https://api.test' }, {}, 'TOKEN_INVALID'],
   ])('%s is judged by the options of the verifier', async (_, options, token, verdict) => {
     expect(await withKeys(options).ask(await first.sign(token))).toBe(verdict);
+  });
+
+  it('what one request requires comes on top of what every request does', async () => {
+    const { verify } = withKeys({ requireScopes: ['a'] });
+    for (const [scope, reason] of [
+      [['a', 'b'], undefined],
+      [['a'], 'INSUFFICIENT_SCOPE'],
+      [['b'], 'INSUFFICIENT_SCOPE'],
+    ] as const)
+      expect((await verify(await first.sign({ scope }), { requireScopes: ['b'] })).reason).toBe(reason);
   });
 
   it('an authentication grows old while its token is remembered', async () => {

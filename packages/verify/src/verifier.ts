@@ -2,14 +2,19 @@ import { checkAccessToken, type TokenRefusal, type Viewer } from './access-token
 import { readToken, type TokenSource } from './bearer.ts';
 import { createBoundedCache } from './bounded-cache.ts';
 import { createKeySet, type JsonWebKeySet } from './key-set.ts';
+import { type Reason, type Refusal, refusalOf } from './refusal.ts';
+import { assertCount, assertRequirements, lackOf, type Requirements } from './requirements.ts';
 
 export type { MachineViewer, UserViewer, Viewer } from './access-token.ts';
 export type { TokenSource } from './bearer.ts';
 export type { JsonWebKeySet } from './key-set.ts';
+export type { Reason, Refusal } from './refusal.ts';
+export type { Requirements } from './requirements.ts';
 
 const JWKS_PATH = '/.well-known/jwks.json';
 
-export interface VerifierOptions {
+/** The requirements hold for every token. */
+export interface VerifierOptions extends Requirements {
   /** The issuer's URL, as the server's `LATCHKEY_ISSUER` spells it. */
   readonly issuer: string;
   /** Whom tokens are for. The issuer unless given. */
@@ -20,14 +25,6 @@ export interface VerifierOptions {
   readonly jwks?: JsonWebKeySet | undefined;
   /** How far this machine's clock may be off: for `exp` and `nbf`. 10 unless given. */
   readonly clockToleranceSeconds?: number | undefined;
-  /** Scopes that a token must have, all of them. */
-  readonly requireScopes?: readonly string[] | undefined;
-  /** Roles that a token must have, all of them. */
-  readonly requireRoles?: readonly string[] | undefined;
-  /** How strong the authentication must be. `aal3` is enough for `aal2`, and `aal2` for `aal1`. */
-  readonly requireAcr?: string | undefined;
-  /** How long ago the user may have authenticated. */
-  readonly maxAuthAgeSeconds?: number | undefined;
   /** Whether tokens of service accounts are taken. Without it they are `TOKEN_INVALID`. */
   readonly acceptMachines?: boolean | undefined;
   /** Makes the requests for the keys. The platform's `fetch` unless given. */
@@ -38,19 +35,22 @@ export interface VerifierOptions {
   readonly onKeySetError?: ((error: Error) => void) | undefined;
 }
 
-/**
- * Why a request proves no viewer. `INSUFFICIENT_SCOPE` is 403, `UNAVAILABLE` (no keys could be had) is 503, and all
- * others are 401.
- */
-export type Refusal = TokenRefusal | 'TOKEN_MISSING' | 'INSUFFICIENT_SCOPE' | 'REAUTHENTICATION_REQUIRED';
-
 export type Verdict =
-  | { readonly viewer: Viewer; readonly reason: undefined }
-  | { readonly viewer: undefined; readonly reason: Refusal };
+  | { readonly viewer: Viewer; readonly reason?: undefined; readonly refusal?: undefined }
+  | {
+      readonly viewer?: undefined;
+      readonly reason: Reason;
+      /** What to answer over HTTP. */
+      readonly refusal: Refusal;
+    };
 
 export interface Verifier {
-  /** Who asks, or why that is not proven. Never rejects. */
-  verify(source: TokenSource): Promise<Verdict>;
+  /**
+   * Who asks, or why that is not proven. Never rejects.
+   *
+   * @param requirements What this request needs, beside what every request does.
+   */
+  verify(source: TokenSource, requirements?: Requirements): Promise<Verdict>;
   /** Loads the keys before the first token needs them. True when there are keys; never rejects. */
   warmUp(): Promise<boolean>;
 }
@@ -67,7 +67,7 @@ export function createVerifier(options: VerifierOptions): Verifier {
   assertText(audience, 'audience');
   assertCount(cacheSize, 'cacheSize');
   assertCount(clockToleranceSeconds, 'clockToleranceSeconds');
-  if (options.maxAuthAgeSeconds !== undefined) assertCount(options.maxAuthAgeSeconds, 'maxAuthAgeSeconds');
+  assertRequirements(options);
 
   const expected = { issuer, audience, clockToleranceSeconds, acceptMachines };
   const verified = createBoundedCache<Viewer>(cacheSize);
@@ -118,14 +118,17 @@ export function createVerifier(options: VerifierOptions): Verifier {
   }
 
   return {
-    async verify(source) {
+    async verify(source, requirements) {
       const read = readSafely(source);
       if ('reason' in read) return refuse(read.reason);
       try {
         const viewer = await verifyToken(read.token);
         if (typeof viewer === 'string') return refuse(viewer);
-        const missing = missingFrom(viewer, options);
-        return missing === undefined ? { viewer, reason: undefined } : refuse(missing);
+        for (const required of requirements === undefined ? [options] : [options, requirements]) {
+          const lack = lackOf(viewer, required);
+          if (lack !== undefined) return refuse(lack, required);
+        }
+        return { viewer };
       } catch {
         // A fault of this machine signs no user out.
         return refuse('UNAVAILABLE');
@@ -139,27 +142,6 @@ export function createVerifier(options: VerifierOptions): Verifier {
   };
 }
 
-/** What the viewer lacks of what every request needs. */
-function missingFrom(
-  { scope, roles, acr, authenticatedAt }: Viewer,
-  { requireScopes = [], requireRoles = [], requireAcr, maxAuthAgeSeconds }: VerifierOptions,
-): Refusal | undefined {
-  const hasAll =
-    requireScopes.every((name) => scope.includes(name)) && requireRoles.every((name) => roles.includes(name));
-  if (!hasAll) return 'INSUFFICIENT_SCOPE';
-  const isStrong = requireAcr === undefined || (acr !== undefined && isAtLeast(acr, requireAcr));
-  const isRecent =
-    maxAuthAgeSeconds === undefined ||
-    (authenticatedAt !== undefined && nowSeconds() - authenticatedAt <= maxAuthAgeSeconds);
-  return isStrong && isRecent ? undefined : 'REAUTHENTICATION_REQUIRED';
-}
-
-/** NIST SP 800-63B's levels have an order. Other values are compared exactly. */
-function isAtLeast(acr: string, required: string): boolean {
-  const isLevel = (value: string) => /^aal[123]$/.test(value);
-  return acr === required || (isLevel(acr) && isLevel(required) && acr > required);
-}
-
 function readSafely(source: unknown): ReturnType<typeof readToken> {
   try {
     return readToken(source);
@@ -168,8 +150,8 @@ function readSafely(source: unknown): ReturnType<typeof readToken> {
   }
 }
 
-function refuse(reason: Refusal): Verdict {
-  return { viewer: undefined, reason };
+function refuse(reason: Reason, requirements?: Requirements): Verdict {
+  return { reason, refusal: refusalOf(reason, requirements) };
 }
 
 function nowSeconds(): number {
@@ -189,8 +171,4 @@ function sourceOf({ issuer, jwks, jwksUri }: VerifierOptions): URL | JsonWebKeyS
 
 function assertText(value: unknown, name: string): void {
   if (typeof value !== 'string' || value === '') throw new TypeError(`${name} must be text`);
-}
-
-function assertCount(value: number, name: string): void {
-  if (!Number.isSafeInteger(value) || value < 0) throw new TypeError(`${name} must be a whole number`);
 }

@@ -1,0 +1,82 @@
+import { type CanActivate, createParamDecorator, type ExecutionContext, HttpException } from '@nestjs/common';
+import type { Viewer } from './access-token.ts';
+import type { TokenSource } from './bearer.ts';
+import type { Reason, Refusal } from './refusal.ts';
+import { assertRequirements, type Requirements } from './requirements.ts';
+import type { Verifier } from './verifier.ts';
+
+/** Where a guard leaves the viewer: the request of a controller, or the context of a resolver. */
+interface Carrier {
+  viewer?: Viewer | undefined;
+  authError?: Reason | undefined;
+}
+
+/** The context of a resolver, by Nest's drivers for Apollo and for mercurius. */
+interface GraphQLCarrier extends Carrier {
+  readonly req?: TokenSource;
+  readonly reply?: { readonly request: TokenSource };
+}
+
+/** The viewer that `attachViewer` or `requireViewer` has proven, as a parameter of a controller or a resolver. */
+export const CurrentViewer = createParamDecorator(
+  (_data: unknown, context: ExecutionContext): Viewer | undefined => read(context).carrier.viewer,
+);
+
+/** A guard that lets everyone in. It proves the viewer where there is one. */
+export function attachViewer(verifier: Verifier): CanActivate {
+  return {
+    async canActivate(context) {
+      const { carrier, source } = read(context);
+      const { viewer, reason } = await verifier.verify(source);
+      carrier.viewer = viewer;
+      carrier.authError = reason;
+      return true;
+    },
+  };
+}
+
+/**
+ * A guard that lets viewers in, in controllers and in resolvers. It answers a controller's client 401, 403 or 503, with
+ * the challenges of RFC 6750 and RFC 9470, and a resolver's with the error codes of the server.
+ *
+ * @throws TypeError for requirements that cannot be right.
+ */
+export function requireViewer(verifier: Verifier, requirements: Requirements = {}): CanActivate {
+  assertRequirements(requirements);
+  return {
+    async canActivate(context) {
+      const { carrier, source } = read(context);
+      const { viewer, refusal } = await verifier.verify(source, requirements);
+      if (refusal !== undefined) throw await errorOf(refusal, context);
+      carrier.viewer = viewer;
+      return true;
+    },
+  };
+}
+
+function isGraphQL(context: ExecutionContext): boolean {
+  return context.getType<string>() === 'graphql';
+}
+
+function read(context: ExecutionContext): { carrier: Carrier; source: TokenSource } {
+  if (!isGraphQL(context)) {
+    const request = context.switchToHttp().getRequest();
+    return { carrier: request, source: request };
+  }
+  // The third argument of a resolver.
+  const carrier: GraphQLCarrier = context.getArgByIndex(2);
+  return { carrier, source: carrier.req ?? carrier.reply?.request };
+}
+
+async function errorOf({ status, headers, body }: Refusal, context: ExecutionContext): Promise<Error> {
+  if (isGraphQL(context)) {
+    // Not every application of Nest has it.
+    const { GraphQLError } = await import('graphql');
+    const { message, ...extensions } = body;
+    return new GraphQLError(message, { extensions });
+  }
+  // Express and Fastify have this method in common.
+  const response: { header(name: string, value: string): unknown } = context.switchToHttp().getResponse();
+  for (const [name, value] of Object.entries(headers)) response.header(name, value);
+  return new HttpException(body, status);
+}
