@@ -150,20 +150,31 @@ describe('the files beside the code', () => {
   });
 });
 
-describe('the lockfile of the docs', () => {
+/** The folders that are installed by themselves. */
+const alone = ['docs', ...readdirSync(join(ROOT, 'examples')).map((name) => `examples/${name}`)].filter(
+  (path) => existsSync(join(ROOT, path, 'package.json')),
+);
+
+describe.each(alone)('the lockfile of %s', (path) => {
+  it(`the lockfile of ${path} pins every package by its integrity and takes all of them from the registry (SUP-1)`, () => {
+    const { packages }: Lockfile = readJson(`${path}/package-lock.json`);
+    const own = workspaces.map((workspace) => `file:../../${workspace}`);
+    const foreign = Object.entries(packages).filter(
+      ([name, { resolved = '' }]) => name !== '' && !own.includes(resolved),
+    );
+    expect(foreign.length).toBeGreaterThan(50);
+    expect(foreign.flatMap(faultsOf)).toEqual([]);
+    const { dependencies, devDependencies }: Partial<Manifest> = readJson(`${path}/package.json`);
+    const wanted = Object.entries({ ...dependencies, ...devDependencies }).filter(
+      ([, version]) => !own.includes(version),
+    );
+    expect(wanted.map(([name]) => [name, packages[`node_modules/${name}`]?.version])).toEqual(wanted);
+  });
+});
+
+describe('the scripts of the docs', () => {
   const docs: Lockfile = readJson('docs/package-lock.json');
   const packages = Object.entries(docs.packages).filter(([path]) => path !== '');
-
-  it('the lockfile of the docs pins every package by its integrity and takes all of them from the registry (SUP-1)', () => {
-    expect(packages.length).toBeGreaterThan(50);
-    expect(packages.flatMap(faultsOf)).toEqual([]);
-    const { devDependencies }: Manifest = readJson('docs/package.json');
-    const found = Object.keys(devDependencies).map((name) => [
-      name,
-      docs.packages[`node_modules/${name}`]?.version,
-    ]);
-    expect(Object.fromEntries(found)).toEqual(devDependencies);
-  });
 
   it('no install script of a package of the docs runs (SUP-3)', () => {
     const { allowScripts }: Manifest = readJson('docs/package.json');
@@ -181,7 +192,7 @@ describe('the list of known bad versions', () => {
     async () => {
       expect(knownBad.compiledOn).toMatch(/^20\d\d-\d\d-\d\d$/);
       expect(await findKnownBad(ROOT)).toEqual([]);
-      expect(await findKnownBad(join(ROOT, 'docs'))).toEqual([]);
+      for (const path of alone) expect(await findKnownBad(join(ROOT, path))).toEqual([]);
     },
     PATIENCE_MS,
   );

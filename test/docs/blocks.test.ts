@@ -48,6 +48,13 @@ const NOT_RUN: Readonly<Record<string, string>> = {
     'It runs the tests themselves.',
   'docs/operations.md docker build': 'Docker is not on every machine, and the image takes minutes.',
   'docs/operations.md docker exec': 'It needs the container of the block before it.',
+  ...Object.fromEntries(
+    ['apollo-express', 'fastify-yoga', 'mercurius', 'nest'].map((name) => [
+      `examples/${name}/README.md npm run build:packages`,
+      'It starts a server that never ends. `npm run test:examples` does the same.',
+    ]),
+  ),
+  'docs/verify/javascript.md npm pack': 'A test of the package does it.',
   'docs/verify/go.md // Package auth':
     'Go is not on every machine, and the code needs a package from elsewhere.',
   'docs/verify/postgrest.md curl': 'It tells a PostgREST to read its keys, and there is none.',

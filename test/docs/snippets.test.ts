@@ -8,6 +8,8 @@ import { ROOT, readPages } from '../support/pages.ts';
 import { cleanEnvironment, type ServerProcess, startServerProcess } from '../support/server-process.ts';
 import { useBuild } from '../support/setup.ts';
 
+const ACCOUNTS = join(ROOT, 'test/support/accounts.ts');
+
 const build = useBuild();
 const folder = mkdtempSync(join(tmpdir(), 'latchkey-snippets-'));
 let server: ServerProcess;
@@ -16,7 +18,6 @@ let origin: string;
 
 beforeAll(async () => {
   symlinkSync(join(ROOT, 'node_modules'), join(folder, 'node_modules'));
-  symlinkSync(join(ROOT, 'examples'), join(folder, 'examples'));
   writeFileSync(join(folder, 'package.json'), '{ "type": "module" }');
   server = await startServerProcess([process.execPath, build.cli, 'serve'], { cwd: folder });
   ({ origin } = new URL(server.url));
@@ -42,26 +43,33 @@ globalThis.fetch = async (url, init) => {
 };
 `;
 
-it('the verifier of the README takes a token of the server and refuses an altered one', async () => {
-  const printed = await runSnippet('README.md', 'export async function verify', {
-    // The name of the issuer is this one, wherever the server is.
-    prepare: (text) =>
-      text.replace("'/.well-known/jwks.json', issuer", `'/.well-known/jwks.json', '${origin}'`),
-    after: `
-import { alter, registerAccount } from './examples/support.ts';
+it.each(['README.md', 'docs/verify/javascript.md'])(
+  'the verifier of %s takes a token of the server and refuses an altered one',
+  async (page) => {
+    const printed = await runSnippet(page, 'export async function handle', {
+      // The name of the issuer is this one, wherever the server is.
+      prepare: (text) =>
+        text
+          .replace("'@latchkey/verify'", `'${join(ROOT, 'packages/verify/src/verifier.ts')}'`)
+          .replace("issuer: 'http", `jwksUri: '${origin}/.well-known/jwks.json', issuer: 'http`),
+      after: `
+import { alter, registerAccount } from '${ACCOUNTS}';
 const { id, accessToken } = await registerAccount('${origin}/graphql');
-console.log(await verify(accessToken) === id);
-console.log(await verify(alter(accessToken)).catch(({ code }) => code));
+const ask = (token) => handle(new Request(ISSUER, { headers: { authorization: 'Bearer ' + token } }));
+console.log((await (await ask(accessToken)).json()).hello === id);
+const refused = await ask(alter(accessToken));
+console.log(refused.status, refused.headers.get('www-authenticate'), (await refused.json()).reason);
 `,
-  });
-  expect(printed).toEqual(['true', 'ERR_JWS_SIGNATURE_VERIFICATION_FAILED']);
-});
+    });
+    expect(printed).toEqual(['true', '401 Bearer error="invalid_token" TOKEN_INVALID']);
+  },
+);
 
 it('the sign-in of the README returns an access token and leaves the refresh token in a cookie', async () => {
   const printed = await runSnippet('README.md', 'export async function logIn', {
     prepare: (text) => BROWSER + text.replace('http://localhost:4000', origin),
     after: `
-import { registerAccount } from './examples/support.ts';
+import { registerAccount } from '${ACCOUNTS}';
 const { email } = await registerAccount('${origin}/graphql');
 console.log((await logIn(email, 'correct horse battery staple')).slice(0, 3));
 console.log([...jar.keys()].filter((name) => name.includes('refresh')).length);
@@ -75,7 +83,7 @@ it('the code of the cookies page logs in, refreshes after a reload and logs out'
   const printed = await runSnippet('docs/clients/cookies.md', 'export async function logOut', {
     prepare: (text) => BROWSER + text.replace('http://localhost:4000', origin),
     after: `
-import { registerAccount } from './examples/support.ts';
+import { registerAccount } from '${ACCOUNTS}';
 const { email } = await registerAccount('${origin}/graphql');
 await logIn(email, 'correct horse battery staple');
 const first = accessToken;

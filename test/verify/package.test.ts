@@ -17,7 +17,7 @@ const ADAPTERS: Readonly<Record<string, readonly string[]>> = {
   'fastify.ts': ['fastify'],
   'graphql-context.ts': ['graphql'],
   'mercurius.ts': ['mercurius'],
-  'nest.ts': ['@nestjs/common', 'graphql'],
+  'nest.ts': ['@nestjs/common'],
 };
 
 const folder = mkdtempSync(join(tmpdir(), 'latchkey-verify-'));

@@ -1,7 +1,7 @@
 import { type CanActivate, createParamDecorator, type ExecutionContext, HttpException } from '@nestjs/common';
 import type { Viewer } from './access-token.ts';
 import type { TokenSource } from './bearer.ts';
-import type { Reason, Refusal } from './refusal.ts';
+import type { Reason, Refusal, RefusalExtensions } from './refusal.ts';
 import { assertRequirements, type Requirements } from './requirements.ts';
 import type { Verifier } from './verifier.ts';
 
@@ -47,7 +47,7 @@ export function requireViewer(verifier: Verifier, requirements: Requirements = {
     async canActivate(context) {
       const { carrier, source } = read(context);
       const { viewer, refusal } = await verifier.verify(source, requirements);
-      if (refusal !== undefined) throw await errorOf(refusal, context);
+      if (refusal !== undefined) refuse(refusal, context);
       carrier.viewer = viewer;
       return true;
     },
@@ -68,15 +68,23 @@ function read(context: ExecutionContext): { carrier: Carrier; source: TokenSourc
   return { carrier, source: carrier.req ?? carrier.reply?.request };
 }
 
-async function errorOf({ status, headers, body }: Refusal, context: ExecutionContext): Promise<Error> {
-  if (isGraphQL(context)) {
-    // Not every application of Nest has it.
-    const { GraphQLError } = await import('graphql');
-    const { message, ...extensions } = body;
-    return new GraphQLError(message, { extensions });
+/** An exception that Nest logs nothing about: a client's mistake is no fault of the server. */
+class RefusedException extends HttpException {
+  /** GraphQL takes over what an error of a resolver has here. */
+  readonly extensions: RefusalExtensions;
+
+  constructor({ status, body }: Refusal) {
+    super(body, status);
+    const { message: _, ...extensions } = body;
+    this.extensions = extensions;
   }
-  // Express and Fastify have this method in common.
-  const response: { header(name: string, value: string): unknown } = context.switchToHttp().getResponse();
-  for (const [name, value] of Object.entries(headers)) response.header(name, value);
-  return new HttpException(body, status);
+}
+
+function refuse(refusal: Refusal, context: ExecutionContext): never {
+  if (!isGraphQL(context)) {
+    // Express and Fastify have this method in common.
+    const response: { header(name: string, value: string): unknown } = context.switchToHttp().getResponse();
+    for (const [name, value] of Object.entries(refusal.headers)) response.header(name, value);
+  }
+  throw new RefusedException(refusal);
 }

@@ -1,7 +1,10 @@
-/** What each example needs: an account of its own on the server. */
+const PASSWORD = 'correct horse battery staple';
+
+/** An account of its own on a running server, for a program that stands beside it. */
 export interface Account {
   readonly id: string;
   readonly email: string;
+  readonly password: string;
   readonly accessToken: string;
 }
 
@@ -15,7 +18,7 @@ export async function registerAccount(graphqlUrl: string): Promise<Account> {
       query: `mutation ($input: RegisterInput!) {
         register(input: $input) { auth { accessToken user { id } } }
       }`,
-      variables: { input: { email, password: 'correct horse battery staple' } },
+      variables: { input: { email, password: PASSWORD } },
     }),
   });
   const { data, errors } = (await response.json()) as {
@@ -24,7 +27,7 @@ export async function registerAccount(graphqlUrl: string): Promise<Account> {
   };
   if (data === undefined || errors?.[0]) throw new Error(`register: ${errors?.[0]?.extensions.code}`);
   const { accessToken, user } = data.register.auth;
-  return { id: user.id, email, accessToken };
+  return { id: user.id, email, password: PASSWORD, accessToken };
 }
 
 /** The same token with one byte of its claims changed. */

@@ -1,0 +1,191 @@
+/*
+ * `npm run test:examples`: each API of examples/ that has a manifest of its own, installed as a reader would install it
+ * and run beside a real server. It takes a minute and asks the registry of packages, so `npm test` leaves it out.
+ */
+import { execFile, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { cpSync, existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { alter, registerAccount } from '../support/accounts.ts';
+import { LOGIN } from '../support/documents.ts';
+import { cleanEnvironment, type ServerProcess, startServerProcess } from '../support/server-process.ts';
+import { useBuild } from '../support/setup.ts';
+
+const ROOT = fileURLToPath(new URL('../..', import.meta.url));
+const PATIENCE_MS = 180_000;
+const ROLES = {
+  default: ['editor'],
+  roles: { editor: { scopes: ['posts:read', 'posts:write'] } },
+};
+
+const run = promisify(execFile);
+const build = useBuild();
+const folder = mkdtempSync(join(tmpdir(), 'latchkey-examples-'));
+const names = readdirSync(join(ROOT, 'examples')).filter((name) =>
+  existsSync(join(ROOT, 'examples', name, 'package.json')),
+);
+let server: ServerProcess;
+let issuer: string;
+let userId: string;
+/** Of all that the account may do, and of a login that asked for less. */
+let tokens: { whole: string; narrowed: string };
+
+beforeAll(async () => {
+  await buildPackage();
+  writeFileSync(join(folder, 'roles.json'), JSON.stringify(ROLES));
+  const port = await freePort();
+  issuer = `http://localhost:${port}`;
+  server = await startServerProcess([process.execPath, build.cli, 'serve'], {
+    cwd: folder,
+    env: {
+      PORT: String(port),
+      LATCHKEY_ISSUER: issuer,
+      LATCHKEY_ROLES_FILE: join(folder, 'roles.json'),
+    },
+  });
+  const { id, email, password, accessToken } = await registerAccount(server.url);
+  const narrowed = await query(server.url, LOGIN, { input: { email, password, scope: ['posts:read'] } });
+  userId = id;
+  tokens = { whole: accessToken, narrowed: narrowed.data.login.accessToken };
+}, PATIENCE_MS);
+afterAll(async () => {
+  await server?.stop();
+  rmSync(folder, { recursive: true, force: true });
+}, PATIENCE_MS);
+
+it('there are the four examples', () => {
+  expect(names).toEqual(['apollo-express', 'fastify-yoga', 'mercurius', 'nest']);
+});
+
+describe.each(names)('examples/%s', (name) => {
+  let api: Awaited<ReturnType<typeof startApi>>;
+
+  beforeAll(async () => {
+    const copy = await install(name);
+    api = await startApi(copy);
+  }, PATIENCE_MS);
+  afterAll(() => api?.stop(), PATIENCE_MS);
+
+  const ask = (token?: string) => query(api.url, '{ greeting viewerId drafts }', {}, token);
+  const refusal = (field: string, code: string, reason: string) =>
+    expect.objectContaining({ path: [field], extensions: { code, reason } });
+
+  it(`${name} answers an account that may do all of it`, async () => {
+    expect(await ask(tokens.whole)).toEqual({
+      data: { greeting: `Hello, ${userId}`, viewerId: userId, drafts: [`A draft of ${userId}`] },
+    });
+  });
+
+  it(`${name} refuses a narrowed login the field that it asked nothing for`, async () => {
+    const { data, errors } = await ask(tokens.narrowed);
+    expect(data).toEqual({ greeting: `Hello, ${userId}`, viewerId: userId, drafts: null });
+    expect(errors).toEqual([refusal('drafts', 'FORBIDDEN', 'INSUFFICIENT_SCOPE')]);
+  });
+
+  it(`${name} answers a stranger the public field alone, and says why`, async () => {
+    for (const [token, reason] of [
+      [undefined, 'TOKEN_MISSING'],
+      [alter(tokens.whole), 'TOKEN_INVALID'],
+    ] as const) {
+      const { data, errors } = await ask(token);
+      expect(data).toEqual({ greeting: 'Hello, stranger', viewerId: null, drafts: null });
+      expect(errors).toEqual([
+        refusal('viewerId', 'UNAUTHENTICATED', reason),
+        refusal('drafts', 'UNAUTHENTICATED', reason),
+      ]);
+    }
+    // A refusal is no fault of the server.
+    expect(api.complaints()).toBe('');
+  });
+
+  if (name === 'nest')
+    it('the controller of examples/nest answers with a status and a challenge', async () => {
+      const get = (token: string) =>
+        fetch(new URL('/drafts', api.url), { headers: { authorization: `Bearer ${token}` } });
+      expect(await (await get(tokens.whole)).json()).toEqual([`A draft of ${userId}`]);
+      const refused = await get(tokens.narrowed);
+      expect(refused.status).toBe(403);
+      expect(refused.headers.get('www-authenticate')).toBe(
+        'Bearer error="insufficient_scope", scope="posts:write"',
+      );
+    });
+});
+
+/** The package as a build leaves it, beside the copies of the examples. */
+async function buildPackage(): Promise<void> {
+  const source = join(ROOT, 'packages/verify');
+  const target = join(folder, 'packages/verify');
+  for (const file of ['package.json', 'README.md', 'LICENSE'])
+    cpSync(join(source, file), join(target, file), { recursive: true });
+  await compile('-p', source, '--outDir', join(target, 'dist'));
+}
+
+/** Installs a copy of an example, and checks its types. */
+async function install(name: string): Promise<string> {
+  const copy = join(folder, 'examples', name);
+  cpSync(join(ROOT, 'examples', name), copy, {
+    recursive: true,
+    filter: (path) => !path.includes('node_modules'),
+  });
+  const options = { cwd: copy, env: cleanEnvironment() };
+  const { stderr } = await run('npm', ['ci', '--prefer-offline', '--no-audit', '--no-fund'], options);
+  expect(stderr).toBe('');
+  await compile('-p', copy);
+  return copy;
+}
+
+async function compile(...args: string[]): Promise<void> {
+  const compiler = join(ROOT, 'node_modules/typescript/bin/tsc');
+  const { stdout } = await run(process.execPath, [compiler, ...args], { env: cleanEnvironment() }).catch(
+    ({ stdout }) => ({ stdout }),
+  );
+  expect(stdout).toBe('');
+}
+
+async function startApi(cwd: string) {
+  const child = spawn('npm', ['start', '--silent', '--', issuer], {
+    cwd,
+    env: { ...cleanEnvironment(), PORT: String(await freePort()) },
+    stdio: ['ignore', 'pipe', 'pipe'],
+    detached: true,
+  });
+  const closed = once(child, 'close');
+  let complaints = '';
+  child.stderr.on('data', (text: Buffer) => {
+    complaints += text;
+  });
+  for await (const line of createInterface(child.stdout)) {
+    const [, url] = /^The API listens on (http:\S+)$/.exec(line) ?? [];
+    if (url === undefined) continue;
+    const stop = async () => {
+      if (child.pid !== undefined) process.kill(-child.pid, 'SIGTERM');
+      await closed;
+    };
+    return { url, stop, complaints: () => complaints };
+  }
+  throw new Error(`It ended before it listened: ${complaints}`);
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0);
+  await once(server, 'listening');
+  const address = server.address();
+  server.close();
+  await once(server, 'close');
+  return Object(address).port;
+}
+
+async function query(url: string, document: string, variables: object, token?: string) {
+  const response = await fetch(url, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json', ...(token && { authorization: `Bearer ${token}` }) },
+    body: JSON.stringify({ query: document, variables }),
+  });
+  return response.json();
+}
