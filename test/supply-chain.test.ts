@@ -23,6 +23,8 @@ const PATIENCE_MS = 120_000;
 const MOST_RUNTIME_PACKAGES = 263;
 
 interface LockEntry {
+  /** Where the package is installed under another name than its own. */
+  readonly name?: string;
   readonly version?: string;
   readonly integrity?: string;
   readonly resolved?: string;
@@ -98,11 +100,12 @@ describe('the lockfile', () => {
     const { dependencies, devDependencies, optionalDependencies, overrides } = manifest;
     const wanted = { ...dependencies, ...devDependencies, ...optionalDependencies };
     const versions = Object.entries({ ...wanted, ...overrides });
-    expect(versions.filter(([, version]) => !/^\d+\.\d+\.\d+(-[\w.]+)?$/.test(version))).toEqual([]);
-    const found = Object.keys(wanted).map((name) => [
-      name,
-      lockfile.packages[`node_modules/${name}`]?.version,
-    ]);
+    const exact = /^(npm:@?[\w./-]+@)?\d+\.\d+\.\d+(-[\w.]+)?$/;
+    expect(versions.filter(([, version]) => !exact.test(version))).toEqual([]);
+    const found = Object.keys(wanted).map((alias) => {
+      const { name, version } = lockfile.packages[`node_modules/${alias}`] ?? {};
+      return [alias, name === undefined ? version : `npm:${name}@${version}`];
+    });
     expect(Object.fromEntries(found)).toEqual(wanted);
   });
 
