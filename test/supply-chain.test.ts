@@ -244,6 +244,18 @@ describe('a release', () => {
     );
   });
 
+  it('a release packs the server and every package beside it (SUP-3)', async () => {
+    const pack = readJson<{ scripts: { release: string } }>('package.json')
+      .scripts.release.split('&&')
+      .at(-1);
+    const answer: object = JSON.parse(await run('bash', ['-c', `${pack} --dry-run --json`], ROOT));
+    const names = Object.values(answer).map(({ name }: { name: string }) => name);
+    const expected = ['.', ...workspaces].map(
+      (path) => readJson<{ name: string }>(`${path}/package.json`).name,
+    );
+    expect(names.sort()).toEqual(expected.sort());
+  });
+
   it('a release holds no tests, maps, sources or other files of development (SUP-3)', () => {
     const documents = ['package.json', 'README.md', 'SECURITY.md', 'LICENSE'];
     const runs =
