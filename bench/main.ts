@@ -4,6 +4,7 @@ import { ratios } from './ratios.ts';
 import { refusals } from './refusals.ts';
 import { scale } from './scale.ts';
 import { storm } from './storm.ts';
+import { verifier } from './verifier.ts';
 
 const suites: Record<string, () => Promise<void>> = {
   imports: () => imports(process.argv.slice(3)),
@@ -11,6 +12,7 @@ const suites: Record<string, () => Promise<void>> = {
   refusals,
   scale: () => scale(process.argv.slice(3)),
   storm,
+  verifier,
 };
 
 const name = process.argv[2] ?? 'ratios';

@@ -18,6 +18,7 @@ import {
   type Tokens,
 } from './requests.ts';
 import { startBare, startLatchkey } from './servers.ts';
+import { verifier } from './verifier.ts';
 
 const STARTS = 3;
 const ROUNDS = 3;
@@ -31,6 +32,7 @@ export async function ratios(): Promise<void> {
   await throughput();
   await logins();
   await start();
+  await verifier();
 }
 
 /**

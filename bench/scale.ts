@@ -27,6 +27,7 @@ import { chain, type Load, repeat } from './load.ts';
 import { ask, login, loginWith, ME, PASSWORD, refreshWith, type Tokens } from './requests.ts';
 import { createSeededTokens, emailOf, seed } from './seed.ts';
 import { cpuSecondsOf, type RunningServer, startLatchkey } from './servers.ts';
+import { measureVerifications } from './verifier.ts';
 
 const SIZES = '10000,100000,1000000,5000000';
 const RESULTS = new URL('RESULTS.md', import.meta.url);
@@ -80,6 +81,7 @@ export async function scale(args: string[]): Promise<void> {
       await growth('postgres', databases, protocol),
       await refreshBySize('sqlite', databases, protocol),
       await refreshBySize('postgres', databases, protocol),
+      await verifications(),
     ];
     const text = `# Scale\n\n${sections.join('\n\n')}\n`;
     console.log(text);
@@ -448,6 +450,25 @@ async function vacuum(databaseUrl: string): Promise<void> {
 }
 
 // --- where and how ---
+
+async function verifications(): Promise<string> {
+  const { cached, uncached, bare } = await measureVerifications();
+  const row = (what: string, rates: readonly number[]) => [
+    what,
+    spread(rates),
+    spread(ratiosWithinRounds(rates, bare)),
+  ];
+  const rows = [
+    row('verified before', cached),
+    row('not verified before', uncached),
+    row('`jwtVerify` of jose', bare),
+  ];
+  return [
+    '## Access tokens verified by `@latchkey/verify`',
+    `One process on one core, 1,000 tokens, 32 at once; medians of 7 interleaved rounds of a second, \`npm run bench -- verifier\`, ${new Date().toISOString().slice(0, 10)}. Goal: ≥ 100,000 a second of those that it has verified before.`,
+    table(['token', 'verifications/s', 'of `jwtVerify`'], rows),
+  ].join('\n\n');
+}
 
 async function describeMachine(adminUrl: string, { rounds, seconds }: Protocol): Promise<string> {
   const settings = await query<{ name: string; setting: string; unit: string | null }>(

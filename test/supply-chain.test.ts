@@ -23,6 +23,8 @@ const PATIENCE_MS = 120_000;
 const MOST_RUNTIME_PACKAGES = 263;
 
 interface LockEntry {
+  /** Where the package is installed under another name than its own. */
+  readonly name?: string;
   readonly version?: string;
   readonly integrity?: string;
   readonly resolved?: string;
@@ -99,11 +101,12 @@ describe('the lockfile', () => {
     const { dependencies, devDependencies, optionalDependencies, overrides } = manifest;
     const wanted = { ...dependencies, ...devDependencies, ...optionalDependencies };
     const versions = Object.entries({ ...wanted, ...overrides });
-    expect(versions.filter(([, version]) => !/^\d+\.\d+\.\d+(-[\w.]+)?$/.test(version))).toEqual([]);
-    const found = Object.keys(wanted).map((name) => [
-      name,
-      lockfile.packages[`node_modules/${name}`]?.version,
-    ]);
+    const exact = /^(npm:@?[\w./-]+@)?\d+\.\d+\.\d+(-[\w.]+)?$/;
+    expect(versions.filter(([, version]) => !exact.test(version))).toEqual([]);
+    const found = Object.keys(wanted).map((alias) => {
+      const { name, version } = lockfile.packages[`node_modules/${alias}`] ?? {};
+      return [alias, name === undefined ? version : `npm:${name}@${version}`];
+    });
     expect(Object.fromEntries(found)).toEqual(wanted);
   });
 
@@ -251,6 +254,18 @@ describe('a release', () => {
         'dist/http/doors/assets/start-page.html',
       ]),
     );
+  });
+
+  it('a release packs the server and every package beside it (SUP-3)', async () => {
+    const pack = readJson<{ scripts: { release: string } }>('package.json')
+      .scripts.release.split('&&')
+      .at(-1);
+    const answer: object = JSON.parse(await run('bash', ['-c', `${pack} --dry-run --json`], ROOT));
+    const names = Object.values(answer).map(({ name }: { name: string }) => name);
+    const expected = ['.', ...workspaces].map(
+      (path) => readJson<{ name: string }>(`${path}/package.json`).name,
+    );
+    expect(names.sort()).toEqual(expected.sort());
   });
 
   it('a release holds no tests, maps, sources or other files of development (SUP-3)', () => {

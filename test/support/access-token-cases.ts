@@ -1,5 +1,23 @@
-import { type KeyObject, sign } from 'node:crypto';
-import type { VerificationKey } from '../../src/core/tokens/access-token.ts';
+import {
+  ALPHABET,
+  accepted,
+  type Check,
+  CLAIMS,
+  encode,
+  HEADER,
+  N,
+  NOW,
+  PARTIES,
+  refused,
+  segments,
+  signatureOf,
+  signed,
+  token,
+  withClaims,
+  withHeader,
+  withSignature,
+  withText,
+} from './crafted-tokens.ts';
 import { createKeyPair } from './key-pair.ts';
 
 /*
@@ -8,79 +26,6 @@ import { createKeyPair } from './key-pair.ts';
  */
 
 export type Json = Record<string, unknown>;
-
-export interface AccessTokenCase {
-  readonly text: string;
-  /** The token's subject, or the reason of the refusal. */
-  readonly verdict: string;
-  /** `NOW` unless given. */
-  readonly nowSeconds?: number;
-}
-
-type Check = readonly [id: string, clause: string, make: () => AccessTokenCase | readonly AccessTokenCase[]];
-
-const ALPHABET = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_';
-
-export const NOW = 1_800_000_000;
-export const PARTIES = { issuer: 'https://id.example.com', audience: 'https://id.example.com' };
-const pair = createKeyPair();
-export const KEY: VerificationKey = { kid: 'key-1', algorithm: 'ES256', publicKey: pair.publicKey };
-const HEADER = { alg: 'ES256', typ: 'at+jwt', kid: KEY.kid };
-const CLAIMS = {
-  iss: PARTIES.issuer,
-  sub: 'user-1',
-  aud: PARTIES.audience,
-  exp: NOW + 600,
-  iat: NOW,
-  jti: 'token-1',
-  sid: 'session-1',
-  client_id: 'first-party',
-  auth_time: NOW,
-  amr: ['pwd'],
-  scope: '',
-};
-/** The order of P-256's group (FIPS 186-5). */
-const N = Buffer.from('ffffffff00000000ffffffffffffffffbce6faada7179e84f3b9cac2fc632551', 'hex');
-
-type Part = object | string | Buffer;
-
-function encode(part: Part): string {
-  const bytes = Buffer.isBuffer(part) ? part : typeof part === 'string' ? part : JSON.stringify(part);
-  return Buffer.from(bytes).toString('base64url');
-}
-
-/** A token with a right signature over any header and claims. */
-function token({
-  header = HEADER,
-  claims = CLAIMS,
-  key = pair.privateKey,
-  dsaEncoding = 'ieee-p1363',
-}: {
-  header?: Part;
-  claims?: Part;
-  key?: KeyObject;
-  dsaEncoding?: 'ieee-p1363' | 'der';
-} = {}): string {
-  return signed(`${encode(header)}.${encode(claims)}`, { key, dsaEncoding });
-}
-
-function signed(
-  text: string,
-  {
-    key = pair.privateKey,
-    dsaEncoding = 'ieee-p1363',
-  }: { key?: KeyObject; dsaEncoding?: 'ieee-p1363' | 'der' } = {},
-): string {
-  return `${text}.${sign('sha256', Buffer.from(text), { key, dsaEncoding }).toString('base64url')}`;
-}
-
-const accepted = (text: string, sub = CLAIMS.sub): AccessTokenCase => ({ text, verdict: sub });
-const refused = (text: string): AccessTokenCase => ({ text, verdict: 'TOKEN_INVALID' });
-const withHeader = (change: object) => token({ header: { ...HEADER, ...change } });
-const withClaims = (change: object) => token({ claims: { ...CLAIMS, ...change } });
-const withText = (text: (json: string) => string) => token({ claims: text(JSON.stringify(CLAIMS)) });
-const withSignature = (bytes: Buffer) => token().replace(/[^.]+$/, bytes.toString('base64url'));
-const segments = (change: (parts: string[]) => string[], from = token()) => change(from.split('.')).join('.');
 
 /** RFC 7519 §3.1 and RFC 7515 A.1: HS256, authentic under the key that the RFC prints. */
 const RFC_HS256 =
@@ -460,10 +405,6 @@ const CONFORMANCE: readonly Check[] = [
   ],
   ['of one long text is refused', 'RFC 7515 §7.1', () => refused('a'.repeat(1_000_000))],
 ];
-
-function signatureOf(text: string): Buffer {
-  return Buffer.from(text.split('.')[2] ?? '', 'base64url');
-}
 
 export const without = (json: Json, name: string) =>
   Object.fromEntries(Object.entries(json).filter(([key]) => key !== name));

@@ -303,10 +303,13 @@ describe('the key set of the verifier', () => {
       { kty: 'EC', crv: 'secp256k1', kid: 'four', x: 'AA', y: 'AA' },
       { ...rsa, kid: 'five' },
       { ...key, use: 'enc' },
+      { ...key, key_ops: ['sign', 'encrypt'] },
+      { ...key, key_ops: 'verify' },
       { ...key, alg: 'ES384' },
       { ...key, kid: undefined },
     ];
-    answer = publish(...strange, ...first.jwks.keys, ...strange);
+    const [usable] = first.jwks.keys;
+    answer = publish(...strange, { ...usable, key_ops: ['verify'], x5t: 'AA' }, ...strange);
     const { ask } = start();
     expect(await ask(await first.sign())).toBe('user-1');
     expect(await ask(await second.sign())).toBe('TOKEN_INVALID');

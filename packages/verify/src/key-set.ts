@@ -141,8 +141,11 @@ async function readKey(jwk: unknown): Promise<VerificationKey | undefined> {
     kid,
     use = 'sig',
     alg = 'ES256',
+    key_ops = ['verify'],
   } = Object(jwk) as Readonly<Record<string, unknown>>;
   if (kty !== 'EC' || crv !== 'P-256' || use !== 'sig' || alg !== 'ES256') return undefined;
+  // RFC 7517 §4.3
+  if (!Array.isArray(key_ops) || !key_ops.includes('verify')) return undefined;
   if (typeof kid !== 'string' || typeof x !== 'string' || typeof y !== 'string') return undefined;
   try {
     return { kid, publicKey: await importJWK({ kty, crv, x, y }, alg), point: `${x}.${y}` };

@@ -2,7 +2,9 @@ import { afterEach, describe, expect, it, jest } from '@jest/globals';
 import { createVerifier } from '../../../packages/verify/src/verifier.ts';
 import { checkAccessToken } from '../../../src/core/tokens/access-token.ts';
 import { AuthError } from '../../../src/errors.ts';
-import { ACCESS_TOKEN_CASES, KEY, NOW, PARTIES } from '../../support/access-token-cases.ts';
+import { ACCESS_TOKEN_CASES } from '../../support/access-token-cases.ts';
+import { KEY, NOW, PARTIES } from '../../support/crafted-tokens.ts';
+import { JWS_CASES } from '../../support/jws-cases.ts';
 
 afterEach(() => {
   jest.restoreAllMocks();
@@ -29,7 +31,7 @@ async function ofVerifier(text: string, nowSeconds: number): Promise<string> {
 }
 
 describe('checking an access token', () => {
-  it.each(ACCESS_TOKEN_CASES)(
+  it.each([...ACCESS_TOKEN_CASES, ...JWS_CASES])(
     'an access token %s by the server and by the verifier, as %s says (AT-6)',
     async (_id, _clause, make) => {
       for (const { text, verdict, nowSeconds = NOW } of [make()].flat()) {
