@@ -42,6 +42,8 @@ const text = await codegen({
     mappers: {
       User: '../core/users/service.ts#UserView as UserMapper',
       Session: '../core/sessions/service.ts#SessionView as SessionMapper',
+      Factor: '../core/factors/service.ts#FactorRecord as FactorMapper',
+      Mfa: '../core/users/service.ts#UserView as MfaMapper',
       AuthPayload: './context.ts#Delivered as AuthPayloadMapper',
     },
   },

@@ -18,6 +18,7 @@ import { createEmailChanges } from './features/email-changes/feature.ts';
 import { createEmailVerifications } from './features/email-verifications/feature.ts';
 import { createHousekeeping, HOUSEKEEPING_INTERVAL_MS } from './features/housekeeping/service.ts';
 import { createMagicLinks } from './features/magic-links/feature.ts';
+import { createMfa } from './features/mfa/feature.ts';
 import { createPasswordResets } from './features/password-resets/feature.ts';
 import { createRolesService } from './features/roles/service.ts';
 import { createTransfers } from './features/transfers/service.ts';
@@ -55,7 +56,7 @@ export type App = Awaited<ReturnType<typeof createApp>>;
 export async function createApp({ config, database, clock, logger, metrics, mailer, hashCost }: AppOptions) {
   const templates = createTemplates(config.templates);
   const core = createCore({ config, database, clock, logger, templates, hashCost });
-  const { tokens, mail, rateLimits, sessions, login, audit, passwords } = core;
+  const { tokens, mail, rateLimits, sessions, login, secondStep, audit, passwords } = core;
   const { registration, networkRegistrations, magicLinks, firebaseScrypt } = config;
 
   const emailVerifications = createEmailVerifications(core);
@@ -63,10 +64,11 @@ export async function createApp({ config, database, clock, logger, metrics, mail
   const features: readonly Feature[] = [
     ...coreFeatures(core),
     emailVerifications,
-    createAccount(core, { registration, networkRegistrations, beginRegistration }),
+    createAccount(core, { registration, networkRegistrations, beginRegistration, magicLinks }),
     createPasswordResets(core),
     createEmailChanges(core),
     createMagicLinks(core, { isOn: magicLinks }),
+    createMfa(core, { issuer: config.issuer, factorResetSeconds: config.factorResetSeconds }),
   ];
   const { resolvers, mails, chores } = joinFeatures(features);
   const problems = templates.load(mails);
@@ -142,6 +144,7 @@ export async function createApp({ config, database, clock, logger, metrics, mail
     mail,
     rateLimits,
     sessions,
+    factors: core.factors,
     admin,
     roles,
     transfers,
@@ -165,6 +168,7 @@ export async function createApp({ config, database, clock, logger, metrics, mail
         clock,
         schema,
         login,
+        secondStep,
         sessions,
         tokens,
         scopes: core.roles.scopes,

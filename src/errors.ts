@@ -9,6 +9,10 @@ export const ERRORS = {
   INVALID_CREDENTIALS: 'Invalid email or password.',
   INVALID_REFRESH_TOKEN: 'The refresh token is not valid. Log in again.',
   INVALID_TOKEN: 'The link or code is not valid. Ask for a new one.',
+  MFA_REQUIRED: 'A second factor is needed.',
+  INVALID_CODE: 'The code is not valid.',
+  FACTOR_LIMIT: 'The account has as many factors of this kind as it can have.',
+  LAST_CREDENTIAL: 'It is the last way into the account.',
   EMAIL_TAKEN: 'An account with this email address exists.',
   REGISTRATION_CLOSED: 'Registration is closed.',
   FEATURE_DISABLED: 'This server does not offer this.',
@@ -40,6 +44,12 @@ export interface ErrorDetails {
   readonly minLength?: number;
   /** Seconds until another try makes sense. */
   readonly retryAfter?: number;
+  /** What a second factor is proven along with, made by this server for this answer. */
+  readonly mfaToken?: string;
+  /** The kinds of second factor that would do. */
+  readonly factors?: readonly string[];
+  /** RFC 3339; until when `mfaToken` works. */
+  readonly expiresAt?: string;
 }
 
 interface ErrorOptions extends ErrorDetails {

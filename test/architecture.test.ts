@@ -29,6 +29,7 @@ const CORE = [
   'one-time-tokens',
   'passwords',
   'sessions',
+  'factors',
   'login',
 ];
 
@@ -40,6 +41,7 @@ const FEATURES = [
   'email-verifications',
   'housekeeping',
   'magic-links',
+  'mfa',
   'password-resets',
   'roles',
   'transfers',
@@ -126,7 +128,7 @@ function verdictOn({ from, to }: Import): string | undefined {
       /^core\/[^/]+\/(service|store|access-token|refresh-token|claims|mails)$/,
       DECLARATIONS,
       // What every way into a session stands on.
-      /^core\/(login\/(door|mailbox|ownership|proof)|passwords\/guesses|rate-limits\/(networks|subjects))$/,
+      /^core\/(login\/(challenges|door|mailbox|ownership|proof)|passwords\/guesses|rate-limits\/(networks|subjects))$/,
       /^crypto\//,
       /^database\/database$/,
     );
@@ -318,6 +320,7 @@ describe('the schema', () => {
 
   it('the public fields of the schema are exactly the ones in this list (GQL-8)', () => {
     expect(publicFields(schema)).toEqual([
+      'Mutation.completeMfaLogin',
       'Mutation.confirmEmailChange',
       'Mutation.login',
       'Mutation.loginWithEmailCode',
@@ -326,6 +329,7 @@ describe('the schema', () => {
       'Mutation.refreshToken',
       'Mutation.register',
       'Mutation.requestEmailVerification',
+      'Mutation.requestFactorReset',
       'Mutation.requestMagicLink',
       'Mutation.requestPasswordReset',
       'Mutation.resetPassword',
@@ -337,6 +341,7 @@ describe('the schema', () => {
   it('the fields of the schema that check a credential are exactly the ones in this list (GQL-1)', () => {
     expect(markedFields(schema, 'credential').map(({ path }) => path)).toEqual([
       'Mutation.changePassword',
+      'Mutation.completeMfaLogin',
       'Mutation.confirmEmailChange',
       'Mutation.deleteMe',
       'Mutation.login',
@@ -345,8 +350,10 @@ describe('the schema', () => {
       'Mutation.reauthenticate',
       'Mutation.refreshToken',
       'Mutation.register',
+      'Mutation.removePassword',
       'Mutation.requestEmailChange',
       'Mutation.requestEmailVerification',
+      'Mutation.requestFactorReset',
       'Mutation.requestMagicLink',
       'Mutation.requestPasswordReset',
       'Mutation.resetPassword',

@@ -34,7 +34,7 @@ interface Findings {
 const SAMPLE_USER = {
   ...{ id: '00000000-0000-4000-8000-000000000000', email: 'ada.lovelace@example.com', name: 'Ada Lovelace' },
   ...{ emailVerifiedAt: 0, metadata: '{}', disabledAt: null, lastLoginAt: null, createdAt: 0, updatedAt: 0 },
-  ...{ passwordVersion: 1, credentialVersion: 1 },
+  ...{ passwordVersion: 1, credentialVersion: 1, secondFactors: '' },
 };
 
 /** `latchkey doctor`: the effective configuration, and what is wrong with it and with what it leads to. */
@@ -142,13 +142,16 @@ async function examineApp(config: Config, database: Database, findings: Findings
   });
 }
 
+/** The sample user owes nothing. */
+const ENROLLED = { owesEnrolment: () => false };
+
 /** What roles and claims make of a token, where the operator has defined any. */
 function examineTokens(config: Config, { notes, problems }: Findings): void {
   const { rolesFile, claimsFile, claims: presets } = config;
   if (rolesFile === undefined && claimsFile === undefined && presets.length === 0) return;
   const roles = createRoles(rolesFile?.content);
   const claims = createClaims({ presets, template: claimsFile?.content, roles });
-  const content = createTokenContents({ roles, claims }).sampleOf(SAMPLE_USER);
+  const content = createTokenContents({ roles, claims, users: ENROLLED }).sampleOf(SAMPLE_USER);
   const length = accessTokenLength(content, config);
   const size = `The access token of a sample user with every role has ${length} characters`;
   if (Object.keys(content.claims).length > 0)

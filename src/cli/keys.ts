@@ -56,13 +56,14 @@ export function addKeys(program: Command): void {
 
   const reseal = keys
     .command('reseal')
-    .summary('seal keys and queued mail under the first secret of LATCHKEY_SECRET')
+    .summary('seal keys, second factors and queued mail under the first secret of LATCHKEY_SECRET')
     .description(
-      'seal every key and queued mail, and prove the audit trail, under the first secret of LATCHKEY_SECRET, so that the others can go',
+      'seal every key, second factor and queued mail, and prove the audit trail, under the first secret of LATCHKEY_SECRET, so that the others can go',
     )
     .action(() =>
-      withApp(async ({ audit, mail, tokens }) => {
+      withApp(async ({ audit, factors, mail, tokens }) => {
         await confirm(`Resealed ${await tokens.reseal()} keys and ${await mail.reseal()} mails.`);
+        await confirm(`Resealed ${await factors.reseal()} second factors.`);
         await confirm(`Proved ${await audit.reseal()} batches of the audit trail.`);
       }),
     );

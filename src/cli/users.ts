@@ -1,5 +1,6 @@
 import { type Command, InvalidArgumentError } from 'commander';
 import { Email } from '../core/users/service.ts';
+import { addUsersFactors } from './factors.ts';
 import { withExamples } from './help.ts';
 import { type Entry, JSON_OPTION, printListing } from './listing.ts';
 import { confirm } from './output.ts';
@@ -81,6 +82,7 @@ export function addUsers(program: Command): void {
   );
   withExamples(enable, 'latchkey users enable ada@example.com');
 
+  addUsersFactors(onOne);
   addUsersRoles(onOne);
   addUsersTransfer(users);
 }

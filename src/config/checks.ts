@@ -47,6 +47,8 @@ export function* contradictions(
       yield 'LATCHKEY_REGISTRATION: verify needs LATCHKEY_SMTP_URL in production';
     if (values.magicLinks && missing.length > 0)
       yield 'LATCHKEY_MAGIC_LINKS: needs LATCHKEY_SMTP_URL in production';
+    if ((values.factorResetSeconds ?? 0) > 0 && missing.length > 0)
+      yield 'LATCHKEY_FACTOR_RESET: needs LATCHKEY_SMTP_URL in production, because the owner has to be told';
   }
 
   // An operator who sets one of these means to serve others. Development mode would be a mistake then.

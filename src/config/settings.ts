@@ -6,6 +6,7 @@ import { HTTP } from './settings/http.ts';
 import { LOGIN } from './settings/login.ts';
 import { MAIL } from './settings/mail.ts';
 import { METRICS } from './settings/metrics.ts';
+import { MFA } from './settings/mfa.ts';
 import { PASSWORDS } from './settings/passwords.ts';
 import { ROLES } from './settings/roles.ts';
 import { SECRETS } from './settings/secrets.ts';
@@ -25,6 +26,7 @@ export const SETTINGS = {
   ...ROLES,
   ...PASSWORDS,
   ...LOGIN,
+  ...MFA,
   ...THROTTLES,
   ...HTTP,
   ...MAIL,

@@ -51,6 +51,22 @@ export const seconds = ({ least, most }: { least: string; most: string }) =>
     write: writeSeconds,
   });
 
+/** A length of time as above, or `off`, which is 0. */
+export const secondsOrOff = (range: { least: string; most: string }) =>
+  kind<number>({
+    read: (text, refuse) => {
+      if (text === 'off') return 0;
+      const value = readSeconds(text);
+      if (
+        !(value >= readSeconds(range.least) && value <= readSeconds(range.most)) ||
+        !Number.isInteger(value)
+      )
+        refuse(`must be off, or whole seconds from ${range.least} to ${range.most} as in ${range.least}`);
+      return value;
+    },
+    write: (value) => (value === 0 ? 'off' : writeSeconds(value)),
+  });
+
 /** Plain text on one line. */
 export const line = ({ most }: { most: number }) =>
   kind<string>({

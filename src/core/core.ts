@@ -5,12 +5,16 @@ import type { Clock } from '../platform/clock.ts';
 import type { Logger } from '../platform/logger.ts';
 import { type Audit, createAudit } from './audit/service.ts';
 import type { RecordEvent } from './audit/store.ts';
+import { FACTOR_REMOVED } from './factors/mails.ts';
+import { createFactors, type Factors } from './factors/service.ts';
 import type { Feature } from './feature.ts';
+import { type Challenges, createChallenges } from './login/challenges.ts';
 import { createDoor, type Door } from './login/door.ts';
 import { createMailbox, type Mailbox } from './login/mailbox.ts';
 import { LOGIN_AFTER_FAILURES } from './login/mails.ts';
 import { createOwnership, type Ownership } from './login/ownership.ts';
 import { loginResolvers } from './login/resolvers.ts';
+import { createSecondStep, type SecondStep } from './login/second-step.ts';
 import { createLogin, type Login } from './login/service.ts';
 import { createMail, type Mail } from './mail/service.ts';
 import type { Templates } from './mail/templates.ts';
@@ -54,10 +58,13 @@ export interface Core {
   readonly guesses: Guesses;
   readonly passwords: Passwords;
   readonly sessions: Sessions;
+  readonly factors: Factors;
+  readonly challenges: Challenges;
   readonly door: Door;
   readonly mailbox: Mailbox;
   readonly ownership: Ownership;
   readonly login: Login;
+  readonly secondStep: SecondStep;
 }
 
 /** Builds the modules of core in the order of their dependencies. */
@@ -79,7 +86,7 @@ export function createCore({ config, database, clock, logger, templates, hashCos
   });
   const { appUrl } = config;
   const mail = createMail({ database, clock, logger, secrets, templates, rateLimits, appUrl });
-  const users = createUsers({ database });
+  const users = createUsers({ database, requiresFactor: config.mfa === 'required' });
   const roles = createRoles(config.rolesFile?.content);
   const claims = createClaims({ presets: config.claims, template: config.claimsFile?.content, roles });
   const { issuer, audience, accessTokenTtlSeconds } = config;
@@ -126,9 +133,21 @@ export function createCore({ config, database, clock, logger, templates, hashCos
     retryWindowSeconds: config.refreshRetryWindowSeconds,
     refreshFailures: config.refreshFailures,
   });
-  const door = createDoor({ database, clock, recordEvent, rateLimits, guesses, sessions, mail });
-  const mailbox = createMailbox({ clock, guesses, oneTimeTokens, sessions });
-  const ownership = createOwnership({ database, rateLimits, guesses, passwords, sessions, door });
+  const factors = createFactors({ database, clock, secrets, rateLimits });
+  const challenges = createChallenges({ database, clock, rateLimits });
+  const door = createDoor({
+    database,
+    clock,
+    recordEvent,
+    rateLimits,
+    guesses,
+    factors,
+    challenges,
+    sessions,
+    mail,
+  });
+  const mailbox = createMailbox({ clock, guesses, oneTimeTokens, sessions, factors });
+  const ownership = createOwnership({ database, rateLimits, guesses, passwords, sessions, factors, door });
   const login = createLogin({
     database,
     clock,
@@ -139,6 +158,7 @@ export function createCore({ config, database, clock, logger, templates, hashCos
     door,
     requireVerification: config.registration === 'verify',
   });
+  const secondStep = createSecondStep({ database, clock, factors, challenges, door });
 
   return {
     database,
@@ -154,10 +174,13 @@ export function createCore({ config, database, clock, logger, templates, hashCos
     guesses,
     passwords,
     sessions,
+    factors,
+    challenges,
     door,
     mailbox,
     ownership,
     login,
+    secondStep,
   };
 }
 
@@ -166,7 +189,10 @@ export function coreFeatures({
   users,
   roles,
   sessions,
+  factors,
+  challenges,
   login,
+  secondStep,
   tokens,
   audit,
   rateLimits,
@@ -178,7 +204,12 @@ export function coreFeatures({
     { resolvers: rolesResolvers(roles) },
     { chores: tokens.chores },
     { resolvers: sessionsResolvers(sessions), chores: sessions.chores },
-    { resolvers: loginResolvers(login), mails: [LOGIN_AFTER_FAILURES] },
+    { chores: factors.chores, mails: [FACTOR_REMOVED] },
+    {
+      resolvers: loginResolvers({ ...login, ...secondStep }),
+      mails: [LOGIN_AFTER_FAILURES],
+      chores: challenges.chores,
+    },
     { purposes: [RESET_PASSWORD], mails: [PASSWORD_CHANGED] },
     { chores: rateLimits.chores },
     { chores: oneTimeTokens.chores },

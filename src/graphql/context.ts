@@ -64,6 +64,7 @@ const NO_BEARER = new AuthError('UNAUTHENTICATED', {
 /** Why a token of another kind is no access token, by its prefix. */
 const OTHER_TOKENS: readonly (readonly [prefix: string, hint: string])[] = [
   ['lkr_', 'That is a refresh token: send the access token, or this one as the input of `refreshToken`.'],
+  ['lkm_', 'That token stands for a login that waits: send it in the input of `completeMfaLogin`.'],
   ['lkd_', 'That is a device token: send the access token, and this one in the input of `login`.'],
 ];
 

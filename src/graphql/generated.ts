@@ -1,6 +1,7 @@
 import type { GraphQLResolveInfo, GraphQLScalarType, GraphQLScalarTypeConfig } from 'graphql';
-import type { UserView as UserMapper } from '../core/users/service.ts';
+import type { UserView as UserMapper, UserView as MfaMapper } from '../core/users/service.ts';
 import type { SessionView as SessionMapper } from '../core/sessions/service.ts';
+import type { FactorRecord as FactorMapper } from '../core/factors/service.ts';
 import type { Delivered as AuthPayloadMapper, Context } from './context.ts';
 export type Maybe<T> = T | null;
 export type InputMaybe<T> = Maybe<T>;
@@ -62,12 +63,24 @@ export type AuthPayload = {
 
 /** What `changePassword` takes. */
 export type ChangePasswordInput = {
-  /** The password until now. */
-  readonly currentPassword: Scalars['String']['input'];
+  /** The password until now; null where the authentication of the last 10 minutes is to count. */
+  readonly currentPassword?: InputMaybe<Scalars['String']['input']>;
   /** How the tokens come back. */
   readonly delivery?: TokenDelivery;
   /** At least 15 characters unless configured otherwise, at most 128. */
   readonly newPassword: Scalars['String']['input'];
+};
+
+/** What `completeMfaLogin` takes. */
+export type CompleteMfaLoginInput = {
+  /** How the tokens come back. */
+  readonly delivery?: TokenDelivery;
+  /** The token of the answer `MFA_REQUIRED`, `lkm_…`. */
+  readonly mfaToken: Scalars['String']['input'];
+  /** A recovery code; case, spaces and hyphens do not matter. */
+  readonly recoveryCode?: InputMaybe<Scalars['String']['input']>;
+  /** The six digits of the app; spaces between them do not matter. */
+  readonly totpCode?: InputMaybe<Scalars['String']['input']>;
 };
 
 /** What `confirmEmailChange` takes. */
@@ -85,10 +98,20 @@ export type ConfirmEmailChangePayload = {
   readonly revokedSessions: Scalars['Int']['output'];
 };
 
+/** What `confirmTotpEnrolment` takes. */
+export type ConfirmTotpEnrolmentInput = {
+  /** The six digits that the app shows. */
+  readonly code: Scalars['String']['input'];
+  /** How the tokens come back. */
+  readonly delivery?: TokenDelivery;
+  /** What to call the factor, at most 100 characters, one of them visible. */
+  readonly name?: InputMaybe<Scalars['String']['input']>;
+};
+
 /** What `deleteMe` takes. */
 export type DeleteMeInput = {
-  /** The account's password. */
-  readonly password: Scalars['String']['input'];
+  /** The account's password; null where the authentication of the last 10 minutes is to count. */
+  readonly password?: InputMaybe<Scalars['String']['input']>;
 };
 
 /** What was deleted. */
@@ -110,11 +133,14 @@ export type ErrorCode =
   | 'BAD_USER_INPUT'
   /** An account with this email address exists. */
   | 'EMAIL_TAKEN'
+  /** The account has as many second factors of this kind as it can have. Remove one first. */
+  | 'FACTOR_LIMIT'
   /** This server is configured without it: magic links are off, or no mail is sent. */
   | 'FEATURE_DISABLED'
   /**
    * The viewer is known and may not do this. `extensions.reason` is `NARROWED_SESSION` where the login asked for less
-   * (`scope`), and `FOREIGN_ORIGIN` where a page whose `Origin` is not allowed to use cookies asked for them.
+   * (`scope`), `ENROLMENT_REQUIRED` where the account has to enrol a second factor first, `UNVERIFIED_EMAIL` where the owner
+   * could not be told, and `FOREIGN_ORIGIN` where a page whose `Origin` is not allowed to use cookies asked for them.
    */
   | 'FORBIDDEN'
   /** The document does not parse. */
@@ -123,12 +149,22 @@ export type ErrorCode =
   | 'GRAPHQL_VALIDATION_FAILED'
   /** A fault of the server. `extensions.requestId` finds it in the log. */
   | 'INTERNAL_SERVER_ERROR'
+  /** The code of the second factor is wrong, or was used before. A TOTP code works once: wait for the next one. */
+  | 'INVALID_CODE'
   /** The email and password do not match an account that may log in. Says no more, whatever the cause. */
   | 'INVALID_CREDENTIALS'
   /** The refresh token is unknown, ended, expired or was spent before. Log in again. */
   | 'INVALID_REFRESH_TOKEN'
   /** The link or code from a mail is unknown, expired, was used, was replaced by a newer one or is good for something else. Ask for a new one. */
   | 'INVALID_TOKEN'
+  /** Without it there would be no way into the account. */
+  | 'LAST_CREDENTIAL'
+  /**
+   * A second factor is owed. For a login, `extensions.mfaToken` is what `completeMfaLogin` takes until
+   * `extensions.expiresAt`; for `reauthenticate`, send it again with a code beside the password. `extensions.factors` lists
+   * the kinds of factor that would do.
+   */
+  | 'MFA_REQUIRED'
   /** Nothing of that id that the viewer may see. */
   | 'NOT_FOUND'
   /**
@@ -169,6 +205,39 @@ export type ErrorCode =
   | 'UNAVAILABLE'
   /** The new password is refused. `extensions.reason` is `TOO_SHORT`, `TOO_LONG`, `MALFORMED`, `TOO_COMMON` (all of it is common words, runs and repetitions) or `CONTAINS_PERSONAL_INFO` (little but the account's own address and name); `extensions.minLength` is the least number of characters. */
   | 'WEAK_PASSWORD';
+
+/** A second factor. */
+export type Factor = {
+  readonly __typename?: 'Factor';
+  /** When its first code was proven. */
+  readonly createdAt: Scalars['DateTime']['output'];
+  /** Opaque. */
+  readonly id: Scalars['ID']['output'];
+  /** What it is. */
+  readonly kind: FactorKind;
+  /** When it was used last. */
+  readonly lastUsedAt?: Maybe<Scalars['DateTime']['output']>;
+  /** What its owner called it. */
+  readonly name?: Maybe<Scalars['String']['output']>;
+};
+
+/** What came of an enrolment. */
+export type FactorConfirmation = {
+  readonly __typename?: 'FactorConfirmation';
+  /** The session that takes the place of the one that asked. */
+  readonly auth: AuthPayload;
+  /** The new factor. */
+  readonly factor: Factor;
+  /** Ten recovery codes, where it is the first factor of the account. They are shown this once. */
+  readonly recoveryCodes?: Maybe<ReadonlyArray<Scalars['String']['output']>>;
+};
+
+/** A kind of second factor. */
+export type FactorKind =
+  /** Codes that were shown at the first enrolment, each for one use. */
+  | 'RECOVERY_CODE'
+  /** Codes of six digits from an authenticator app (RFC 6238). */
+  | 'TOTP';
 
 /** What `login` takes. */
 export type LoginInput = {
@@ -250,19 +319,49 @@ export type LogoutScope =
  */
 export type MailRequestPayload = {
   readonly __typename?: 'MailRequestPayload';
-  /** How many seconds the link in the mail works, if one was sent: once, and only until a newer one is asked for. */
+  /**
+   * How many seconds the link in the mail works, if one was sent: once, and only until a newer one is asked for. For
+   * `requestFactorReset`, how many seconds are left until it happens.
+   */
   readonly expiresIn: Scalars['PositiveInt']['output'];
+};
+
+/** The second factors of an account. */
+export type Mfa = {
+  readonly __typename?: 'Mfa';
+  /** Whether a login needs a second factor. */
+  readonly enabled: Scalars['Boolean']['output'];
+  /** The second factors, the oldest first. */
+  readonly factors: ReadonlyArray<Factor>;
+  /** How many recovery codes are not used yet. */
+  readonly recoveryCodesLeft: Scalars['Int']['output'];
+  /** When all of them are going to be removed, because that was asked for with `requestFactorReset`. */
+  readonly resetAt?: Maybe<Scalars['DateTime']['output']>;
 };
 
 /** What can be done. The fields of one document run one after another, in order. */
 export type Mutation = {
   readonly __typename?: 'Mutation';
+  /** Cancels a removal of all factors that was asked for, from any session. Errors: `UNAUTHENTICATED`, `UNAVAILABLE`. */
+  readonly cancelFactorReset: User;
   /**
-   * Sets a new password. Ends every session of the account, this one too, and opens a new one (ASVS 7.2.4).
-   * Errors: `UNAUTHENTICATED`, `INVALID_CREDENTIALS`, `WEAK_PASSWORD`, `TOO_MANY_REQUESTS`, `OVERLOADED`,
+   * Sets a new password. Ends every session of the account, this one too, and opens a new one (ASVS 7.2.4). Takes the
+   * password until now, or an authentication of the last 10 minutes. Once the account has a second factor, that
+   * authentication is needed in any case, and must have shown one.
+   * Errors: `UNAUTHENTICATED`, `INVALID_CREDENTIALS`, `REAUTHENTICATION_REQUIRED`, `WEAK_PASSWORD`, `TOO_MANY_REQUESTS`, `OVERLOADED`,
    * `UNAVAILABLE`, `BAD_USER_INPUT`, `FORBIDDEN` (cookies, and the page is of a foreign origin).
    */
   readonly changePassword: AuthPayload;
+  /**
+   * Completes a login that answered `MFA_REQUIRED`, with a code of a second factor: exactly one of `totpCode` and
+   * `recoveryCode`. An `mfaToken` works once, for five minutes and for five wrong codes; a change of the account's password
+   * or factors ends it. A TOTP code works once, and no code of an earlier time step after it. Ten wrong codes of an account
+   * in 15 minutes make every code wait (`TOO_MANY_REQUESTS`), and a hundred in a row close TOTP and recovery codes until a
+   * session with a factor answers `reauthenticate` with a right one, or an operator removes the factors.
+   * Errors: `INVALID_TOKEN` (log in again), `INVALID_CODE` (try again with the same token), `TOO_MANY_REQUESTS`,
+   * `UNAVAILABLE`, `BAD_USER_INPUT`, `FORBIDDEN` (cookies, and the page is of a foreign origin).
+   */
+  readonly completeMfaLogin: AuthPayload;
   /**
    * Changes the address with the token of the link `/confirm-email#token=…`, unless the password changed since it was
    * asked for. Needs a live access token of the account or its password beside the link, so that no stranger's account
@@ -275,26 +374,37 @@ export type Mutation = {
    */
   readonly confirmEmailChange: ConfirmEmailChangePayload;
   /**
-   * Deletes the account and ends its sessions. There is no way back.
-   * Errors: `UNAUTHENTICATED`, `INVALID_CREDENTIALS`, `TOO_MANY_REQUESTS`, `OVERLOADED`, `UNAVAILABLE`.
+   * Makes a second factor of the app whose code is given. The session ends and another one takes its place, so use the new
+   * tokens from then on; the other sessions stay. Pending logins end. The first factor of an account brings ten recovery
+   * codes. Needs an authentication of the last 10 minutes.
+   * Errors: `UNAUTHENTICATED`, `REAUTHENTICATION_REQUIRED`, `NOT_FOUND` (there is no enrolment, or it has expired),
+   * `INVALID_CODE`, `FACTOR_LIMIT`, `TOO_MANY_REQUESTS`, `BAD_USER_INPUT`, `UNAVAILABLE`, `FORBIDDEN` (cookies, and the page
+   * is of a foreign origin).
+   */
+  readonly confirmTotpEnrolment: FactorConfirmation;
+  /**
+   * Deletes the account and ends its sessions. There is no way back. Takes the password, or an authentication of the last 10
+   * minutes, as `changePassword` does.
+   * Errors: `UNAUTHENTICATED`, `INVALID_CREDENTIALS`, `REAUTHENTICATION_REQUIRED`, `TOO_MANY_REQUESTS`, `OVERLOADED`, `UNAVAILABLE`.
    */
   readonly deleteMe: DeleteMePayload;
   /**
    * Opens a session with an email address and a password. Works whatever the Authorization header holds.
-   * Errors: `INVALID_CREDENTIALS` (one answer for every cause), `TOO_MANY_REQUESTS`, `OVERLOADED`, `UNAVAILABLE`,
+   * Where the account has a second factor it opens none, and answers `MFA_REQUIRED` with a token for `completeMfaLogin`.
+   * Errors: `INVALID_CREDENTIALS` (one answer for every cause), `MFA_REQUIRED`, `TOO_MANY_REQUESTS`, `OVERLOADED`, `UNAVAILABLE`,
    * `BAD_USER_INPUT`, `FORBIDDEN` (cookies, and the page is of a foreign origin).
    */
   readonly login: AuthPayload;
   /**
    * Opens a session with the code of the mail, and proves the address. A code can be tried five times; the link beside
    * it works all the same.
-   * Errors: `INVALID_TOKEN` (one answer for every cause), `FEATURE_DISABLED`, `TOO_MANY_REQUESTS`, `UNAVAILABLE`,
+   * Errors: `INVALID_TOKEN` (one answer for every cause), `MFA_REQUIRED` (as for `login`; the code is spent), `FEATURE_DISABLED`, `TOO_MANY_REQUESTS`, `UNAVAILABLE`,
    * `BAD_USER_INPUT`, `FORBIDDEN` (cookies, and the page is of a foreign origin).
    */
   readonly loginWithEmailCode: AuthPayload;
   /**
    * Opens a session with the token of the link `/magic-link#token=…`, and proves the address.
-   * Errors: `INVALID_TOKEN`, `FEATURE_DISABLED`, `TOO_MANY_REQUESTS`, `UNAVAILABLE`, `BAD_USER_INPUT`, `FORBIDDEN`
+   * Errors: `INVALID_TOKEN`, `MFA_REQUIRED` (as for `login`; the link is spent), `FEATURE_DISABLED`, `TOO_MANY_REQUESTS`, `UNAVAILABLE`, `BAD_USER_INPUT`, `FORBIDDEN`
    * (cookies, and the page is of a foreign origin).
    */
   readonly loginWithMagicLink: AuthPayload;
@@ -312,8 +422,9 @@ export type Mutation = {
   /**
    * Proves again who the viewer is, for what needs an authentication of the last 10 minutes
    * (`REAUTHENTICATION_REQUIRED`). Ends this session and opens a new one in its place (ASVS 7.2.4), so use the new tokens
-   * from then on; the other sessions stay. A refresh proves nothing.
-   * Errors: `UNAUTHENTICATED`, `INVALID_CREDENTIALS`, `TOO_MANY_REQUESTS`, `OVERLOADED`, `UNAVAILABLE`,
+   * from then on; the other sessions stay. A refresh proves nothing. Takes what a login would: the password, and a code of a
+   * second factor where the account has one. An account without a password logs in again instead.
+   * Errors: `UNAUTHENTICATED`, `INVALID_CREDENTIALS`, `MFA_REQUIRED` (without an `mfaToken`), `INVALID_CODE`, `TOO_MANY_REQUESTS`, `OVERLOADED`, `UNAVAILABLE`,
    * `BAD_USER_INPUT`, `FORBIDDEN` (cookies, and the page is of a foreign origin).
    */
   readonly reauthenticate: AuthPayload;
@@ -329,6 +440,12 @@ export type Mutation = {
    */
   readonly refreshToken: AuthPayload;
   /**
+   * Makes ten recovery codes in the place of all before. Needs an authentication of the last 10 minutes with a second factor.
+   * Errors: `UNAUTHENTICATED`, `REAUTHENTICATION_REQUIRED`, `NOT_FOUND` (the account has no second factor),
+   * `TOO_MANY_REQUESTS`, `UNAVAILABLE`.
+   */
+  readonly regenerateRecoveryCodes: RecoveryCodes;
+  /**
    * Creates an account and opens its first session. Works whatever the Authorization header holds. Where the address must
    * be verified first, it mails a link instead, and `verifyEmail` creates the account.
    * Errors: `EMAIL_TAKEN`, `WEAK_PASSWORD`, `REGISTRATION_CLOSED`, `TOO_MANY_REQUESTS`, `OVERLOADED`, `UNAVAILABLE`,
@@ -336,10 +453,26 @@ export type Mutation = {
    */
   readonly register: RegisterPayload;
   /**
+   * Removes a second factor, and the recovery codes with the last one. Ends every other session and every pending login.
+   * Needs an authentication of the last 10 minutes with a second factor.
+   * Errors: `UNAUTHENTICATED`, `REAUTHENTICATION_REQUIRED`, `NOT_FOUND`, `UNAVAILABLE`.
+   */
+  readonly removeFactor: User;
+  /**
+   * Takes the password away from an account that has another way in: its verified address, where mail may log in
+   * (`LATCHKEY_MAGIC_LINKS=on`). Counts as a change of the password: ends every other session, every pending login, every
+   * link and every known device. Needs what `changePassword` does. An account without a password is answered as it is.
+   * Errors: `UNAUTHENTICATED`, `INVALID_CREDENTIALS`, `REAUTHENTICATION_REQUIRED`, `LAST_CREDENTIAL`, `TOO_MANY_REQUESTS`,
+   * `OVERLOADED`, `UNAVAILABLE`.
+   */
+  readonly removePassword: User;
+  /** Calls a second factor by another name. Errors: `UNAUTHENTICATED`, `NOT_FOUND`, `BAD_USER_INPUT`, `UNAVAILABLE`. */
+  readonly renameFactor: Factor;
+  /**
    * Mails a link to a new address, which becomes the viewer's when it is followed; until then nothing changes. The
    * address of now is told. The answer is the same if the new address is another account's: its owner is told, and no
-   * link is sent.
-   * Errors: `UNAUTHENTICATED`, `INVALID_CREDENTIALS`, `TOO_MANY_REQUESTS`, `FEATURE_DISABLED` (no mail is sent),
+   * link is sent. Takes the password, or an authentication of the last 10 minutes, as `changePassword` does.
+   * Errors: `UNAUTHENTICATED`, `INVALID_CREDENTIALS`, `REAUTHENTICATION_REQUIRED`, `TOO_MANY_REQUESTS`, `FEATURE_DISABLED` (no mail is sent),
    * `OVERLOADED`, `UNAVAILABLE`, `BAD_USER_INPUT`.
    */
   readonly requestEmailChange: MailRequestPayload;
@@ -348,6 +481,15 @@ export type Mutation = {
    * Errors: `TOO_MANY_REQUESTS`, `FEATURE_DISABLED` (no mail is sent), `UNAVAILABLE`, `BAD_USER_INPUT`.
    */
   readonly requestEmailVerification: MailRequestPayload;
+  /**
+   * Asks for the removal of every second factor and recovery code of an account whose owner has lost them, with the token of
+   * a login that waits. It happens after `LATCHKEY_FACTOR_RESET`, and ends every session then. The owner is told at once, at
+   * half of the time and near the end. A login with the factor cancels it, and so do `cancelFactorReset` and a reset of the
+   * password. Asking again changes nothing.
+   * Errors: `INVALID_TOKEN`, `FEATURE_DISABLED` (it is off, or no mail is sent), `FORBIDDEN` (the address of the account is
+   * not verified, so its owner could not be told), `TOO_MANY_REQUESTS`, `UNAVAILABLE`.
+   */
+  readonly requestFactorReset: MailRequestPayload;
   /**
    * Mails a link and a code to the address of an account. Both work for 10 minutes, and using one ends the other.
    * Errors: `FEATURE_DISABLED` (unless `LATCHKEY_MAGIC_LINKS=on`), `TOO_MANY_REQUESTS`, `UNAVAILABLE`, `BAD_USER_INPUT`.
@@ -372,9 +514,16 @@ export type Mutation = {
    */
   readonly revokeSession: LogoutPayload;
   /**
+   * Begins the enrolment of an authenticator app (TOTP, RFC 6238). Nothing changes until `confirmTotpEnrolment` proves a
+   * code; another call takes the place of an enrolment that is not confirmed. Needs an authentication of the last 10 minutes.
+   * Errors: `UNAUTHENTICATED`, `REAUTHENTICATION_REQUIRED`, `FACTOR_LIMIT` (an account has one; remove it first),
+   * `TOO_MANY_REQUESTS`, `BAD_USER_INPUT`, `UNAVAILABLE`.
+   */
+  readonly startTotpEnrolment: TotpEnrolment;
+  /**
    * Takes a change of address back with the token of the link `/undo-email-change#token=…`, and all that came after it.
-   * Whoever changed the address knew the password, so that goes, too, with every session and every other link; a link to
-   * set a new password is mailed to the restored address.
+   * Whoever changed the address knew the password, so that goes, too, with every session, every other link, and the second
+   * factors and recovery codes that were made since the change was asked for; a link to set a new password is mailed to the restored address.
    * Errors: `INVALID_TOKEN`, `EMAIL_TAKEN` (somebody else proved the address since), `TOO_MANY_REQUESTS`, `UNAVAILABLE`.
    */
   readonly undoEmailChange: UndoEmailChangePayload;
@@ -408,8 +557,20 @@ export type MutationChangePasswordArgs = {
 
 
 /** What can be done. The fields of one document run one after another, in order. */
+export type MutationCompleteMfaLoginArgs = {
+  input: CompleteMfaLoginInput;
+};
+
+
+/** What can be done. The fields of one document run one after another, in order. */
 export type MutationConfirmEmailChangeArgs = {
   input: ConfirmEmailChangeInput;
+};
+
+
+/** What can be done. The fields of one document run one after another, in order. */
+export type MutationConfirmTotpEnrolmentArgs = {
+  input: ConfirmTotpEnrolmentInput;
 };
 
 
@@ -462,6 +623,24 @@ export type MutationRegisterArgs = {
 
 
 /** What can be done. The fields of one document run one after another, in order. */
+export type MutationRemoveFactorArgs = {
+  input: RemoveFactorInput;
+};
+
+
+/** What can be done. The fields of one document run one after another, in order. */
+export type MutationRemovePasswordArgs = {
+  input?: InputMaybe<RemovePasswordInput>;
+};
+
+
+/** What can be done. The fields of one document run one after another, in order. */
+export type MutationRenameFactorArgs = {
+  input: RenameFactorInput;
+};
+
+
+/** What can be done. The fields of one document run one after another, in order. */
 export type MutationRequestEmailChangeArgs = {
   input: RequestEmailChangeInput;
 };
@@ -470,6 +649,12 @@ export type MutationRequestEmailChangeArgs = {
 /** What can be done. The fields of one document run one after another, in order. */
 export type MutationRequestEmailVerificationArgs = {
   input: RequestEmailVerificationInput;
+};
+
+
+/** What can be done. The fields of one document run one after another, in order. */
+export type MutationRequestFactorResetArgs = {
+  input: RequestFactorResetInput;
 };
 
 
@@ -494,6 +679,12 @@ export type MutationResetPasswordArgs = {
 /** What can be done. The fields of one document run one after another, in order. */
 export type MutationRevokeSessionArgs = {
   input: RevokeSessionInput;
+};
+
+
+/** What can be done. The fields of one document run one after another, in order. */
+export type MutationStartTotpEnrolmentArgs = {
+  input?: InputMaybe<StartTotpEnrolmentInput>;
 };
 
 
@@ -529,8 +720,19 @@ export type Query = {
 export type ReauthenticateInput = {
   /** How the tokens come back. */
   readonly delivery?: TokenDelivery;
-  /** The account's password. */
-  readonly password: Scalars['String']['input'];
+  /** The account's password; needed (`BAD_USER_INPUT` otherwise). */
+  readonly password?: InputMaybe<Scalars['String']['input']>;
+  /** A recovery code in the place of `totpCode`; case, spaces and hyphens do not matter. */
+  readonly recoveryCode?: InputMaybe<Scalars['String']['input']>;
+  /** The six digits of the app, where the account has a second factor; spaces between them do not matter. */
+  readonly totpCode?: InputMaybe<Scalars['String']['input']>;
+};
+
+/** New recovery codes. */
+export type RecoveryCodes = {
+  readonly __typename?: 'RecoveryCodes';
+  /** Ten codes, each for one use. They are shown this once. */
+  readonly recoveryCodes: ReadonlyArray<Scalars['String']['output']>;
 };
 
 /** What `refreshToken` takes. */
@@ -571,18 +773,44 @@ export type RegisterPayload = {
   readonly verificationRequired: Scalars['Boolean']['output'];
 };
 
+/** What `removeFactor` takes. */
+export type RemoveFactorInput = {
+  /** The `id` of one of the viewer's factors. */
+  readonly id: Scalars['ID']['input'];
+};
+
+/** What `removePassword` takes. */
+export type RemovePasswordInput = {
+  /** The account's password; null where the authentication of the last 10 minutes is to count. */
+  readonly password?: InputMaybe<Scalars['String']['input']>;
+};
+
+/** What `renameFactor` takes. */
+export type RenameFactorInput = {
+  /** The `id` of one of the viewer's factors. */
+  readonly id: Scalars['ID']['input'];
+  /** What to call it, at most 100 characters, one of them visible; null removes the name. */
+  readonly name?: InputMaybe<Scalars['String']['input']>;
+};
+
 /** What `requestEmailChange` takes. */
 export type RequestEmailChangeInput = {
   /** The address to log in with from then on. */
   readonly newEmail: Scalars['EmailAddress']['input'];
-  /** The account's password. */
-  readonly password: Scalars['String']['input'];
+  /** The account's password; null where the authentication of the last 10 minutes is to count. */
+  readonly password?: InputMaybe<Scalars['String']['input']>;
 };
 
 /** What `requestEmailVerification` takes. */
 export type RequestEmailVerificationInput = {
   /** The address to be verified. */
   readonly email: Scalars['EmailAddress']['input'];
+};
+
+/** What `requestFactorReset` takes. */
+export type RequestFactorResetInput = {
+  /** The token of the answer `MFA_REQUIRED`, `lkm_…`. */
+  readonly mfaToken: Scalars['String']['input'];
 };
 
 /** What `requestMagicLink` takes. */
@@ -621,7 +849,10 @@ export type RevokeSessionInput = {
 /** One login on one device, from authentication until it expires or is ended. */
 export type Session = {
   readonly __typename?: 'Session';
-  /** How its owner proved who they are (RFC 8176), as in `pwd`. */
+  /**
+   * How its owner proved who they are (RFC 8176): `pwd` is the password, `otp` a code or a link that was mailed, a code of an
+   * app or a recovery code, and `mfa` stands beside them where it was two factors.
+   */
   readonly amr: ReadonlyArray<Scalars['String']['output']>;
   /** When its owner last proved who they are (the `auth_time` claim). */
   readonly authenticatedAt: Scalars['DateTime']['output'];
@@ -647,6 +878,12 @@ export type Session = {
   readonly userAgent?: Maybe<Scalars['String']['output']>;
 };
 
+/** What `startTotpEnrolment` takes. */
+export type StartTotpEnrolmentInput = {
+  /** What the app is to show beside the name of this server, at most 100 characters; the address of the account unless given. */
+  readonly label?: InputMaybe<Scalars['String']['input']>;
+};
+
 /** How a refresh token and a device token come back. The access token is always in the answer: a page keeps it in memory. */
 export type TokenDelivery =
   /** In the answer, for clients that can keep a secret. */
@@ -662,6 +899,19 @@ export type TokenDelivery =
 export type TokenType =
   /** `Authorization: Bearer <token>`. */
   | 'Bearer';
+
+/** An enrolment that waits for its first code. */
+export type TotpEnrolment = {
+  readonly __typename?: 'TotpEnrolment';
+  /** Until when it can be confirmed. */
+  readonly expiresAt: Scalars['DateTime']['output'];
+  /** The same with all that an app needs, as in the QR code: `otpauth://totp/…`. */
+  readonly otpauthUri: Scalars['String']['output'];
+  /** The QR code, an SVG in a `data:` URI for the `src` of an image. */
+  readonly qrCode: Scalars['String']['output'];
+  /** The secret in base32, to be typed into an app that cannot read the QR code. */
+  readonly secret: Scalars['String']['output'];
+};
 
 /** What `undoEmailChange` takes. */
 export type UndoEmailChangeInput = {
@@ -698,6 +948,11 @@ export type User = {
   readonly id: Scalars['ID']['output'];
   /** What operators keep about them, at most 4 KiB of JSON. Operators alone write it. */
   readonly metadata: Scalars['JSONObject']['output'];
+  /**
+   * Their second factors. Errors: `FORBIDDEN` (the session that asks was narrowed; `extensions.reason` is
+   * `NARROWED_SESSION`).
+   */
+  readonly mfa: Mfa;
   /** What to call them, if they said. */
   readonly name?: Maybe<Scalars['String']['output']>;
   /**
@@ -706,8 +961,8 @@ export type User = {
    */
   readonly roles: ReadonlyArray<Scalars['String']['output']>;
   /**
-   * Their live sessions, the most recently used first. Errors: `FORBIDDEN` (the session that asks was narrowed;
-   * `extensions.reason` is `NARROWED_SESSION`).
+   * Their live sessions, the most recently used first. Errors: `FORBIDDEN` (the session that asks was narrowed, or the
+   * account has to enrol a second factor first).
    */
   readonly sessions: ReadonlyArray<Session>;
   /** When their email, name or password last changed. */
@@ -807,13 +1062,18 @@ export type ResolversTypes = {
   AuthPayload: ResolverTypeWrapper<AuthPayloadMapper>;
   Boolean: ResolverTypeWrapper<Scalars['Boolean']['output']>;
   ChangePasswordInput: ChangePasswordInput;
+  CompleteMfaLoginInput: CompleteMfaLoginInput;
   ConfirmEmailChangeInput: ConfirmEmailChangeInput;
   ConfirmEmailChangePayload: ResolverTypeWrapper<ConfirmEmailChangePayload>;
+  ConfirmTotpEnrolmentInput: ConfirmTotpEnrolmentInput;
   DateTime: ResolverTypeWrapper<Scalars['DateTime']['output']>;
   DeleteMeInput: DeleteMeInput;
   DeleteMePayload: ResolverTypeWrapper<DeleteMePayload>;
   EmailAddress: ResolverTypeWrapper<Scalars['EmailAddress']['output']>;
   ErrorCode: ErrorCode;
+  Factor: ResolverTypeWrapper<FactorMapper>;
+  FactorConfirmation: ResolverTypeWrapper<Omit<FactorConfirmation, 'auth' | 'factor'> & { auth: ResolversTypes['AuthPayload'], factor: ResolversTypes['Factor'] }>;
+  FactorKind: FactorKind;
   ID: ResolverTypeWrapper<Scalars['ID']['output']>;
   Int: ResolverTypeWrapper<Scalars['Int']['output']>;
   JSONObject: ResolverTypeWrapper<Scalars['JSONObject']['output']>;
@@ -825,24 +1085,32 @@ export type ResolversTypes = {
   LogoutPayload: ResolverTypeWrapper<LogoutPayload>;
   LogoutScope: LogoutScope;
   MailRequestPayload: ResolverTypeWrapper<MailRequestPayload>;
+  Mfa: ResolverTypeWrapper<MfaMapper>;
   Mutation: ResolverTypeWrapper<Record<PropertyKey, never>>;
   PositiveInt: ResolverTypeWrapper<Scalars['PositiveInt']['output']>;
   Query: ResolverTypeWrapper<Record<PropertyKey, never>>;
   ReauthenticateInput: ReauthenticateInput;
+  RecoveryCodes: ResolverTypeWrapper<RecoveryCodes>;
   RefreshTokenInput: RefreshTokenInput;
   RegisterInput: RegisterInput;
   RegisterPayload: ResolverTypeWrapper<Omit<RegisterPayload, 'auth'> & { auth?: Maybe<ResolversTypes['AuthPayload']> }>;
+  RemoveFactorInput: RemoveFactorInput;
+  RemovePasswordInput: RemovePasswordInput;
+  RenameFactorInput: RenameFactorInput;
   RequestEmailChangeInput: RequestEmailChangeInput;
   RequestEmailVerificationInput: RequestEmailVerificationInput;
+  RequestFactorResetInput: RequestFactorResetInput;
   RequestMagicLinkInput: RequestMagicLinkInput;
   RequestPasswordResetInput: RequestPasswordResetInput;
   ResetPasswordInput: ResetPasswordInput;
   ResetPasswordPayload: ResolverTypeWrapper<ResetPasswordPayload>;
   RevokeSessionInput: RevokeSessionInput;
   Session: ResolverTypeWrapper<SessionMapper>;
+  StartTotpEnrolmentInput: StartTotpEnrolmentInput;
   String: ResolverTypeWrapper<Scalars['String']['output']>;
   TokenDelivery: TokenDelivery;
   TokenType: TokenType;
+  TotpEnrolment: ResolverTypeWrapper<TotpEnrolment>;
   UndoEmailChangeInput: UndoEmailChangeInput;
   UndoEmailChangePayload: ResolverTypeWrapper<UndoEmailChangePayload>;
   UpdateMeInput: UpdateMeInput;
@@ -855,12 +1123,16 @@ export type ResolversParentTypes = {
   AuthPayload: AuthPayloadMapper;
   Boolean: Scalars['Boolean']['output'];
   ChangePasswordInput: ChangePasswordInput;
+  CompleteMfaLoginInput: CompleteMfaLoginInput;
   ConfirmEmailChangeInput: ConfirmEmailChangeInput;
   ConfirmEmailChangePayload: ConfirmEmailChangePayload;
+  ConfirmTotpEnrolmentInput: ConfirmTotpEnrolmentInput;
   DateTime: Scalars['DateTime']['output'];
   DeleteMeInput: DeleteMeInput;
   DeleteMePayload: DeleteMePayload;
   EmailAddress: Scalars['EmailAddress']['output'];
+  Factor: FactorMapper;
+  FactorConfirmation: Omit<FactorConfirmation, 'auth' | 'factor'> & { auth: ResolversParentTypes['AuthPayload'], factor: ResolversParentTypes['Factor'] };
   ID: Scalars['ID']['output'];
   Int: Scalars['Int']['output'];
   JSONObject: Scalars['JSONObject']['output'];
@@ -871,22 +1143,30 @@ export type ResolversParentTypes = {
   LogoutInput: LogoutInput;
   LogoutPayload: LogoutPayload;
   MailRequestPayload: MailRequestPayload;
+  Mfa: MfaMapper;
   Mutation: Record<PropertyKey, never>;
   PositiveInt: Scalars['PositiveInt']['output'];
   Query: Record<PropertyKey, never>;
   ReauthenticateInput: ReauthenticateInput;
+  RecoveryCodes: RecoveryCodes;
   RefreshTokenInput: RefreshTokenInput;
   RegisterInput: RegisterInput;
   RegisterPayload: Omit<RegisterPayload, 'auth'> & { auth?: Maybe<ResolversParentTypes['AuthPayload']> };
+  RemoveFactorInput: RemoveFactorInput;
+  RemovePasswordInput: RemovePasswordInput;
+  RenameFactorInput: RenameFactorInput;
   RequestEmailChangeInput: RequestEmailChangeInput;
   RequestEmailVerificationInput: RequestEmailVerificationInput;
+  RequestFactorResetInput: RequestFactorResetInput;
   RequestMagicLinkInput: RequestMagicLinkInput;
   RequestPasswordResetInput: RequestPasswordResetInput;
   ResetPasswordInput: ResetPasswordInput;
   ResetPasswordPayload: ResetPasswordPayload;
   RevokeSessionInput: RevokeSessionInput;
   Session: SessionMapper;
+  StartTotpEnrolmentInput: StartTotpEnrolmentInput;
   String: Scalars['String']['output'];
+  TotpEnrolment: TotpEnrolment;
   UndoEmailChangeInput: UndoEmailChangeInput;
   UndoEmailChangePayload: UndoEmailChangePayload;
   UpdateMeInput: UpdateMeInput;
@@ -903,6 +1183,10 @@ export type CostDirectiveResolver<Result, Parent, ContextType = Context, Args = 
 export type CredentialDirectiveArgs = { };
 
 export type CredentialDirectiveResolver<Result, Parent, ContextType = Context, Args = CredentialDirectiveArgs> = DirectiveResolverFn<Result, Parent, ContextType, Args>;
+
+export type EnrollingDirectiveArgs = { };
+
+export type EnrollingDirectiveResolver<Result, Parent, ContextType = Context, Args = EnrollingDirectiveArgs> = DirectiveResolverFn<Result, Parent, ContextType, Args>;
 
 export type ListSizeDirectiveArgs = {
   assumedSize: Scalars['Int']['input'];
@@ -947,6 +1231,20 @@ export interface EmailAddressScalarConfig extends GraphQLScalarTypeConfig<Resolv
   name: 'EmailAddress';
 }
 
+export type FactorResolvers<ContextType = Context, ParentType extends ResolversParentTypes['Factor'] = ResolversParentTypes['Factor']> = {
+  createdAt?: Resolver<ResolversTypes['DateTime'], ParentType, ContextType>;
+  id?: Resolver<ResolversTypes['ID'], ParentType, ContextType>;
+  kind?: Resolver<ResolversTypes['FactorKind'], ParentType, ContextType>;
+  lastUsedAt?: Resolver<Maybe<ResolversTypes['DateTime']>, ParentType, ContextType>;
+  name?: Resolver<Maybe<ResolversTypes['String']>, ParentType, ContextType>;
+};
+
+export type FactorConfirmationResolvers<ContextType = Context, ParentType extends ResolversParentTypes['FactorConfirmation'] = ResolversParentTypes['FactorConfirmation']> = {
+  auth?: Resolver<ResolversTypes['AuthPayload'], ParentType, ContextType>;
+  factor?: Resolver<ResolversTypes['Factor'], ParentType, ContextType>;
+  recoveryCodes?: Resolver<Maybe<ReadonlyArray<ResolversTypes['String']>>, ParentType, ContextType>;
+};
+
 export interface JsonObjectScalarConfig extends GraphQLScalarTypeConfig<ResolversTypes['JSONObject'], any> {
   name: 'JSONObject';
 }
@@ -963,9 +1261,19 @@ export type MailRequestPayloadResolvers<ContextType = Context, ParentType extend
   expiresIn?: Resolver<ResolversTypes['PositiveInt'], ParentType, ContextType>;
 };
 
+export type MfaResolvers<ContextType = Context, ParentType extends ResolversParentTypes['Mfa'] = ResolversParentTypes['Mfa']> = {
+  enabled?: Resolver<ResolversTypes['Boolean'], ParentType, ContextType>;
+  factors?: Resolver<ReadonlyArray<ResolversTypes['Factor']>, ParentType, ContextType>;
+  recoveryCodesLeft?: Resolver<ResolversTypes['Int'], ParentType, ContextType>;
+  resetAt?: Resolver<Maybe<ResolversTypes['DateTime']>, ParentType, ContextType>;
+};
+
 export type MutationResolvers<ContextType = Context, ParentType extends ResolversParentTypes['Mutation'] = ResolversParentTypes['Mutation']> = {
+  cancelFactorReset?: Resolver<ResolversTypes['User'], ParentType, ContextType>;
   changePassword?: Resolver<ResolversTypes['AuthPayload'], ParentType, ContextType, RequireFields<MutationChangePasswordArgs, 'input'>>;
+  completeMfaLogin?: Resolver<ResolversTypes['AuthPayload'], ParentType, ContextType, RequireFields<MutationCompleteMfaLoginArgs, 'input'>>;
   confirmEmailChange?: Resolver<ResolversTypes['ConfirmEmailChangePayload'], ParentType, ContextType, RequireFields<MutationConfirmEmailChangeArgs, 'input'>>;
+  confirmTotpEnrolment?: Resolver<ResolversTypes['FactorConfirmation'], ParentType, ContextType, RequireFields<MutationConfirmTotpEnrolmentArgs, 'input'>>;
   deleteMe?: Resolver<ResolversTypes['DeleteMePayload'], ParentType, ContextType, RequireFields<MutationDeleteMeArgs, 'input'>>;
   login?: Resolver<ResolversTypes['AuthPayload'], ParentType, ContextType, RequireFields<MutationLoginArgs, 'input'>>;
   loginWithEmailCode?: Resolver<ResolversTypes['AuthPayload'], ParentType, ContextType, RequireFields<MutationLoginWithEmailCodeArgs, 'input'>>;
@@ -973,13 +1281,19 @@ export type MutationResolvers<ContextType = Context, ParentType extends Resolver
   logout?: Resolver<ResolversTypes['LogoutPayload'], ParentType, ContextType, Partial<MutationLogoutArgs>>;
   reauthenticate?: Resolver<ResolversTypes['AuthPayload'], ParentType, ContextType, RequireFields<MutationReauthenticateArgs, 'input'>>;
   refreshToken?: Resolver<ResolversTypes['AuthPayload'], ParentType, ContextType, Partial<MutationRefreshTokenArgs>>;
+  regenerateRecoveryCodes?: Resolver<ResolversTypes['RecoveryCodes'], ParentType, ContextType>;
   register?: Resolver<ResolversTypes['RegisterPayload'], ParentType, ContextType, RequireFields<MutationRegisterArgs, 'input'>>;
+  removeFactor?: Resolver<ResolversTypes['User'], ParentType, ContextType, RequireFields<MutationRemoveFactorArgs, 'input'>>;
+  removePassword?: Resolver<ResolversTypes['User'], ParentType, ContextType, Partial<MutationRemovePasswordArgs>>;
+  renameFactor?: Resolver<ResolversTypes['Factor'], ParentType, ContextType, RequireFields<MutationRenameFactorArgs, 'input'>>;
   requestEmailChange?: Resolver<ResolversTypes['MailRequestPayload'], ParentType, ContextType, RequireFields<MutationRequestEmailChangeArgs, 'input'>>;
   requestEmailVerification?: Resolver<ResolversTypes['MailRequestPayload'], ParentType, ContextType, RequireFields<MutationRequestEmailVerificationArgs, 'input'>>;
+  requestFactorReset?: Resolver<ResolversTypes['MailRequestPayload'], ParentType, ContextType, RequireFields<MutationRequestFactorResetArgs, 'input'>>;
   requestMagicLink?: Resolver<ResolversTypes['MailRequestPayload'], ParentType, ContextType, RequireFields<MutationRequestMagicLinkArgs, 'input'>>;
   requestPasswordReset?: Resolver<ResolversTypes['MailRequestPayload'], ParentType, ContextType, RequireFields<MutationRequestPasswordResetArgs, 'input'>>;
   resetPassword?: Resolver<ResolversTypes['ResetPasswordPayload'], ParentType, ContextType, RequireFields<MutationResetPasswordArgs, 'input'>>;
   revokeSession?: Resolver<ResolversTypes['LogoutPayload'], ParentType, ContextType, RequireFields<MutationRevokeSessionArgs, 'input'>>;
+  startTotpEnrolment?: Resolver<ResolversTypes['TotpEnrolment'], ParentType, ContextType, Partial<MutationStartTotpEnrolmentArgs>>;
   undoEmailChange?: Resolver<ResolversTypes['UndoEmailChangePayload'], ParentType, ContextType, RequireFields<MutationUndoEmailChangeArgs, 'input'>>;
   updateMe?: Resolver<ResolversTypes['User'], ParentType, ContextType, RequireFields<MutationUpdateMeArgs, 'input'>>;
   verifyEmail?: Resolver<Maybe<ResolversTypes['AuthPayload']>, ParentType, ContextType, RequireFields<MutationVerifyEmailArgs, 'input'>>;
@@ -993,6 +1307,10 @@ export type QueryResolvers<ContextType = Context, ParentType extends ResolversPa
   me?: Resolver<ResolversTypes['User'], ParentType, ContextType>;
   session?: Resolver<ResolversTypes['Session'], ParentType, ContextType>;
   sessions?: Resolver<ReadonlyArray<ResolversTypes['Session']>, ParentType, ContextType>;
+};
+
+export type RecoveryCodesResolvers<ContextType = Context, ParentType extends ResolversParentTypes['RecoveryCodes'] = ResolversParentTypes['RecoveryCodes']> = {
+  recoveryCodes?: Resolver<ReadonlyArray<ResolversTypes['String']>, ParentType, ContextType>;
 };
 
 export type RegisterPayloadResolvers<ContextType = Context, ParentType extends ResolversParentTypes['RegisterPayload'] = ResolversParentTypes['RegisterPayload']> = {
@@ -1019,6 +1337,13 @@ export type SessionResolvers<ContextType = Context, ParentType extends Resolvers
   userAgent?: Resolver<Maybe<ResolversTypes['String']>, ParentType, ContextType>;
 };
 
+export type TotpEnrolmentResolvers<ContextType = Context, ParentType extends ResolversParentTypes['TotpEnrolment'] = ResolversParentTypes['TotpEnrolment']> = {
+  expiresAt?: Resolver<ResolversTypes['DateTime'], ParentType, ContextType>;
+  otpauthUri?: Resolver<ResolversTypes['String'], ParentType, ContextType>;
+  qrCode?: Resolver<ResolversTypes['String'], ParentType, ContextType>;
+  secret?: Resolver<ResolversTypes['String'], ParentType, ContextType>;
+};
+
 export type UndoEmailChangePayloadResolvers<ContextType = Context, ParentType extends ResolversParentTypes['UndoEmailChangePayload'] = ResolversParentTypes['UndoEmailChangePayload']> = {
   revokedSessions?: Resolver<ResolversTypes['Int'], ParentType, ContextType>;
 };
@@ -1029,6 +1354,7 @@ export type UserResolvers<ContextType = Context, ParentType extends ResolversPar
   emailVerified?: Resolver<ResolversTypes['Boolean'], ParentType, ContextType>;
   id?: Resolver<ResolversTypes['ID'], ParentType, ContextType>;
   metadata?: Resolver<ResolversTypes['JSONObject'], ParentType, ContextType>;
+  mfa?: Resolver<ResolversTypes['Mfa'], ParentType, ContextType>;
   name?: Resolver<Maybe<ResolversTypes['String']>, ParentType, ContextType>;
   roles?: Resolver<ReadonlyArray<ResolversTypes['String']>, ParentType, ContextType>;
   sessions?: Resolver<ReadonlyArray<ResolversTypes['Session']>, ParentType, ContextType>;
@@ -1041,16 +1367,21 @@ export type Resolvers<ContextType = Context> = {
   DateTime?: GraphQLScalarType;
   DeleteMePayload?: DeleteMePayloadResolvers<ContextType>;
   EmailAddress?: GraphQLScalarType;
+  Factor?: FactorResolvers<ContextType>;
+  FactorConfirmation?: FactorConfirmationResolvers<ContextType>;
   JSONObject?: GraphQLScalarType;
   JWT?: GraphQLScalarType;
   LogoutPayload?: LogoutPayloadResolvers<ContextType>;
   MailRequestPayload?: MailRequestPayloadResolvers<ContextType>;
+  Mfa?: MfaResolvers<ContextType>;
   Mutation?: MutationResolvers<ContextType>;
   PositiveInt?: GraphQLScalarType;
   Query?: QueryResolvers<ContextType>;
+  RecoveryCodes?: RecoveryCodesResolvers<ContextType>;
   RegisterPayload?: RegisterPayloadResolvers<ContextType>;
   ResetPasswordPayload?: ResetPasswordPayloadResolvers<ContextType>;
   Session?: SessionResolvers<ContextType>;
+  TotpEnrolment?: TotpEnrolmentResolvers<ContextType>;
   UndoEmailChangePayload?: UndoEmailChangePayloadResolvers<ContextType>;
   User?: UserResolvers<ContextType>;
 };
@@ -1058,6 +1389,7 @@ export type Resolvers<ContextType = Context> = {
 export type DirectiveResolvers<ContextType = Context> = {
   cost?: CostDirectiveResolver<any, any, ContextType>;
   credential?: CredentialDirectiveResolver<any, any, ContextType>;
+  enrolling?: EnrollingDirectiveResolver<any, any, ContextType>;
   listSize?: ListSizeDirectiveResolver<any, any, ContextType>;
   narrow?: NarrowDirectiveResolver<any, any, ContextType>;
   public?: PublicDirectiveResolver<any, any, ContextType>;

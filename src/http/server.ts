@@ -35,6 +35,7 @@ export interface ServerOptions {
   readonly schema: GraphQLSchema;
   readonly createContext: GraphqlOptions['createContext'];
   readonly login: TokenEndpointOptions['login'];
+  readonly secondStep: TokenEndpointOptions['secondStep'];
   readonly sessions: TokenEndpointOptions['sessions'] & TokenCookiesOptions['sessions'];
   readonly tokens: KeySet;
   /** Every scope that a role allows. */
@@ -93,9 +94,10 @@ export async function createServer(options: ServerOptions): Promise<FastifyInsta
   if (options.startPage !== undefined) installStartPage(app, options.startPage);
   if (config.mode === 'development') installGraphiql(app);
   if (config.tokenEndpoint) {
-    const { login } = options;
+    const { login, secondStep } = options;
     installTokenEndpoint(app, {
       login,
+      secondStep,
       sessions,
       issuer,
       scopes: options.scopes,

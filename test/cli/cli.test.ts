@@ -146,6 +146,38 @@ describe('the latchkey command', () => {
   );
 
   it(
+    'users factors lists the second factors of an account and removes them, and its owner logs in without',
+    async () => {
+      const cwd = mkdtempSync(join(folder, 'factors-'));
+      const cli = (...args: string[]) => run(args, { cwd });
+      const printed = (stdout: string) => ({ exitCode: 0, stdout, stderr: '' });
+      await run(['users', 'create', EMAIL, '--password-stdin'], { cwd, input: PASSWORD });
+      expect(await cli('users', 'factors', EMAIL)).toEqual(printed(''));
+      const id = '0e000000-0000-4000-8000-000000000000';
+      const database = await openDatabase(`file:${join(cwd, 'data', 'latchkey.db')}`);
+      await database.run(
+        `INSERT INTO factors (id, user_id, kind, name, sealed_secret, last_step, created_at, confirmed_at)
+         SELECT :id, id, 'TOTP', 'phone', '', 0, 0, 0 FROM users`,
+        { id },
+      );
+      await database.run("UPDATE users SET second_factors = 'TOTP'");
+      const line = `${id}\tTOTP\tphone\t1970-01-01T00:00:00.000Z\t-\n`;
+      expect(await cli('users', 'factors', EMAIL)).toEqual(printed(line));
+      const both = await cli('users', 'factors', EMAIL, '--remove', id, '--remove-all');
+      expect(both).toMatchObject({ exitCode: 2, stdout: '' });
+      const other = await cli('users', 'factors', EMAIL, '--remove', id.replace('0e', '0f'));
+      expect(other).toEqual({ exitCode: 1, stdout: '', stderr: 'latchkey: Not found.\n' });
+      expect(await cli('users', 'factors', EMAIL, '--remove', id)).toEqual(
+        printed('Removed 1 second factor.\n'),
+      );
+      expect(await database.all('SELECT second_factors AS kinds FROM users')).toEqual([{ kinds: '' }]);
+      await database.close();
+      expect(await cli('users', 'factors', EMAIL, '--remove-all')).toMatchObject({ exitCode: 1 });
+    },
+    PATIENCE_MS,
+  );
+
+  it(
     'the commands of roles give them, take them away, list them, and keep metadata',
     async () => {
       const cwd = mkdtempSync(join(folder, 'roles-'));

@@ -54,6 +54,7 @@ const USAGES: Readonly<Record<string, Usage>> = {
     wrong: ['ada@example.com'],
   },
   'users revoke': { args: ['ada@example.com', 'admin'], prints: 'that it is done', wrong: ['ada', 'admin'] },
+  'users factors': { args: ['ada@example.com'], prints: 'nothing', wrong: ['ada'] },
   'users metadata': {
     args: ['ada@example.com', '--set', '{"tenant":"acme"}'],
     prints: 'that it is done',

@@ -1,5 +1,6 @@
 import { expect, it } from '@jest/globals';
 import { Kind, type OperationDefinitionNode, parse, print } from 'graphql';
+import { authenticatorOf, type Enrolled, enrol, mfaTokenOf, START_TOTP } from '../support/authenticator.ts';
 import { type Auth, LOGIN, login, register } from '../support/documents.ts';
 import { mailedCode, mailedToken } from '../support/letters.ts';
 import { readPages } from '../support/pages.ts';
@@ -9,7 +10,10 @@ const EMAIL = 'ada@example.com';
 const NEW_PASSWORD = 'staple battery horse correct';
 const NEW_EMAIL = 'countess@example.com';
 
-/** What an operation of the pages needs before it, and the variables that it is sent with. */
+/**
+ * What an operation of the pages needs before it, and the variables that it is sent with. `token` is the access token
+ * where that of the registration works no more.
+ */
 type Prepare = (app: TestApp, auth: Auth) => Promise<object> | object;
 
 const ofInput = (input: object) => () => ({ input });
@@ -55,6 +59,36 @@ const OPERATIONS: Readonly<Record<string, Prepare>> = {
     await run(app, 'ConfirmEmailChange', confirm ?? {}, accessToken);
     return { input: { token: await mailedToken(app, '/undo-email-change') } };
   },
+  CompleteMfaLogin: async (app, auth) => {
+    const account = await enrolled(app, auth);
+    return { input: { mfaToken: await pendingLogin(app), totpCode: account.nextCode() } };
+  },
+  StartTotpEnrolment: () => ({}),
+  ConfirmTotpEnrolment: async (app, { accessToken: token }) => {
+    const { data } = await app.send(START_TOTP, {}, { token });
+    const { secret } = data.startTotpEnrolment;
+    return { input: { code: authenticatorOf(secret).codeAt(app.clock.now()), name: 'phone' } };
+  },
+  SecondFactors: () => ({}),
+  RenameFactor: async (app, auth) => {
+    const account = await enrolled(app, auth);
+    return { token: account.auth.accessToken, input: { id: account.factorId, name: 'phone' } };
+  },
+  RegenerateRecoveryCodes: async (app, auth) => ({ token: (await enrolled(app, auth)).auth.accessToken }),
+  RemoveFactor: async (app, auth) => {
+    const account = await enrolled(app, auth);
+    return { token: account.auth.accessToken, input: { id: account.factorId } };
+  },
+  RemovePassword: async (app) => {
+    await app.database.run('UPDATE users SET email_verified_at = 1');
+    return { input: { password: PASSWORD } };
+  },
+  RequestFactorReset: async (app, auth) => {
+    await enrolled(app, auth);
+    await app.database.run('UPDATE users SET email_verified_at = 1');
+    return { input: { mfaToken: await pendingLogin(app) } };
+  },
+  CancelFactorReset: () => ({}),
   RequestMagicLink: ofInput({ email: EMAIL }),
   LoginWithMagicLink: async (app) => {
     await run(app, 'RequestMagicLink', { input: { email: EMAIL } });
@@ -65,6 +99,14 @@ const OPERATIONS: Readonly<Record<string, Prepare>> = {
     return { input: { email: EMAIL, code: await mailedCode(app) } };
   },
 };
+
+function enrolled(app: TestApp, { accessToken }: Auth): Promise<Enrolled> {
+  return enrol(app, accessToken);
+}
+
+async function pendingLogin(app: TestApp): Promise<string> {
+  return mfaTokenOf(await app.send(LOGIN, { input: { email: EMAIL, password: PASSWORD } }));
+}
 
 const operations = readPages()
   .flatMap(({ blocks }) => blocks)
@@ -91,13 +133,14 @@ describeApp('the operations of the pages', (start) => {
   it.each(operations.map(({ page, name }) => [name, page] as const))(
     'the operation %s of %s runs without an error',
     async (name) => {
-      const app = await start({ config: { magicLinks: true, cookies: true } });
+      const app = await start({ config: { magicLinks: true, cookies: true, factorResetSeconds: 86_400 } });
       const auth = await register(app);
       const cookie = await cookieOf(app);
-      const variables = (await OPERATIONS[name]?.(app, auth)) ?? {};
+      const prepared: { token?: string } = (await OPERATIONS[name]?.(app, auth)) ?? {};
+      const { token = auth.accessToken, ...variables } = prepared;
       const { text } = operations.find((operation) => operation.name === name) ?? { text: '' };
       const headers = { origin: app.config.issuer, ...(name === 'RefreshByCookie' && { cookie }) };
-      const { code, body } = await app.send(text, variables, { token: auth.accessToken, headers });
+      const { code, body } = await app.send(text, variables, { token, headers });
       expect({ code, body }).toEqual({ code: 'OK', body: expect.stringContaining('"data":{') });
     },
   );

@@ -1,6 +1,4 @@
-import { type ChildProcess, fork } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from '@jest/globals';
 import { insertSession } from '../../src/core/sessions/store.ts';
@@ -8,7 +6,7 @@ import { insertUser } from '../../src/core/users/store.ts';
 import type { Sql } from '../../src/database/database.ts';
 import { migrate } from '../../src/database/migrate.ts';
 import { engines, freshDatabase } from '../support/databases.ts';
-import { cleanEnvironment } from '../support/server-process.ts';
+import { startRacer } from '../support/racers.ts';
 import { useCleanups } from '../support/setup.ts';
 import { START } from '../support/start-app.ts';
 import type { Lap, LapResult, Spending } from './refresh-racer.ts';
@@ -56,14 +54,17 @@ describe.each(engines)('races of two processes for the same refresh tokens on %s
     cleanups.push(fresh.drop);
     await migrate(fresh.database);
     const sessionIds = await fresh.database.transaction(openSessions);
-    const racers = await Promise.all([startRacer(fresh.url, spending), startRacer(fresh.url, spending)]);
+    const racers = await Promise.all(
+      [1, 2].map(() => startRacer<Lap, LapResult>(RACER, [fresh.url, spending])),
+    );
+    cleanups.push(...racers.map(({ stop }) => stop));
 
     const score = { twice: 0, never: 0, retried: 0, wins: racers.map(() => 0) };
     for (let generation = 0; generation < trials / SESSIONS; generation += 1) {
       // Every lap begins a burst of its own.
       const now = START + generation * WINDOW_MS;
       const lap: Lap = { generation, sessionIds, secretHash: SECRET_HASH, now, windowMs: WINDOW_MS };
-      count(score, await Promise.all(racers.map((racer) => runLap(racer, lap))));
+      count(score, await Promise.all(racers.map(({ run }) => run(lap))));
     }
     return score;
   }
@@ -106,35 +107,4 @@ async function openSessions(sql: Sql): Promise<string[]> {
     });
   }
   return ids;
-}
-
-/** A process that is ready to race; it ends with the test. */
-async function startRacer(url: string, spending: Spending): Promise<ChildProcess> {
-  const racer = fork(RACER, [url, spending], { env: cleanEnvironment(), execArgv: ['--import', 'tsx'] });
-  cleanups.push(() => stop(racer));
-  await nextMessage(racer);
-  return racer;
-}
-
-async function stop(racer: ChildProcess): Promise<void> {
-  if (racer.exitCode !== null || racer.signalCode !== null) return;
-  const exited = once(racer, 'exit');
-  if (racer.connected) racer.disconnect();
-  await exited;
-}
-
-async function runLap(racer: ChildProcess, lap: Lap): Promise<LapResult> {
-  racer.send(lap);
-  return (await nextMessage(racer)) as LapResult;
-}
-
-function nextMessage(racer: ChildProcess): Promise<unknown> {
-  return new Promise((resolve, reject) => {
-    const fail = (code: number | null) => reject(new Error(`a racer ended with ${code}`));
-    racer.once('exit', fail);
-    racer.once('message', (message) => {
-      racer.off('exit', fail);
-      resolve(message);
-    });
-  });
 }

@@ -81,6 +81,7 @@ describe('the guard', () => {
 
   it('the root fields that the SDL marks @public are exactly the ones in this list (GQL-8)', () => {
     expect(publicFields(testSchema())).toEqual([
+      'Mutation.completeMfaLogin',
       'Mutation.confirmEmailChange',
       'Mutation.login',
       'Mutation.loginWithEmailCode',
@@ -89,6 +90,7 @@ describe('the guard', () => {
       'Mutation.refreshToken',
       'Mutation.register',
       'Mutation.requestEmailVerification',
+      'Mutation.requestFactorReset',
       'Mutation.requestMagicLink',
       'Mutation.requestPasswordReset',
       'Mutation.resetPassword',
@@ -112,6 +114,11 @@ describe('the guard', () => {
           deleteMe: '{ password: "p" }',
           reauthenticate: '{ password: "p" }',
           requestEmailChange: '{ newEmail: "a@example.com", password: "p" }',
+          startTotpEnrolment: '{ label: "A" }',
+          confirmTotpEnrolment: '{ code: "1" }',
+          removeFactor: '{ id: "1" }',
+          renameFactor: '{ id: "1" }',
+          removePassword: '{ password: "p" }',
         }[name];
         const argument =
           args.length === 0 ? '' : `(input: ${input ?? '{ currentPassword: "p", newPassword: "n" }'})`;

@@ -83,7 +83,11 @@ const MISTAKES: [string, InjectOptions, string | RegExp][] = [
   ['another path', { url: `/${SECRET}` }, /POST \/graphql/],
   ['no token', post({ query: '{ me { id } }' }), /authorization: Bearer <access token>/],
   ['JSON at the token endpoint', { ...post({}), url: '/token' }, /takes no JSON/],
-  ['another grant', form('grant_type=client_credentials'), /`password` or `refresh_token`/],
+  [
+    'another grant',
+    form('grant_type=client_credentials'),
+    /`password`, `refresh_token` or `urn:latchkey:mfa`/,
+  ],
   ['no username', form(`email=${SECRET}`), /`username` is the email address/],
   ['no refresh token', form('', '/token/refresh'), /authorization: Bearer <refresh token>/],
   [

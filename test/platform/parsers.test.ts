@@ -413,6 +413,7 @@ describe('the form of /token', () => {
     issuer: 'http://localhost',
     scopes: [],
     callerOf: () => caller,
+    secondStep: { complete: () => Promise.reject(new Error('no second step')) },
     login: {
       async withPassword({ email, password }) {
         calls.push([email, password]);

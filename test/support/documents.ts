@@ -1,7 +1,7 @@
 import type { Sender, TestApp } from './start-app.ts';
 import { PASSWORD } from './start-app.ts';
 
-const AUTH = `accessToken refreshToken tokenType expiresIn expiresAt refreshExpiresAt deviceToken scope
+export const AUTH = `accessToken refreshToken tokenType expiresIn expiresAt refreshExpiresAt deviceToken scope
   session { id createdAt authenticatedAt lastUsedAt expiresAt idleExpiresAt userAgent ip deviceName amr current }
   user { id email emailVerified name createdAt updatedAt }`;
 

@@ -53,7 +53,14 @@ export function testSchema(resolvers: Record<string, Record<string, unknown>> = 
   const schema = makeExecutableSchema({ typeDefs: readTypeDefs(), resolvers: { ...scalars, ...resolvers } });
   guardRootFields(schema, async (bearer) => {
     if (bearer instanceof AuthError) throw bearer;
-    return { userId: bearer.userId, sessionId: bearer.sessionId, roles: '', narrowedTo: null };
+    return {
+      userId: bearer.userId,
+      sessionId: bearer.sessionId,
+      roles: '',
+      narrowedTo: null,
+      acr: 'aal1',
+      owesEnrolment: false,
+    };
   });
   return schema;
 }
@@ -93,6 +100,7 @@ async function startHttpServer({
     schema: testSchema(resolvers),
     createContext: ({ authorization, caller }) => ({ bearer: bearerOf(authorization), caller }),
     login: { withPassword: async () => TOKENS },
+    secondStep: { complete: async () => TOKENS },
     sessions: { refresh: async () => TOKENS, endReplaced: async () => {}, ...sessions },
     scopes: [],
     tokens: { jwks: () => ({ keys: [{ kty: 'EC', kid: 'one' }] }) },

@@ -42,6 +42,8 @@ export const TEST_CONFIG: Config = {
   passwordMinLength: 15,
   registration: 'open',
   magicLinks: false,
+  mfa: 'optional',
+  factorResetSeconds: 0,
   throttles: true,
   accountFailures: 5,
   accountDisableAfter: 100,

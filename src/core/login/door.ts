@@ -1,66 +1,34 @@
 import type { Database, Transaction } from '../../database/database.ts';
-import { AuthError, type ErrorCode } from '../../errors.ts';
-import type { Caller } from '../../platform/caller.ts';
-import type { Clock } from '../../platform/clock.ts';
-import { createFewPerMinute } from '../../platform/few-per-minute.ts';
+import { AuthError } from '../../errors.ts';
 import type { EventName, RecordEvent } from '../audit/store.ts';
 import type { Mail } from '../mail/service.ts';
 import type { Guesses } from '../passwords/guesses.ts';
-import type { Attempt, RateLimits } from '../rate-limits/service.ts';
-import { refusedScope, ScopeNotAllowed } from '../roles/service.ts';
+import type { RateLimits } from '../rate-limits/service.ts';
 import type { Grant, OpenedSession, Sessions } from '../sessions/service.ts';
 import type { UserRecord } from '../users/store.ts';
+import type { Entry } from './entry.ts';
 import { LOGIN_AFTER_FAILURES } from './mails.ts';
-import type { Held, Proof } from './proof.ts';
+import { createPending, type PendingOptions } from './pending.ts';
+import { amrOf, type Held, type Proof } from './proof.ts';
+import { CodeSpent, createRefusals, type RefusalsOptions } from './refusals.ts';
 
-/** Events of refused scopes, of one account in a minute. */
-const MOST_REPORTED_REFUSALS = 10;
-
-export interface DoorOptions {
+export interface DoorOptions extends RefusalsOptions, PendingOptions {
   readonly database: Database;
-  readonly clock: Clock;
   readonly recordEvent: RecordEvent;
-  readonly rateLimits: Pick<RateLimits, 'succeeded' | 'takeBack'>;
+  readonly rateLimits: RefusalsOptions['rateLimits'] & Pick<RateLimits, 'succeeded'>;
   readonly guesses: Pick<Guesses, 'failuresBefore'>;
   readonly sessions: Pick<Sessions, 'open' | 'replace' | 'grantOpened'>;
   readonly mail: Pick<Mail, 'notify'>;
 }
-
-/** How a session begins: what the audit trail calls it, and which session it takes the place of, if any. */
-export type Entry = { readonly caller: Caller } & (
-  | {
-      readonly as: 'login' | 'registration';
-      readonly deviceName: string | null;
-      /** A device that is known from an earlier login. */
-      readonly deviceId?: string | undefined;
-      /** What the session is narrowed to; null is all that the roles allow. */
-      readonly scope: readonly string[] | null;
-    }
-  | {
-      readonly as: 'reauthenticated' | 'password';
-      /** The session of the viewer, which ends. */
-      readonly replaces: string;
-    }
-);
 
 /** What the audit trail calls the beginning of a session. */
 const EVENTS = {
   login: 'authn_login_success',
   reauthenticated: 'authn_login_success',
   password: 'authn_password_change',
+  factor: 'user_updated',
   registration: 'user_created',
 } as const satisfies Record<Entry['as'], EventName>;
-
-export interface Refused {
-  readonly userId: string | undefined;
-  /** For the audit trail. */
-  readonly reason: string;
-  readonly caller: Caller;
-  readonly attempt: Attempt;
-  readonly failure?: EventName | undefined;
-  /** What a wrong password is, unless given. */
-  readonly refusal?: ErrorCode | undefined;
-}
 
 export type Door = ReturnType<typeof createDoor>;
 
@@ -69,110 +37,80 @@ export type Door = ReturnType<typeof createDoor>;
  * This function alone decides what holds for all of them: what the throttles count, what the audit trail says, what the
  * owner is told, and what the session says of how it was opened.
  */
-export function createDoor({
-  database,
-  clock,
-  recordEvent,
-  rateLimits,
-  guesses,
-  sessions,
-  mail,
-}: DoorOptions) {
-  /** A link that is not spent can come again and again. */
-  const isNews = createFewPerMinute(MOST_REPORTED_REFUSALS);
-
-  /** One answer, one write and one hash for every cause, so that no stranger learns which accounts exist (LOG-1, LOG-2). */
-  async function refuse({
-    userId,
-    reason,
-    caller,
-    attempt,
-    failure = 'authn_login_fail',
-    refusal = 'INVALID_CREDENTIALS',
-  }: Refused): Promise<never> {
-    const event = { outcome: 'fail', at: clock.now(), userId, caller, details: { reason } } as const;
-    // Past the deadline, too: what was found to be wrong is recorded.
-    await recordEvent(database, { ...event, name: failure });
-    if (attempt.isLast) await recordEvent(database, { ...event, name: 'authn_login_lock' });
-    throw new AuthError(refusal);
-  }
+export function createDoor(options: DoorOptions) {
+  const { database, recordEvent, rateLimits, guesses, sessions, mail } = options;
+  const { refuse, refuseProven, takeFactorBack } = createRefusals(options);
+  const { wait } = createPending(options);
 
   /**
    * Opens a session for who has proven who they are. The user's row is written first and only as it was read, so a
-   * login that overlaps a change of password leaves no session of the old one.
+   * login that overlaps a change of password, or an enrolment, leaves no session of before.
    *
    * The tokens are made before anything is on disk: a session whose tokens cannot be made is not opened.
    *
-   * @throws AuthError what the proof is refused with, when it proves nothing any more; `UNAUTHENTICATED` when the
-   * session that it would replace has ended; `BAD_USER_INPUT` when the roles do not allow what is asked for;
-   * `UNAVAILABLE`.
+   * @throws AuthError `MFA_REQUIRED` when a second factor is owed, with an `mfaToken` for a login; what the proof is
+   * refused with, when it proves nothing any more; `INVALID_CODE` when the code of the factor was spent meanwhile;
+   * `UNAUTHENTICATED` when the session that it would replace has ended; `BAD_USER_INPUT` when the roles do not allow what
+   * is asked for; `UNAVAILABLE`.
    */
   async function enter(proof: Proof, entry: Entry): Promise<Grant> {
+    const { caller } = entry;
     let owner: string | undefined;
-    const granted = await database
-      .before(entry.caller.deadline)
+    const outcome = await database
+      .before(caller.deadline)
       .transaction(async (tx) => {
         const held = await proof.hold(tx);
         if (held === undefined) return undefined;
         owner = held.user.id;
         const failures = await failuresBefore(tx, proof, entry);
+        if (proof.factor !== undefined && !(await proof.factor.spend(tx))) throw new CodeSpent();
         await rateLimits.succeeded(tx, proof.attempt);
+        if (owesFactor(held.user, proof)) return wait(tx, held.user, { proof, entry, failures });
         const session = await openSession(tx, held.user, proof, entry);
-        await record(tx, held, { session, failures, amr: proof.amr, entry });
+        await record(tx, held, { session, failures, proof, entry });
         return sessions.grantOpened(session);
       })
-      .catch((error: unknown) => {
-        if (owner === undefined) throw error;
-        return refuseProven(error, { proof, entry, owner });
+      .catch(async (error: unknown) => {
+        if (owner !== undefined) return refuseProven(error, { proof, caller, owner });
+        await takeFactorBack(proof, caller);
+        throw error;
       });
-    if (granted !== undefined) return granted;
+    if (outcome instanceof AuthError) throw outcome;
+    if (outcome !== undefined) return outcome;
+    await takeFactorBack(proof, caller);
     const { user, attempt, failure, refusal } = proof;
-    const reason = 'changed_meanwhile';
-    return refuse({ userId: user?.id, reason, caller: entry.caller, attempt, failure, refusal });
+    return refuse({ userId: user?.id, reason: 'changed_meanwhile', caller, attempt, failure, refusal });
   }
 
-  /**
-   * The proof was right, and nothing of it is written: no failure is counted, and none is forgotten either. An
-   * attacker who guessed a password and asks for too much must not end the count that its owner is told of.
-   */
-  async function refuseProven(
-    error: unknown,
-    { proof, entry: { caller }, owner }: { proof: Proof; entry: Entry; owner: string },
-  ): Promise<never> {
-    const excess = error instanceof ScopeNotAllowed ? error.scope : undefined;
-    if (proof.attempt.counted.length > 0 || excess !== undefined)
-      await database.before(caller.deadline).transaction(async (tx) => {
-        await rateLimits.takeBack(tx, proof.attempt);
-        if (excess === undefined || !isNews(owner)) return;
-        await recordEvent(tx, {
-          name: 'authz_fail',
-          outcome: 'fail',
-          at: clock.now(),
-          userId: owner,
-          caller,
-          details: { reason: 'scope', scope: excess },
-        });
-      });
-    if (excess === undefined) throw error;
-    throw refusedScope();
+  /** The one place that decides. Mail is one factor, as the password is, and neither excuses the second. */
+  function owesFactor({ secondFactors }: UserRecord, { factor, session }: Proof): boolean {
+    return secondFactors !== '' && factor === undefined && session?.acr !== 'aal2';
   }
 
   function openSession(
     tx: Transaction,
     owner: UserRecord,
-    { amr }: Proof,
+    proof: Proof,
     entry: Entry,
   ): Promise<OpenedSession> {
     const { caller } = entry;
-    if ('replaces' in entry)
-      return sessions.replace(tx, entry.replaces, { owner, amr, caller, reason: entry.as });
+    const authenticatedAt = proof.session?.authenticatedAt;
+    const isTwofold = proof.factor !== undefined || proof.session?.acr === 'aal2';
+    const acr = isTwofold ? ('aal2' as const) : ('aal1' as const);
+    const shown = { owner, amr: amrOf(proof), acr, authenticatedAt, caller };
+    if ('replaces' in entry) return sessions.replace(tx, entry.replaces, { ...shown, reason: entry.as });
     const { deviceName, deviceId, scope } = entry;
-    return sessions.open(tx, { owner, amr, caller, deviceName, deviceId, scope });
+    return sessions.open(tx, { ...shown, deviceName, deviceId, scope });
   }
 
   /** A count, not the trail: that may be long, and the login of whom it is about must not read it. */
-  async function failuresBefore(tx: Transaction, { user, attempt }: Proof, { as }: Entry): Promise<number> {
-    return as === 'login' && user !== undefined ? guesses.failuresBefore(tx, user, attempt) : 0;
+  async function failuresBefore(
+    tx: Transaction,
+    { user, attempt, factor }: Proof,
+    { as }: Entry,
+  ): Promise<number> {
+    if (as !== 'login' || user === undefined) return 0;
+    return factor === undefined ? guesses.failuresBefore(tx, user, attempt) : factor.failuresBefore(tx);
   }
 
   async function record(
@@ -181,9 +119,9 @@ export function createDoor({
     {
       session: { session },
       failures,
-      amr,
+      proof,
       entry,
-    }: { session: OpenedSession; failures: number; amr: readonly string[]; entry: Entry },
+    }: { session: OpenedSession; failures: number; proof: Proof; entry: Entry },
   ): Promise<void> {
     await recordEvent(tx, {
       name: failures > 0 ? 'authn_login_successafterfail' : EVENTS[entry.as],
@@ -193,7 +131,8 @@ export function createDoor({
       sessionId: session.id,
       caller: entry.caller,
       details: {
-        amr,
+        amr: amrOf(proof),
+        ...(proof.factor && { factor: proof.factor.kind }),
         ...details,
         ...('replaces' in entry && { replaced: entry.replaces }),
         ...(failures > 0 && { failures }),

@@ -1,6 +1,7 @@
 import type { Transaction } from '../../database/database.ts';
 import { AuthError } from '../../errors.ts';
 import type { Clock } from '../../platform/clock.ts';
+import { EVERY_FACTOR, type Factors } from '../factors/service.ts';
 import type { OneTimeTokens } from '../one-time-tokens/service.ts';
 import type { OneTimeToken } from '../one-time-tokens/store.ts';
 import type { Guesses } from '../passwords/guesses.ts';
@@ -12,6 +13,7 @@ export interface MailboxOptions {
   readonly guesses: Pick<Guesses, 'passwordWasSet'>;
   readonly oneTimeTokens: Pick<OneTimeTokens, 'spend' | 'endAllOf' | 'endUndosOf'>;
   readonly sessions: Pick<Sessions, 'endAllOf' | 'ownerChanged'>;
+  readonly factors: Pick<Factors, 'remove'>;
 }
 
 /** What the proof of a mailbox came to. */
@@ -28,10 +30,10 @@ export type Mailbox = ReturnType<typeof createMailbox>;
  *
  * An account may have been registered by a stranger, with an address that is not theirs. So the first proof of an
  * address, when the mailbox is all that is shown, takes away all that was made before it: the password, the sessions,
- * the known devices (they name the password's version), pending changes and the ways back to earlier addresses. The
- * stranger keeps nothing; the owner sets a password of their own. Later proofs take nothing away.
+ * the known devices (they name the password's version), second factors, pending changes and the ways back to earlier
+ * addresses. The stranger keeps nothing; the owner sets a password of their own. Later proofs take nothing away.
  */
-export function createMailbox({ clock, guesses, oneTimeTokens, sessions }: MailboxOptions) {
+export function createMailbox({ clock, guesses, oneTimeTokens, sessions, factors }: MailboxOptions) {
   /** What was made before the first proof, with the user's row already written. */
   async function endAll(tx: Transaction, id: string, emailCanonical: string): Promise<number> {
     await oneTimeTokens.endAllOf(tx, id);
@@ -56,11 +58,12 @@ export function createMailbox({ clock, guesses, oneTimeTokens, sessions }: Mailb
       const { subject: id, emailCanonical } = token;
       const proof = { id, emailCanonical, now: clock.now() };
       const claimed = keepsAll ? undefined : await claimAddress(tx, proof);
-      const user = claimed ?? (await verifyEmail(tx, proof));
-      if (user === undefined) throw new AuthError('INVALID_TOKEN', { cause: 'not their address any more' });
+      const proven = claimed ?? (await verifyEmail(tx, proof));
+      if (proven === undefined) throw new AuthError('INVALID_TOKEN', { cause: 'not their address any more' });
       await oneTimeTokens.spend(tx, token);
       sessions.ownerChanged(tx, id);
-      if (claimed === undefined) return { user, claimed };
+      if (claimed === undefined) return { user: proven, claimed };
+      const { user } = (await factors.remove(tx, id, EVERY_FACTOR)) ?? { user: claimed };
       return { user, claimed: { endedSessions: await endAll(tx, id, emailCanonical) } };
     },
   };

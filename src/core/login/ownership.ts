@@ -2,15 +2,16 @@ import type { Database } from '../../database/database.ts';
 import { AuthError } from '../../errors.ts';
 import type { Caller } from '../../platform/caller.ts';
 import type { EventName } from '../audit/store.ts';
+import type { Factors, SecondFactor, ShownCode } from '../factors/service.ts';
 import type { OneTimeToken } from '../one-time-tokens/store.ts';
 import type { Guesses } from '../passwords/guesses.ts';
 import type { Passwords } from '../passwords/service.ts';
 import { findCredential } from '../passwords/store.ts';
 import { type Attempt, type RateLimits, UNCOUNTED } from '../rate-limits/service.ts';
-import type { Sessions } from '../sessions/service.ts';
+import type { SessionRecord, Sessions } from '../sessions/service.ts';
 import type { AccessToken } from '../tokens/access-token.ts';
 import { assertWide, type Viewer } from '../users/service.ts';
-import type { UserRecord } from '../users/store.ts';
+import { findUser, type UserRecord } from '../users/store.ts';
 import type { Door } from './door.ts';
 
 export interface OwnershipOptions {
@@ -18,7 +19,8 @@ export interface OwnershipOptions {
   readonly rateLimits: Pick<RateLimits, 'checking'>;
   readonly guesses: Pick<Guesses, 'beforeProof'>;
   readonly passwords: Pick<Passwords, 'assertRoom' | 'verify'>;
-  readonly sessions: Pick<Sessions, 'viewerOrRefusal'>;
+  readonly sessions: Pick<Sessions, 'viewerOrRefusal' | 'requireFreshAuthentication'>;
+  readonly factors: Pick<Factors, 'check'>;
   readonly door: Pick<Door, 'refuse'>;
 }
 
@@ -37,6 +39,11 @@ interface Tried {
   readonly failure: EventName;
 }
 
+/** The same, where a fresh authentication may stand in for the password. */
+interface Claimed extends Omit<Tried, 'password'> {
+  readonly password: string | null | undefined;
+}
+
 /** The secret that a password comes along with, whose bearer alone can fill that lane. */
 type Lane = Parameters<Guesses['beforeProof']>[0]['lane'];
 
@@ -44,6 +51,8 @@ type Lane = Parameters<Guesses['beforeProof']>[0]['lane'];
 export interface Owned {
   readonly user: UserRecord;
   readonly attempt: Attempt;
+  /** The session whose fresh authentication was looked at, where that was asked for. */
+  readonly session?: SessionRecord | undefined;
 }
 
 export type Ownership = ReturnType<typeof createOwnership>;
@@ -55,6 +64,7 @@ export function createOwnership({
   guesses,
   passwords,
   sessions,
+  factors,
   door,
 }: OwnershipOptions) {
   /** Compares a password for a caller who is no stranger: the owner of a live session, or the reader of a mail. */
@@ -84,6 +94,53 @@ export function createOwnership({
   }
 
   /**
+   * What changes of an account take: its password, or an authentication of the last ten minutes. Once the account has a
+   * second factor, that authentication must have shown one, and the password alone is not enough.
+   *
+   * @throws AuthError the same, and `REAUTHENTICATION_REQUIRED`.
+   */
+  async function requireOwner(viewer: Viewer, { password, ...tried }: Claimed): Promise<Owned> {
+    const { caller } = tried;
+    const fresh = (user: UserRecord) =>
+      sessions.requireFreshAuthentication(viewer, caller, { withFactor: user.secondFactors !== '' });
+    if (password != null) {
+      const owned = await requirePassword(viewer, { ...tried, password });
+      if (owned.user.secondFactors === '') return owned;
+      // A right password that is not enough is no failure.
+      return { ...owned, session: await rateLimits.checking(owned.attempt, () => fresh(owned.user)) };
+    }
+    const user = await findUser(database.before(caller.deadline), viewer.userId);
+    if (user === undefined) throw new AuthError('INVALID_CREDENTIALS', { cause: 'the account is gone' });
+    return { user, attempt: UNCOUNTED, session: await fresh(user) };
+  }
+
+  /**
+   * The second factor of the owner of a live session, whose password was right: together they are what a login takes. A
+   * session that has shown a factor counts in lanes of its own.
+   *
+   * @throws AuthError `INVALID_CODE`, `TOO_MANY_REQUESTS`, `UNAVAILABLE`.
+   */
+  function requireFactor(
+    { sessionId, acr }: Viewer,
+    { user, attempt, code, caller }: Owned & { code: ShownCode; caller: Caller },
+  ): Promise<SecondFactor> {
+    const session = acr === 'aal2' ? sessionId : undefined;
+    // The password was right: it is no failure, whatever becomes of the code.
+    return rateLimits.checking(attempt, async () => {
+      const checked = await factors.check({ user, session, caller }, code);
+      if (checked.factor !== undefined) return checked.factor;
+      const refusal = 'INVALID_CODE';
+      return door.refuse({
+        userId: user.id,
+        reason: 'wrong_code',
+        caller,
+        attempt: checked.attempt,
+        refusal,
+      });
+    });
+  }
+
+  /**
    * For the reader of a mail, who is a stranger until then. A password is asked for where no session shows the account.
    *
    * @returns what the throttles counted; or why nothing shows that the account is theirs.
@@ -106,5 +163,5 @@ export function createOwnership({
     return (await compare(userId, { password, lane, caller, failure })).attempt;
   }
 
-  return { requirePassword, show };
+  return { requirePassword, requireOwner, requireFactor, show };
 }

@@ -10,7 +10,7 @@ import { readScope } from '../roles/service.ts';
 import type { Grant } from '../sessions/service.ts';
 import type { Tokens } from '../tokens/service.ts';
 import { canonicalEmail } from '../users/service.ts';
-import { recordLogin, type UserRecord } from '../users/store.ts';
+import { recordFirstFactor, type UserRecord } from '../users/store.ts';
 import type { Door } from './door.ts';
 import { provenByPassword } from './proof.ts';
 
@@ -53,7 +53,7 @@ export function createLogin({
   }
 
   return {
-    /** @throws AuthError `INVALID_CREDENTIALS`, `TOO_MANY_REQUESTS`, `OVERLOADED`, `UNAVAILABLE`, `BAD_USER_INPUT`. */
+    /** @throws AuthError `INVALID_CREDENTIALS`, `MFA_REQUIRED`, `TOO_MANY_REQUESTS`, `OVERLOADED`, `UNAVAILABLE`, `BAD_USER_INPUT`. */
     async withPassword(
       input: {
         email: string;
@@ -83,7 +83,7 @@ export function createLogin({
         user,
         attempt,
         hold: async (tx) => {
-          const held = await recordLogin(tx, { ...user, now: clock.now() });
+          const held = await recordFirstFactor(tx, { ...user, now: clock.now() });
           return held && { user: held };
         },
       });

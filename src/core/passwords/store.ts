@@ -75,6 +75,19 @@ export function changePasswordHash(
   );
 }
 
+/** The account goes on without one. No row when it has none, or another change came first. */
+export function removePasswordHash(
+  sql: Sql,
+  change: AsRead & { now: number },
+): Promise<UserRecord | undefined> {
+  return sql.get(
+    `UPDATE users SET password_hash = NULL, ${NEXT_PASSWORD}, updated_at = :now
+     WHERE ${IS_AS_READ} AND password_hash IS NOT NULL
+     RETURNING ${COLUMNS}`,
+    { ...asRead(change), now: change.now },
+  );
+}
+
 /** The operator's change, without the password of before. */
 export function setPasswordHash(
   sql: Sql,

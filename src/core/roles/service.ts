@@ -75,7 +75,7 @@ export function createRoles(definitions: RoleDefinitions = BUILT_IN) {
     return scopes.filter((scope) => roles.some((role) => allowed.get(role)?.has(scope)));
   }
 
-  function rightsOf({ roles: given, narrowedTo }: SessionRights): Rights {
+  function rightsOf({ roles: given, narrowedTo }: Pick<SessionRights, 'roles' | 'narrowedTo'>): Rights {
     const roles = rolesOf(given);
     const all = allowedBy(roles);
     if (narrowedTo === null) return { roles, scope: all };
@@ -125,7 +125,7 @@ export function createRoles(definitions: RoleDefinitions = BUILT_IN) {
     rolesOf,
 
     /** What a token of the session allows, by its owner's roles as they are now. */
-    rightsOf({ roles, narrowedTo }: SessionRights): Rights {
+    rightsOf({ roles, narrowedTo }: Pick<SessionRights, 'roles' | 'narrowedTo'>): Rights {
       const kind = JSON.stringify([roles, narrowedTo]);
       const known = rightsOfKind.get(kind) ?? rightsOf({ roles, narrowedTo });
       rightsOfKind.set(kind, known);

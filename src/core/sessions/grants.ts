@@ -4,6 +4,7 @@ import type { Clock } from '../../platform/clock.ts';
 import { wordsOf } from '../../platform/words.ts';
 import { MAX_ISSUED_LENGTH } from '../tokens/access-token.ts';
 import type { Tokens } from '../tokens/service.ts';
+import type { Users } from '../users/service.ts';
 import { findUser, type UserRecord } from '../users/store.ts';
 import type { OpenedSession } from './openings.ts';
 import type { SessionRecord } from './store.ts';
@@ -11,6 +12,7 @@ import { createTokenContents, type TokenContentsOptions } from './token-contents
 
 export interface GrantsOptions extends TokenContentsOptions {
   readonly clock: Clock;
+  readonly users: Pick<Users, 'owesEnrolment' | 'requiresFactor'>;
   readonly tokens: Pick<Tokens, 'signAccessToken' | 'lengthOf' | 'refreshTokens' | 'deviceTokens'>;
 }
 
@@ -37,15 +39,15 @@ const SLACK = 256;
 export type Grants = ReturnType<typeof createGrants>;
 
 /** Makes the tokens of a session. */
-export function createGrants({ clock, tokens, roles, claims }: GrantsOptions) {
-  const { contentOf, sampleOf } = createTokenContents({ roles, claims });
-  const { needsUser } = claims;
+export function createGrants({ clock, tokens, roles, claims, users }: GrantsOptions) {
+  const { contentOf, sampleOf } = createTokenContents({ roles, claims, users });
+  const needsUser = claims.needsUser || users.requiresFactor;
   const mayFail = needsUser || tokens.lengthOf(sampleOf(undefined)) > MAX_ISSUED_LENGTH - SLACK;
 
   /**
    * The session's current refresh token and a fresh access token.
    *
-   * @param user the owner's row, where the template of claims asks for it.
+   * @param user the owner's row, where what the token says rests on it.
    * @throws AuthError `UNAVAILABLE` when the access token cannot be made.
    */
   function grant(session: SessionRecord, familySecret: Buffer, user: UserRecord | undefined): Grant {
@@ -75,7 +77,7 @@ export function createGrants({ clock, tokens, roles, claims }: GrantsOptions) {
     /** Whether an access token may turn out to be impossible, so that the refresh token must not be spent before. */
     mayFail,
 
-    /** The owner of a session, where a template of claims asks for them. */
+    /** The owner of a session, where what a token says rests on them. */
     readOwner: (sql: Sql, { userId }: SessionRecord): Promise<UserRecord | undefined> =>
       needsUser ? findUser(sql, userId) : Promise.resolve(undefined),
 

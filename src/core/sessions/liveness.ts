@@ -5,8 +5,8 @@ import type { Caller } from '../../platform/caller.ts';
 import { type Clock, LARGEST_LEAD_MS } from '../../platform/clock.ts';
 import { MINUTE_MS } from '../../platform/durations.ts';
 import type { AccessToken } from '../tokens/access-token.ts';
-import type { Viewer } from '../users/service.ts';
-import { findLiveSessionOwner, findSession } from './store.ts';
+import type { OwnSession, Users, Viewer } from '../users/service.ts';
+import { findLiveSessionOwner, findSession, type SessionRecord } from './store.ts';
 
 /** How long an authentication counts for sensitive changes (ASVS 7.5.1). */
 const FRESH_MS = 10 * MINUTE_MS;
@@ -16,12 +16,13 @@ const LIVENESS_TTL_MS = 1_000;
 export interface LivenessOptions {
   readonly database: Database;
   readonly clock: Clock;
+  readonly users: Pick<Users, 'owesEnrolment'>;
 }
 
 export type Liveness = ReturnType<typeof createLiveness>;
 
 /** Knows which sessions live: from the database, and for a second from memory. */
-export function createLiveness({ database, clock }: LivenessOptions) {
+export function createLiveness({ database, clock, users }: LivenessOptions) {
   /** When a session was last seen alive, and its owner as that read found them. */
   const seenAlive = new LRUCache<string, { readonly at: number; readonly viewer: Viewer }>({ max: 10_000 });
   /** Sessions that this process ended. They stay ended here, even if a query that began earlier still finds them. */
@@ -73,8 +74,14 @@ export function createLiveness({ database, clock }: LivenessOptions) {
     if (user === undefined || user.id !== userId || ended.has(sessionId)) {
       throw hasEnded();
     }
-    const { roles, narrowedTo } = user;
-    const viewer = { userId, sessionId, roles, narrowedTo, user: { ...user, currentSessionId: sessionId } };
+    const { roles, narrowedTo, acr } = user;
+    const rights = { roles, narrowedTo, acr, owesEnrolment: users.owesEnrolment(user) };
+    const viewer = {
+      userId,
+      sessionId,
+      ...rights,
+      user: { ...user, ...rights, currentSessionId: sessionId },
+    };
     // What was read before a change of this process is not kept.
     if (changes.get(userId) === changesBefore) seenAlive.set(sessionId, { at: now, viewer });
     return viewer;
@@ -98,13 +105,21 @@ export function createLiveness({ database, clock }: LivenessOptions) {
    * Lets a viewer through who proved who they are a short while ago (SES-5). The row decides: it says when, in the time
    * of this clock, and whether the session still lives, more recently than `authenticate`.
    *
+   * @param options.withFactor whether a second factor must have been shown then, too.
+   * @returns the session.
    * @throws AuthError `REAUTHENTICATION_REQUIRED`; `UNAUTHENTICATED` when the session has ended meanwhile.
    */
-  async function requireFreshAuthentication(viewer: Viewer, caller: Caller): Promise<void> {
+  async function requireFreshAuthentication(
+    viewer: OwnSession,
+    caller: Caller,
+    { withFactor = false }: { withFactor?: boolean } = {},
+  ): Promise<SessionRecord> {
     const session = await findSession(database.before(caller.deadline), viewer.sessionId);
     if (session === undefined || session.revokedAt !== null) throw hasEnded();
     const age = clock.now() - session.authenticatedAt;
-    if (age > FRESH_MS || age < -LARGEST_LEAD_MS) throw new AuthError('REAUTHENTICATION_REQUIRED');
+    const isFresh = age <= FRESH_MS && age >= -LARGEST_LEAD_MS;
+    if (!isFresh || (withFactor && session.acr !== 'aal2')) throw new AuthError('REAUTHENTICATION_REQUIRED');
+    return session;
   }
 
   return { forget, ownerChanged, authenticate, viewerOrRefusal, requireFreshAuthentication };

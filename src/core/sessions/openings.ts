@@ -26,6 +26,10 @@ export interface NewSession {
   readonly owner: UserRecord;
   /** RFC 8176. */
   readonly amr: readonly string[];
+  /** How strong the authentication was: `aal1` is one factor, `aal2` is two. */
+  readonly acr: Assurance;
+  /** When the owner showed it, in ms since 1970; now, unless given. */
+  readonly authenticatedAt?: number | undefined;
   readonly caller: Caller;
   readonly deviceName: string | null;
   /** A device that is known from an earlier login. */
@@ -41,11 +45,12 @@ export interface OpenedSession extends Pick<NewSession, 'owner' | 'deviceId'> {
 }
 
 /** What a session hands down to the one that takes its place. */
-type Inheritance = Pick<SessionRecord, 'clientId' | 'narrowedTo' | 'acr'>;
+type Inheritance = Pick<SessionRecord, 'clientId' | 'narrowedTo'>;
+
+/** As the claim `acr` has it (NIST SP 800-63B-4 §2). */
+export type Assurance = 'aal1' | 'aal2';
 
 export const FIRST_PARTY = 'first-party';
-/** One factor. */
-const ONE_FACTOR = 'aal1';
 
 /** Opens sessions. */
 export function createOpenings({
@@ -57,10 +62,12 @@ export function createOpenings({
 }: OpeningsOptions) {
   async function insert(
     tx: Transaction,
-    { owner, amr, caller, deviceName, deviceId }: Omit<NewSession, 'scope'>,
+    { owner, amr, acr, authenticatedAt, caller, deviceName, deviceId }: Omit<NewSession, 'scope'>,
     { inherited, given }: { inherited: Inheritance; given: string },
   ): Promise<OpenedSession> {
     const now = clock.now();
+    const since = authenticatedAt ?? now;
+    const expiresAt = since + absoluteTtlSeconds * 1_000;
     const familySecret = randomBytes(32);
     const session = await insertSession(tx, {
       id: randomUUID(),
@@ -68,10 +75,12 @@ export function createOpenings({
       ...inherited,
       roles: given,
       amr: amr.join(' '),
+      acr,
       secretHash: sha256(familySecret),
       now,
-      idleExpiresAt: now + Math.min(idleTtlSeconds, absoluteTtlSeconds) * 1_000,
-      expiresAt: now + absoluteTtlSeconds * 1_000,
+      authenticatedAt: since,
+      idleExpiresAt: Math.min(now + idleTtlSeconds * 1_000, expiresAt),
+      expiresAt,
       userAgent: caller.userAgent ?? null,
       ip: caller.ip,
       deviceName,
@@ -89,7 +98,7 @@ export function createOpenings({
    */
   async function open(tx: Transaction, { scope, ...session }: NewSession): Promise<OpenedSession> {
     const given = await readRoles(tx, session.owner.id);
-    const inherited = { clientId: FIRST_PARTY, narrowedTo: roles.narrow(scope, given), acr: ONE_FACTOR };
+    const inherited = { clientId: FIRST_PARTY, narrowedTo: roles.narrow(scope, given) };
     return insert(tx, session, { inherited, given });
   }
 
@@ -105,14 +114,14 @@ export function createOpenings({
     {
       reason,
       ...successor
-    }: Omit<NewSession, 'deviceName' | 'scope'> & { reason: 'reauthenticated' | 'password' },
+    }: Omit<NewSession, 'deviceName' | 'scope'> & { reason: 'reauthenticated' | 'password' | 'factor' },
   ): Promise<OpenedSession> {
     const ended = await endSession(tx, { id: sessionId, now: clock.now(), reason });
     if (ended?.userId !== successor.owner.id) throw hasEnded();
     liveness.forget(tx, [ended]);
-    const { clientId, narrowedTo, acr, deviceName } = ended;
+    const { clientId, narrowedTo, deviceName } = ended;
     const given = await readRoles(tx, successor.owner.id);
-    return insert(tx, { ...successor, deviceName }, { inherited: { clientId, narrowedTo, acr }, given });
+    return insert(tx, { ...successor, deviceName }, { inherited: { clientId, narrowedTo }, given });
   }
 
   return { open, replace };

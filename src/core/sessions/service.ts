@@ -9,7 +9,14 @@ import type { RateLimits } from '../rate-limits/service.ts';
 import type { Claims } from '../roles/claims.ts';
 import type { Roles } from '../roles/service.ts';
 import type { Tokens } from '../tokens/service.ts';
-import { assertWide, type OwnSession, type Users, type UserView, type Viewer } from '../users/service.ts';
+import {
+  assertEnrolled,
+  assertWide,
+  type OwnSession,
+  type Users,
+  type UserView,
+  type Viewer,
+} from '../users/service.ts';
 import { createEndings } from './endings.ts';
 import { createGrants, type Grant } from './grants.ts';
 import { createLiveness, hasEnded } from './liveness.ts';
@@ -21,6 +28,7 @@ import * as store from './store.ts';
 export type { Grant } from './grants.ts';
 export type { KeptRefreshToken } from './logout.ts';
 export type { OpenedSession } from './openings.ts';
+export type { SessionRecord } from './store.ts';
 
 /** Ended sessions are kept a while: a clock that was wrong for an hour must not lose live ones (CR-7). */
 const KEEP_ENDED_MS = 7 * DAY_MS;
@@ -30,7 +38,7 @@ export interface SessionsOptions {
   readonly clock: Clock;
   readonly recordEvent: RecordEvent;
   readonly tokens: Tokens;
-  readonly users: Pick<Users, 'view'>;
+  readonly users: Users;
   readonly roles: Pick<Roles, 'names' | 'rightsOf' | 'narrow'>;
   readonly claims: Claims;
   readonly rateLimits: Pick<RateLimits, 'failures'>;
@@ -93,10 +101,11 @@ export function createSessions(options: SessionsOptions) {
     /**
      * The same of a user. Several fields lead to one: the answer to a refresh has one, too.
      *
-     * @throws AuthError `FORBIDDEN` when the session that asks was narrowed.
+     * @throws AuthError `FORBIDDEN` when the session that asks was narrowed, or its owner has to enrol a factor first.
      */
     async listOf(user: UserView): Promise<SessionView[]> {
       assertWide(user);
+      assertEnrolled(user);
       return listFor({ userId: user.id, sessionId: user.currentSessionId });
     },
 

@@ -44,6 +44,7 @@ export type EndReason =
   | 'disabled'
   | 'limit'
   | 'reauthenticated'
+  | 'factor'
   | 'replaced'
   | 'restore';
 
@@ -73,6 +74,7 @@ export async function insertSession(
     acr: string;
     secretHash: string;
     now: number;
+    authenticatedAt?: number;
     idleExpiresAt: number;
     expiresAt: number;
     userAgent: string | null;
@@ -86,9 +88,9 @@ export async function insertSession(
        created_at, authenticated_at, idle_expires_at, expires_at, user_agent, ip, device_name)
      VALUES (:id, :userId, :clientId, '', :roles, :narrowedTo, :amr, :acr, :secretHash,
        0, 0, :now, 0, 0,
-       :now, :now, :idleExpiresAt, :expiresAt, :userAgent, :ip, :deviceName)
+       :now, :authenticatedAt, :idleExpiresAt, :expiresAt, :userAgent, :ip, :deviceName)
      RETURNING ${COLUMNS}`,
-    session,
+    { authenticatedAt: session.now, ...session },
   );
   if (row === undefined) throw new Error('INSERT … RETURNING answered no row');
   return row;

@@ -1,9 +1,12 @@
 import { wordsOf } from '../../platform/words.ts';
 import type { Claims } from '../roles/claims.ts';
-import type { Roles } from '../roles/service.ts';
+import type { Rights, Roles } from '../roles/service.ts';
+import type { Users } from '../users/service.ts';
 import type { UserRecord } from '../users/store.ts';
 import { FIRST_PARTY } from './openings.ts';
 import type { SessionRecord } from './store.ts';
+
+const NO_RIGHTS: Rights = { roles: [], scope: [] };
 
 /** As long as every other one. */
 const NO_ID = '00000000-0000-0000-0000-000000000000';
@@ -11,6 +14,8 @@ const NO_ID = '00000000-0000-0000-0000-000000000000';
 export interface TokenContentsOptions {
   readonly roles: Pick<Roles, 'names' | 'rightsOf'>;
   readonly claims: Claims;
+  /** Whether the token of an account without a second factor allows nothing; then the owner's row is asked for, too. */
+  readonly users: Pick<Users, 'owesEnrolment'>;
 }
 
 /** What a token says of its session. */
@@ -20,11 +25,12 @@ type Told = Pick<
 >;
 
 /** Decides what access tokens say, but for the moments of their own life. */
-export function createTokenContents({ roles, claims }: TokenContentsOptions) {
-  /** @param user the owner's row, where the template of claims asks for it. */
+export function createTokenContents({ roles, claims, users }: TokenContentsOptions) {
+  /** @param user the owner's row, where the template of claims or the setting of second factors asks for it. */
   function contentOf(session: Told, user: UserRecord | undefined) {
     const { id: sessionId, userId, clientId, acr, authenticatedAt } = session;
-    const rights = roles.rightsOf(session);
+    const owesEnrolment = user !== undefined && users.owesEnrolment(user);
+    const rights = owesEnrolment ? NO_RIGHTS : roles.rightsOf(session);
     return {
       userId,
       sessionId,
@@ -34,7 +40,7 @@ export function createTokenContents({ roles, claims }: TokenContentsOptions) {
       authenticatedAt: Math.floor(authenticatedAt / 1_000),
       scope: rights.scope.join(' '),
       roles: rights.roles,
-      claims: claims.of({ userId, sessionId, rights, user }),
+      claims: owesEnrolment ? {} : claims.of({ userId, sessionId, rights, user }),
     };
   }
 
@@ -47,8 +53,8 @@ export function createTokenContents({ roles, claims }: TokenContentsOptions) {
         id: NO_ID,
         userId: NO_ID,
         clientId: FIRST_PARTY,
-        amr: 'pwd otp',
-        acr: 'aal1',
+        amr: 'pwd otp mfa',
+        acr: 'aal2',
         authenticatedAt: 1_700_000_000_000,
       };
       return contentOf({ ...session, roles: roles.names.join(' '), narrowedTo: null }, user);

@@ -24,10 +24,14 @@ export interface SessionRights {
   readonly roles: string;
   /** The scopes that its login asked for; null is all. */
   readonly narrowedTo: string | null;
+  /** How strong the authentication was; `aal2` is one with a second factor. */
+  readonly acr: string;
 }
 
 /** Who asks: the owner of a live session. */
 export interface Viewer extends OwnSession, SessionRights {
+  /** Whether the account has to enrol a second factor before it may do anything else. */
+  readonly owesEnrolment: boolean;
   /** As they were when the session was found alive: at most a second ago. */
   readonly user?: UserView | undefined;
 }
@@ -41,31 +45,55 @@ export function assertWide({ narrowedTo }: Pick<Viewer, 'narrowedTo'>): void {
   if (narrowedTo !== null) throw new AuthError('FORBIDDEN', { reason: 'NARROWED_SESSION' });
 }
 
+/**
+ * Lets a viewer do more than enrol a second factor.
+ *
+ * @throws AuthError `FORBIDDEN` when that is owed.
+ */
+export function assertEnrolled({ owesEnrolment }: Pick<Viewer, 'owesEnrolment'>): void {
+  if (owesEnrolment) throw new AuthError('FORBIDDEN', { reason: 'ENROLMENT_REQUIRED' });
+}
+
 /** A user as the API shows it, with the session that the request came with. */
-export interface UserView extends UserRecord, SessionRights {
+export interface UserView extends UserRecord, SessionRights, Pick<Viewer, 'owesEnrolment'> {
   readonly currentSessionId: string;
 }
 
 /** A user's row, as the viewer sees it. */
-export function viewOf(user: UserRecord, { sessionId, roles, narrowedTo }: Omit<Viewer, 'user'>): UserView {
-  return { ...user, currentSessionId: sessionId, roles, narrowedTo };
+export function viewOf(
+  user: UserRecord,
+  { sessionId, roles, narrowedTo, acr, owesEnrolment }: Omit<Viewer, 'user'>,
+): UserView {
+  return { ...user, currentSessionId: sessionId, roles, narrowedTo, acr, owesEnrolment };
 }
 
 export type Users = ReturnType<typeof createUsers>;
 
-/** The people who have accounts. */
-export function createUsers({ database }: { database: Database }) {
-  async function readView(viewer: Viewer): Promise<UserView> {
-    const user = await findUser(database, viewer.userId);
+/**
+ * The people who have accounts.
+ *
+ * @param options.requiresFactor whether every account has to have a second factor.
+ */
+export function createUsers({ database, requiresFactor }: { database: Database; requiresFactor: boolean }) {
+  /** Computed from the setting and the factors, and never stored: either can change. */
+  function owesEnrolment({ secondFactors }: Pick<UserRecord, 'secondFactors'>): boolean {
+    return requiresFactor && secondFactors === '';
+  }
+
+  async function readView(session: OwnSession & SessionRights): Promise<UserView> {
+    const user = await findUser(database, session.userId);
     // The account went between the check of the session and this read.
     if (user === undefined) throw new AuthError('UNAUTHENTICATED', { reason: 'TOKEN_INVALID' });
-    return viewOf(user, viewer);
+    return viewOf(user, { ...session, owesEnrolment: owesEnrolment(user) });
   }
 
   return {
-    /** The viewer's own user. */
-    view(viewer: Viewer): UserView | Promise<UserView> {
-      return viewer.user ?? readView(viewer);
+    requiresFactor,
+    owesEnrolment,
+
+    /** The owner of a session, as they see themselves. */
+    view(session: OwnSession & SessionRights & Pick<Viewer, 'user'>): UserView | Promise<UserView> {
+      return session.user ?? readView(session);
     },
   };
 }

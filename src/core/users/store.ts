@@ -13,6 +13,8 @@ export interface UserRecord {
    * version opens and writes nothing.
    */
   readonly credentialVersion: number;
+  /** The kinds of second factor that the account has confirmed, space-separated; '' is none. */
+  readonly secondFactors: string;
   readonly disabledAt: number | null;
   /** When the owner proved that the address is theirs. */
   readonly emailVerifiedAt: number | null;
@@ -29,7 +31,8 @@ export type AsRead = Pick<UserRecord, 'id' | 'passwordVersion' | 'credentialVers
 /** The columns of a `UserRecord`. @param table whose they are, with a dot, where a statement has several. */
 export function userColumns(table: '' | 'users.' = ''): string {
   return `${table}id, ${table}email, ${table}name, ${table}password_version AS "passwordVersion",
-    ${table}credential_version AS "credentialVersion", ${table}disabled_at AS "disabledAt",
+    ${table}credential_version AS "credentialVersion", ${table}second_factors AS "secondFactors",
+    ${table}disabled_at AS "disabledAt",
     ${table}email_verified_at AS "emailVerifiedAt", ${table}last_login_at AS "lastLoginAt",
     ${table}metadata,
     ${table}created_at AS "createdAt", ${table}updated_at AS "updatedAt"`;
@@ -125,12 +128,39 @@ export async function insertForeignUser(
   return count === 1;
 }
 
-/** No row when what proves the owner changed, or the account was disabled, since the user was read. */
+/**
+ * A first factor was proven, which is a login where no second one is owed. No row when what proves the owner changed, or
+ * the account was disabled, since the user was read.
+ */
+export function recordFirstFactor(
+  sql: Sql,
+  login: AsRead & { now: number },
+): Promise<UserRecord | undefined> {
+  return sql.get(
+    `UPDATE users SET last_login_at = CASE WHEN second_factors = '' THEN :now ELSE last_login_at END
+     WHERE ${IS_AS_READ} RETURNING ${COLUMNS}`,
+    { ...asRead(login), now: login.now },
+  );
+}
+
+/** All that was owed was proven. No row when that changed, or the account was disabled, since the user was read. */
 export function recordLogin(sql: Sql, login: AsRead & { now: number }): Promise<UserRecord | undefined> {
   return sql.get(`UPDATE users SET last_login_at = :now WHERE ${IS_AS_READ} RETURNING ${COLUMNS}`, {
     ...asRead(login),
     now: login.now,
   });
+}
+
+/** After the factors were changed, with the row locked before. What was proven against the version before proves nothing. */
+export function changeSecondFactors(
+  sql: Sql,
+  change: { id: string; secondFactors: string },
+): Promise<UserRecord | undefined> {
+  return sql.get(
+    `UPDATE users SET second_factors = :secondFactors, credential_version = credential_version + 1
+     WHERE id = :id RETURNING ${COLUMNS}`,
+    change,
+  );
 }
 
 /** Locks the row of a user who has proven who they are; no row when that changed or the account was disabled since. */

@@ -20,7 +20,7 @@ export interface ProfileOptions {
   readonly recordEvent: RecordEvent;
   readonly rateLimits: Pick<RateLimits, 'failures' | 'succeeded'>;
   readonly users: Pick<Users, 'view'>;
-  readonly ownership: Pick<Ownership, 'requirePassword'>;
+  readonly ownership: Pick<Ownership, 'requireOwner'>;
   readonly sessions: Pick<Sessions, 'deleteAllOf' | 'ownerChanged'>;
   readonly oneTimeTokens: Pick<OneTimeTokens, 'endAllOf' | 'endUndosOf'>;
 }
@@ -69,9 +69,16 @@ export function createProfile({
       return view ?? users.view(viewer);
     },
 
-    /** @throws AuthError `INVALID_CREDENTIALS`, `TOO_MANY_REQUESTS`, `OVERLOADED`, `UNAVAILABLE`. */
-    async delete(viewer: Viewer, input: { password: string }, caller: Caller): Promise<{ id: string }> {
-      const { user, attempt } = await ownership.requirePassword(viewer, {
+    /**
+     * @throws AuthError `INVALID_CREDENTIALS`, `REAUTHENTICATION_REQUIRED`, `TOO_MANY_REQUESTS`, `OVERLOADED`,
+     * `UNAVAILABLE`.
+     */
+    async delete(
+      viewer: Viewer,
+      input: { password?: string | null | undefined },
+      caller: Caller,
+    ): Promise<{ id: string }> {
+      const { user, attempt } = await ownership.requireOwner(viewer, {
         password: input.password,
         caller,
         failure: 'authn_password_change_fail',

@@ -1,6 +1,7 @@
+import { type FactorInput, readCode } from '../../core/factors/service.ts';
 import type { Door } from '../../core/login/door.ts';
 import type { Ownership } from '../../core/login/ownership.ts';
-import { provenByPassword } from '../../core/login/proof.ts';
+import { provenByPassword, provenBySession } from '../../core/login/proof.ts';
 import type { Mail } from '../../core/mail/service.ts';
 import type { OneTimeTokens } from '../../core/one-time-tokens/service.ts';
 import type { Guesses } from '../../core/passwords/guesses.ts';
@@ -11,6 +12,8 @@ import type { RateLimits } from '../../core/rate-limits/service.ts';
 import type { Grant, Sessions } from '../../core/sessions/service.ts';
 import { canonicalEmail, type Users, type Viewer } from '../../core/users/service.ts';
 import { holdUser } from '../../core/users/store.ts';
+import type { Transaction } from '../../database/database.ts';
+import { AuthError } from '../../errors.ts';
 import type { Caller } from '../../platform/caller.ts';
 import type { Clock } from '../../platform/clock.ts';
 
@@ -20,14 +23,14 @@ export interface ReauthenticationOptions {
   readonly guesses: Pick<Guesses, 'passwordWasSet'>;
   readonly users: Pick<Users, 'view'>;
   readonly passwords: Pick<Passwords, 'check' | 'hash'>;
-  readonly ownership: Pick<Ownership, 'requirePassword'>;
+  readonly ownership: Pick<Ownership, 'requirePassword' | 'requireOwner' | 'requireFactor'>;
   readonly door: Pick<Door, 'enter'>;
   readonly sessions: Pick<Sessions, 'endAllOf' | 'ownerChanged'>;
   readonly oneTimeTokens: Pick<OneTimeTokens, 'endAllOf'>;
   readonly mail: Pick<Mail, 'notify'>;
 }
 
-/** What takes the viewer's password anew, and puts another session in the place of theirs. */
+/** What takes the viewer's credentials anew, and puts another session in the place of theirs. */
 export function createReauthentication({
   clock,
   rateLimits,
@@ -44,24 +47,25 @@ export function createReauthentication({
     /** Ends every session and begins a new one, id and secret (ASVS 7.2.4): a thief of the old ones is out. */
     async changePassword(
       viewer: Viewer,
-      input: { currentPassword: string; newPassword: string },
+      input: { currentPassword?: string | null | undefined; newPassword: string },
       caller: Caller,
     ): Promise<Grant> {
       passwords.check(input.newPassword, await users.view(viewer));
-      const { user, attempt } = await ownership.requirePassword(viewer, {
+      const failure = 'authn_password_change_fail';
+      const { user, attempt, session } = await ownership.requireOwner(viewer, {
         password: input.currentPassword,
         caller,
-        failure: 'authn_password_change_fail',
+        failure,
       });
       const passwordHash = await rateLimits.checking(attempt, () =>
         passwords.hash(input.newPassword, caller),
       );
 
-      const proof = provenByPassword({
+      const shown = {
         user,
         attempt,
-        failure: 'authn_password_change_fail',
-        hold: async (tx) => {
+        failure,
+        hold: async (tx: Transaction) => {
           const changed = await changePasswordHash(tx, { ...user, passwordHash, now: clock.now() });
           if (changed === undefined) return undefined;
           await guesses.passwordWasSet(tx, canonicalEmail(changed.email));
@@ -72,25 +76,35 @@ export function createReauthentication({
           // With the viewer's own session, which ends as well.
           return { user: changed, details: { count: count + 1 } };
         },
-      });
+      } as const;
+      const proof =
+        session === undefined
+          ? provenByPassword(shown)
+          : provenBySession({ ...shown, session, refusal: 'INVALID_CREDENTIALS' });
       return door.enter(proof, { as: 'password', caller, replaces: viewer.sessionId });
     },
 
     /**
      * Proves anew who the viewer is: ends their session, and no other, and opens one whose authentication is fresh.
      *
-     * @throws AuthError `INVALID_CREDENTIALS`, `TOO_MANY_REQUESTS`, `UNAUTHENTICATED`, `OVERLOADED`, `UNAVAILABLE`.
+     * @throws AuthError `INVALID_CREDENTIALS`, `MFA_REQUIRED`, `INVALID_CODE`, `TOO_MANY_REQUESTS`, `UNAUTHENTICATED`,
+     * `OVERLOADED`, `UNAVAILABLE`, `BAD_USER_INPUT`.
      */
-    async reauthenticate(viewer: Viewer, input: { password: string }, caller: Caller): Promise<Grant> {
+    async reauthenticate(
+      viewer: Viewer,
+      { password, ...input }: FactorInput & { password?: string | null | undefined },
+      caller: Caller,
+    ): Promise<Grant> {
+      const code = readCode(input);
+      if (password == null) throw new AuthError('BAD_USER_INPUT', { field: 'input.password' });
       const failure = 'authn_login_fail';
-      const { user, attempt } = await ownership.requirePassword(viewer, {
-        password: input.password,
-        caller,
-        failure,
-      });
+      const owned = await ownership.requirePassword(viewer, { password, caller, failure });
+      const factor = code && (await ownership.requireFactor(viewer, { ...owned, code, caller }));
+      const { user, attempt } = owned;
       const proof = provenByPassword({
         user,
         attempt,
+        factor,
         failure,
         hold: async (tx) => {
           const held = await holdUser(tx, user);

@@ -17,6 +17,8 @@ export function accountResolvers(account: Account): Resolvers {
         context.cookies.deliver(input.delivery, () =>
           account.reauthenticate(requireViewer(context), input, context.caller),
         ),
+      removePassword: (_root, { input }, context) =>
+        account.removePassword(requireViewer(context), input ?? {}, context.caller),
       updateMe: (_root, { input }, context) => account.update(requireViewer(context), input, context.caller),
       deleteMe: (_root, { input }, context) => account.delete(requireViewer(context), input, context.caller),
     },

@@ -7,7 +7,6 @@ import { PASSWORD_CHANGED } from '../../core/passwords/mails.ts';
 import type { Passwords } from '../../core/passwords/service.ts';
 import { setPasswordHash } from '../../core/passwords/store.ts';
 import type { Sessions } from '../../core/sessions/service.ts';
-import type { Tokens } from '../../core/tokens/service.ts';
 import { canonicalEmail, everyUser } from '../../core/users/service.ts';
 import {
   disableUser,
@@ -20,31 +19,25 @@ import type { Database, Sql, Transaction } from '../../database/database.ts';
 import { AuthError } from '../../errors.ts';
 import type { Clock } from '../../platform/clock.ts';
 import { parseLabel } from '../../platform/label.ts';
+import { createRestore, type RestoreOptions } from './restore.ts';
+import { createFactorAdmin, type FactorAdminOptions } from './second-factors.ts';
 
-export interface AdminOptions {
+export interface AdminOptions extends FactorAdminOptions, RestoreOptions {
   readonly database: Database;
   readonly clock: Clock;
   readonly recordEvent: RecordEvent;
   readonly guesses: Pick<Guesses, 'passwordWasSet'>;
   readonly passwords: Pick<Passwords, 'check' | 'hash'>;
   readonly sessions: Pick<Sessions, 'endAllOf' | 'endAll'>;
-  readonly tokens: Pick<Tokens, 'rotateKeys'>;
   readonly oneTimeTokens: Pick<OneTimeTokens, 'endAllOf' | 'endAll'>;
   readonly mail: Pick<Mail, 'notify' | 'forget'>;
+  readonly factors: FactorAdminOptions['factors'] & RestoreOptions['factors'];
 }
 
 /** What the operator does from the command line, to other people's accounts above all. */
-export function createAdmin({
-  database,
-  clock,
-  recordEvent,
-  guesses,
-  passwords,
-  sessions,
-  tokens,
-  oneTimeTokens,
-  mail,
-}: AdminOptions) {
+export function createAdmin(options: AdminOptions) {
+  const { database, clock, recordEvent, guesses, passwords, sessions, oneTimeTokens, mail } = options;
+
   async function requireUser(email: string): Promise<UserRecord> {
     const user = await findUserByEmail(database, canonicalEmail(email));
     if (user === undefined) throw new AuthError('NOT_FOUND');
@@ -151,28 +144,7 @@ export function createAdmin({
       });
     },
 
-    /**
-     * Makes a restored backup safe to serve: what was logged out, spent or rotated after it is back in its rows as it
-     * was before, so every session and every one-time token ends, no key of then signs or verifies any more, and no
-     * mail of then is sent (CR-6). Passwords and disabled accounts stay as the backup has them.
-     *
-     * Many short transactions, because one of millions of rows would hold all of them in memory, to be able to undo
-     * them. Interrupted, it is called again; its event then counts what was left.
-     *
-     * @returns how many sessions it ended.
-     */
-    async finishRestore(): Promise<number> {
-      const count = await sessions.endAll('restore');
-      await mail.forget();
-      await oneTimeTokens.endAll();
-      await tokens.rotateKeys({ emergency: true });
-      await recordEvent(database, {
-        name: 'authz_admin',
-        outcome: 'success',
-        at: clock.now(),
-        details: { by: 'operator', reason: 'restore', count },
-      });
-      return count;
-    },
+    ...createRestore(options),
+    ...createFactorAdmin(options),
   };
 }

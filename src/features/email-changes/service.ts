@@ -1,57 +1,36 @@
 import type { RecordEvent } from '../../core/audit/store.ts';
+import type { Factors } from '../../core/factors/service.ts';
 import type { Ownership, Shown } from '../../core/login/ownership.ts';
-import type { Mail } from '../../core/mail/service.ts';
-import type { NewToken, OneTimeTokens } from '../../core/one-time-tokens/service.ts';
+import type { OneTimeTokens } from '../../core/one-time-tokens/service.ts';
 import { RESET_PASSWORD } from '../../core/passwords/mails.ts';
-import type { RateLimits } from '../../core/rate-limits/service.ts';
 import type { Sessions } from '../../core/sessions/service.ts';
-import { ADDRESS_TAKEN } from '../../core/users/mails.ts';
-import { canonicalEmail, type Viewer } from '../../core/users/service.ts';
-import { changeEmail, findUser, findUserByEmail, restoreEmail } from '../../core/users/store.ts';
-import { type Database, isUniqueViolation, type Transaction } from '../../database/database.ts';
+import { changeEmail, findUser, restoreEmail } from '../../core/users/store.ts';
+import { isUniqueViolation, type Transaction } from '../../database/database.ts';
 import { AuthError } from '../../errors.ts';
 import type { Caller } from '../../platform/caller.ts';
-import type { Clock } from '../../platform/clock.ts';
-import { CONFIRM_EMAIL, EMAIL_CHANGE_REQUESTED, EMAIL_CHANGE_UNDONE, UNDO_EMAIL_CHANGE } from './mails.ts';
+import { type Asked, sinceOf, type Undo } from './asked.ts';
+import { CONFIRM_EMAIL, EMAIL_CHANGE_UNDONE, UNDO_EMAIL_CHANGE } from './mails.ts';
+import { createEmailChangeRequests, type EmailChangeRequestsOptions } from './requests.ts';
 
-export interface EmailChangesOptions {
-  readonly database: Database;
-  readonly clock: Clock;
+export interface EmailChangesOptions extends EmailChangeRequestsOptions {
   readonly recordEvent: RecordEvent;
-  readonly rateLimits: Pick<RateLimits, 'checking' | 'succeeded'>;
-  readonly oneTimeTokens: Pick<
-    OneTimeTokens,
-    'recipientOf' | 'issue' | 'send' | 'beforeRequest' | 'present' | 'spend' | 'endAllOf' | 'endUndosOf'
-  >;
-  readonly ownership: Ownership;
+  readonly oneTimeTokens: EmailChangeRequestsOptions['oneTimeTokens'] &
+    Pick<OneTimeTokens, 'issue' | 'present' | 'spend' | 'endAllOf' | 'endUndosOf'>;
+  readonly ownership: EmailChangeRequestsOptions['ownership'] & Pick<Ownership, 'show'>;
+  readonly factors: Pick<Factors, 'remove' | 'cancelReset'>;
   readonly sessions: Pick<Sessions, 'endAllOf' | 'ownerChanged'>;
-  readonly mail: Pick<Mail, 'notify'>;
-}
-
-/** Who asked for a change, as they were then; as JSON, the payload of its token. */
-interface Asked {
-  readonly sessionId: string;
-  readonly passwordVersion: number;
-  /** Missing from what the version before asked for; there the first one was every account's. */
-  readonly credentialVersion?: number;
 }
 
 export type EmailChanges = ReturnType<typeof createEmailChangesService>;
 
 /**
- * Another address for an account: asked for with the password, confirmed from the new address, and taken back from
+ * Another address for an account: asked for by its owner, confirmed from the new address, and taken back from
  * the old one, in case a thief of the password asked.
  */
-export function createEmailChangesService({
-  database,
-  clock,
-  recordEvent,
-  rateLimits,
-  oneTimeTokens,
-  ownership,
-  sessions,
-  mail,
-}: EmailChangesOptions) {
+export function createEmailChangesService(options: EmailChangesOptions) {
+  const { database, clock, recordEvent, rateLimits, oneTimeTokens, ownership, factors, sessions, mail } =
+    options;
+
   /** Changes an address; the unique index decides whose it is. How many sessions `work` ended. */
   async function change(caller: Caller, work: (tx: Transaction) => Promise<number>): Promise<number> {
     try {
@@ -86,39 +65,7 @@ export function createEmailChangesService({
   }
 
   return {
-    /**
-     * Mails a link to the new address and tells the old one. Whether another account has the new one shows in
-     * neither the answer nor its cost (LOG-8).
-     *
-     * @returns how many seconds the link works.
-     * @throws AuthError `FEATURE_DISABLED`, `INVALID_CREDENTIALS`, `TOO_MANY_REQUESTS`, `OVERLOADED`, `UNAVAILABLE`.
-     */
-    async request(
-      viewer: Viewer,
-      input: { newEmail: string; password: string },
-      caller: Caller,
-    ): Promise<number> {
-      const { user, attempt } = await ownership.requirePassword(viewer, {
-        password: input.password,
-        caller,
-        failure: 'authn_password_change_fail',
-      });
-      // After the password: who guesses at it must not use up what their network may have mailed.
-      await rateLimits.checking(attempt, () => oneTimeTokens.beforeRequest(caller));
-      const holder = await findUserByEmail(database.before(caller.deadline), canonicalEmail(input.newEmail));
-      const { id, passwordVersion, credentialVersion } = user;
-      const { sessionId } = viewer;
-      const token: NewToken = {
-        purpose: CONFIRM_EMAIL,
-        recipient: oneTimeTokens.recipientOf({ id, email: input.newEmail }),
-        payload: JSON.stringify({ sessionId, passwordVersion, credentialVersion } satisfies Asked),
-        instead: holder === undefined || holder.id === id ? undefined : ADDRESS_TAKEN,
-      };
-      return oneTimeTokens.send(token, caller, async (tx) => {
-        await rateLimits.succeeded(tx, attempt);
-        await mail.notify(tx, user, EMAIL_CHANGE_REQUESTED);
-      });
-    },
+    ...createEmailChangeRequests(options),
 
     /**
      * Makes the new address the account's. The caller reads its mail, and shows a live session of the account or its
@@ -153,7 +100,11 @@ export function createEmailChangesService({
         if (before.emailVerifiedAt !== null)
           await oneTimeTokens.issue(
             tx,
-            { purpose: UNDO_EMAIL_CHANGE, recipient: oneTimeTokens.recipientOf(before) },
+            {
+              purpose: UNDO_EMAIL_CHANGE,
+              recipient: oneTimeTokens.recipientOf(before),
+              payload: JSON.stringify({ since: sinceOf(token) } satisfies Undo),
+            },
             caller,
           );
         return count;
@@ -162,7 +113,8 @@ export function createEmailChangesService({
 
     /**
      * Gives the account its earlier address back, and so the account to the reader of that mail. The password goes,
-     * because the author of the change knew it.
+     * because the author of the change knew it. The second factors and recovery codes go that were made since the change
+     * was asked for: they may be the author's. Older ones are the owner's, and stay.
      *
      * @returns how many sessions it ended.
      * @throws AuthError `INVALID_TOKEN`, `EMAIL_TAKEN`, `TOO_MANY_REQUESTS`, `UNAVAILABLE`.
@@ -177,6 +129,8 @@ export function createEmailChangesService({
         if (before === undefined || user === undefined)
           throw new AuthError('INVALID_TOKEN', { cause: 'the account is gone' });
         await oneTimeTokens.spend(tx, token);
+        await factors.remove(tx, id, { since: sinceOf(token) });
+        await factors.cancelReset(tx, id);
         // The links that undo later changes lead to addresses of the author of this one.
         await oneTimeTokens.endUndosOf(tx, id, createdAt);
         const count = await end(tx, { userId: id, exceptId: '', reason: 'undone', caller });

@@ -8,7 +8,7 @@ import { subjectOf } from '../../core/rate-limits/subjects.ts';
 import { readScope } from '../../core/roles/service.ts';
 import type { Grant } from '../../core/sessions/service.ts';
 import { canonicalEmail } from '../../core/users/service.ts';
-import { findUser, findUserByEmail, recordLogin, type UserRecord } from '../../core/users/store.ts';
+import { findUser, findUserByEmail, recordFirstFactor, type UserRecord } from '../../core/users/store.ts';
 import type { Database } from '../../database/database.ts';
 import { AuthError } from '../../errors.ts';
 import type { Caller } from '../../platform/caller.ts';
@@ -84,7 +84,7 @@ export function createMagicLinksService({
       attempt,
       hold: async (tx) => {
         const proven = await mailbox.prove(tx, token, { keepsAll: false });
-        const held = await recordLogin(tx, { ...proven.user, now: clock.now() });
+        const held = await recordFirstFactor(tx, { ...proven.user, now: clock.now() });
         return held && { user: held };
       },
     });
@@ -98,7 +98,7 @@ export function createMagicLinksService({
       return oneTimeTokens.request(MAGIC_LINK, email, caller);
     },
 
-    /** @throws AuthError `INVALID_TOKEN`, `FEATURE_DISABLED`, `TOO_MANY_REQUESTS`, `UNAVAILABLE`, `BAD_USER_INPUT`. */
+    /** @throws AuthError `INVALID_TOKEN`, `MFA_REQUIRED`, `FEATURE_DISABLED`, `TOO_MANY_REQUESTS`, `UNAVAILABLE`, `BAD_USER_INPUT`. */
     async withLink(input: { token: string } & Wishes, caller: Caller): Promise<Grant> {
       requireOn();
       const deviceName = parseLabel(input.deviceName, 'input.deviceName');
@@ -109,7 +109,7 @@ export function createMagicLinksService({
       return enter(user, token, { caller, deviceName, scope, attempt: UNCOUNTED });
     },
 
-    /** @throws AuthError `INVALID_TOKEN`, `FEATURE_DISABLED`, `TOO_MANY_REQUESTS`, `UNAVAILABLE`, `BAD_USER_INPUT`. */
+    /** @throws AuthError `INVALID_TOKEN`, `MFA_REQUIRED`, `FEATURE_DISABLED`, `TOO_MANY_REQUESTS`, `UNAVAILABLE`, `BAD_USER_INPUT`. */
     async withCode(input: { email: string; code: string } & Wishes, caller: Caller): Promise<Grant> {
       requireOn();
       const deviceName = parseLabel(input.deviceName, 'input.deviceName');

@@ -1,4 +1,5 @@
 import type { RecordEvent } from '../../core/audit/store.ts';
+import type { Factors } from '../../core/factors/service.ts';
 import type { Mailbox } from '../../core/login/mailbox.ts';
 import type { Mail } from '../../core/mail/service.ts';
 import type { OneTimeTokens } from '../../core/one-time-tokens/service.ts';
@@ -22,6 +23,7 @@ export interface PasswordResetsOptions {
   readonly passwords: Pick<Passwords, 'assertRoom' | 'check' | 'hash'>;
   readonly mailbox: Pick<Mailbox, 'prove'>;
   readonly sessions: Pick<Sessions, 'endAllOf'>;
+  readonly factors: Pick<Factors, 'passwordWasReset'>;
   readonly mail: Pick<Mail, 'notify'>;
 }
 
@@ -37,6 +39,7 @@ export function createPasswordResetsService({
   passwords,
   mailbox,
   sessions,
+  factors,
   mail,
 }: PasswordResetsOptions) {
   return {
@@ -46,7 +49,7 @@ export function createPasswordResetsService({
 
     /**
      * Sets the password, ends every session and opens none, because the mailbox alone does not show a second factor
-     * (OTT-4).
+     * (OTT-4). The factors stay.
      *
      * @returns how many sessions it ended.
      * @throws AuthError `INVALID_TOKEN`, `WEAK_PASSWORD`, `TOO_MANY_REQUESTS`, `OVERLOADED`, `UNAVAILABLE`.
@@ -68,6 +71,7 @@ export function createPasswordResetsService({
         if (user === undefined) throw new AuthError('INVALID_TOKEN', { cause: 'moved or disabled' });
         await oneTimeTokens.endAllOf(tx, id);
         await guesses.passwordWasSet(tx, emailCanonical);
+        await factors.passwordWasReset(tx, user);
         const count = (claimed?.endedSessions ?? 0) + (await sessions.endAllOf(tx, id, 'password'));
         await recordEvent(tx, {
           name: 'authn_password_change',

@@ -1,6 +1,7 @@
 import type { GraphQLSchema } from 'graphql';
 import type { Viewer } from '../../core/users/service.ts';
 import type { Context } from '../context.ts';
+import { refuseUnenrolledAccounts } from './enrolment.ts';
 import { refuseLateFields } from './late.ts';
 import { guardRootFields } from './public.ts';
 import { refuseNarrowedSessions } from './scope.ts';
@@ -8,12 +9,14 @@ import { refuseMalformedText } from './well-formed.ts';
 
 /**
  * Puts every rule in front of the resolvers. The last rule of this list is asked first: malformed text is refused before
- * the deadline is compared, both before anybody is authenticated, and narrowed sessions once it is known whose they are.
+ * the deadline is compared, both before anybody is authenticated, and narrowed sessions and accounts without a factor once
+ * it is known who asks.
  */
 export function applyFieldRules(
   schema: GraphQLSchema,
   authenticate: (bearer: Context['bearer']) => Viewer | Promise<Viewer>,
 ): void {
+  refuseUnenrolledAccounts(schema);
   refuseNarrowedSessions(schema);
   guardRootFields(schema, authenticate);
   refuseLateFields(schema);

@@ -1,5 +1,4 @@
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
-import type { ErrorCode } from '../../errors.ts';
 import type { Funnel } from '../../graphql/format-error.ts';
 import { readBearer } from '../../platform/bearer.ts';
 import type { Caller } from '../../platform/caller.ts';
@@ -10,6 +9,26 @@ import type { CallerOf } from '../caller-of.ts';
 import { isCompressed, isUtf8Encoded, isUtf8Type } from '../incoming-text.ts';
 import { issuerPath, routesOf } from '../issuer-path.ts';
 import { clientFaultStatus } from '../refusals.ts';
+import {
+  BODY_REFUSALS,
+  COMPRESSED,
+  FOREIGN_ORIGIN,
+  INVALID_SCOPE,
+  MALFORMED,
+  NO_PASSWORD,
+  NO_REFRESH_TOKEN,
+  NO_SECOND_FACTOR,
+  NO_TOKEN,
+  NOT_UTF8,
+  type OAuthRefusal,
+  OTHER_CHARSET,
+  REFUSALS,
+  REPEATED,
+  TWO_TOKENS,
+  UNKNOWN_CLIENT,
+  UNSUPPORTED_GRANT,
+  WRONG_CREDENTIALS,
+} from './token-refusals.ts';
 
 /** What the endpoint needs of an issued pair of tokens. */
 interface IssuedTokens {
@@ -30,10 +49,18 @@ interface Credentials {
   readonly scope: readonly string[] | null;
 }
 
+/** The second step of a login; one of the two codes. */
+interface SecondFactor {
+  readonly mfaToken: string;
+  readonly totpCode: string | undefined;
+  readonly recoveryCode: string | undefined;
+}
+
 export interface TokenEndpointOptions {
   readonly login: {
     withPassword(credentials: Credentials, caller: Caller): Promise<IssuedTokens>;
   };
+  readonly secondStep: { complete(factor: SecondFactor, caller: Caller): Promise<IssuedTokens> };
   readonly sessions: { refresh(refreshToken: string, caller: Caller): Promise<IssuedTokens> };
   /** Below its path, too, is the endpoint. */
   readonly issuer: string;
@@ -45,115 +72,26 @@ export interface TokenEndpointOptions {
   readonly scopes: readonly string[];
 }
 
-/** RFC 6749 §5.2; `detail` repeats the description for clients of FastAPI's OAuth2PasswordBearer. */
-interface OAuthRefusal {
-  readonly status: number;
-  readonly error: string;
-  readonly description: string;
-  /** What the log calls it. */
-  readonly code: ErrorCode;
-  /** What to do about it, told in development. */
-  readonly hint?: string | undefined;
-}
-
-/** RFC 6749 §5.2 allows no quotes and backslashes in a description. */
-const invalidRequest = (description: string, status = 400, hint?: string): OAuthRefusal => ({
-  status,
-  error: 'invalid_request',
-  description,
-  code: 'BAD_REQUEST',
-  hint,
-});
-const MALFORMED = invalidRequest('Malformed request');
-const NO_FORM = invalidRequest(
-  'Send a form, of content type application/x-www-form-urlencoded',
-  400,
-  'This is not GraphQL and takes no JSON: curl --data-urlencode sends a form.',
-);
-const NOT_UTF8 = invalidRequest('The form is not UTF-8');
-const OTHER_CHARSET = invalidRequest('The charset must be UTF-8', 415);
-const COMPRESSED = invalidRequest('The form must not be compressed', 415);
-const TOO_LARGE = invalidRequest('The form is too large', 413);
-const REPEATED = invalidRequest('A parameter is there twice');
-const NO_PASSWORD = invalidRequest(
-  'The form needs username and password',
-  400,
-  '`username` is the email address, and `grant_type` is `password` or `refresh_token`.',
-);
-const NO_REFRESH_TOKEN = invalidRequest('The form needs refresh_token');
-const TWO_TOKENS = invalidRequest('Send one refresh token, as bearer or in the form');
-const FOREIGN_ORIGIN: OAuthRefusal = {
-  ...invalidRequest('Origin not allowed', 403, 'Add the origin of the page to LATCHKEY_CORS_ORIGINS.'),
-  code: 'FORBIDDEN',
-};
-const INVALID_SCOPE: OAuthRefusal = {
-  status: 400,
-  error: 'invalid_scope',
-  description: 'The scope is malformed, or more than the account has',
-  code: 'BAD_USER_INPUT',
-  hint: 'Scopes have one space between them. Left out, the token gets all that the roles of the account allow.',
-};
-const UNKNOWN_CLIENT: OAuthRefusal = {
-  status: 400,
-  error: 'invalid_client',
-  description: 'Unknown client',
-  code: 'BAD_REQUEST',
-  hint: 'Leave client_id out, or send `first-party`: there are no other clients.',
-};
-const UNSUPPORTED_GRANT: OAuthRefusal = {
-  status: 400,
-  error: 'unsupported_grant_type',
-  description: 'Unsupported grant type',
-  code: 'BAD_REQUEST',
-  hint: '`grant_type` is `password` or `refresh_token`.',
-};
-const NO_TOKEN: OAuthRefusal = {
-  ...invalidRequest(
-    'Not authenticated',
-    401,
-    'Send the refresh token as `authorization: Bearer <refresh token>`, or in the form as `refresh_token`.',
-  ),
-  code: 'UNAUTHENTICATED',
-};
-/** 400 as RFC 6749 §5.2 has it: OAuth libraries do not read the body of an answer with a challenge. */
-const WRONG_CREDENTIALS: OAuthRefusal = {
-  status: 400,
-  error: 'invalid_grant',
-  description: 'Invalid credentials',
-  code: 'INVALID_CREDENTIALS',
-  hint: '`username` is the email address of an account, and `password` its password.',
-};
-
-/** How Fastify's refusal of a body reads, by its status. */
-const BODY_REFUSALS: Readonly<Record<number, OAuthRefusal>> = { 413: TOO_LARGE, 415: NO_FORM };
-
-/** How a refusal of the services reads in OAuth; what is missing here is a wrong parameter. */
-const REFUSALS: { readonly [Code in ErrorCode]?: Omit<OAuthRefusal, 'code' | 'hint'> } = {
-  INVALID_CREDENTIALS: WRONG_CREDENTIALS,
-  INVALID_REFRESH_TOKEN: { status: 400, error: 'invalid_grant', description: 'Invalid token' },
-  TOO_MANY_REQUESTS: { status: 429, error: 'temporarily_unavailable', description: 'Too many attempts' },
-  OVERLOADED: { status: 503, error: 'temporarily_unavailable', description: 'Try again later' },
-  UNAVAILABLE: { status: 503, error: 'temporarily_unavailable', description: 'Try again later' },
-  INTERNAL_SERVER_ERROR: { status: 500, error: 'server_error', description: 'Something went wrong' },
-};
-
 export const TOKEN_PATH = '/token';
 /** The one client there is, as the claim `client_id` names it. */
 const FIRST_PARTY = 'first-party';
 /** What libraries of OpenID Connect ask for by themselves. It is dropped where no role allows a scope of that name. */
 const OF_OPENID: readonly string[] = ['openid', 'profile', 'email', 'offline_access'];
 
-export const GRANT_TYPES = ['password', 'refresh_token'];
+/** A name of this server's own: no standard has one for it. */
+const MFA_GRANT = 'urn:latchkey:mfa';
+
+export const GRANT_TYPES = ['password', 'refresh_token', MFA_GRANT];
 
 /** The prefix tells refresh tokens from access tokens. */
 const IS_REFRESH_TOKEN = /^lkr_/;
 
 /**
- * The REST door: `POST /token` (RFC 6749 §4.3 and §6) and `POST /token/refresh`, for first-party clients that
+ * The REST door: `POST /token` (RFC 6749 §4.3 and §6, and a grant of its own for the second factor) and `POST /token/refresh`, for first-party clients that
  * speak OAuth 2.0 or plain curl. The same services and throttles as GraphQL; no cookies.
  */
 export function installTokenEndpoint(app: FastifyInstance, options: TokenEndpointOptions): void {
-  const { login, sessions, callerOf, funnel, allowedOrigins } = options;
+  const { login, secondStep, sessions, callerOf, funnel, allowedOrigins } = options;
 
   async function grant(form: URLSearchParams, caller: Caller): Promise<IssuedTokens | OAuthRefusal> {
     const grantType = form.get('grant_type') || 'password';
@@ -161,6 +99,7 @@ export function installTokenEndpoint(app: FastifyInstance, options: TokenEndpoin
       const refreshToken = form.get('refresh_token');
       return refreshToken ? sessions.refresh(refreshToken, caller) : NO_REFRESH_TOKEN;
     }
+    if (grantType === MFA_GRANT) return complete(form, caller);
     if (grantType !== 'password') return UNSUPPORTED_GRANT;
 
     const username = form.get('username');
@@ -171,6 +110,14 @@ export function installTokenEndpoint(app: FastifyInstance, options: TokenEndpoin
     const deviceToken = form.get('device_token') || undefined;
     if (email === undefined) return WRONG_CREDENTIALS;
     return login.withPassword({ email, password, deviceToken, scope: scopeOf(form, options.scopes) }, caller);
+  }
+
+  async function complete(form: URLSearchParams, caller: Caller): Promise<IssuedTokens | OAuthRefusal> {
+    const mfaToken = form.get('mfa_token');
+    const totpCode = form.get('otp') || undefined;
+    const recoveryCode = form.get('recovery_code') || undefined;
+    if (!mfaToken || (totpCode === undefined) === (recoveryCode === undefined)) return NO_SECOND_FACTOR;
+    return secondStep.complete({ mfaToken, totpCode, recoveryCode }, caller);
   }
 
   async function refresh(
@@ -203,7 +150,8 @@ export function installTokenEndpoint(app: FastifyInstance, options: TokenEndpoin
       const { extensions } = funnel(error, request.id);
       const { code, hint } = extensions;
       if (extensions.field === 'input.scope') return refuseAsOAuth(request, reply, INVALID_SCOPE);
-      const refusal = { ...(REFUSALS[code] ?? MALFORMED), code, hint };
+      const { mfaToken } = extensions;
+      const refusal = { ...(REFUSALS[code] ?? MALFORMED), code, hint, mfaToken };
       if (refusal.status === 503 || refusal.status === 429)
         reply.header('retry-after', String(extensions.retryAfter ?? 1));
       return refuseAsOAuth(request, reply, refusal);
@@ -270,7 +218,7 @@ function isAsAsked({ scope }: IssuedTokens, form: URLSearchParams): boolean {
 function refuseAsOAuth(
   request: FastifyRequest,
   reply: FastifyReply,
-  { status, error, description, code, hint }: OAuthRefusal,
+  { status, error, description, code, hint, mfaToken }: OAuthRefusal,
 ): FastifyReply {
   request.outcome = { code };
   // RFC 6750 §3: the challenge of the scheme that would have worked.
@@ -280,6 +228,7 @@ function refuseAsOAuth(
     error,
     error_description: description,
     detail: description,
+    mfa_token: mfaToken,
     hint: request.server.showsHints ? hint : undefined,
   });
 }

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { expect, it } from '@jest/globals';
+import { COMPLETE_MFA, enrol, REGENERATE } from '../../support/authenticator.ts';
 import {
   CHANGE_PASSWORD,
   DELETE_ME,
@@ -28,7 +29,15 @@ const WRONG = 'wrong horse battery staple';
 const NEW_PASSWORD = 'another horse altogether';
 /** More than any door lets through in a minute. */
 const CALLS = 70;
-const TABLES = ['users', 'sessions', 'audit_events', 'one_time_tokens', 'mails', 'throttles'] as const;
+const TABLES = [
+  'users',
+  'sessions',
+  'audit_events',
+  'one_time_tokens',
+  'mails',
+  'throttles',
+  'mfa_challenges',
+] as const;
 type Rows = Partial<Record<(typeof TABLES)[number], number>>;
 
 interface Door {
@@ -37,6 +46,8 @@ interface Door {
   readonly rows: Rows;
   readonly bound: string;
   readonly config?: object;
+  /** Whether the account of the client has a second factor. */
+  readonly isEnrolled?: boolean;
   /** One call of many; `auth` is the newest session of the client. */
   readonly call: (app: TestApp, client: Client, i: number) => Promise<unknown>;
 }
@@ -90,6 +101,37 @@ const DOORS: readonly Door[] = [
     rows: { audit_events: 11, throttles: 30 },
     bound: '10 failures of a network in 5 minutes',
     call: (app, _, i) => app.send(LOGIN, { input: { email: `u${i}@example.com`, password: WRONG } }),
+  },
+  {
+    door: '`login`, `POST /token`: right, of an account with a second factor',
+    rows: { audit_events: 31, mfa_challenges: 30 },
+    bound: '30 checks of a network in a minute',
+    isEnrolled: true,
+    call: send(LOGIN, { email: EMAIL, password: PASSWORD }),
+  },
+  {
+    door: '`completeMfaLogin`: wrong, each after a right `login`',
+    rows: { audit_events: 42, mfa_challenges: 30, throttles: 2 },
+    bound: '30 checks of a network in a minute, 10 wrong codes of an account in 15 minutes',
+    isEnrolled: true,
+    call: async (app) => {
+      const { errors } = await app.send(LOGIN, { input: { email: EMAIL, password: PASSWORD } });
+      const mfaToken = errors?.[0]?.extensions.mfaToken;
+      if (mfaToken) await app.send(COMPLETE_MFA, { input: { mfaToken, totpCode: '000000' } });
+    },
+  },
+  {
+    door: '`completeMfaLogin`, `requestFactorReset`: what is no token',
+    rows: { audit_events: 1 },
+    bound: '30 of a network in 5 minutes, then one event',
+    call: send(COMPLETE_MFA, { mfaToken: `lkm_${'A'.repeat(43)}`, totpCode: '000000' }),
+  },
+  {
+    door: '`regenerateRecoveryCodes`, after an enrolment',
+    rows: { audit_events: 59, mails: 9 },
+    bound: '60 of an account in 5 minutes, in each process; 10 notices to an address in an hour',
+    isEnrolled: true,
+    call: (app, client) => app.send(REGENERATE, {}, bearer(client)),
   },
   {
     door: '`refreshToken`, `POST /token/refresh`',
@@ -185,10 +227,11 @@ const PAGE = readFileSync(new URL('../../../docs/writes.md', import.meta.url), '
 describeApp('what one client writes in a minute', (start) => {
   it.each(DOORS)(
     'the rows that one client makes in a minute are bounded: $door',
-    async ({ config = {}, rows, call }) => {
+    async ({ config = {}, rows, isEnrolled = false, call }) => {
       const app = await start({ config });
       await app.admin.createUser({ email: EMAIL, password: PASSWORD });
-      const client: Client = await login(app);
+      const registered = await login(app);
+      const client: Client = isEnrolled ? (await enrol(app, registered.accessToken)).auth : registered;
       // Mail that is sent leaves no row.
       await app.mail.close();
       app.clock.travel(60_000);

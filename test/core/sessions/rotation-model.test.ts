@@ -484,7 +484,14 @@ describe.each(suites)('the rotation of refresh tokens on %s', (_name, create, nu
     const { database } = fresh;
     const sessions = apps.get(windowSeconds)?.sessions;
     if (sessions === undefined || owner === undefined) throw new Error('no app has this window');
-    const login = { owner, amr: ['pwd'], caller: CALLER, deviceName: null, scope: null };
+    const login = {
+      owner,
+      amr: ['pwd'],
+      acr: 'aal1' as const,
+      caller: CALLER,
+      deviceName: null,
+      scope: null,
+    };
     const [opened, bystander] = await database.transaction(async (tx) => {
       await sessions.deleteAllOf(tx, userId);
       return [await sessions.open(tx, login), await sessions.open(tx, login)] as const;

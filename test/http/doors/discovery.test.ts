@@ -25,7 +25,7 @@ describe('discovery', () => {
       scopes_supported: ['posts:read'],
       response_types_supported: [],
       token_endpoint: 'https://auth.example.com/token',
-      grant_types_supported: ['password', 'refresh_token'],
+      grant_types_supported: ['password', 'refresh_token', 'urn:latchkey:mfa'],
       token_endpoint_auth_methods_supported: ['none'],
     };
     expect(answer.json()).toEqual(metadata);

@@ -1,0 +1,63 @@
+import type { RecordEvent } from '../../core/audit/store.ts';
+import type { Factors } from '../../core/factors/service.ts';
+import type { Challenges } from '../../core/login/challenges.ts';
+import type { Mail } from '../../core/mail/service.ts';
+import type { OneTimeTokens } from '../../core/one-time-tokens/service.ts';
+import type { Sessions } from '../../core/sessions/service.ts';
+import type { Tokens } from '../../core/tokens/service.ts';
+import type { Database } from '../../database/database.ts';
+import type { Clock } from '../../platform/clock.ts';
+
+export interface RestoreOptions {
+  readonly database: Database;
+  readonly clock: Clock;
+  readonly recordEvent: RecordEvent;
+  readonly sessions: Pick<Sessions, 'endAll'>;
+  readonly tokens: Pick<Tokens, 'rotateKeys'>;
+  readonly oneTimeTokens: Pick<OneTimeTokens, 'endAll'>;
+  readonly challenges: Pick<Challenges, 'endAll'>;
+  readonly factors: Pick<Factors, 'endResets'>;
+  readonly mail: Pick<Mail, 'forget'>;
+}
+
+/** What follows a restore. */
+export function createRestore({
+  database,
+  clock,
+  recordEvent,
+  sessions,
+  tokens,
+  oneTimeTokens,
+  challenges,
+  factors,
+  mail,
+}: RestoreOptions) {
+  return {
+    /**
+     * Makes a restored backup safe to serve: what was logged out, spent or rotated after it is back in its rows as it
+     * was before, so every session and every one-time token, login that waits and
+     * removal of factors that was asked for ends, no key of then signs or verifies any more, and no
+     * mail of then is sent (CR-6). Passwords and disabled accounts stay as the backup has them.
+     *
+     * Many short transactions, because one of millions of rows would hold all of them in memory, to be able to undo
+     * them. Interrupted, it is called again; its event then counts what was left.
+     *
+     * @returns how many sessions it ended.
+     */
+    async finishRestore(): Promise<number> {
+      const count = await sessions.endAll('restore');
+      await mail.forget();
+      await oneTimeTokens.endAll();
+      await challenges.endAll();
+      await factors.endResets();
+      await tokens.rotateKeys({ emergency: true });
+      await recordEvent(database, {
+        name: 'authz_admin',
+        outcome: 'success',
+        at: clock.now(),
+        details: { by: 'operator', reason: 'restore', count },
+      });
+      return count;
+    },
+  };
+}

@@ -1,0 +1,79 @@
+import { expect, it } from '@jest/globals';
+import {
+  enrol,
+  loginWithBoth,
+  MFA,
+  REGENERATE,
+  REMOVE_FACTOR,
+  START_TOTP,
+} from '../../support/authenticator.ts';
+import {
+  LOGOUT,
+  login,
+  ME,
+  REAUTHENTICATE,
+  refreshed,
+  register,
+  SESSIONS,
+  UPDATE_ME,
+} from '../../support/documents.ts';
+import { describeApp, PASSWORD } from '../../support/start-app.ts';
+
+const config = { mfa: 'required', claims: ['hasura'] } as const;
+
+describeApp('LATCHKEY_MFA=required', (start) => {
+  it('an account without a factor says who it is, enrols and logs out, and does no more', async () => {
+    const app = await start({ config });
+    const auth = await register(app);
+    const token = auth.accessToken;
+    await app.roles.grant('ada@example.com', ['admin']);
+    expect((await app.send(ME, {}, { token })).code).toBe('OK');
+    expect((await app.send(MFA, {}, { token })).data.me.mfa.enabled).toBe(false);
+    expect((await app.send('{ session { id } }', {}, { token })).code).toBe('OK');
+    for (const document of [SESSIONS, '{ me { sessions { id } } }', UPDATE_ME, REGENERATE]) {
+      const { errors } = await app.send(document, { input: { name: 'Ada' } }, { token });
+      expect(errors?.[0]?.extensions).toEqual({ code: 'FORBIDDEN', reason: 'ENROLMENT_REQUIRED' });
+    }
+    expect((await app.send(REAUTHENTICATE, { input: { password: PASSWORD } }, { token })).code).toBe('OK');
+    const other = await login(app);
+    expect((await app.send(START_TOTP, {}, { token: other.accessToken })).code).toBe('OK');
+    expect((await app.send(LOGOUT, { input: { scope: 'ALL' } }, { token: other.accessToken })).code).toBe(
+      'OK',
+    );
+  });
+
+  it('its tokens have no scope, no roles and no claims of a template, until it has enrolled', async () => {
+    const app = await start({ config });
+    await register(app);
+    await app.roles.grant('ada@example.com', ['admin']);
+    const claimsOf = (token: string) =>
+      JSON.parse(Buffer.from(token.split('.')[1] ?? '', 'base64url').toString());
+    const auth = await login(app);
+    for (const { accessToken, scope } of [auth, await refreshed(app, auth.refreshToken)]) {
+      expect(scope).toEqual([]);
+      expect(claimsOf(accessToken)).toMatchObject({ scope: '', roles: [] });
+      expect(claimsOf(accessToken)).not.toHaveProperty(['https://hasura.io/jwt/claims']);
+    }
+    const [row] = await app.database.all('SELECT narrowed_to AS "narrowedTo" FROM sessions');
+    expect(row).toEqual({ narrowedTo: null });
+
+    const account = await enrol(app, (await login(app)).accessToken);
+    expect(claimsOf(account.auth.accessToken).roles).toEqual(['admin']);
+    expect((await app.send(SESSIONS, {}, { token: account.auth.accessToken })).code).toBe('OK');
+    const later = await loginWithBoth(app, account);
+    expect(later.scope).toContain('latchkey:users:read');
+    const next = await refreshed(app, later.refreshToken);
+    expect(claimsOf(next.accessToken).roles).toEqual(['admin']);
+  });
+
+  it('an account whose last factor goes is back at the beginning at once', async () => {
+    const app = await start({ config });
+    const { auth, factorId } = await enrol(app, (await register(app)).accessToken);
+    const token = auth.accessToken;
+    const document = REMOVE_FACTOR.replace('{ id mfa', '{ id sessions { id } mfa');
+    const removed = await app.send(document, { input: { id: factorId } }, { token });
+    expect(removed.code).toBe('FORBIDDEN');
+    expect((await app.send(SESSIONS, {}, { token })).code).toBe('FORBIDDEN');
+    expect((await app.send(ME, {}, { token })).code).toBe('OK');
+  });
+});
