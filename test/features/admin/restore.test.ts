@@ -3,10 +3,11 @@ import { afterEach, describe, expect, it } from '@jest/globals';
 import { backupSqlite } from '../../../src/database/backup.ts';
 import type { Database } from '../../../src/database/database.ts';
 import { sqliteFile } from '../../../src/platform/database-url.ts';
+import { complete, enrol, mfaTokenOf } from '../../support/authenticator.ts';
 import { engines, type FreshDatabase, freshDatabase } from '../../support/databases.ts';
-import { LOGOUT, login, ME, refresh, refreshed, register } from '../../support/documents.ts';
+import { LOGIN, LOGOUT, login, ME, refresh, refreshed, register } from '../../support/documents.ts';
 import { eventsOf } from '../../support/events.ts';
-import { createFrozenClock, startApp, type TestApp } from '../../support/start-app.ts';
+import { createFrozenClock, PASSWORD, startApp, type TestApp } from '../../support/start-app.ts';
 import { noteStatements } from '../../support/statements.ts';
 
 /** What a dump of PostgreSQL holds; tables that others refer to come first. */
@@ -63,6 +64,31 @@ describe.each(engines)('a restore on %s', (engine) => {
     expect((await eventsOf(after, 'authz_admin')).map(({ details }) => JSON.parse(details))).toEqual([
       { by: 'operator', reason: 'restore', count: 2 },
     ]);
+  });
+
+  it('finishing a restore ends logins that wait for a second factor, and removals of factors (CR-6)', async () => {
+    const storage = await freshDatabase(engine);
+    fresh.push(storage);
+    const app = await startApp({
+      engine,
+      database: storage.database,
+      clock,
+      config: { factorResetSeconds: 86_400 },
+    });
+    running.push(app);
+    const account = await enrol(app, (await register(app)).accessToken);
+    await app.database.run('UPDATE users SET email_verified_at = 1');
+    const input = { email: 'ada@example.com', password: PASSWORD };
+    const mfaToken = mfaTokenOf(await app.send(LOGIN, { input }));
+    const request =
+      'mutation ($input: RequestFactorResetInput!) { requestFactorReset(input: $input) { expiresIn } }';
+    expect((await app.send(request, { input: { mfaToken } })).code).toBe('OK');
+
+    await app.admin.finishRestore();
+    expect((await complete(app, mfaToken, { totpCode: account.nextCode() })).code).toBe('INVALID_TOKEN');
+    clock.travel(86_400_000);
+    await app.housekeeping.turn();
+    expect(await app.database.all('SELECT kind FROM factors')).toEqual([{ kind: 'TOTP' }]);
   });
 
   it('finishing a restore ends over 10,000 sessions of any age, each of them once (CR-6)', async () => {

@@ -17,9 +17,14 @@ import {
   SESSIONS,
   UPDATE_ME,
 } from '../../support/documents.ts';
+import { claimsFile, claimsOf } from '../../support/roles.ts';
 import { describeApp, PASSWORD } from '../../support/start-app.ts';
 
-const config = { mfa: 'required', claims: ['hasura'] } as const;
+const config = {
+  mfa: 'required',
+  claims: ['hasura'],
+  claimsFile: claimsFile({ tenant: '{{user.id}}' }),
+} as const;
 
 describeApp('LATCHKEY_MFA=required', (start) => {
   it('an account without a factor says who it is, enrols and logs out, and does no more', async () => {
@@ -46,19 +51,18 @@ describeApp('LATCHKEY_MFA=required', (start) => {
     const app = await start({ config });
     await register(app);
     await app.roles.grant('ada@example.com', ['admin']);
-    const claimsOf = (token: string) =>
-      JSON.parse(Buffer.from(token.split('.')[1] ?? '', 'base64url').toString());
     const auth = await login(app);
     for (const { accessToken, scope } of [auth, await refreshed(app, auth.refreshToken)]) {
       expect(scope).toEqual([]);
       expect(claimsOf(accessToken)).toMatchObject({ scope: '', roles: [] });
-      expect(claimsOf(accessToken)).not.toHaveProperty(['https://hasura.io/jwt/claims']);
+      for (const claim of ['https://hasura.io/jwt/claims', 'tenant'])
+        expect(claimsOf(accessToken)).not.toHaveProperty([claim]);
     }
     const [row] = await app.database.all('SELECT narrowed_to AS "narrowedTo" FROM sessions');
     expect(row).toEqual({ narrowedTo: null });
 
     const account = await enrol(app, (await login(app)).accessToken);
-    expect(claimsOf(account.auth.accessToken).roles).toEqual(['admin']);
+    expect(claimsOf(account.auth.accessToken)).toMatchObject({ roles: ['admin'], tenant: auth.user.id });
     expect((await app.send(SESSIONS, {}, { token: account.auth.accessToken })).code).toBe('OK');
     const later = await loginWithBoth(app, account);
     expect(later.scope).toContain('latchkey:users:read');
