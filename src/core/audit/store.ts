@@ -8,11 +8,13 @@ export const AUDIT_EVENTS = {
   authn_login_successafterfail:
     'A login worked after failures. `details.failures` counts those since the last one that worked.',
   authn_login_fail: 'A proof was refused at a login or a re-authentication. `details.reason` says why.',
-  authn_login_lock: 'So many failures in a row that the password is disabled until it is set anew.',
-  authn_password_change: 'A password was set: changed, reset by a link, or given by the operator.',
+  authn_login_lock:
+    'So many failures in a row that the password is disabled until it is set anew, or that no code of a second factor is compared.',
+  authn_password_change:
+    'A password was set: changed, reset by a link, or given by the operator. `details.reason` is `removed` where its owner removed it.',
   authn_password_change_fail: 'A change that takes the password was tried with a wrong one.',
   authn_token_created:
-    'A link or a code was asked for. `details.purpose` says what for. The outcome is `fail` where none was made.',
+    'A link or a code was asked for, or a login waits for a second factor. `details.purpose` says what for. The outcome is `fail` where none was made.',
   authn_token_revoked:
     'Sessions were ended by `logout` or `revokeSession`, or one was replaced in a cookie. `details.count` says how many.',
   authn_token_reuse: 'A refresh token was used a second time after its retry window. Its session ended.',
@@ -33,7 +35,8 @@ export const AUDIT_EVENTS = {
   sensitive_read:
     'The operator exported the accounts. `details.passwordHashes` says whether hashes went along.',
   user_created: 'An account was made: by a registration, the operator or an import.',
-  user_updated: 'An account was changed. `details.fields` names the fields, never their values.',
+  user_updated:
+    'An account was changed. `details.fields` names the fields, never their values; of `factors`, `details.reason` says what became of them.',
   user_deleted: 'The owner deleted the account.',
 } as const satisfies Readonly<Record<string, string>>;
 

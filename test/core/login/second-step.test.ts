@@ -87,6 +87,34 @@ describeApp('a login with two factors', (start, engine) => {
     expect(JSON.parse(event?.details ?? '')).toMatchObject({ amr: ['pwd', 'otp', 'mfa'], factor: 'TOTP' });
   });
 
+  it('the tokens of both steps and of an enrolment come in cookies where that is asked for (WEB-1)', async () => {
+    const app = await start({ config: { cookies: true } });
+    const headers = { origin: 'http://localhost:4000' };
+    const { accessToken: token } = await register(app);
+    const started = (await app.send(START_TOTP, {}, { token })).data.startTotpEnrolment;
+    const phone = authenticatorOf(started.secret);
+    const input = { code: phone.codeAt(app.clock.now()), delivery: 'COOKIE' };
+    const confirmed = await app.send(CONFIRM_TOTP, { input }, { token, headers });
+    expect(confirmed.data.confirmTotpEnrolment.auth.refreshToken).toBeNull();
+    expect(confirmed.data.confirmTotpEnrolment.recoveryCodes).toHaveLength(10);
+    expect(String(confirmed.headers['set-cookie'])).toContain('__Host-latchkey-refresh=lkr_');
+
+    const mfaToken = await pending(app);
+    app.clock.travel(30_000);
+    const codes = { mfaToken, totpCode: phone.codeAt(app.clock.now()), delivery: 'COOKIE' };
+    const foreign = await app.send(
+      COMPLETE_MFA,
+      { input: codes },
+      { headers: { origin: 'http://evil.example' } },
+    );
+    expect(foreign.code).toBe('FORBIDDEN');
+    const done = await app.send(COMPLETE_MFA, { input: codes }, { headers });
+    expect(done.data.completeMfaLogin).toMatchObject({ refreshToken: null, deviceToken: null });
+    expect(String(done.headers['set-cookie'])).toMatch(
+      /__Host-latchkey-refresh=lkr_.*__Host-latchkey-device=lkd_/,
+    );
+  });
+
   it('a recovery code completes it once', async () => {
     const app = await start();
     const { recoveryCodes } = await enrolled(app);
