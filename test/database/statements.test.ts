@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { migrate } from '../../src/database/migrate.ts';
+import { enrol } from '../support/authenticator.ts';
 import { engines, freshDatabase } from '../support/databases.ts';
 import { ME, register } from '../support/documents.ts';
 import { PASSWORD, startApp, type TestApp } from '../support/start-app.ts';
@@ -43,6 +44,21 @@ describe.each(engines)('the statements of an operation on %s', (engine) => {
       'INSERT throttles',
       expect.stringMatching(/^transaction \[UPDATE users, .+\]$/),
     ]);
+  });
+
+  it('login of an account without a factor asks no table of second factors, and a wrong password takes the same with one', async () => {
+    const [ada, grace] = ['ada@example.com', 'grace@example.com'];
+    await register(app, ada);
+    await enrol(app, (await register(app, grace)).accessToken);
+    const attempt = (email: string, password: string) =>
+      during(() => app.send(LOGIN, { input: { email, password } }));
+    const ofSecondFactors = /factors|recovery_codes|mfa_challenges|factor_resets/;
+    expect((await attempt(ada, PASSWORD)).join()).not.toMatch(ofSecondFactors);
+    expect((await attempt(grace, PASSWORD)).join()).toMatch(ofSecondFactors);
+    const wrong = await attempt(ada, 'wrong');
+    expect(wrong.length).toBeGreaterThan(2);
+    expect(await attempt(grace, 'wrong')).toEqual(wrong);
+    expect(await attempt('nobody@example.com', 'wrong')).toEqual(wrong);
   });
 
   it('refreshToken takes one statement', async () => {

@@ -16,6 +16,7 @@ export function mfaResolvers(mfa: MfaService): Resolvers {
           confirmed = await mfa.confirmTotp(requireViewer(context), input, context.caller);
           return confirmed.grant;
         });
+        // `deliver` has called its work, or thrown.
         return { ...(confirmed as unknown as Confirmation), auth };
       },
       regenerateRecoveryCodes: async (_root, _args, context) => ({
