@@ -30,6 +30,10 @@ interface LockEntry {
   readonly inBundle?: boolean;
   readonly dev?: boolean;
   readonly hasInstallScript?: boolean;
+  /** A tool of the tests, and an optional peer of a package of this repository, or what that depends on. */
+  readonly devOptional?: boolean;
+  readonly dependencies?: Record<string, string>;
+  readonly peerDependencies?: Record<string, string>;
 }
 
 interface Lockfile {
@@ -39,6 +43,7 @@ interface Lockfile {
 
 interface Manifest {
   readonly dependencies: Record<string, string>;
+  readonly peerDependencies?: Record<string, string>;
   readonly devDependencies: Record<string, string>;
   readonly optionalDependencies: Record<string, string>;
   readonly overrides: Record<string, string>;
@@ -60,9 +65,20 @@ const locked = Object.entries(lockfile.packages).filter(
 );
 /** What only the packages of this repository depend on. Neither the image nor a release of the server has it. */
 const ofWorkspaces = workspaces
-  .flatMap((path) => Object.keys(readJson<Manifest>(`${path}/package.json`).dependencies))
+  .flatMap((path) => Object.keys(readJson<Partial<Manifest>>(`${path}/package.json`).dependencies ?? {}))
   .filter((name) => !(name in manifest.dependencies));
-const runtime = locked.filter(([path, { dev }]) => dev !== true && !ofWorkspaces.includes(nameOf(path)));
+/** What they can be used with, and what that needs. Tests alone install it. */
+const besideWorkspaces = reachedFrom(
+  workspaces.flatMap((path) =>
+    Object.keys(readJson<Manifest>(`${path}/package.json`).peerDependencies ?? {}),
+  ),
+);
+const runtime = locked.filter(
+  ([path, { dev, devOptional }]) =>
+    dev !== true &&
+    !ofWorkspaces.includes(nameOf(path)) &&
+    !(devOptional && besideWorkspaces.has(nameOf(path))),
+);
 
 const folder = mkdtempSync(join(tmpdir(), 'latchkey-supply-chain-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -272,6 +288,16 @@ function isWorkspaceLink([path, { link, resolved }]: readonly [string, LockEntry
   const folder = workspaces.find((workspace) => workspace === resolved);
   if (!link || folder === undefined) return false;
   return path === `node_modules/${readJson<{ name: string }>(`${folder}/package.json`).name}`;
+}
+
+/** Packages and all that they depend on. */
+function reachedFrom(names: readonly string[], reached = new Set<string>()): Set<string> {
+  for (const name of names.filter((one) => !reached.has(one))) {
+    reached.add(name);
+    const { dependencies, peerDependencies } = lockfile.packages[`node_modules/${name}`] ?? {};
+    reachedFrom(Object.keys({ ...dependencies, ...peerDependencies }), reached);
+  }
+  return reached;
 }
 
 /** What is wrong with an entry of the lockfile. */

@@ -1,0 +1,84 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { gzipSync } from 'node:zlib';
+import { describe, expect, it } from '@jest/globals';
+import { minify, transform } from '@swc/core';
+
+const ROOT = fileURLToPath(new URL('../..', import.meta.url));
+const SRC = join(ROOT, 'packages/client/src');
+const MOST_BYTES = 6_144;
+
+const readManifest = (path: string) => JSON.parse(readFileSync(join(ROOT, path), 'utf8'));
+const read = (name: string) => readFileSync(join(SRC, name), 'utf8');
+const specifiersOf = (text: string) =>
+  [...text.matchAll(/\bfrom '([^']+)'/g)].map(([, specifier = '']) => specifier);
+
+/** A source and all that it imports, each once. */
+function modulesFrom(name: string, seen = new Set<string>()): Set<string> {
+  if (seen.has(name)) return seen;
+  seen.add(name);
+  for (const specifier of specifiersOf(read(name)))
+    if (specifier.startsWith('./')) modulesFrom(specifier.slice(2), seen);
+  return seen;
+}
+
+describe('the package of the client', () => {
+  const manifest = readManifest('packages/client/package.json');
+  const server = readManifest('package.json');
+  const sources = readdirSync(SRC);
+
+  it('the client has the version of the server, and what else both say is the same', () => {
+    const shared = ['version', 'license', 'type', 'engines', 'bugs'] as const;
+    for (const name of shared) expect(manifest[name]).toEqual(server[name]);
+    expect(manifest.repository).toEqual({ ...server.repository, directory: 'packages/client' });
+  });
+
+  it('the client depends on nothing, and each peer is optional and tested', () => {
+    expect(manifest.dependencies).toBeUndefined();
+    const peers = Object.keys(manifest.peerDependencies);
+    expect(Object.keys(manifest.peerDependenciesMeta)).toEqual(peers);
+    for (const peer of peers) expect(manifest.peerDependenciesMeta[peer]).toEqual({ optional: true });
+    for (const peer of peers) expect(server.devDependencies).toHaveProperty([peer]);
+    const imported = sources
+      .flatMap((name) => specifiersOf(read(name)))
+      .filter((name) => !name.startsWith('.'));
+    const nameOf = (specifier: string) => /^(@[^/]+\/)?[^/]+/.exec(specifier)?.[0] ?? '';
+    const known = [...peers, 'rxjs', '@urql/core'];
+    expect([...new Set(imported.map(nameOf))].filter((name) => !known.includes(name))).toEqual([]);
+  });
+
+  it('every entry of the client is made of a source', () => {
+    const entries = Object.values<string | Record<string, string>>(manifest.exports).flatMap((entry) =>
+      typeof entry === 'string' ? [] : Object.values(entry),
+    );
+    const files = sources.map((name) => name.replace(/\.ts$/, ''));
+    for (const entry of entries)
+      expect(files).toContain(/^\.\/dist\/([\w-]+)\.(?:js|d\.ts)$/.exec(entry)?.[1]);
+  });
+
+  it('no source of the client names a global of Node.js', () => {
+    const wrong = sources.flatMap((name) => {
+      const code = read(name).replace(/\/\*[\s\S]*?\*\/|\/\/.*/g, '');
+      return /\b(Buffer|process|require|__dirname|setImmediate)\b|'node:/.exec(code)?.[0] ?? [];
+    });
+    expect(wrong).toEqual([]);
+  });
+
+  it('the core of the client is small', async () => {
+    const options = {
+      jsc: { target: 'es2022', parser: { syntax: 'typescript' } },
+      module: { type: 'es6' },
+    } as const;
+    const parts = await Promise.all(
+      [...modulesFrom('client.ts')].map(async (name) => {
+        const { code } = await transform(read(name), options);
+        return (await minify(code, { module: true, compress: true, mangle: true })).code;
+      }),
+    );
+    const bytes = gzipSync(parts.join('\n')).length;
+    console.info(`The core of @latchkey/client has ${bytes} bytes when minified and compressed.`);
+    expect(bytes).toBeGreaterThan(1_000);
+    expect(bytes).toBeLessThanOrEqual(MOST_BYTES);
+  });
+});
