@@ -210,6 +210,16 @@ describe('cookie mode', () => {
     }
   });
 
+  it('a login may come before it is known that nobody is signed in', async () => {
+    const server = scriptServer();
+    const auth = server.client({ tokens: 'cookie' });
+    server.script('refreshToken', refusal('INVALID_REFRESH_TOKEN'));
+    auth.subscribe(() => {});
+    await auth.login(CREDENTIALS);
+    expect(auth.state.status).toBe('signedIn');
+    expect(server.sent.map(({ name }) => name)).toEqual(['refreshToken', 'login']);
+  });
+
   it('a logout needs no token, and one without a session ends nothing', async () => {
     const server = scriptServer();
     const auth = server.client({ tokens: 'cookie' });

@@ -22,6 +22,8 @@ const TRY_TIMEOUT_MS = 5_000;
 const RESTORE_AGAIN_MS = 10_000;
 /** Between the lock and the message of the tab that held it. */
 const MESSAGE_GRACE_MS = 150;
+/** How long after a message of another tab its storage may be seen here. */
+const STORAGE_DELAYS_MS = [0, 100, 1_000];
 /** How long before the end an access token is renewed, at most; a tenth of its life if that is less. */
 const EARLY_MS = 30_000;
 
@@ -71,12 +73,15 @@ export function createSession({ readUrl, tokens, fetch }: SessionOptions) {
   /** Whether the cookie or the storage has been asked. */
   let isRestored = tokens === 'memory';
   let held: Held | undefined;
-  /** Counts sign-outs. An answer to what was sent before one of them opens no session. */
+  /** Counts the ends of sessions. A refresh that was sent before one of them changes nothing. */
   let epoch = 0;
+  /** Counts what the user ended. A login that was sent before one of them opens no session. */
+  let logouts = 0;
   let refreshing: Promise<void> | undefined;
   let restoring: ReturnType<typeof setTimeout> | undefined;
   let queue: Promise<unknown> = Promise.resolve();
   let queued = 0;
+  let hearing: Promise<void> | undefined;
   let tabs: Tabs<Message> | undefined;
 
   function setState(next: AuthState): void {
@@ -95,7 +100,11 @@ export function createSession({ readUrl, tokens, fetch }: SessionOptions) {
   function join(): Tabs<Message> {
     // Tabs are a browser's. A server process may hold the sessions of many users.
     const isShared = tokens !== 'memory' && 'document' in globalThis;
-    tabs ??= isShared ? createTabs(`latchkey:${readUrl()}`, (message) => void hear(message)) : noTabs;
+    tabs ??= isShared
+      ? createTabs(`latchkey:${readUrl()}`, (message) => {
+          hearing = hear(message);
+        })
+      : noTabs;
     return tabs;
   }
 
@@ -118,11 +127,19 @@ export function createSession({ readUrl, tokens, fetch }: SessionOptions) {
   }
 
   async function hear({ auth }: Message): Promise<void> {
-    // Storage need not be shared: each tab has a sessionStorage of its own.
-    if (!usesCookie && !(await store.isChanged())) return;
+    if (!usesCookie && !(await isStorageChanged())) return;
     if (auth !== undefined) return hold(auth, performance.now());
     store.forget();
     end();
+  }
+
+  /** Storage need not be shared: each tab has a sessionStorage of its own. One that is shared may be late. */
+  async function isStorageChanged(): Promise<boolean> {
+    for (const delayMs of STORAGE_DELAYS_MS) {
+      await pause(delayMs);
+      if (await store.isChanged()) return true;
+    }
+    return false;
   }
 
   function hold({ accessToken, expiresIn, expiresAt, user, session }: AuthPayload, since: number): void {
@@ -152,9 +169,9 @@ export function createSession({ readUrl, tokens, fetch }: SessionOptions) {
   }
 
   /** The tokens of a new session, or of a refresh, unless the user signed out since `asked`. */
-  async function takeOver(auth: AuthPayload, asked: { epoch: number; at: number }): Promise<void> {
+  async function takeOver(auth: AuthPayload, asked: { logouts: number; at: number }): Promise<void> {
     assertComplete(auth, usesCookie);
-    if (epoch !== asked.epoch) {
+    if (logouts !== asked.logouts) {
       // Nobody will ever know of this session, so it ends.
       const { refreshToken } = auth;
       if (refreshToken) await ask({ document: LOGOUT, input: { refreshToken } }).catch(() => {});
@@ -162,15 +179,17 @@ export function createSession({ readUrl, tokens, fetch }: SessionOptions) {
     }
     hold(auth, asked.at);
     await store.keep(auth);
-    if (epoch === asked.epoch) join().tell({ auth: { ...auth, refreshToken: null, deviceToken: null } });
+    if (held?.accessToken === auth.accessToken)
+      join().tell({ auth: { ...auth, refreshToken: null, deviceToken: null } });
   }
 
   async function refreshNow(): Promise<void> {
     const seen = held;
-    const asked = { epoch, at: 0 };
-    const isOver = () => held !== seen || epoch !== asked.epoch;
+    const begunIn = epoch;
+    const asked = { logouts, at: 0 };
+    const isOver = () => held !== seen || epoch !== begunIn;
     await exclusive(async (hasWaited) => {
-      if (hasWaited && !isOver()) await pause(MESSAGE_GRACE_MS);
+      if (hasWaited && !isOver()) await pause(MESSAGE_GRACE_MS).then(() => hearing);
       const couldRead = await store.load();
       const begun = performance.now();
       for (const delayMs of [...RETRY_DELAYS_MS, Number.POSITIVE_INFINITY]) {
@@ -186,8 +205,8 @@ export function createSession({ readUrl, tokens, fetch }: SessionOptions) {
           const input = refreshToken === undefined ? undefined : { refreshToken };
           const answer = await ask({ document: REFRESH, input, timeoutMs: TRY_TIMEOUT_MS });
           const auth = fieldOf<AuthPayload>(answer, 'refreshToken');
-          // Another tab was faster, and told.
-          if (held !== seen && epoch === asked.epoch) return;
+          // Another tab was faster, or signed out.
+          if (isOver() && logouts === asked.logouts) return;
           return await takeOver(auth, asked);
         } catch (error) {
           if (isOver()) return;
@@ -246,7 +265,7 @@ export function createSession({ readUrl, tokens, fetch }: SessionOptions) {
     getAccessToken,
     drop,
     deviceToken: () => store.tokens().deviceToken,
-    now: () => ({ epoch, at: performance.now() }),
+    now: () => ({ logouts, at: performance.now() }),
     held: () => held,
     state: () => state,
     setUser(user: User): void {
@@ -277,6 +296,7 @@ export function createSession({ readUrl, tokens, fetch }: SessionOptions) {
 
     /** Forgets the tokens at once, then tells the server. */
     async logout(input: { scope?: 'CURRENT' | 'ALL' } = {}): Promise<GraphQLAnswer | undefined> {
+      logouts += 1;
       const accessToken = held?.accessToken;
       const refreshToken = await drop();
       if (!usesCookie && refreshToken === undefined) return undefined;

@@ -23,7 +23,7 @@ interface Channel {
 const browser = globalThis as unknown as Browser;
 
 export interface Tabs<Message> {
-  /** Runs one piece of work at a time in all tabs. `hasWaited` says that another tab was at it. */
+  /** Runs one piece of work at a time in all tabs. `hasWaited` says that another tab was at it and tells. */
   exclusive<Result>(work: (hasWaited: boolean) => Promise<Result>): Promise<Result>;
   tell(message: Message): void;
 }
@@ -37,7 +37,8 @@ export function createTabs<Message>(name: string, hear: (message: Message) => vo
   channel?.addEventListener('message', ({ data }) => hear(data));
 
   return {
-    exclusive: (work) => withLock(name, work),
+    // Without a channel there is no message to wait for.
+    exclusive: (work) => withLock(name, (hasWaited) => work(hasWaited && channel !== undefined)),
     tell(message) {
       channel?.postMessage(message);
     },
