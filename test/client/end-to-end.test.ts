@@ -96,6 +96,17 @@ describeApp('the client of a server', (start) => {
     expect(auth.state.status).toBe('signedIn');
   });
 
+  it('a session that was narrowed is refreshed and left as any other', async () => {
+    const app = await start();
+    const { auth } = clientOf(app);
+    await auth.register(ADA);
+    expect((await auth.login({ ...ADA, scope: [] })).session.scope).toEqual([]);
+    app.clock.travel(3_600_000);
+    expect((await auth.me()).email).toBe(ADA.email);
+    await expect(auth.sessions()).rejects.toMatchObject({ code: 'FORBIDDEN', reason: 'NARROWED_SESSION' });
+    expect(await auth.logout()).toEqual({ revokedSessions: 1 });
+  });
+
   it('refusals have the details of the server', async () => {
     const app = await start();
     const { auth } = clientOf(app);

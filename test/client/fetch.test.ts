@@ -107,6 +107,26 @@ describe('the fetch of a client', () => {
     await expect(auth.fetch(URL_OF_SERVER, { signal: AbortSignal.abort(reason) })).rejects.toBe(reason);
   });
 
+  it('a caller that gives up does not wait for a refresh', async () => {
+    const { server, auth } = await signedIn();
+    server.expire();
+    server.script('refreshToken', () => new Promise<never>(() => {}));
+    const controller = new AbortController();
+    const fetching = auth.fetch(URL_OF_SERVER, { ...post('{ me { id } }'), signal: controller.signal });
+    while (server.count('refreshToken') === 0) await new Promise(setImmediate);
+    const reason = new Error('of the app');
+    controller.abort(reason);
+    await expect(fetching).rejects.toBe(reason);
+  });
+
+  it('a 401 that asks for a stronger authentication is no reason to refresh', async () => {
+    const { server, auth } = await signedIn();
+    const headers = { 'www-authenticate': 'Bearer error="insufficient_user_authentication"' };
+    server.script('/api', () => new Response('no', { status: 401, headers }));
+    expect((await auth.fetch('https://auth.example.com/api')).status).toBe(401);
+    expect(server.sent.map(({ name }) => name)).toEqual(['login', '/api']);
+  });
+
   it('serves graphql-request', async () => {
     const { server, auth } = await signedIn();
     const client = new GraphQLClient(URL_OF_SERVER, { fetch: auth.fetch });

@@ -1,9 +1,13 @@
-import { readdirSync, readFileSync } from 'node:fs';
+import { execFile } from 'node:child_process';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
 import { gzipSync } from 'node:zlib';
-import { describe, expect, it } from '@jest/globals';
+import { afterAll, describe, expect, it } from '@jest/globals';
 import { minify, transform } from '@swc/core';
+import { cleanEnvironment } from '../support/server-process.ts';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 const SRC = join(ROOT, 'packages/client/src');
@@ -13,6 +17,28 @@ const readManifest = (path: string) => JSON.parse(readFileSync(join(ROOT, path),
 const read = (name: string) => readFileSync(join(SRC, name), 'utf8');
 const specifiersOf = (text: string) =>
   [...text.matchAll(/\bfrom '([^']+)'/g)].map(([, specifier = '']) => specifier);
+
+const folder = mkdtempSync(join(tmpdir(), 'latchkey-client-'));
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+const run = (args: readonly string[]) =>
+  promisify(execFile)(process.execPath, [...args], { env: cleanEnvironment(), cwd: folder }).catch(
+    ({ stdout, stderr }) => ({ stdout: `${stdout}${stderr}` }),
+  );
+
+/** A snippet as the handler of a request. */
+function asHandler(snippet: string): string {
+  const [imports, lines] = [/^import /, /^(?!import )/].map((pattern) =>
+    snippet.split('\n').filter((line) => pattern.test(line)),
+  );
+  return [
+    ...(imports ?? []),
+    'export async function handle(request: Request) {',
+    'void request;',
+    ...(lines ?? []),
+    '}',
+  ].join('\n');
+}
 
 /** A source and all that it imports, each once. */
 function modulesFrom(name: string, seen = new Set<string>()): Set<string> {
@@ -80,5 +106,47 @@ describe('the package of the client', () => {
     console.info(`The core of @latchkey/client has ${bytes} bytes when minified and compressed.`);
     expect(bytes).toBeGreaterThan(1_000);
     expect(bytes).toBeLessThanOrEqual(MOST_BYTES);
+  });
+
+  it('the snippets of its README compile', async () => {
+    const readme = readFileSync(join(ROOT, 'packages/client/README.md'), 'utf8');
+    const snippets = [...readme.matchAll(/^```ts\n([\s\S]*?)^```$/gm)].map(([, text = '']) => text);
+    expect(snippets.length).toBeGreaterThan(4);
+    for (const [index, text] of snippets.entries())
+      writeFileSync(join(folder, `${index}.ts`), asHandler(text));
+    writeFileSync(join(folder, 'package.json'), '{ "type": "module" }');
+    symlinkSync(join(ROOT, 'node_modules'), join(folder, 'node_modules'));
+    const entries = Object.keys(manifest.exports).filter((entry) => !entry.endsWith('.json'));
+    const paths = Object.fromEntries(
+      entries.map((entry) => {
+        const name = entry === '.' ? 'client' : entry.slice(2);
+        return [`@latchkey/client${entry.slice(1)}`, [join(SRC, `${name}.ts`)]];
+      }),
+    );
+    const compilerOptions = {
+      noEmit: true,
+      noUnusedLocals: false,
+      lib: ['es2023', 'dom', 'dom.iterable'],
+      types: [],
+      paths,
+    };
+    const config = { extends: join(ROOT, 'tsconfig.json'), compilerOptions, include: ['*.ts'] };
+    writeFileSync(join(folder, 'tsconfig.json'), JSON.stringify(config));
+    const compiler = join(ROOT, 'node_modules/typescript/bin/tsc');
+    expect((await run([compiler, '-p', folder])).stdout).toBe('');
+  });
+
+  it('a client keeps no process of Node.js alive', async () => {
+    const script = join(folder, 'script.ts');
+    const source = `
+      import { createAuthClient } from ${JSON.stringify(join(SRC, 'client.ts'))};
+      const fetch = async () => Response.json({ errors: [{ extensions: { code: 'FORBIDDEN' } }] });
+      const auth = createAuthClient({ url: 'https://auth.example.com/graphql', tokens: 'cookie', fetch });
+      auth.subscribe(() => {});
+      console.log(await auth.getAccessToken().catch(({ code }) => code), auth.state.status);
+    `;
+    writeFileSync(script, source);
+    const { stdout } = await run(['--import', import.meta.resolve('tsx'), script]);
+    expect(stdout).toBe('FORBIDDEN loading\n');
   });
 });

@@ -121,7 +121,11 @@ export function createAuthClient({ url, tokens, origins = [], fetch }: AuthClien
         typeof logout
       >;
     // All sessions need an access token that is good. Without one, this client forgets its own at least.
-    const failure = scope === 'ALL' ? await session.getAccessToken().then(() => {}, Object) : undefined;
+    let failure: unknown;
+    if (scope === 'ALL')
+      await session.getAccessToken().catch((error: unknown) => {
+        failure = error;
+      });
     const answer = await session.logout(scope === 'ALL' && failure === undefined ? { scope } : {});
     if (failure !== undefined) throw failure;
     try {
@@ -164,8 +168,10 @@ function withoutTokens(value: unknown): unknown {
 
 /** @throws AuthClientError where a relative address has no page to be relative to */
 function absolute(address: string | URL): URL {
-  const base = (globalThis as { document?: { baseURI: string } }).document?.baseURI;
-  if (!URL.canParse(String(address), base))
+  const { document } = globalThis as { document?: { baseURI: string } };
+  try {
+    return new URL(address, document?.baseURI);
+  } catch {
     throw new AuthClientError('BAD_REQUEST', 'The address is no URL, or a relative one outside of a page');
-  return new URL(address, base);
+  }
 }
