@@ -12,6 +12,7 @@ import type { AuthClient } from '../../packages/client/src/client.ts';
 import { relayFetch } from '../../packages/client/src/relay.ts';
 import { urqlAuth } from '../../packages/client/src/urql.ts';
 import { connectionParams } from '../../packages/client/src/ws.ts';
+import { gate } from '../support/gate.ts';
 import {
   CREDENTIALS,
   codeOf,
@@ -153,6 +154,24 @@ describe.each(Object.entries(clients))('%s with the client', (_, connect) => {
     ]);
   });
 
+  it('nothing is sent again in the name of another user', async () => {
+    const { server, auth } = await signedIn();
+    const ask = connect(server, auth);
+    await ask('query Asked { me { id } }');
+    const { open, opened } = gate();
+    server.script('updateMe', async () => {
+      await opened;
+      return unauthenticated;
+    });
+    const update = ask('mutation Asked { updateMe { id } }');
+    while (server.count('updateMe') === 0) await new Promise(setImmediate);
+    server.be('grace');
+    await auth.login(CREDENTIALS);
+    open();
+    expect(await update).toEqual({ code: 'UNAUTHENTICATED' });
+    expect(server.count('updateMe')).toBe(1);
+  });
+
   it('a refresh that fails is the failure of the operation, and INVALID_REFRESH_TOKEN signs out', async () => {
     const { server, auth } = await signedIn();
     const ask = connect(server, auth);
@@ -187,22 +206,28 @@ describe.each(Object.entries(clients))('%s with the client', (_, connect) => {
 describe('the link for Apollo Client', () => {
   it('a subscription is begun again when it was refused, and its later results are left alone', async () => {
     const { server, auth } = await signedIn();
+    const results = [
+      [unauthenticated],
+      [{ data: { event: 1 } }, unauthenticated, { data: { event: 2 } }],
+      [{ data: { event: 3 } }, unauthenticated],
+    ];
     const bearers: unknown[] = [];
-    const results = [[unauthenticated], [{ data: { event: 1 } }, unauthenticated, { data: { event: 2 } }]];
     const socket = new ApolloLink((operation) => {
       bearers.push(operation.getContext().headers?.authorization);
       return of(...(results.shift() ?? [])).pipe(map((result) => result as ApolloLink.Result));
     });
     const client = new ApolloClient({ link: apolloLink(auth).concat(socket), cache: new InMemoryCache() });
-    const seen: unknown[] = [];
-    await new Promise<void>((resolve) => {
-      client.subscribe({ query: gql('subscription { event }') }).subscribe({
-        next: ({ data, error }) => seen.push(data ?? codeIn(error)),
-        complete: resolve,
+    const listen = () =>
+      new Promise<unknown[]>((resolve) => {
+        const seen: unknown[] = [];
+        client.subscribe({ query: gql('subscription { event }') }).subscribe({
+          next: ({ data, error }) => seen.push(data ?? codeIn(error)),
+          complete: () => resolve(seen),
+        });
       });
-    });
-    expect(seen).toEqual([{ event: 1 }, 'UNAUTHENTICATED', { event: 2 }]);
-    expect(bearers).toEqual(['Bearer access-ada-1', 'Bearer access-ada-2']);
+    expect(await listen()).toEqual([{ event: 1 }, 'UNAUTHENTICATED', { event: 2 }]);
+    expect(await listen()).toEqual([{ event: 3 }, 'UNAUTHENTICATED']);
+    expect(bearers).toEqual(['Bearer access-ada-1', 'Bearer access-ada-2', 'Bearer access-ada-2']);
     expect(server.count('refreshToken')).toBe(1);
   });
 

@@ -135,6 +135,13 @@ describe('the session of a visitor', () => {
     },
   );
 
+  it('an access token that cannot be checked is no reason to refresh', async () => {
+    const { open, server } = await signedIn();
+    server.script('me', refusal('UNAVAILABLE'));
+    expect(await codeOf(open())).toBe('UNAVAILABLE');
+    expect(server.count('refreshToken')).toBe(0);
+  });
+
   it('INVALID_REFRESH_TOKEN removes the cookies, but for the proof of the device', async () => {
     const { open, browser, server } = await signedIn();
     server.script('me', unauthenticated);

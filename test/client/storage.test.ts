@@ -127,6 +127,7 @@ describe("the app's own storage", () => {
     const login = auth.login(CREDENTIALS);
     while (auth.state.status !== 'signedIn') await new Promise(setImmediate);
     const leaving = auth.logout();
+    for (let turn = 0; turn < 5; turn += 1) await new Promise(setImmediate);
     open();
     await Promise.all([login, leaving]);
     expect(box.text).not.toContain('refreshToken');
