@@ -57,6 +57,11 @@ describeApp('the client of a server', (start) => {
     expect(await auth.sessions()).toHaveLength(1);
     const other = clientOf(app).auth;
     expect(await codeOf(other.login(ADA))).toBe('INVALID_CREDENTIALS');
+    app.clock.travel(3_600_000);
+    await other.login({ ...ADA, password: newPassword });
+    app.clock.travel(3_600_000);
+    expect(await other.logout({ scope: 'ALL' })).toEqual({ revokedSessions: 2 });
+    await auth.login({ ...ADA, password: newPassword });
     const { session } = await other.login({ ...ADA, password: newPassword, deviceName: 'Phone' });
     expect(session.deviceName).toBe('Phone');
     expect(await auth.logout({ scope: 'OTHERS' })).toEqual({ revokedSessions: 1 });

@@ -311,7 +311,7 @@ describe('a sign-out', () => {
     expect(await auth.getAccessToken()).toBeUndefined();
   });
 
-  it('a logout of all sessions needs an access token, and drops the tokens here without one, too', async () => {
+  it('a logout of all sessions needs an access token, gets one after the tokens here are gone, and tells when it cannot', async () => {
     const { server, auth } = await signedIn();
     await auth.logout({ scope: 'ALL' });
     expect(server.sent.at(-1)).toMatchObject({
@@ -319,10 +319,23 @@ describe('a sign-out', () => {
       authorization: 'Bearer access-ada-1',
       input: { scope: 'ALL', refreshToken: 'lkr_ada-1' },
     });
-    await auth.login(CREDENTIALS);
-    jest.advanceTimersByTime(600_000);
-    server.script('refreshToken', ...Array(6).fill(lost()));
-    expect(await inTime(codeOf(auth.logout({ scope: 'ALL' })))).toBe('NETWORK_ERROR');
+    for (const fault of [undefined, lost()]) {
+      await auth.login(CREDENTIALS);
+      jest.advanceTimersByTime(700_000);
+      server.expire();
+      server.script('logout', unauthenticated);
+      server.script('refreshToken', fault);
+      const leaving = codeOf(auth.logout({ scope: 'ALL' }));
+      expect(auth.state.status).toBe('signedOut');
+      expect(await leaving).toBe(fault ? 'NETWORK_ERROR' : 'OK');
+    }
+    const logouts = server.sent.filter(({ name, input }) => name === 'logout' && input.scope === 'ALL');
+    expect(logouts.map(({ authorization, input }) => [authorization, input.refreshToken])).toEqual([
+      ['Bearer access-ada-1', 'lkr_ada-1'],
+      ['Bearer access-ada-2', 'lkr_ada-2'],
+      ['Bearer access-ada-4', 'lkr_ada-3'],
+      ['Bearer access-ada-5', 'lkr_ada-4'],
+    ]);
     expect(auth.state.status).toBe('signedOut');
   });
 

@@ -1,7 +1,15 @@
 import { describe, expect, it, jest } from '@jest/globals';
 import type { TokenStorage } from '../../packages/client/src/client.ts';
 import { gate } from '../support/gate.ts';
-import { CREDENTIALS, codeOf, lost, refusal, scriptServer, standStill } from './support/scripted-server.ts';
+import {
+  CREDENTIALS,
+  codeOf,
+  lost,
+  refusal,
+  scriptServer,
+  standStill,
+  URL_OF_SERVER,
+} from './support/scripted-server.ts';
 
 /** A storage of text, as an app brings it. */
 function storageOf(text: string | null = null) {
@@ -91,7 +99,7 @@ describe("the app's own storage", () => {
     expect((await auth.me()).id).toBe('ada');
     await auth.logout();
     expect(auth.state.status).toBe('signedOut');
-    expect(server.sent.at(-1)?.input).toEqual({ refreshToken: 'lkr_ada-2' });
+    expect(server.sent.at(-1)?.input).toEqual({ scope: 'CURRENT', refreshToken: 'lkr_ada-2' });
   });
 
   it('a storage that could not be read is read again with the next call', async () => {
@@ -225,8 +233,58 @@ describe('cookie mode', () => {
     const server = scriptServer();
     const auth = server.client({ tokens: 'cookie' });
     expect(await auth.logout()).toEqual({ revokedSessions: 1 });
-    expect(server.sent[0]).toMatchObject({ name: 'logout', authorization: null, input: {} });
+    expect(server.sent[0]).toMatchObject({
+      name: 'logout',
+      authorization: null,
+      input: { scope: 'CURRENT' },
+    });
     server.script('logout', refusal('UNAUTHENTICATED'));
     expect(await auth.logout()).toEqual({ revokedSessions: 0 });
+  });
+
+  it('a tab that refreshed before it heard of a logout signs nobody in again, and hears of it once more', async () => {
+    const page = Object.assign(globalThis, { document: { baseURI: 'https://app.example.com/' } });
+    const channel = new BroadcastChannel(`latchkey:${URL_OF_SERVER}`);
+    try {
+      const server = scriptServer();
+      const auth = server.client({ tokens: 'cookie' });
+      const heard: object[] = [];
+      channel.onmessage = ({ data }: { data: object }) => heard.push(Object.keys(data));
+      const untilHeard = async (count: number) => {
+        while (heard.length < count) await new Promise(setImmediate);
+      };
+      await auth.login(CREDENTIALS);
+      const { open, opened } = gate();
+      server.script('logout', async () => {
+        const user = { id: 'ada' };
+        channel.postMessage({
+          auth: { accessToken: 'late', expiresIn: 600, expiresAt: '', user, session: user },
+        });
+        await opened;
+        return undefined;
+      });
+      const leaving = auth.logout();
+      await untilHeard(2);
+      for (let turn = 0; turn < 20; turn += 1) await new Promise(setImmediate);
+      expect(auth.state.status).toBe('signedOut');
+      open();
+      await leaving;
+      await untilHeard(3);
+      expect(heard).toEqual([['auth'], [], []]);
+      channel.postMessage({
+        auth: {
+          accessToken: 'new',
+          expiresIn: 600,
+          expiresAt: '',
+          user: { id: 'grace' },
+          session: { id: 's' },
+        },
+      });
+      while (auth.state.user?.id !== 'grace') await new Promise(setImmediate);
+      expect(await auth.getAccessToken()).toBe('new');
+    } finally {
+      channel.close();
+      Reflect.deleteProperty(page, 'document');
+    }
   });
 });

@@ -1,7 +1,8 @@
 import { ApolloLink, Observable } from '@apollo/client';
 import { ServerError } from '@apollo/client/errors';
 import type { AuthClient } from './client.ts';
-import { describeDocument, wasRefused } from './refusal.ts';
+import { describeDocument } from './document.ts';
+import { wasRefused } from './refusal.ts';
 
 export interface ApolloLinkOptions {
   /** Where the next link sends to. The client's own server unless given. An operation's `uri` comes first. */

@@ -1,4 +1,5 @@
 import { payloadOf } from './auth-payload.ts';
+import { createWithBearer } from './bearer.ts';
 import { AuthClientError, hasCode } from './errors.ts';
 import { createFetch } from './fetch.ts';
 import { type Fetch, fieldOf } from './graphql.ts';
@@ -13,11 +14,13 @@ import {
   type User,
 } from './operations.ts';
 import { isUnauthenticated } from './refusal.ts';
-import { type AuthState, createSession, type TokensOption } from './session.ts';
+import { createSession, type TokensOption } from './session.ts';
+import type { AuthState } from './state.ts';
 
 export { AuthClientError, type ClientErrorCode } from './errors.ts';
 export type { LoginInput, Mutations, Queries, Session, SignedIn, User } from './operations.ts';
-export type { AuthState, TokensOption } from './session.ts';
+export type { TokensOption } from './session.ts';
+export type { AuthState } from './state.ts';
 export type { TokenStorage } from './token-store.ts';
 
 export interface AuthClientOptions {
@@ -70,6 +73,11 @@ export function createAuthClient({ url, tokens, origins = [], fetch }: AuthClien
   const platformFetch: Fetch = fetch ?? ((...args) => globalThis.fetch(...args));
   const readUrl = () => absolute(url).href;
   const session = createSession({ readUrl, tokens, fetch: platformFetch });
+  const withBearer = createWithBearer({
+    getAccessToken: session.getAccessToken,
+    refresh: session.refresh,
+    userId: () => session.held()?.userId,
+  });
   const trusts = (address: string | URL) => {
     const { origin } = absolute(address);
     return origin !== 'null' && [url, ...origins].some((trusted) => absolute(trusted).origin === origin);
@@ -87,7 +95,7 @@ export function createAuthClient({ url, tokens, origins = [], fetch }: AuthClien
     const inTurn = (accessToken?: string) =>
       opens ? session.exclusive(() => sendOnce(accessToken)) : sendOnce(accessToken);
     const answer = bearer
-      ? await session.withBearer(inTurn, ({ errors = [] }) => isUnauthenticated(errors[0]))
+      ? await withBearer(inTurn, ({ errors = [] }) => isUnauthenticated(errors[0]))
       : await inTurn();
     const value = fieldOf<unknown>(answer, name);
     await follow(name, value, given);
@@ -115,24 +123,18 @@ export function createAuthClient({ url, tokens, origins = [], fetch }: AuthClien
   async function logout(
     input: { scope?: 'CURRENT' | 'OTHERS' | 'ALL' } = {},
   ): Promise<{ revokedSessions: number }> {
-    const { scope } = input;
+    const { scope = 'CURRENT' } = input;
+    // This session stays, so it is an operation as any other.
     if (scope === 'OTHERS')
       return call({ name: 'logout', document: LOGOUT, opens: false, bearer: true }, input) as ReturnType<
         typeof logout
       >;
-    // All sessions need an access token that is good. Without one, this client forgets its own at least.
-    let failure: unknown;
-    if (scope === 'ALL')
-      await session.getAccessToken().catch((error: unknown) => {
-        failure = error;
-      });
-    const answer = await session.logout(scope === 'ALL' && failure === undefined ? { scope } : {});
-    if (failure !== undefined) throw failure;
+    const answer = await session.logout(scope);
     try {
       return answer === undefined ? { revokedSessions: 0 } : fieldOf(answer, 'logout');
     } catch (error) {
       // The session had ended before.
-      if (scope !== 'ALL' && hasCode(error, 'UNAUTHENTICATED')) return { revokedSessions: 0 };
+      if (scope === 'CURRENT' && hasCode(error, 'UNAUTHENTICATED')) return { revokedSessions: 0 };
       throw error;
     }
   }
@@ -154,7 +156,7 @@ export function createAuthClient({ url, tokens, origins = [], fetch }: AuthClien
     subscribe: session.subscribe,
     getAccessToken: session.getAccessToken,
     refresh: session.refresh,
-    fetch: createFetch({ fetch: platformFetch, trusts, withBearer: session.withBearer }),
+    fetch: createFetch({ fetch: platformFetch, trusts, withBearer }),
     trusts,
     logout,
   };

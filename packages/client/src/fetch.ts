@@ -1,12 +1,12 @@
+import type { WithBearer } from './bearer.ts';
 import { AuthClientError } from './errors.ts';
 import { badResponse, type Fetch, isRedirect, readAnswer } from './graphql.ts';
 import { readOperation, wasRefused } from './refusal.ts';
-import type { SessionKeeper } from './session.ts';
 
 export interface FetchOptions {
   readonly fetch: Fetch;
   readonly trusts: (url: string) => boolean;
-  readonly withBearer: SessionKeeper['withBearer'];
+  readonly withBearer: WithBearer;
 }
 
 const STEP_UP = 'insufficient_user_authentication';

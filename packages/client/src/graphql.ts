@@ -12,7 +12,7 @@ export interface GraphQLRequest {
   readonly fetch: Fetch;
   readonly document: string;
   readonly input?: object | undefined;
-  readonly headers?: Readonly<Record<string, string | undefined>>;
+  readonly headers?: Readonly<Record<string, string>>;
   readonly accessToken?: string | undefined;
   readonly withCookies?: boolean;
   readonly timeoutMs?: number;
@@ -56,7 +56,7 @@ async function exchange(request: GraphQLRequest, signal: AbortSignal): Promise<G
       headers: {
         accept: 'application/json',
         'content-type': 'application/json',
-        ...definedOf(headers),
+        ...headers,
         ...(accessToken !== undefined && { authorization: `Bearer ${accessToken}` }),
       },
       body: JSON.stringify({ query: document, variables: { input } }),
@@ -108,11 +108,6 @@ export function badResponse(response: Response): AuthClientError {
 }
 
 /** Does not keep a process of Node.js alive, where there is one. */
-export function unref(timer: unknown): void {
-  (timer as { unref?: () => void }).unref?.();
-}
-
-function definedOf(headers: GraphQLRequest['headers'] = {}): Record<string, string> {
-  const given = Object.entries(headers).filter((entry): entry is [string, string] => entry[1] !== undefined);
-  return Object.fromEntries(given);
+export function unref(handle: unknown): void {
+  (handle as { unref?: () => void } | undefined)?.unref?.();
 }

@@ -10,6 +10,7 @@ import {
   REFRESH,
   type User,
 } from './operations.ts';
+import { retry } from './retry.ts';
 import { type CookieNames, cookiesOf, setCookie, withCookies } from './server-cookies.ts';
 
 export { AuthClientError } from './errors.ts';
@@ -29,8 +30,8 @@ export { AuthClientError } from './errors.ts';
  */
 
 const TRY_TIMEOUT_MS = 5_000;
-const RETRY_DELAYS_MS = [500, 1_000];
-const TRANSIENT = ['NETWORK_ERROR', 'BAD_RESPONSE', 'UNAVAILABLE', 'OVERLOADED', 'INTERNAL_SERVER_ERROR'];
+/** A visitor waits for these. */
+const RETRIES = { delaysMs: [500, 1_000], withinMs: 10_000 };
 const SAFE_METHODS = ['GET', 'HEAD', 'OPTIONS'];
 /** As long as browsers keep a cookie. The server decides when a session ends. */
 const KEPT_SECONDS = 400 * 86_400;
@@ -112,8 +113,11 @@ export async function serverSession(request: Request, options: ServerSessionOpti
     device: `__Host-${name}-device`,
   };
   const header = request.headers.get('cookie') ?? '';
-  const userAgent = request.headers.get('user-agent') ?? undefined;
-  const headers = { 'x-forwarded-for': address, 'user-agent': userAgent };
+  const userAgent = request.headers.get('user-agent');
+  const headers = {
+    ...(address !== undefined && { 'x-forwarded-for': address }),
+    ...(userAgent !== null && { 'user-agent': userAgent }),
+  };
   const ask = (
     document: string,
     more: { input?: object; accessToken?: string | undefined; timeoutMs?: number } = {},
@@ -140,22 +144,13 @@ export async function serverSession(request: Request, options: ServerSessionOpti
   }
 
   /** The same token again after a lost answer, within the retry window. */
-  async function exchange(refreshToken: string): Promise<AuthPayload> {
-    for (const delayMs of [...RETRY_DELAYS_MS, undefined]) {
-      try {
-        const answer = await ask(REFRESH, { input: { refreshToken }, timeoutMs: TRY_TIMEOUT_MS });
-        const auth = fieldOf<AuthPayload>(answer, 'refreshToken');
-        assertComplete(auth, false);
-        return auth;
-      } catch (error) {
-        if (delayMs === undefined || !hasCode(error, ...TRANSIENT)) throw error;
-        await new Promise((resolve) => {
-          setTimeout(resolve, delayMs);
-        });
-      }
-    }
-    throw new Error('The last try answers or throws.');
-  }
+  const exchange = (refreshToken: string) =>
+    retry(async () => {
+      const answer = await ask(REFRESH, { input: { refreshToken }, timeoutMs: TRY_TIMEOUT_MS });
+      const auth = fieldOf<AuthPayload>(answer, 'refreshToken');
+      assertComplete(auth, false);
+      return auth;
+    }, RETRIES);
 
   function opened(
     { accessToken, refreshToken, deviceToken, expiresIn, user }: AuthPayload,

@@ -2,7 +2,10 @@ import { type AuthPayload, assertComplete } from './auth-payload.ts';
 import { AuthClientError, hasCode } from './errors.ts';
 import { type Fetch, fieldOf, type GraphQLAnswer, send, unref } from './graphql.ts';
 import { LOGOUT, REFRESH, type User } from './operations.ts';
-import { createTabs, noTabs, type Tabs } from './tabs.ts';
+import { isUnauthenticated } from './refusal.ts';
+import { pause, retry } from './retry.ts';
+import { type AuthState, createState } from './state.ts';
+import { createTabs, createTurns, noTabs, type Tabs } from './tabs.ts';
 import { createTokenStore, type TokenStorage } from './token-store.ts';
 
 /*
@@ -14,34 +17,15 @@ import { createTokenStore, type TokenStorage } from './token-store.ts';
  *   What begins or ends a session runs in turn with refreshes, so a late answer never overwrites a newer one.
  */
 
-/** The last try begins 23 s after the first, and no try takes more than 5 s: together less than the retry window. */
-const RETRY_DELAYS_MS = [1_000, 2_000, 4_000, 8_000, 8_000];
-const LAST_TRY_AFTER_MS = 24_000;
+/** The last try begins at most 24 s after the first and takes at most 5 s: together less than the retry window. */
+const RETRIES = { delaysMs: [1_000, 2_000, 4_000, 8_000, 8_000], withinMs: 24_000 };
 const TRY_TIMEOUT_MS = 5_000;
 /** For as long as it is not known whether there is a session, and somebody listens. */
 const RESTORE_AGAIN_MS = 10_000;
 /** Between the lock and the message of the tab that held it. */
 const MESSAGE_GRACE_MS = 150;
-/** How long after a message of another tab its storage may be seen here. */
-const STORAGE_DELAYS_MS = [0, 100, 1_000];
 /** How long before the end an access token is renewed, at most; a tenth of its life if that is less. */
 const EARLY_MS = 30_000;
-
-const TRANSIENT = [
-  'NETWORK_ERROR',
-  'BAD_RESPONSE',
-  'UNAVAILABLE',
-  'OVERLOADED',
-  'TOO_MANY_REQUESTS',
-  'INTERNAL_SERVER_ERROR',
-];
-export interface AuthState {
-  /** `loading` until it is known whether the cookie or the storage has a session. */
-  readonly status: 'loading' | 'signedOut' | 'signedIn';
-  readonly user?: User;
-  /** When the access token expires, by the clock of the server: ms since 1970. */
-  readonly expiresAt?: number;
-}
 
 /** `cookie` for pages, `memory` for what may forget, or the app's own storage. */
 export type TokensOption = 'cookie' | 'memory' | TokenStorage;
@@ -55,6 +39,12 @@ interface Held {
   readonly deadAt: number;
 }
 
+/** What a session had before it ended. */
+interface Spent {
+  readonly accessToken?: string | undefined;
+  readonly refreshToken?: string | null | undefined;
+}
+
 type Message = { readonly auth?: AuthPayload };
 
 export interface SessionOptions {
@@ -63,13 +53,11 @@ export interface SessionOptions {
   readonly fetch: Fetch;
 }
 
-export type SessionKeeper = ReturnType<typeof createSession>;
-
 export function createSession({ readUrl, tokens, fetch }: SessionOptions) {
   const usesCookie = tokens === 'cookie';
   const store = createTokenStore(typeof tokens === 'object' ? tokens : undefined);
-  const listeners = new Set<(state: AuthState) => void>();
-  let state: AuthState = { status: tokens === 'memory' ? 'signedOut' : 'loading' };
+  const state = createState({ status: tokens === 'memory' ? 'signedOut' : 'loading' });
+  const turns = createTurns(openTabs);
   /** Whether the cookie or the storage has been asked. */
   let isRestored = tokens === 'memory';
   let held: Held | undefined;
@@ -77,47 +65,18 @@ export function createSession({ readUrl, tokens, fetch }: SessionOptions) {
   let epoch = 0;
   /** Counts what the user ended. A login that was sent before one of them opens no session. */
   let logouts = 0;
+  /** Logouts that the server has not answered yet. */
+  let leaving = 0;
   let refreshing: Promise<void> | undefined;
   let restoring: ReturnType<typeof setTimeout> | undefined;
-  let queue: Promise<unknown> = Promise.resolve();
-  let queued = 0;
   let hearing: Promise<void> | undefined;
-  let tabs: Tabs<Message> | undefined;
 
-  function setState(next: AuthState): void {
-    if (JSON.stringify(next) === JSON.stringify(state)) return;
-    state = next;
-    for (const listener of [...listeners]) {
-      try {
-        listener(state);
-      } catch (error) {
-        console.error(error);
-      }
-    }
-  }
-
-  /** Joins the other tabs at the first use, so that a module that a server renders with does nothing. */
-  function join(): Tabs<Message> {
+  function openTabs(): Tabs<Message> {
     // Tabs are a browser's. A server process may hold the sessions of many users.
-    const isShared = tokens !== 'memory' && 'document' in globalThis;
-    tabs ??= isShared
-      ? createTabs(`latchkey:${readUrl()}`, (message) => {
-          hearing = hear(message);
-        })
-      : noTabs;
-    return tabs;
-  }
-
-  /** One at a time: what reads or writes the session at the server. */
-  function exclusive<Result>(work: (hasWaited: boolean) => Promise<Result>): Promise<Result> {
-    queued += 1;
-    const turn = queue
-      .then(() => join().exclusive(work))
-      .finally(() => {
-        queued -= 1;
-      });
-    queue = turn.catch(() => {});
-    return turn;
+    if (tokens === 'memory' || !('document' in globalThis)) return noTabs;
+    return createTabs(`latchkey:${readUrl()}`, (message) => {
+      hearing = hear(message);
+    });
   }
 
   function ask(
@@ -127,19 +86,12 @@ export function createSession({ readUrl, tokens, fetch }: SessionOptions) {
   }
 
   async function hear({ auth }: Message): Promise<void> {
-    if (!usesCookie && !(await isStorageChanged())) return;
-    if (auth !== undefined) return hold(auth, performance.now());
+    // Storage need not be shared: each tab has a sessionStorage of its own.
+    if (!usesCookie && !(await store.isChanged())) return;
+    // A tab that refreshed before it heard of the logout does not sign this one in again.
+    if (auth !== undefined) return leaving > 0 ? undefined : hold(auth, performance.now());
     store.forget();
     end();
-  }
-
-  /** Storage need not be shared: each tab has a sessionStorage of its own. One that is shared may be late. */
-  async function isStorageChanged(): Promise<boolean> {
-    for (const delayMs of STORAGE_DELAYS_MS) {
-      await pause(delayMs);
-      if (await store.isChanged()) return true;
-    }
-    return false;
   }
 
   function hold({ accessToken, expiresIn, expiresAt, user, session }: AuthPayload, since: number): void {
@@ -149,7 +101,7 @@ export function createSession({ readUrl, tokens, fetch }: SessionOptions) {
     const deadAt = since + lifetimeMs;
     held = { accessToken, userId: user.id, sessionId: session.id, renewAt: deadAt - earlyMs, deadAt };
     isRestored = true;
-    setState({ status: 'signedIn', user, expiresAt: Date.parse(expiresAt) });
+    state.set({ status: 'signedIn', user, expiresAt: Date.parse(expiresAt) });
   }
 
   /** Ends the session here, at once. */
@@ -157,14 +109,14 @@ export function createSession({ readUrl, tokens, fetch }: SessionOptions) {
     epoch += 1;
     held = undefined;
     isRestored = true;
-    setState({ status: 'signedOut' });
+    state.set({ status: 'signedOut' });
   }
 
   /** Ends the session in every tab; at once in this one. What was the refresh token. */
   async function drop(options?: { withDevice: boolean }): Promise<string | undefined> {
     end();
     const refreshToken = await store.drop(options);
-    join().tell({});
+    turns.tell({});
     return refreshToken;
   }
 
@@ -180,7 +132,23 @@ export function createSession({ readUrl, tokens, fetch }: SessionOptions) {
     hold(auth, asked.at);
     await store.keep(auth);
     if (held?.accessToken === auth.accessToken)
-      join().tell({ auth: { ...auth, refreshToken: null, deviceToken: null } });
+      turns.tell({ auth: { ...auth, refreshToken: null, deviceToken: null } });
+  }
+
+  async function endAtServer(scope: 'CURRENT' | 'ALL', tokens: Spent): Promise<GraphQLAnswer> {
+    const end = ({ accessToken, refreshToken }: Spent) =>
+      ask({ document: LOGOUT, input: { scope, refreshToken }, accessToken });
+    try {
+      if (scope === 'CURRENT') return await end({ refreshToken: tokens.refreshToken });
+      const answer = tokens.accessToken === undefined ? undefined : await end(tokens);
+      if (answer !== undefined && !isUnauthenticated(answer.errors?.[0])) return answer;
+      // All sessions take an access token that is good.
+      const refreshed = await ask({ document: REFRESH, input: refreshInput(tokens.refreshToken) });
+      return await end(fieldOf<AuthPayload>(refreshed, 'refreshToken'));
+    } finally {
+      // Another tab may have told of a refresh meanwhile.
+      turns.tell({});
+    }
   }
 
   async function refreshNow(): Promise<void> {
@@ -188,42 +156,41 @@ export function createSession({ readUrl, tokens, fetch }: SessionOptions) {
     const begunIn = epoch;
     const asked = { logouts, at: 0 };
     const isOver = () => held !== seen || epoch !== begunIn;
-    await exclusive(async (hasWaited) => {
+
+    async function attempt(couldRead: boolean): Promise<void> {
+      if (isOver()) return;
+      const { refreshToken } = store.tokens();
+      if (!usesCookie && refreshToken === undefined) {
+        end();
+        isRestored = couldRead;
+        return;
+      }
+      asked.at = performance.now();
+      try {
+        const answer = await ask({
+          document: REFRESH,
+          input: refreshInput(refreshToken),
+          timeoutMs: TRY_TIMEOUT_MS,
+        });
+        const auth = fieldOf<AuthPayload>(answer, 'refreshToken');
+        // Another tab was faster, or signed out.
+        if (isOver() && logouts === asked.logouts) return;
+        await takeOver(auth, asked);
+      } catch (error) {
+        if (isOver()) return;
+        if (!hasCode(error, 'INVALID_REFRESH_TOKEN')) throw error;
+        // A tab without locks may have been faster.
+        await store.load();
+        if (store.tokens().refreshToken !== refreshToken) return attempt(couldRead);
+        await drop();
+      }
+    }
+
+    await turns.exclusive(async (hasWaited) => {
       if (hasWaited && !isOver()) await pause(MESSAGE_GRACE_MS).then(() => hearing);
       const couldRead = await store.load();
-      const begun = performance.now();
-      for (const delayMs of [...RETRY_DELAYS_MS, Number.POSITIVE_INFINITY]) {
-        if (isOver()) return;
-        const { refreshToken } = store.tokens();
-        if (!usesCookie && refreshToken === undefined) {
-          end();
-          isRestored = couldRead;
-          return;
-        }
-        asked.at = performance.now();
-        try {
-          const input = refreshToken === undefined ? undefined : { refreshToken };
-          const answer = await ask({ document: REFRESH, input, timeoutMs: TRY_TIMEOUT_MS });
-          const auth = fieldOf<AuthPayload>(answer, 'refreshToken');
-          // Another tab was faster, or signed out.
-          if (isOver() && logouts === asked.logouts) return;
-          return await takeOver(auth, asked);
-        } catch (error) {
-          if (isOver()) return;
-          if (hasCode(error, 'INVALID_REFRESH_TOKEN')) {
-            // A tab without locks may have been faster.
-            await store.load();
-            if (store.tokens().refreshToken !== refreshToken) continue;
-            await drop();
-            return;
-          }
-          const waitMs = Math.max(jittered(delayMs), 1_000 * ((error as AuthClientError).retryAfter ?? 0));
-          const isLate = performance.now() - begun + waitMs > LAST_TRY_AFTER_MS;
-          // A login that waits for its turn makes the tries needless.
-          if (!hasCode(error, ...TRANSIENT) || isLate || queued > 1) throw error;
-          await pause(waitMs);
-        }
-      }
+      // A login that waits for its turn makes more tries needless.
+      await retry(() => attempt(couldRead), { ...RETRIES, isWanted: () => turns.waiting() === 0 });
     });
   }
 
@@ -239,7 +206,7 @@ export function createSession({ readUrl, tokens, fetch }: SessionOptions) {
   }
 
   async function getAccessToken(): Promise<string | undefined> {
-    join();
+    turns.begin();
     const now = performance.now();
     if (held === undefined ? !isRestored : now >= held.deadAt) return refresh();
     // Still good: nobody waits, and a failure is that of a later call.
@@ -251,14 +218,14 @@ export function createSession({ readUrl, tokens, fetch }: SessionOptions) {
   function restore(): void {
     clearTimeout(restoring);
     getAccessToken().catch(() => {
-      if (state.status !== 'loading' || listeners.size === 0) return;
+      if (state.get().status !== 'loading' || !state.hasListeners()) return;
       restoring = setTimeout(restore, RESTORE_AGAIN_MS);
       unref(restoring);
     });
   }
 
   return {
-    exclusive,
+    exclusive: turns.exclusive,
     ask,
     takeOver,
     refresh,
@@ -267,51 +234,34 @@ export function createSession({ readUrl, tokens, fetch }: SessionOptions) {
     deviceToken: () => store.tokens().deviceToken,
     now: () => ({ logouts, at: performance.now() }),
     held: () => held,
-    state: () => state,
+    state: state.get,
     setUser(user: User): void {
-      if (held?.userId === user.id) setState({ ...state, user });
+      if (held?.userId === user.id) state.set({ ...state.get(), user });
     },
 
     subscribe(listener: (state: AuthState) => void): () => void {
-      listeners.add(listener);
+      const stop = state.add(listener);
       if (!isRestored) restore();
-      return () => {
-        listeners.delete(listener);
-      };
+      return stop;
     },
 
-    /** Sends with the bearer. What is refused as unauthenticated is sent again once, by the same user. */
-    async withBearer<Answer>(
-      sendOnce: (accessToken: string | undefined) => Promise<Answer>,
-      isRefused: (answer: Answer) => boolean | Promise<boolean>,
-    ): Promise<Answer> {
-      const accessToken = await getAccessToken();
-      const userId = held?.userId;
-      const answer = await sendOnce(accessToken);
-      if (accessToken === undefined || !(await isRefused(answer))) return answer;
-      const next = await refresh(accessToken);
-      // Another user may have signed in meanwhile, and this is not their request.
-      return next === undefined || held?.userId !== userId ? answer : sendOnce(next);
-    },
-
-    /** Forgets the tokens at once, then tells the server. */
-    async logout(input: { scope?: 'CURRENT' | 'ALL' } = {}): Promise<GraphQLAnswer | undefined> {
+    /** Forgets the tokens at once, then tells the server. Undefined where there was no session to end. */
+    async logout(scope: 'CURRENT' | 'ALL'): Promise<GraphQLAnswer | undefined> {
       logouts += 1;
-      const accessToken = held?.accessToken;
-      const refreshToken = await drop();
-      if (!usesCookie && refreshToken === undefined) return undefined;
-      const bearer = input.scope === 'ALL' ? { accessToken } : {};
-      return exclusive(() => ask({ document: LOGOUT, input: { ...input, refreshToken }, ...bearer }));
+      leaving += 1;
+      const { accessToken } = held ?? {};
+      try {
+        const refreshToken = await drop();
+        if (!usesCookie && refreshToken === undefined) return undefined;
+        return await turns.exclusive(() => endAtServer(scope, { accessToken, refreshToken }));
+      } finally {
+        leaving -= 1;
+      }
     },
   };
 }
 
-function jittered(delayMs: number): number {
-  return delayMs * (0.75 + Math.random() / 4);
-}
-
-function pause(ms: number): Promise<void> {
-  return new Promise((resolve) => {
-    setTimeout(resolve, ms);
-  });
+/** Without an input, the cookie counts. */
+function refreshInput(refreshToken: string | null | undefined): { refreshToken: string } | undefined {
+  return refreshToken ? { refreshToken } : undefined;
 }

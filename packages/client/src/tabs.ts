@@ -35,6 +35,8 @@ export interface Tabs<Message> {
 export function createTabs<Message>(name: string, hear: (message: Message) => void): Tabs<Message> {
   const channel = openChannel(name);
   channel?.addEventListener('message', ({ data }) => hear(data));
+  // Tests give Node.js a document.
+  unref(channel);
 
   return {
     // Without a channel there is no message to wait for.
@@ -47,6 +49,36 @@ export function createTabs<Message>(name: string, hear: (message: Message) => vo
 
 /** One tab alone. */
 export const noTabs: Tabs<unknown> = { exclusive: (work) => work(false), tell() {} };
+
+/** What runs in turn, in this tab and, from the first use on, in all others. */
+export function createTurns<Message>(open: () => Tabs<Message>) {
+  let tabs: Tabs<Message> | undefined;
+  let last: Promise<unknown> = Promise.resolve();
+  let count = 0;
+
+  // At the first use, so that a module that a server renders with does nothing.
+  function begin(): Tabs<Message> {
+    tabs ??= open();
+    return tabs;
+  }
+
+  return {
+    begin,
+    tell: (message: Message) => begin().tell(message),
+    /** How many wait for the end of the one that runs. */
+    waiting: () => count - 1,
+    exclusive<Result>(work: (hasWaited: boolean) => Promise<Result>): Promise<Result> {
+      count += 1;
+      const turn = last
+        .then(() => begin().exclusive(work))
+        .finally(() => {
+          count -= 1;
+        });
+      last = turn.catch(() => {});
+      return turn;
+    },
+  };
+}
 
 function openChannel(name: string): Channel | undefined {
   try {

@@ -1,4 +1,8 @@
 import type { AuthPayload } from './auth-payload.ts';
+import { pause } from './retry.ts';
+
+/** After the message of another tab, the storage may show it only later. */
+const CHANGE_DELAYS_MS = [0, 100, 1_000];
 
 /**
  * Where an app keeps the refresh token over a restart: text in, the same text out. Each function may be asynchronous and
@@ -58,11 +62,15 @@ export function createTokenStore(storage?: TokenStorage) {
   return {
     load,
     tokens: () => kept,
-    /** Whether another tab changed the storage since this one last looked. */
+    /** Whether another tab has changed the storage. */
     async isChanged(): Promise<boolean> {
       const before = known;
-      await load();
-      return known !== before;
+      for (const delayMs of CHANGE_DELAYS_MS) {
+        await pause(delayMs);
+        await load();
+        if (known !== before) return true;
+      }
+      return false;
     },
     keep({ refreshToken, deviceToken }: Partial<AuthPayload>): Promise<void> {
       return inTurn(() => {

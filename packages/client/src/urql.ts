@@ -1,7 +1,8 @@
 import type { AuthConfig, AuthUtilities } from '@urql/exchange-auth';
 import type { AuthClient } from './client.ts';
+import { describeDocument } from './document.ts';
 import { AuthClientError } from './errors.ts';
-import { describeDocument, isUnauthenticated } from './refusal.ts';
+import { isUnauthenticated } from './refusal.ts';
 
 /** What an operation was sent with, in its context. */
 const SENT_FOR = 'latchkeyUserId';
