@@ -171,6 +171,18 @@ suite(`the client in Chromium${INSTALLED}`, () => {
     expect(await tab?.run('seen')).toEqual(['ada@example.com']);
   });
 
+  it('a page on the way back asks again who is signed in', async () => {
+    const [first, second] = await open(2, 'tokens=cookie&without-channels');
+    const back = `void dispatchEvent(new PageTransitionEvent('pageshow', { persisted: true }))`;
+    await first?.run(`auth.login(${ADA})`);
+    await second?.run(back);
+    await second?.until(`auth.state.user?.email === 'ada@example.com'`);
+    await first?.run('auth.logout()');
+    expect(await second?.run('auth.state.status')).toBe('signedIn');
+    await second?.run(back);
+    await second?.until(`auth.state.status === 'signedOut'`);
+  });
+
   it('tabs with a storage of their own have sessions of their own', async () => {
     const [first, second] = await open(2, 'tokens=sessionStorage');
     await first?.run(`auth.login(${ADA})`);

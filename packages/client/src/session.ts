@@ -74,6 +74,13 @@ export function createSession({ readUrl, tokens, fetch }: SessionOptions) {
   function openTabs(): Tabs<Message> {
     // Tabs are a browser's. A server process may hold the sessions of many users.
     if (tokens === 'memory' || !('document' in globalThis)) return noTabs;
+    // A page that the browser kept for the way back has heard of nothing.
+    const page = globalThis as unknown as EventTarget;
+    page.addEventListener?.('pageshow', (event) => {
+      if (!('persisted' in event) || !event.persisted) return;
+      isRestored = held !== undefined;
+      refresh().catch(() => {});
+    });
     return createTabs(`latchkey:${readUrl()}`, (message) => {
       hearing = hear(message);
     });
