@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { createServer, type IncomingMessage, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterEach, describe, expect, it } from '@jest/globals';
-import { GraphQLClient, request as graphqlRequest } from 'graphql-request';
+import { GraphQLClient } from 'graphql-request';
 import { readOperation, wasRefused } from '../../packages/client/src/refusal.ts';
 import {
   CREDENTIALS,
@@ -62,11 +62,9 @@ describe('the fetch of a client', () => {
       () => new Response('no', { status: 401 }),
       () => new Response('yes'),
     );
-    const stream = new Blob(['a body']).stream();
+    const stream = new Blob(['{"a":1}']).stream();
     const init = { method: 'PUT', body: stream, duplex: 'half' } as RequestInit;
-    expect(
-      await (await auth.fetch('https://auth.example.com/api', { ...init, body: '{"a":1}' })).text(),
-    ).toBe('yes');
+    expect(await (await auth.fetch('https://auth.example.com/api', init)).text()).toBe('yes');
     server.script(
       '/api',
       () => new Response('no', { status: 401 }),
@@ -78,7 +76,6 @@ describe('the fetch of a client', () => {
       server.sent.filter(({ name }) => name === '/api').map(({ request }) => request.text()),
     );
     expect(texts).toEqual(['{"a":1}', '{"a":1}', '', '']);
-    await stream.cancel();
   });
 
   it('answers with the refusal when the refresh ends the session', async () => {
@@ -133,7 +130,6 @@ describe('the fetch of a client', () => {
     server.expire();
     expect(await client.request('{ me { id } }')).toMatchObject({ me: { id: 'ada' } });
     expect(server.count('refreshToken')).toBe(1);
-    expect(typeof graphqlRequest).toBe('function');
   });
 });
 
