@@ -44,6 +44,7 @@ interface Lockfile {
 
 interface Manifest {
   readonly dependencies: Record<string, string>;
+  readonly peerDependencies?: Record<string, string>;
   readonly devDependencies: Record<string, string>;
   readonly optionalDependencies: Record<string, string>;
   readonly overrides: Record<string, string>;

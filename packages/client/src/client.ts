@@ -1,0 +1,179 @@
+import { payloadOf } from './auth-payload.ts';
+import { createWithBearer } from './bearer.ts';
+import { AuthClientError, hasCode } from './errors.ts';
+import { createFetch } from './fetch.ts';
+import { type Fetch, fieldOf } from './graphql.ts';
+import {
+  LOGOUT,
+  type Mutations,
+  mutations,
+  type Operation,
+  type Queries,
+  queries,
+  type SignedIn,
+  type User,
+} from './operations.ts';
+import { isUnauthenticated } from './refusal.ts';
+import { createSession, type TokensOption } from './session.ts';
+import type { AuthState } from './state.ts';
+
+export { AuthClientError, type ClientErrorCode } from './errors.ts';
+export type { LoginInput, Mutations, Queries, Session, SignedIn, User } from './operations.ts';
+export type { TokensOption } from './session.ts';
+export type { AuthState } from './state.ts';
+export type { TokenStorage } from './token-store.ts';
+
+export interface AuthClientOptions {
+  /** The GraphQL endpoint of the server. In a page it may be relative. */
+  readonly url: string | URL;
+  /** Where the tokens are: the server's cookies, this page's memory, or a storage of the app. */
+  readonly tokens: TokensOption;
+  /** Other origins that get the access token, as `https://api.example.com`. */
+  readonly origins?: readonly string[] | undefined;
+  /** Makes all requests. The platform's `fetch` unless given. */
+  readonly fetch?: Fetch | undefined;
+}
+
+export interface AuthClient extends Mutations, Queries {
+  /** Who is signed in. The object changes only when something in it does. */
+  readonly state: AuthState;
+  /** Hears of every change of `state`. The first listener restores the session. Call the answer to stop. */
+  subscribe(listener: (state: AuthState) => void): () => void;
+  /**
+   * An access token that is good, or undefined where nobody is signed in.
+   *
+   * @throws AuthClientError when it had to be refreshed and could not be. The session stays.
+   */
+  getAccessToken(): Promise<string | undefined>;
+  /** Renews the access token, unless the one at hand is newer than `spent`. */
+  refresh(spent?: string): Promise<string | undefined>;
+  /**
+   * `fetch` with the access token, for the origin of `url` and those in `origins`. Refreshes and sends again, once, what
+   * is refused as unauthenticated. A request that has an Authorization of its own is left as it is.
+   *
+   * @throws AuthClientError `NETWORK_ERROR` and others; or what the request's own signal aborts with.
+   */
+  fetch: Fetch;
+  /** The access token at hand, unless it has expired. */
+  readonly accessToken: string | undefined;
+  /** The endpoint, as it was given. */
+  readonly url: string | URL;
+  /** Whether a request to this address gets the access token. */
+  trusts(url: string | URL): boolean;
+  /**
+   * Ends sessions. Unless the scope is `OTHERS`, this client has no tokens from then on, also when the server cannot be
+   * reached and the promise rejects.
+   */
+  logout(input?: { scope?: 'CURRENT' | 'OTHERS' | 'ALL' }): Promise<{ revokedSessions: number }>;
+}
+
+/** The client of one server. Make one for an app. Making it sends nothing. */
+export function createAuthClient({ url, tokens, origins = [], fetch }: AuthClientOptions): AuthClient {
+  // Looked up for each request, so that what replaces the platform's function is used.
+  const platformFetch: Fetch = fetch ?? ((...args) => globalThis.fetch(...args));
+  const readUrl = () => absolute(url).href;
+  const session = createSession({ readUrl, tokens, fetch: platformFetch });
+  const withBearer = createWithBearer({
+    getAccessToken: session.getAccessToken,
+    refresh: session.refresh,
+    userId: () => session.held()?.userId,
+  });
+  const trusts = (address: string | URL) => {
+    const { origin } = absolute(address);
+    return origin !== 'null' && [url, ...origins].some((trusted) => absolute(trusted).origin === origin);
+  };
+
+  async function call({ name, document, opens, bearer }: Operation, given?: object): Promise<unknown> {
+    const asked = session.now();
+    async function sendOnce(accessToken: string | undefined) {
+      const input = opens ? { ...given, ...sessionInput(name) } : given;
+      const at = performance.now();
+      const answer = await session.ask({ document, input, accessToken });
+      if (opens && answer.errors === undefined) await takeOver(fieldOf(answer, name), { ...asked, at });
+      return answer;
+    }
+    const inTurn = (accessToken?: string) =>
+      opens ? session.exclusive(() => sendOnce(accessToken)) : sendOnce(accessToken);
+    const answer = bearer
+      ? await withBearer(inTurn, ({ errors = [] }) => isUnauthenticated(errors[0]))
+      : await inTurn();
+    const value = fieldOf<unknown>(answer, name);
+    await follow(name, value, given);
+    return opens ? withoutTokens(value) : value;
+  }
+
+  /** What an operation says of the session here. */
+  async function follow(name: string, value: unknown, given?: object): Promise<void> {
+    if (name === 'me' || name === 'updateMe') session.setUser(value as User);
+    if (name === 'deleteMe') await session.drop({ withDevice: true });
+    const { id } = Object(given) as { id?: string };
+    if (name === 'revokeSession' && id === session.held()?.sessionId) await session.drop();
+  }
+
+  function sessionInput(name: string): object {
+    const deviceToken = name === 'login' ? session.deviceToken() : undefined;
+    return { delivery: tokens === 'cookie' ? 'COOKIE' : 'BODY', ...(deviceToken && { deviceToken }) };
+  }
+
+  async function takeOver(value: unknown, asked: ReturnType<typeof session.now>): Promise<void> {
+    const auth = payloadOf(value);
+    if (auth) await session.takeOver(auth, asked);
+  }
+
+  async function logout(
+    input: { scope?: 'CURRENT' | 'OTHERS' | 'ALL' } = {},
+  ): Promise<{ revokedSessions: number }> {
+    const { scope = 'CURRENT' } = input;
+    // This session stays, so it is an operation as any other.
+    if (scope === 'OTHERS')
+      return call({ name: 'logout', document: LOGOUT, opens: false, bearer: true }, input) as ReturnType<
+        typeof logout
+      >;
+    const answer = await session.logout(scope);
+    try {
+      return answer === undefined ? { revokedSessions: 0 } : fieldOf(answer, 'logout');
+    } catch (error) {
+      // The session had ended before.
+      if (scope === 'CURRENT' && hasCode(error, 'UNAUTHENTICATED')) return { revokedSessions: 0 };
+      throw error;
+    }
+  }
+
+  const methods = [...mutations, ...queries].map((operation) => [
+    operation.name,
+    (input?: object) => call(operation, input),
+  ]);
+  return {
+    ...(Object.fromEntries(methods) as Mutations & Queries),
+    get state() {
+      return session.state();
+    },
+    get accessToken() {
+      const { accessToken, deadAt = 0 } = session.held() ?? {};
+      return performance.now() < deadAt ? accessToken : undefined;
+    },
+    url,
+    subscribe: session.subscribe,
+    getAccessToken: session.getAccessToken,
+    refresh: session.refresh,
+    fetch: createFetch({ fetch: platformFetch, trusts, withBearer }),
+    trusts,
+    logout,
+  };
+}
+
+function withoutTokens(value: unknown): unknown {
+  const auth = payloadOf(value);
+  const signedIn: SignedIn | null = auth && { user: auth.user, session: auth.session, scope: auth.scope };
+  return auth === value ? signedIn : { ...Object(value), auth: signedIn };
+}
+
+/** @throws AuthClientError where a relative address has no page to be relative to */
+function absolute(address: string | URL): URL {
+  const { document } = globalThis as { document?: { baseURI: string } };
+  try {
+    return new URL(address, document?.baseURI);
+  } catch {
+    throw new AuthClientError('BAD_REQUEST', 'The address is no URL, or a relative one outside of a page');
+  }
+}
