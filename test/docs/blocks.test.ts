@@ -54,7 +54,8 @@ const NOT_RUN: Readonly<Record<string, string>> = {
       'It starts a server that never ends. `npm run test:examples` does the same.',
     ]),
   ),
-  'docs/verify/javascript.md npm pack': 'A test of the package does it.',
+  'docs/verify/javascript.md npm pack': 'A test of the packages does it.',
+  'docs/verify/javascript.md npm install': 'A test of the packages does it, in an empty project.',
   'docs/verify/go.md // Package auth':
     'Go is not on every machine, and the code needs a package from elsewhere.',
   'docs/verify/postgrest.md curl': 'It tells a PostgREST to read its keys, and there is none.',
