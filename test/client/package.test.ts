@@ -116,19 +116,11 @@ describe('the package of the client', () => {
       writeFileSync(join(folder, `${index}.ts`), asHandler(text));
     writeFileSync(join(folder, 'package.json'), '{ "type": "module" }');
     symlinkSync(join(ROOT, 'node_modules'), join(folder, 'node_modules'));
-    const entries = Object.keys(manifest.exports).filter((entry) => !entry.endsWith('.json'));
-    const paths = Object.fromEntries(
-      entries.map((entry) => {
-        const name = entry === '.' ? 'client' : entry.slice(2);
-        return [`@latchkey/client${entry.slice(1)}`, [join(SRC, `${name}.ts`)]];
-      }),
-    );
     const compilerOptions = {
       noEmit: true,
       noUnusedLocals: false,
       lib: ['es2023', 'dom', 'dom.iterable'],
       types: [],
-      paths,
     };
     const config = { extends: join(ROOT, 'tsconfig.json'), compilerOptions, include: ['*.ts'] };
     writeFileSync(join(folder, 'tsconfig.json'), JSON.stringify(config));
