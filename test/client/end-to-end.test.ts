@@ -1,4 +1,6 @@
+import { ApolloClient, gql, HttpLink, InMemoryCache } from '@apollo/client';
 import { expect, it } from '@jest/globals';
+import { apolloLink } from '../../packages/client/src/apollo.ts';
 import { type AuthClientOptions, createAuthClient } from '../../packages/client/src/client.ts';
 import { eventsOf } from '../support/events.ts';
 import { mailedCode, mailedToken } from '../support/letters.ts';
@@ -143,6 +145,50 @@ describeApp('the client of a server', (start) => {
     await auth.refresh();
     expect((await auth.me()).email).toBe(ADA.email);
     expect(await eventsOf(app, 'authn_token_reuse')).toEqual([]);
+  });
+
+  it('Apollo Client refreshes once for operations that are refused together, and not again for one that is refused late', async () => {
+    const app = await start();
+    const { auth, fetch } = clientOf(app);
+    const sent: string[] = [];
+    let release = () => {};
+    const released = new Promise<void>((resolve) => {
+      release = resolve;
+    });
+    const uri = 'http://localhost:4000/graphql';
+    const http = new HttpLink({
+      uri,
+      async fetch(...args) {
+        const { operationName } = JSON.parse(String(args[1]?.body));
+        sent.push(operationName);
+        const answer = await fetch(...args);
+        if (operationName === 'Late') await released;
+        return answer;
+      },
+    });
+    const client = new ApolloClient({ link: apolloLink(auth).concat(http), cache: new InMemoryCache() });
+    const query = (text: string) => client.query({ query: gql(text), fetchPolicy: 'no-cache' });
+    try {
+      await auth.register(ADA);
+      app.clock.travel(3_600_000);
+      const late = query('query Late { session { current } }');
+      const renamed = client.mutate({
+        mutation: gql`mutation Rename { updateMe(input: { name: "Ada" }) { name } }`,
+      });
+      const [me, sessions] = await Promise.all([
+        query('query Me { me { email } }'),
+        query('query Sessions { sessions { current } }'),
+      ]);
+      expect(me.data).toMatchObject({ me: { email: ADA.email } });
+      expect(sessions.data).toMatchObject({ sessions: [{ current: true }] });
+      expect((await renamed).data).toMatchObject({ updateMe: { name: 'Ada' } });
+      release();
+      expect((await late).data).toMatchObject({ session: { current: true } });
+      expect(sent.sort()).toEqual(['Late', 'Late', 'Me', 'Me', 'Rename', 'Rename', 'Sessions', 'Sessions']);
+      expect((await generations(app)).map(({ generation }) => Number(generation))).toEqual([1]);
+    } finally {
+      client.stop();
+    }
   });
 
   it('in cookie mode no script holds a refresh token, and a page that is loaded again is signed in', async () => {
