@@ -6,6 +6,7 @@ import { HTTP } from './settings/http.ts';
 import { LOGIN } from './settings/login.ts';
 import { MAIL } from './settings/mail.ts';
 import { METRICS } from './settings/metrics.ts';
+import { PAGES } from './settings/pages.ts';
 import { PASSWORDS } from './settings/passwords.ts';
 import { ROLES } from './settings/roles.ts';
 import { SECRETS } from './settings/secrets.ts';
@@ -28,6 +29,7 @@ export const SETTINGS = {
   ...THROTTLES,
   ...HTTP,
   ...MAIL,
+  ...PAGES,
   ...GRAPHQL,
   ...WORKERS,
   ...METRICS,

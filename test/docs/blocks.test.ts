@@ -221,8 +221,9 @@ describe('the blocks of the pages', () => {
     expect(given.length).toBeGreaterThan(5);
     const wrong = given.filter(([name, value = '']) => {
       // The files are the operator's, and not here.
-      const { secretFile, rolesFile, claimsFile } = SETTINGS;
-      if ([secretFile, rolesFile, claimsFile].some((file) => file.name === name)) return false;
+      const { secretFile, rolesFile, claimsFile, appLogo, appStyles } = SETTINGS;
+      if ([secretFile, rolesFile, claimsFile, appLogo, appStyles].some((file) => file.name === name))
+        return false;
       return settings.get(name)?.value.safeParse(value).success !== true;
     });
     expect(wrong).toEqual([]);

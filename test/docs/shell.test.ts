@@ -20,6 +20,7 @@ const CLONED = [
   'schema',
   'packages',
   'examples',
+  'web',
 ];
 const PATIENCE_MS = 120_000;
 
