@@ -13,7 +13,7 @@ import {
   type SignedIn,
   type User,
 } from './operations.ts';
-import { isUnauthenticated } from './refusal.ts';
+import { wasRefused } from './refusal.ts';
 import { createSession, type TokensOption } from './session.ts';
 import type { AuthState } from './state.ts';
 
@@ -95,7 +95,9 @@ export function createAuthClient({ url, tokens, origins = [], fetch }: AuthClien
     const inTurn = (accessToken?: string) =>
       opens ? session.exclusive(() => sendOnce(accessToken)) : sendOnce(accessToken);
     const answer = bearer
-      ? await withBearer(inTurn, ({ errors = [] }) => isUnauthenticated(errors[0]))
+      ? await withBearer(inTurn, (refused) =>
+          wasRefused(refused, { isQuery: document.startsWith('query'), firstKey: name }),
+        )
       : await inTurn();
     const value = fieldOf<unknown>(answer, name);
     await follow(name, value, given);

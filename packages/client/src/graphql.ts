@@ -48,6 +48,7 @@ export async function send(request: GraphQLRequest): Promise<GraphQLAnswer> {
 
 async function exchange(request: GraphQLRequest, signal: AbortSignal): Promise<GraphQLAnswer> {
   const { url, fetch, document, input, headers, accessToken, withCookies } = request;
+  const body = toJson({ query: document, variables: { input } });
   let response: Response;
   let text: string;
   try {
@@ -59,7 +60,7 @@ async function exchange(request: GraphQLRequest, signal: AbortSignal): Promise<G
         ...headers,
         ...(accessToken !== undefined && { authorization: `Bearer ${accessToken}` }),
       },
-      body: JSON.stringify({ query: document, variables: { input } }),
+      body,
       signal,
       // Passwords and tokens go to the configured address and nowhere else.
       redirect: 'manual',
@@ -70,7 +71,7 @@ async function exchange(request: GraphQLRequest, signal: AbortSignal): Promise<G
   } catch (cause) {
     throw new AuthClientError('NETWORK_ERROR', 'The server cannot be reached', {}, { cause });
   }
-  const answer = readAnswer(text);
+  const answer = answerOf(readJson(text));
   if (answer === undefined || isRedirect(response)) throw badResponse(response);
   return answer;
 }
@@ -78,21 +79,35 @@ async function exchange(request: GraphQLRequest, signal: AbortSignal): Promise<G
 /** The value of the one field that was asked for. @throws AuthClientError what the server refused it with */
 export function fieldOf<Value>({ data, errors }: GraphQLAnswer, name: string): Value {
   if (errors !== undefined) throw refusalOf(errors, name);
-  return data?.[name] as Value;
+  const value = data?.[name];
+  if (value === undefined || (value === null && name !== 'verifyEmail'))
+    throw new AuthClientError('BAD_RESPONSE', `The server answers without ${name}`);
+  return value as Value;
 }
 
-/** Undefined for what is no answer of a GraphQL server: the page of a proxy, or JSON that breaks off. */
-export function readAnswer(text: string): GraphQLAnswer | undefined {
-  let json: unknown;
+export function readJson(text: string): unknown {
   try {
-    json = JSON.parse(text);
+    return JSON.parse(text);
   } catch {
     return undefined;
   }
+}
+
+/** Undefined for what is no answer of a GraphQL server: the page of a proxy, or JSON that breaks off. */
+export function answerOf(json: unknown): GraphQLAnswer | undefined {
   const { data, errors } = Object(json) as { data?: unknown; errors?: unknown };
   const isRefusal = Array.isArray(errors) && errors.length > 0;
   if (!isRefusal && (typeof data !== 'object' || data === null)) return undefined;
   return { data: data as GraphQLAnswer['data'] & {}, ...(isRefusal && { errors }) };
+}
+
+/** @throws AuthClientError where the values are none of JSON, as a BigInt. The cause could name a value. */
+export function toJson(value: object): string {
+  try {
+    return JSON.stringify(value);
+  } catch {
+    throw new AuthClientError('BAD_REQUEST', 'The variables are not JSON');
+  }
 }
 
 /** In browsers a redirect that is not followed has neither status nor address. */
