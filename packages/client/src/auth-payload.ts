@@ -30,5 +30,5 @@ export function assertComplete(auth: AuthPayload, usesCookie: boolean): void {
     Number(expiresIn) > 0 &&
     user?.id &&
     session?.id;
-  if (!isComplete) throw new AuthClientError('BAD_RESPONSE', 'The server answers without the tokens');
+  if (!isComplete) throw new AuthClientError('BAD_RESPONSE', 'The server answers without tokens');
 }

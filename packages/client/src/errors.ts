@@ -4,7 +4,7 @@ export type ClientErrorCode =
   | 'NETWORK_ERROR'
   /** The answer is not the server's: the page of a proxy, a redirect, or JSON that breaks off. */
   | 'BAD_RESPONSE'
-  /** The user signed out before the answer to a login came. The new session is dropped. */
+  /** The user signed out, or another one in, before the answer came. A new session is dropped. */
   | 'SIGNED_OUT'
   /** The app's `fetch` was given something that is no request. */
   | 'BAD_REQUEST';
@@ -60,4 +60,8 @@ export function refusalOf(errors: readonly unknown[], operation: string): AuthCl
 
 export function hasCode(error: unknown, ...codes: readonly string[]): boolean {
   return error instanceof AuthClientError && codes.includes(error.code);
+}
+
+export function signedOut(): AuthClientError {
+  return new AuthClientError('SIGNED_OUT', 'The user signed out, or another one in');
 }

@@ -1,14 +1,6 @@
 import type { WithBearer } from './bearer.ts';
 import { AuthClientError } from './errors.ts';
-import {
-  answerOf,
-  badResponse,
-  type Fetch,
-  type GraphQLAnswer,
-  isRedirect,
-  readJson,
-  unref,
-} from './graphql.ts';
+import { answerOf, badResponse, type Fetch, isRedirect, readJson } from './graphql.ts';
 import { isUnauthenticated, readOperation, type SentOperation, wasRefused } from './refusal.ts';
 
 export interface FetchOptions {
@@ -18,7 +10,6 @@ export interface FetchOptions {
 }
 
 const STEP_UP = 'insufficient_user_authentication';
-const QUERY = { isQuery: true };
 /** The media types of an answer. Those of incremental delivery have other names or more parameters. */
 const GRAPHQL = /^application\/(graphql-response\+)?json\s*(;\s*charset=[^;]*)?$/i;
 /** How much of an answer is looked at, in characters and in time. What is longer or slower is no refusal. */
@@ -60,7 +51,7 @@ export function createFetch({ fetch, trusts, withBearer }: FetchOptions): Fetch 
 
 /** What is known of the operations of a request: one, or those of a batch. A GET runs no mutation (GraphQL over HTTP §6.1). */
 async function operationsIn(request: Request): Promise<readonly SentOperation[]> {
-  if (request.method === 'GET') return [QUERY];
+  if (request.method === 'GET') return [{ isQuery: true }];
   const sent = [readJson(await request.clone().text())].flat();
   return sent.map((one) => readOperation((Object(one) as { query?: unknown }).query));
 }
@@ -79,13 +70,14 @@ export async function isRefusedBy(
   const isGraphQL = !answers.includes(undefined) && answers.some((answer) => answer?.errors);
   if (!isGraphQL) return isUnauthorized;
   const operations = await readOperations();
-  const verdicts = (answers as GraphQLAnswer[]).map((answer, index) => {
+  // A batch is sent again as a whole, so none of it may have run.
+  let isOver = false;
+  for (const [index, answer] of answers.entries()) {
     const operation = operations[index] ?? { isQuery: false };
-    const isOver = wasRefused(answer, operation, isUnauthorized ? () => true : isUnauthenticated);
-    return { isOver, mayRepeat: isOver || operation.isQuery };
-  });
-  // A batch is sent again as a whole.
-  return verdicts.some(({ isOver }) => isOver) && verdicts.every(({ mayRepeat }) => mayRepeat);
+    if (wasRefused(answer ?? {}, operation, isUnauthorized ? () => true : isUnauthenticated)) isOver = true;
+    else if (!operation.isQuery) return false;
+  }
+  return isOver;
 }
 
 /** The text of what may be an answer of GraphQL. A stream without an end is left to the caller, from its headers on. */
@@ -97,7 +89,6 @@ async function readText(response: Response): Promise<string> {
   const reader = copy.body.getReader();
   const stop = () => void reader.cancel().catch(() => {});
   const timer = setTimeout(stop, LONGEST_MS);
-  unref(timer);
   const decoder = new TextDecoder();
   let text = '';
   try {
@@ -134,6 +125,6 @@ function readRequest(...[input, init]: Parameters<Fetch>): Request {
     return new Request(input, init);
   } catch {
     // The platform's error may name a header's value.
-    throw new AuthClientError('BAD_REQUEST', 'This is no request: its address, headers or body are wrong');
+    throw new AuthClientError('BAD_REQUEST', 'This is no request');
   }
 }

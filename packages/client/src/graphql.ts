@@ -1,4 +1,5 @@
 import { AuthClientError, refusalOf } from './errors.ts';
+import { within } from './timers.ts';
 
 export type Fetch = typeof globalThis.fetch;
 
@@ -28,20 +29,11 @@ const TIMEOUT_MS = 30_000;
 export async function send(request: GraphQLRequest): Promise<GraphQLAnswer> {
   const { timeoutMs = TIMEOUT_MS } = request;
   const controller = new AbortController();
-  let timer: ReturnType<typeof setTimeout> | undefined;
-  const late = new Promise<never>((_resolve, reject) => {
-    timer = setTimeout(() => {
-      reject(
-        new AuthClientError('NETWORK_ERROR', `The server does not answer within ${timeoutMs / 1_000} s`),
-      );
-    }, timeoutMs);
-    unref(timer);
-  });
+  const late = () => new AuthClientError('NETWORK_ERROR', `No answer within ${timeoutMs / 1_000} s`);
   try {
     // The limit holds for a `fetch` that ignores its signal, too.
-    return await Promise.race([exchange(request, controller.signal), late]);
+    return await within(timeoutMs, exchange(request, controller.signal), late);
   } finally {
-    clearTimeout(timer);
     controller.abort();
   }
 }
@@ -106,7 +98,7 @@ export function toJson(value: object): string {
   try {
     return JSON.stringify(value);
   } catch {
-    throw new AuthClientError('BAD_REQUEST', 'The variables are not JSON');
+    throw new AuthClientError('BAD_REQUEST', 'The input is no JSON');
   }
 }
 
@@ -118,11 +110,6 @@ export function isRedirect({ type, status }: Response): boolean {
 export function badResponse(response: Response): AuthClientError {
   const { status, headers } = response;
   const retryAfter = Number(headers.get('retry-after')) || undefined;
-  const what = isRedirect(response) ? 'a redirect, which is not followed' : `status ${status} and no GraphQL`;
+  const what = isRedirect(response) ? 'a redirect' : `status ${status} and no GraphQL`;
   return new AuthClientError('BAD_RESPONSE', `The server answers with ${what}`, { retryAfter });
-}
-
-/** Does not keep a process of Node.js alive, where there is one. */
-export function unref(handle: unknown): void {
-  (handle as { unref?: () => void } | undefined)?.unref?.();
 }

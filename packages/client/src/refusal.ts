@@ -38,30 +38,23 @@ const TOKENS = /\w+|[^\s,]/g;
 
 /** What can be seen in a document without parsing it. Anything that is not certain counts as a mutation. */
 export function readOperation(document: unknown): SentOperation {
-  const tokens =
-    String(document ?? '')
-      .replace(SKIPPED, ' ')
-      .match(TOKENS) ?? [];
+  const tokens = String(document).replace(SKIPPED, ' ').match(TOKENS) ?? [];
   const operations: string[] = [];
   let firstKey: string | undefined;
   let depth = 0;
   let isHead = true;
   for (const [index, token] of tokens.entries()) {
     if (isHead && token !== 'fragment') operations.push(token === '{' ? 'query' : token);
-    isHead = false;
     if ('({['.includes(token)) depth += 1;
     // The selection of an operation or a fragment is the first brace that is in no other.
     if (token === '{' && depth === 1 && operations.length === 1) firstKey ??= tokens[index + 1];
     if (')}]'.includes(token)) depth -= 1;
     isHead = token === '}' && depth === 0;
   }
-  const [first] = operations;
-  return depth === 0 && first !== undefined && operations.every((kind) => kind === 'query')
-    ? { isQuery: true }
-    : {
-        isQuery: false,
-        firstKey: operations.length === 1 && /^\w/.test(firstKey ?? '') ? firstKey : undefined,
-      };
+  return {
+    isQuery: depth === 0 && operations.length > 0 && operations.every((kind) => kind === 'query'),
+    firstKey: operations.length === 1 ? firstKey : undefined,
+  };
 }
 
 export function isUnauthenticated(error: unknown): boolean {
