@@ -6,8 +6,12 @@ export type ClientErrorCode =
   | 'BAD_RESPONSE'
   /** The user signed out, or another one in, before the answer came. A new session is dropped. */
   | 'SIGNED_OUT'
-  /** The app's `fetch` was given something that is no request. */
-  | 'BAD_REQUEST';
+  /** An address, a header, an input or an option is wrong. */
+  | 'BAD_REQUEST'
+  /** It is too late to set the cookies of a response. */
+  | 'RESPONSE_BEGUN'
+  /** The headers of a response cannot be set, because the platform made them. */
+  | 'RESPONSE_FIXED';
 
 export interface ErrorFields {
   /** Narrows the code down, as in `TOKEN_EXPIRED` or `TOO_SHORT`. */
