@@ -216,6 +216,13 @@ describe('the session of a visitor', () => {
     expect(await open()).toMatchObject({ user: id, accessToken: 'x'.repeat(4_096) });
   });
 
+  it('a cookie is kept no longer than browsers keep one', async () => {
+    const { server, open } = scripted();
+    server.liveFor(1e300);
+    const session = await (await open()).login(CREDENTIALS);
+    expect(session.headers.getSetCookie()[0]).toContain('Max-Age=34560000;');
+  });
+
   it('a cookie whose name begins with another blank is none of these', async () => {
     const { server, open, browser } = scripted();
     const cookie = '\u00a0__Host-session-refresh=EVIL;\t__Host-session-device=lkd_device ; a=1';

@@ -562,6 +562,12 @@ describe('what a client says of failures', () => {
     expect(`${failure.stack} ${JSON.stringify(failure)}`).not.toContain('planted');
   });
 
+  it.each(['600', true, [600], -1, 0, null])('a lifetime of %j is a bad answer', async (expiresIn) => {
+    const server = scriptServer();
+    server.liveFor(expiresIn as number);
+    expect(await codeOf(server.client().login(CREDENTIALS))).toBe('BAD_RESPONSE');
+  });
+
   it('too many tries are told with the seconds to wait, by GraphQL and by a proxy', async () => {
     const { server, auth } = await signedIn();
     server.script('login', refusal('TOO_MANY_REQUESTS', { retryAfter: 7 }));

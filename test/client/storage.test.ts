@@ -261,6 +261,30 @@ describe('a storage that fails', () => {
     }
   });
 
+  it('a slow set is not undone', async () => {
+    standStill();
+    try {
+      const server = scriptServer();
+      const { box, storage } = storageOf();
+      const { open, opened } = gate();
+      const set = async (text: string) => {
+        await opened;
+        box.text = text;
+      };
+      const clear = jest.spyOn(storage, 'clear');
+      const auth = server.client({ tokens: { ...storage, set } });
+      await inTime(auth.login(CREDENTIALS), 6_000);
+      open();
+      await jest.advanceTimersByTimeAsync(10_000);
+      expect(JSON.parse(box.text ?? '').refreshToken).toBe('lkr_ada-1');
+      expect(clear).not.toHaveBeenCalled();
+      await auth.refresh();
+      expect(JSON.parse(box.text ?? '').refreshToken).toBe('lkr_ada-2');
+    } finally {
+      jest.useRealTimers();
+    }
+  });
+
   it('a login straight after a restart proves the device', async () => {
     const server = scriptServer();
     const { storage } = storageOf(JSON.stringify({ deviceToken: 'lkd_kept' }));

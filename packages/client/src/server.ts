@@ -169,7 +169,8 @@ export async function serverSession(request: Request, options: ServerSessionOpti
   ): ServerSession {
     const tokens = { access: accessToken, refresh: refreshToken ?? '', device: deviceToken ?? before.device };
     // A cookie that is gone is renewed, so no clock has to be right.
-    const accessSeconds = Math.max(1, Math.floor(expiresIn - Math.min(30, expiresIn / 10)));
+    const seconds = Math.floor(expiresIn - Math.min(30, expiresIn / 10));
+    const accessSeconds = Math.min(KEPT_SECONDS, Math.max(1, seconds));
     return sessionOf(tokens, user, [
       setCookie(names.access, tokens.access, accessSeconds),
       setCookie(names.refresh, tokens.refresh, KEPT_SECONDS),

@@ -39,20 +39,22 @@ export function createTokenStore(storage?: TokenStorage) {
     return turn;
   }
 
-  const timely = <Result>(work: () => Result) => within(PATIENCE_MS, (async () => work())());
+  const timely = <Result>(work: () => Result | Promise<Result>) =>
+    within(PATIENCE_MS, (async () => work())());
 
   async function save(): Promise<void> {
     const text = kept.refreshToken || kept.deviceToken ? JSON.stringify(kept) : null;
-    try {
-      await timely(() => (text === null ? storage?.clear() : storage?.set(text)));
-      known = text;
-    } catch {
-      // Full or forbidden. What an older user left there must not come back.
-      known = await timely(() => storage?.clear()).then(
-        () => null,
-        () => undefined,
-      );
+    async function write(): Promise<string | null> {
+      try {
+        await (text === null ? storage?.clear() : storage?.set(text));
+        return text;
+      } catch {
+        // Full or forbidden. What an older user left there must not come back.
+        await storage?.clear();
+        return null;
+      }
     }
+    known = await timely(write).catch(() => undefined);
   }
 
   async function read(): Promise<boolean> {
