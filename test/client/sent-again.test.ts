@@ -45,15 +45,19 @@ function execute(server: Scripted, answer: (result: object) => object = (result)
     ran.push(name);
     return { id: 1, owner: refuse };
   };
+  const fail = () => {
+    ran.push('fail');
+    throw new Error('Broken');
+  };
   const schema = buildSchema(`
     type Query { open: Int }
-    type Mutation { pay: Receipt order: Receipt! take: Receipt closed: Int shut: Int! }
+    type Mutation { pay: Receipt order: Receipt! fail: Int closed: Int shut: Int! }
     type Receipt { id: ID owner: String! }
   `);
   const rootValue = {
     pay: note('pay'),
     order: note('order'),
-    take: note('take'),
+    fail,
     closed: refuse,
     shut: refuse,
   };
@@ -61,7 +65,7 @@ function execute(server: Scripted, answer: (result: object) => object = (result)
     const { query } = (await request.clone().json()) as { query: string };
     return answer(JSON.parse(JSON.stringify(await graphql({ schema, source: query, rootValue }))));
   };
-  for (const name of ['pay', 'order', 'take', 'closed', 'shut', 'z', 's']) server.script(name, run, run);
+  for (const name of ['pay', 'order', 'fail', 'closed', 'shut', 'z', 's']) server.script(name, run, run);
   return ran;
 }
 
@@ -112,6 +116,13 @@ describe.each(Object.entries(everyClient))('a mutation by %s', (_, connect) => {
       'mutation M { ...F } fragment F on Mutation { pay { id } shut }',
       ['pay'],
     ],
+    [
+      'a field of a fragment was refused, which no path says',
+      'mutation M { ...F } fragment F on Mutation { pay { id } closed }',
+      ['pay'],
+      withoutPaths,
+    ],
+    ['a field failed otherwise before one that was refused', 'mutation M { fail closed }', ['fail']],
   ])('is not sent again when %s', async (_case, document, expected, ...[answer]) => {
     const { server, auth } = await signedIn();
     const ran = execute(server, answer);
@@ -291,21 +302,29 @@ describe('an answer that has no end', () => {
       try {
         const { server, auth } = await signedIn();
         const headers = { 'content-type': 'application/json; charset=utf-8' };
-        const slow = new ReadableStream({ start: (controller) => controller.enqueue(new Uint8Array([91])) });
+        let cancelled = 0;
+        const cancel = () => {
+          cancelled += 1;
+        };
+        const slow = new ReadableStream({
+          start: (controller) => controller.enqueue(new Uint8Array([91])),
+          cancel,
+        });
         const long = new ReadableStream({
           pull: (controller) => controller.enqueue(new Uint8Array(1e6).fill(32)),
+          cancel,
         });
         for (const body of [slow, long]) {
-          const again = new Response('', { status: 204 === status ? 200 : status });
-          server.script(
-            '/feed',
-            () => new Response(body, { status, headers }),
-            () => again,
-          );
+          server.script('/feed', () => new Response(body, { status, headers }));
+          if (status === 401) server.script('/feed', () => new Response('', { status }));
           const fetching = auth.fetch('https://auth.example.com/feed');
           await jest.advanceTimersByTimeAsync(body === slow ? 10_000 : 0);
-          expect((await fetching).status).toBe(status);
+          const response = await fetching;
+          expect(response.status).toBe(status);
+          if (status === 200) await response.body?.cancel();
         }
+        // The copy that was looked at is not read on.
+        if (status === 200) expect(cancelled).toBe(2);
         expect(server.count('/feed')).toBe(status === 401 ? 4 : 2);
       } finally {
         jest.useRealTimers();

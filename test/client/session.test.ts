@@ -163,6 +163,24 @@ describe('a refresh', () => {
     expect(server.sent.map(({ name }) => name)).toEqual(['login', 'refreshToken', 'me']);
   });
 
+  it('the life of a token is counted from when it was asked for', async () => {
+    const server = scriptServer();
+    const auth = server.client();
+    const { open, opened } = gate();
+    server.script('login', async () => {
+      await opened;
+      return undefined;
+    });
+    const login = auth.login(CREDENTIALS);
+    await jest.advanceTimersByTimeAsync(20_000);
+    open();
+    await login;
+    jest.advanceTimersByTime(579_000);
+    expect(auth.accessToken).toBe('access-ada-1');
+    jest.advanceTimersByTime(2_000);
+    expect(auth.accessToken).toBeUndefined();
+  });
+
   it('a wall clock that jumps ahead costs one refresh, and one that falls back costs nothing', async () => {
     const { server, auth } = await signedIn();
     const seen = statesOf(auth);

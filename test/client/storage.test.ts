@@ -366,6 +366,34 @@ describe('tabs and their storages', () => {
     expect(one.auth.state.status).toBe('signedOut');
   });
 
+  it('a tab that reads its storage for what another one told stays signed out when its session ends meanwhile', async () => {
+    const { storage } = storageOf();
+    const slow = { ...storage };
+    const one = await open('ada', storage);
+    const two = await open('ada', slow);
+    await one.auth.login(CREDENTIALS);
+    await settle();
+    const { open: answer, opened } = gate();
+    let reads = 0;
+    slow.get = async () => {
+      reads += 1;
+      await opened;
+      return storage.get();
+    };
+    await one.auth.refresh();
+    while (reads === 0) {
+      await new Promise(setImmediate);
+      await jest.advanceTimersByTimeAsync(1);
+    }
+    two.server.script('deleteMe', { data: { deleteMe: { id: 'ada' } } });
+    const ending = two.auth.deleteMe({ password: CREDENTIALS.password });
+    while (two.auth.state.status !== 'signedOut') await new Promise(setImmediate);
+    answer();
+    await ending;
+    await settle();
+    expect(two.auth.state.status).toBe('signedOut');
+  });
+
   it('a tab that was frozen knows how old the token is that it hears of', async () => {
     const { storage } = storageOf();
     const one = await open('ada', storage);

@@ -63,7 +63,7 @@ export function createRefresh({
         // A tab without locks may have been faster.
         await store.load();
         if (store.tokens().refreshToken !== refreshToken) return attempt(couldRead);
-        if (!isOver()) await drop();
+        await drop();
       }
     }
 
