@@ -198,7 +198,7 @@ suite(`the client in Chromium${INSTALLED}`, () => {
     await first?.run(`auth.login(${ADA})`);
     await second?.run(`auth.login(${GRACE})`);
     const both = ['ada@example.com', 'grace@example.com'];
-    for (let round = 0; round < 3; round += 1) {
+    for (let round = 0; round < 2; round += 1) {
       await expire();
       expect(await everywhere('auth.me().then(({ email }) => email)')).toEqual(both);
       // After all delays in which a tab looks for the session that it heard of.
@@ -212,7 +212,7 @@ suite(`the client in Chromium${INSTALLED}`, () => {
     const [first] = await open(3, 'tokens=localStorage');
     await first?.run(`auth.login(${ADA})`);
     await untilEverywhere(`auth.state.user?.email === 'ada@example.com'`);
-    await first?.run(`(auth.logout(), auth.login(${GRACE})).then(() => {})`);
+    await first?.run(`Promise.all([auth.logout(), auth.login(${GRACE})]).then(() => {})`);
     await untilEverywhere(`auth.state.user?.email === 'grace@example.com'`);
     expect(await everywhere('auth.me().then(({ email }) => email)')).toEqual(
       Array(3).fill('grace@example.com'),
@@ -222,7 +222,7 @@ suite(`the client in Chromium${INSTALLED}`, () => {
   it('a login that follows a logout at once keeps its session in the cookie', async () => {
     const [tab] = await open(1);
     await tab?.run(`auth.login(${ADA})`);
-    await tab?.run(`(auth.logout(), auth.login(${GRACE})).then(() => {})`);
+    await tab?.run(`Promise.all([auth.logout(), auth.login(${GRACE})]).then(() => {})`);
     await tab?.visit(`${pages.origin}/?tokens=cookie`);
     await tab?.until(`auth.state.user?.email === 'grace@example.com'`);
   });
