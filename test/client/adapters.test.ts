@@ -1,18 +1,18 @@
 import { ApolloClient, ApolloLink, gql, HttpLink, InMemoryCache } from '@apollo/client';
+import { SetContextLink } from '@apollo/client/link/context';
+import { RetryLink } from '@apollo/client/link/retry';
 import { makeExecutableSchema } from '@graphql-tools/schema';
 import { afterEach, describe, expect, it, jest } from '@jest/globals';
 import { Client, fetchExchange } from '@urql/core';
 import { authExchange } from '@urql/exchange-auth';
-import { persistedExchange } from '@urql/exchange-persisted';
 import { createClient, makeServer } from 'graphql-ws';
-import * as relay from 'relay-runtime';
 import { map, of } from 'rxjs';
 import { apolloLink } from '../../packages/client/src/apollo.ts';
 import type { AuthClient } from '../../packages/client/src/client.ts';
-import { relayFetch } from '../../packages/client/src/relay.ts';
 import { urqlAuth } from '../../packages/client/src/urql.ts';
 import { connectionParams } from '../../packages/client/src/ws.ts';
 import { gate } from '../support/gate.ts';
+import { clients, codeIn } from './support/graphql-clients.ts';
 import {
   CREDENTIALS,
   codeOf,
@@ -35,75 +35,6 @@ async function signedIn(options: Parameters<Scripted['client']>[0] = {}) {
   await auth.login(CREDENTIALS);
   return { server, auth };
 }
-
-/** One operation by each client; what it answers, or what it failed with. */
-interface Asked {
-  // biome-ignore lint/suspicious/noExplicitAny: the answer to any document
-  readonly data?: any;
-  readonly code?: unknown;
-}
-type Ask = (document: string, url?: string) => Promise<Asked>;
-
-const codeIn = (error: unknown): unknown => {
-  const { errors, graphQLErrors = errors, code, networkError } = Object(error);
-  return graphQLErrors?.[0]?.extensions?.code ?? code ?? networkError?.code ?? error;
-};
-
-const clients: Record<string, (server: Scripted, auth: AuthClient) => Ask> = {
-  apollo(server, auth) {
-    const link = apolloLink(auth).concat(new HttpLink({ uri: URL_OF_SERVER, fetch: server.fetch }));
-    const client = new ApolloClient({ link, cache: new InMemoryCache() });
-    return async (document, uri) => {
-      const options = { context: uri === undefined ? {} : { uri }, fetchPolicy: 'no-cache' } as const;
-      const parsed = gql(document);
-      try {
-        const { data } = document.startsWith('mutation')
-          ? await client.mutate({ mutation: parsed, ...options })
-          : await client.query({ query: parsed, ...options });
-        return { data };
-      } catch (error) {
-        return { code: codeIn(error) };
-      }
-    };
-  },
-
-  urql(server, auth) {
-    const exchanges = [
-      authExchange(urqlAuth(auth)),
-      persistedExchange({ enableForMutation: true }),
-      fetchExchange,
-    ];
-    const client = new Client({ url: URL_OF_SERVER, exchanges, fetch: server.fetch, preferGetMethod: false });
-    return async (document, url) => {
-      const context = { requestPolicy: 'network-only', ...(url && { url }) } as const;
-      const { data, error } = document.startsWith('mutation')
-        ? await client.mutation(document, {}, context)
-        : await client.query(document, {}, context);
-      return error ? { code: codeIn(error) } : { data };
-    };
-  },
-
-  relay(_server, auth) {
-    return async (document, url) => {
-      const network = relay.Network.create(relayFetch(auth, url));
-      const request = {
-        id: null,
-        text: document,
-        name: 'Asked',
-        cacheID: 'x',
-        metadata: {},
-        operationKind: 'query',
-      };
-      try {
-        const answer = await network.execute(request as never, {}, {}).toPromise();
-        const { data, errors } = answer as unknown as { data: unknown; errors?: unknown[] };
-        return errors ? { code: codeIn({ errors }) } : { data };
-      } catch (error) {
-        return { code: codeIn(error) };
-      }
-    };
-  },
-};
 
 describe.each(Object.entries(clients))('%s with the client', (_, connect) => {
   it('many operations that are refused at once cause one refresh, and each is sent again once', async () => {
@@ -231,6 +162,42 @@ describe('the link for Apollo Client', () => {
     expect(server.count('refreshToken')).toBe(1);
   });
 
+  it('a try that another link repeats at another address, or after a logout, has no token of the try before', async () => {
+    for (const isLogout of [false, true]) {
+      const { server, auth } = await signedIn();
+      server.script('me', async () => {
+        if (isLogout) await auth.logout();
+        return lost();
+      });
+      const again = new RetryLink({
+        delay: { initial: 1 },
+        attempts: (count, operation) => {
+          if (!isLogout) operation.setContext({ uri: 'https://other.example.com/' });
+          return count < 2;
+        },
+      });
+      const below = new SetContextLink(({ headers }) => ({ headers: { ...headers, 'x-below': 'yes' } }));
+      const seen: unknown[] = [];
+      const above = new ApolloLink((operation, forward) =>
+        forward(operation).pipe(
+          map((result) => {
+            seen.push(operation.getContext().response instanceof Response, operation.getContext().headers);
+            return result;
+          }),
+        ),
+      );
+      const sender = new HttpLink({ uri: URL_OF_SERVER, fetch: server.fetch, headers: { 'x-a': 'b' } });
+      const link = ApolloLink.from([above, again, apolloLink(auth), below, sender]);
+      const client = new ApolloClient({ link, cache: new InMemoryCache() });
+      await client.query({ query: gql('{ me { id } }') }).catch(() => {});
+      const sent = server.sent.filter(({ name }) => name === 'me');
+      expect(sent.map(({ authorization }) => authorization)).toEqual(['Bearer access-ada-1', null]);
+      expect(sent.map(({ request }) => request.headers.get('x-below'))).toEqual(['yes', 'yes']);
+      // What the links below say goes up, but for the headers of the try.
+      expect(seen).toEqual([true, { 'x-below': 'yes' }]);
+    }
+  });
+
   it('an HttpLink for another address gets the token only when that address is trusted', async () => {
     const { server, auth } = await signedIn({ origins: ['https://api.example.com'] });
     for (const uri of ['https://api.example.com/', 'https://other.example.com/']) {
@@ -242,6 +209,43 @@ describe('the link for Apollo Client', () => {
       'Bearer access-ada-1',
       null,
     ]);
+  });
+});
+
+describe('the configuration for urql', () => {
+  const urqlOf = (server: Scripted, auth: AuthClient) =>
+    new Client({
+      url: URL_OF_SERVER,
+      exchanges: [authExchange(urqlAuth(auth)), fetchExchange],
+      fetch: server.fetch,
+      preferGetMethod: false,
+      requestPolicy: 'network-only',
+      fetchOptions: { headers: { 'x-a': 'b' } },
+    });
+  const bearersOf = (server: Scripted, field: string) =>
+    server.sent.filter(({ name }) => name === field).map(({ authorization }) => authorization);
+
+  it('an operation that is sent again after the session ended has no token', async () => {
+    const { server, auth } = await signedIn();
+    server.expire();
+    server.script('refreshToken', refusal('INVALID_REFRESH_TOKEN'));
+    await urqlOf(server, auth).query('{ me { id } }', {});
+    expect(bearersOf(server, 'me')).toEqual(['Bearer access-ada-1', null]);
+    expect(server.sent.at(-1)?.request.headers.get('x-a')).toBe('b');
+  });
+
+  it('an operation that waited for a refresh is sent again when it is refused, once', async () => {
+    const { server, auth } = await signedIn();
+    const client = urqlOf(server, auth);
+    await client.query('{ other { id } }', {});
+    const now = performance.now();
+    jest.spyOn(performance, 'now').mockImplementation(() => now + 600_000);
+    server.script('me', unauthenticated);
+    expect((await client.query('{ me { id } }', {})).data?.me.id).toBe('ada');
+    expect(bearersOf(server, 'me')).toEqual(['Bearer access-ada-2', 'Bearer access-ada-3']);
+    server.script('me', unauthenticated, unauthenticated);
+    expect(codeIn((await client.query('{ me { name } }', {})).error)).toBe('UNAUTHENTICATED');
+    expect(server.count('me')).toBe(4);
   });
 });
 

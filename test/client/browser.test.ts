@@ -193,6 +193,40 @@ suite(`the client in Chromium${INSTALLED}`, () => {
     expect(await second?.run('seen')).toEqual(['signedOut', 'grace@example.com']);
   });
 
+  it('two users in two tabs with a storage each stay who they are when their tokens expire', async () => {
+    const [first, second] = await open(2, 'tokens=sessionStorage');
+    await first?.run(`auth.login(${ADA})`);
+    await second?.run(`auth.login(${GRACE})`);
+    const both = ['ada@example.com', 'grace@example.com'];
+    for (let round = 0; round < 2; round += 1) {
+      await expire();
+      expect(await everywhere('auth.me().then(({ email }) => email)')).toEqual(both);
+      // After all delays in which a tab looks for the session that it heard of.
+      await everywhere('new Promise((resolve) => setTimeout(resolve, 1_500))');
+      expect(await everywhere('auth.state.user?.email')).toEqual(both);
+    }
+    expect(await eventsOf(app, 'authn_token_reuse')).toEqual([]);
+  });
+
+  it('in tabs with one storage a logout and a login, one after the other, reach every tab', async () => {
+    const [first] = await open(3, 'tokens=localStorage');
+    await first?.run(`auth.login(${ADA})`);
+    await untilEverywhere(`auth.state.user?.email === 'ada@example.com'`);
+    await first?.run(`Promise.all([auth.logout(), auth.login(${GRACE})]).then(() => {})`);
+    await untilEverywhere(`auth.state.user?.email === 'grace@example.com'`);
+    expect(await everywhere('auth.me().then(({ email }) => email)')).toEqual(
+      Array(3).fill('grace@example.com'),
+    );
+  });
+
+  it('a login that follows a logout at once keeps its session in the cookie', async () => {
+    const [tab] = await open(1);
+    await tab?.run(`auth.login(${ADA})`);
+    await tab?.run(`Promise.all([auth.logout(), auth.login(${GRACE})]).then(() => {})`);
+    await tab?.visit(`${pages.origin}/?tokens=cookie`);
+    await tab?.until(`auth.state.user?.email === 'grace@example.com'`);
+  });
+
   it('tabs that share a storage share a refresh', async () => {
     await expired(4, 'tokens=localStorage');
     expect(await everywhere('auth.me().then(({ email }) => email)')).toEqual(

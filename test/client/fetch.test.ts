@@ -195,6 +195,7 @@ describe('an answer that refuses in part', () => {
       false,
     ],
     ['an operation that is not known', '', { data: null, errors: [error('a')] }, false],
+    ['a field that the answer leaves out', 'mutation { a }', { data: {}, errors: [error('a')] }, false],
     ['no field', 'mutation { a }', { data: { a: 1 } }, false],
     ['a part of a query', 'query Q { a b }', { data: { a: 1, b: null }, errors: [error('b')] }, true],
     [

@@ -2,7 +2,11 @@ import { once } from 'node:events';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterEach, describe, expect, it, jest } from '@jest/globals';
-import { type ServerSessionOptions, serverSession } from '../../packages/client/src/server.ts';
+import {
+  type ServerSession,
+  type ServerSessionOptions,
+  serverSession,
+} from '../../packages/client/src/server.ts';
 import { eventsOf } from '../support/events.ts';
 import { describeApp, PASSWORD, START, type TestApp } from '../support/start-app.ts';
 import { injectFetch } from './support/inject-fetch.ts';
@@ -142,14 +146,108 @@ describe('the session of a visitor', () => {
     expect(server.count('refreshToken')).toBe(0);
   });
 
-  it('INVALID_REFRESH_TOKEN removes the cookies, but for the proof of the device', async () => {
-    const { open, browser, server } = await signedIn();
-    server.script('me', unauthenticated);
+  it('after INVALID_REFRESH_TOKEN the visitor is nobody, and the dead token is sent no more for ten minutes', async () => {
+    let now = START;
+    const server = scriptServer();
+    const browser = browse(() => now);
+    const open = () => serverSession(browser.request(), { url: URL_OF_SERVER, fetch: server.fetch });
+    browser.take((await (await open()).login(CREDENTIALS)).headers);
+    const refuse = () => {
+      server.script('me', unauthenticated);
+      server.script('refreshToken', refusal('INVALID_REFRESH_TOKEN'));
+    };
+    refuse();
+    for (let render = 0; render < 3; render += 1) {
+      const session = await open();
+      expect(session).toMatchObject({ user: undefined, accessToken: undefined });
+      expect(session.cookie).toBe('__Host-session-device=lkd_device');
+      browser.take(session.headers);
+    }
+    expect(server.sent.map(({ name }) => name)).toEqual(['login', 'me', 'refreshToken']);
+    now += 601_000;
+    refuse();
+    expect((await open()).user).toBeUndefined();
+    expect(server.count('refreshToken')).toBe(2);
+    browser.take((await (await open()).login(CREDENTIALS)).headers);
+    expect((await open()).user?.id).toBe('ada');
+  });
+
+  it('a request with the cookies of before a login does not touch the new ones, however late its response is', async () => {
+    const { server, browser, open } = await signedIn();
+    const early = browser.request();
+    browser.take((await (await open()).login(CREDENTIALS)).headers);
     server.script('refreshToken', refusal('INVALID_REFRESH_TOKEN'));
-    const session = await open();
+    const late = await open(early);
+    expect(late.user).toBeUndefined();
+    browser.take(late.headers);
+    expect((await open()).user?.id).toBe('ada');
+    expect((await (await open()).logout()).headers.getSetCookie()).toHaveLength(2);
+  });
+
+  it('an access token without a refresh token changes no cookie', async () => {
+    const { open, browser, server } = await signedIn();
+    server.expire();
+    const session = await open(browser.request('GET', { cookie: '__Host-session-access=access-ada-1' }));
     expect(session.user).toBeUndefined();
+    expect([...session.headers]).toEqual([]);
+  });
+
+  it('an access token that no browser keeps is renewed for each render', async () => {
+    const { server, browser, open } = scripted();
+    const id = { id: 'ada' };
+    const long = (name: string) => ({
+      data: {
+        [name]: {
+          accessToken: 'x'.repeat(4_096),
+          refreshToken: `lkr_${name}`,
+          expiresIn: 600,
+          expiresAt: '',
+          session: id,
+          user: id,
+        },
+      },
+    });
+    server.script('login', long('login'));
+    server.script('refreshToken', long('refreshToken'));
+    const session = await (await open()).login(CREDENTIALS);
+    expect(Math.max(...session.headers.getSetCookie().map(({ length }) => length))).toBeLessThan(200);
     browser.take(session.headers);
-    expect(browser.cookies()).toEqual(['__Host-session-device']);
+    expect(browser.cookies()).toEqual(['__Host-session-refresh']);
+    expect(await open()).toMatchObject({ user: id, accessToken: 'x'.repeat(4_096) });
+  });
+
+  it('a cookie is kept no longer than browsers keep one', async () => {
+    const { server, open } = scripted();
+    server.liveFor(1e300);
+    const session = await (await open()).login(CREDENTIALS);
+    expect(session.headers.getSetCookie()[0]).toContain('Max-Age=34560000;');
+  });
+
+  it('a cookie whose name begins with another blank is none of these', async () => {
+    const { server, open, browser } = scripted();
+    const cookie = '\u00a0__Host-session-refresh=EVIL;\t__Host-session-device=lkd_device ; a=1';
+    const session = await open(browser.request('GET', { cookie }));
+    expect(server.sent).toEqual([]);
+    expect(session.cookie).toBe('\u00a0__Host-session-refresh=EVIL; a=1; __Host-session-device=lkd_device');
+  });
+
+  it.each<[string, Partial<ServerSessionOptions>]>([
+    ['an origin without a scheme', { origin: 'app.example.com' }],
+    ['an origin with a path', { origin: 'https://app.example.com/login' }],
+    ['a relative address', { url: '/graphql' }],
+    ['an address with a password', { url: 'https://user:planted@auth.example.com/graphql' }],
+  ])('%s is a bad request at once', async (_, options) => {
+    const { open, server } = scripted(options);
+    const failure = await open().catch(Object);
+    expect(failure.code).toBe('BAD_REQUEST');
+    expect(`${failure.message} ${failure.stack} ${failure.cause}`).not.toContain('planted');
+    expect(server.sent).toEqual([]);
+  });
+
+  it('a login without its field is a bad answer', async () => {
+    const { open, server } = scripted();
+    server.script('login', { data: {} });
+    expect(await codeOf((await open()).login(CREDENTIALS))).toBe('BAD_RESPONSE');
   });
 
   it('a logout ends the session and removes the cookies; where the server is away, they stay', async () => {
@@ -197,6 +295,15 @@ describe('a request from another site', () => {
       { 'sec-fetch-site': 'same-site', origin: 'https://blog.example.com' },
       false,
     ],
+    ['a page over http', 'POST', { origin: 'http://app.example.com', host: 'app.example.com' }, false],
+    ['an app with a scheme', 'POST', { origin: 'app://app.example.com', host: 'app.example.com' }, false],
+    ['a host that is none', 'POST', { origin: 'https://app.example.com', host: 'a b' }, false],
+    [
+      'the port of the scheme',
+      'POST',
+      { origin: 'https://app.example.com', host: 'app.example.com:443' },
+      true,
+    ],
     ['a scheme of its own', 'DELETE', { origin: 'https://app.example.com:8443' }, false],
     [
       'a form of its own',
@@ -213,13 +320,26 @@ describe('a request from another site', () => {
     else await expect(opening).rejects.toMatchObject({ code: 'FORBIDDEN', reason: 'FOREIGN_ORIGIN' });
   });
 
+  it('where TLS ends before the server, its pages are told by https: as well', async () => {
+    const { server } = scripted();
+    const post = (origin: string) =>
+      serverSession(new Request('http://app.example.com/', { method: 'POST', headers: { origin } }), {
+        url: URL_OF_SERVER,
+        fetch: server.fetch,
+      });
+    expect(await codeOf(post('https://app.example.com'))).toBe('OK');
+    expect(await codeOf(post('http://app.example.com'))).toBe('OK');
+    expect(await codeOf(post('https://app.example.com:80'))).toBe('FORBIDDEN');
+  });
+
   it('behind a proxy, the origin of the app is what it is said to be', async () => {
     const { server, browser } = await signedIn();
     const options = { url: URL_OF_SERVER, fetch: server.fetch, origin: 'https://public.example.com' };
     const post = (origin: string) =>
       serverSession(browser.request('POST', { origin, host: 'internal:3000' }), options);
     expect(await codeOf(post('https://public.example.com'))).toBe('OK');
-    expect(await codeOf(post('https://internal:3000'))).toBe('FORBIDDEN');
+    for (const other of ['https://internal:3000', 'http://public.example.com', 'null'])
+      expect(await codeOf(post(other))).toBe('FORBIDDEN');
   });
 });
 
@@ -249,13 +369,27 @@ describe('the response to a visitor', () => {
   it('where the response has begun, that is said', async () => {
     const { session, open } = await signedIn();
     const begun = { headersSent: true, getHeader: () => undefined, setHeader: () => undefined };
-    const fixed = Response.redirect(PAGE, 302);
-    for (const response of [begun, fixed]) {
-      const write = async () => session.writeTo(response);
-      await expect(write()).rejects.toMatchObject({ code: 'RESPONSE_BEGUN', message: /before it begins/ });
-    }
+    const write = async () => session.writeTo(begun);
+    await expect(write()).rejects.toMatchObject({
+      code: 'RESPONSE_BEGUN',
+      message: /before the response begins/,
+    });
     // Nothing to set: nothing is too late.
     (await open()).writeTo(begun);
+  });
+});
+
+describe('a response whose headers are fixed', () => {
+  it('the headers of a redirect cannot be set, and a copy of it can take them', async () => {
+    const { session } = await signedIn();
+    const redirect = Response.redirect(PAGE, 302);
+    const write = async () => session.writeTo(redirect);
+    await expect(write()).rejects.toMatchObject({ code: 'RESPONSE_FIXED', message: /new Response\(/ });
+    const copy = new Response(redirect.body, redirect);
+    session.writeTo(copy);
+    expect(copy.status).toBe(302);
+    expect(copy.headers.get('location')).toBe(PAGE);
+    expect(copy.headers.getSetCookie()).toHaveLength(3);
   });
 });
 
@@ -285,6 +419,31 @@ describeApp('an app that renders pages for visitors of a server', (start) => {
     expect(await eventsOf(app, 'authn_token_reuse')).toEqual([]);
     for (const { headers } of renders) browser.take(headers);
     app.clock.travel(700_000);
+    expect((await open()).user?.email).toBe(ADA.email);
+  });
+
+  it.each<[string, (session: ServerSession) => Promise<ServerSession>]>([
+    [
+      'a new password',
+      (session) =>
+        session.signIn('changePassword', {
+          currentPassword: PASSWORD,
+          newPassword: 'another long horse battery',
+        }),
+    ],
+    ['a proven password', (session) => session.signIn('reauthenticate', { password: PASSWORD })],
+    ['a login', (session) => session.login(ADA)],
+  ])('a page under way while %s replaces the session signs nobody out', async (_, replace) => {
+    const app = await start();
+    const { fetch } = injectFetch(app);
+    const { browser, open } = pagesOf(app);
+    browser.take((await (await open()).signIn('register', ADA)).headers);
+    const early = browser.request();
+    browser.take((await replace(await open())).headers);
+    app.clock.travel(2_000);
+    const late = await serverSession(early, { url: URL_OF_SERVER, fetch });
+    expect(late.user).toBeUndefined();
+    browser.take(late.headers);
     expect((await open()).user?.email).toBe(ADA.email);
   });
 

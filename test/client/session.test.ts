@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
-import type { AuthClient, AuthState } from '../../packages/client/src/client.ts';
+import type { AuthClient, AuthClientError, AuthState } from '../../packages/client/src/client.ts';
+import { connectionParams } from '../../packages/client/src/ws.ts';
 import { gate } from '../support/gate.ts';
 import {
   CREDENTIALS,
@@ -79,6 +80,16 @@ describe('the session of a client', () => {
     expect(second).toEqual(['signedIn', 'signedOut']);
   });
 
+  it('a listener that another one has stopped does not hear of that change', async () => {
+    const auth = scriptServer().client();
+    let stop = () => {};
+    auth.subscribe(() => stop());
+    const heard: string[] = [];
+    stop = auth.subscribe(({ status }) => heard.push(status));
+    await auth.login(CREDENTIALS);
+    expect(heard).toEqual([]);
+  });
+
   it('a login proves the device that logged in before', async () => {
     const { server, auth } = await signedIn();
     await auth.logout();
@@ -152,14 +163,49 @@ describe('a refresh', () => {
     expect(server.sent.map(({ name }) => name)).toEqual(['login', 'refreshToken', 'me']);
   });
 
-  it('a wall clock that jumps by a day changes nothing', async () => {
+  it('the life of a token is counted from when it was asked for', async () => {
+    const server = scriptServer();
+    const auth = server.client();
+    const { open, opened } = gate();
+    server.script('login', async () => {
+      await opened;
+      return undefined;
+    });
+    const login = auth.login(CREDENTIALS);
+    await jest.advanceTimersByTimeAsync(20_000);
+    open();
+    await login;
+    jest.advanceTimersByTime(579_000);
+    expect(auth.accessToken).toBe('access-ada-1');
+    jest.advanceTimersByTime(2_000);
+    expect(auth.accessToken).toBeUndefined();
+  });
+
+  it('a wall clock that jumps ahead costs one refresh, and one that falls back costs nothing', async () => {
     const { server, auth } = await signedIn();
-    for (const jump of [DAY_MS, -2 * DAY_MS]) {
-      jest.setSystemTime(Date.now() + jump);
-      expect(await auth.getAccessToken()).toBe('access-ada-1');
-    }
-    expect(server.count('refreshToken')).toBe(0);
-    expect(auth.state.status).toBe('signedIn');
+    const seen = statesOf(auth);
+    jest.setSystemTime(Date.now() - DAY_MS);
+    expect(await auth.getAccessToken()).toBe('access-ada-1');
+    jest.setSystemTime(Date.now() + 3 * DAY_MS);
+    for (let call = 0; call < 3; call += 1) expect(await auth.getAccessToken()).toBe('access-ada-2');
+    jest.setSystemTime(Date.now() - DAY_MS);
+    expect(await auth.getAccessToken()).toBe('access-ada-2');
+    expect(server.count('refreshToken')).toBe(1);
+    expect(seen).toEqual([]);
+  });
+
+  it('after the sleep of a machine whose clock stood still, a token that expired is renewed before it is used', async () => {
+    const { server, auth } = await signedIn();
+    jest.setSystemTime(Date.now() + 700_000);
+    expect(await connectionParams(auth)()).toEqual({ authorization: 'Bearer access-ada-2' });
+    jest.setSystemTime(Date.now() + 700_000);
+    server.script('refreshToken', lost());
+    // The server is away, and the token may be good.
+    expect(await auth.getAccessToken()).toBe('access-ada-2');
+    expect(await auth.getAccessToken()).toBe('access-ada-2');
+    expect(server.count('refreshToken')).toBe(2);
+    await jest.advanceTimersByTimeAsync(2_000);
+    expect(await auth.getAccessToken()).toBe('access-ada-3');
   });
 
   it('a machine whose clock stood still in its sleep learns from the server that the token expired', async () => {
@@ -217,14 +263,27 @@ describe('a refresh', () => {
     expect(server.count('refreshToken')).toBe(2);
   });
 
-  it('an outage ahead of the end of a token is no concern of who asks for it', async () => {
+  it('an outage ahead of the end of a token is no concern of who asks for it, and costs a try every two seconds', async () => {
     const { server, auth } = await signedIn();
     jest.advanceTimersByTime(590_000);
-    server.script('refreshToken', ...Array(6).fill(lost()));
-    expect(await auth.getAccessToken()).toBe('access-ada-1');
+    server.script('refreshToken', ...Array(3).fill(lost()));
+    for (let call = 0; call < 30; call += 1) {
+      expect(await auth.getAccessToken()).toBe('access-ada-1');
+      await jest.advanceTimersByTimeAsync(100);
+    }
+    expect(server.count('refreshToken')).toBe(2);
     await jest.advanceTimersByTimeAsync(60_000);
-    expect(auth.state.status).toBe('signedIn');
-    expect(await auth.getAccessToken()).toBe('access-ada-2');
+    expect(await inTime(auth.getAccessToken())).toBe('access-ada-2');
+    expect(server.count('refreshToken')).toBe(4);
+  });
+
+  it('a caller that joins an early renewal has as many tries as any other', async () => {
+    const { server, auth } = await signedIn();
+    jest.advanceTimersByTime(590_000);
+    server.script('refreshToken', ...Array(3).fill(lost()));
+    await auth.getAccessToken();
+    expect(await inTime(auth.refresh())).toBe('access-ada-2');
+    expect(server.count('refreshToken')).toBe(4);
   });
 
   it.each(['FORBIDDEN', 'BAD_USER_INPUT'])(
@@ -252,6 +311,19 @@ describe('a refresh', () => {
 });
 
 describe('a sign-out', () => {
+  it.each(['memory', 'cookie'] as const)(
+    'with %s a login that follows a logout at once comes after it, and its session stays',
+    async (tokens) => {
+      const { server, auth } = await signedIn({ tokens });
+      const leaving = auth.logout();
+      server.be('grace');
+      await auth.login(CREDENTIALS);
+      expect(await leaving).toEqual({ revokedSessions: 1 });
+      expect(server.sent.map(({ name }) => name)).toEqual(['login', 'logout', 'login']);
+      expect(auth.state.user?.id).toBe('grace');
+    },
+  );
+
   it('a logout while a refresh is under way stays a logout', async () => {
     const { server, auth } = await signedIn();
     const { open, opened } = gate();
@@ -371,11 +443,101 @@ describe('a sign-out', () => {
     expect(auth.state.status).toBe('signedOut');
   });
 
+  it('the slow end of an account leaves a user alone who signed in meanwhile', async () => {
+    const { server, auth } = await signedIn();
+    const { open, opened } = gate();
+    server.script('deleteMe', async () => {
+      await opened;
+      return { data: { deleteMe: { id: 'ada' } } };
+    });
+    const ending = auth.deleteMe({ password: CREDENTIALS.password });
+    await jest.advanceTimersByTimeAsync(1);
+    server.be('grace');
+    await auth.login(CREDENTIALS);
+    open();
+    await ending;
+    expect(auth.state.user?.id).toBe('grace');
+    expect((await auth.me()).id).toBe('grace');
+  });
+
+  it.each<[string, (auth: AuthClient) => Promise<unknown>]>([
+    ['a password', (auth) => auth.reauthenticate({ password: CREDENTIALS.password })],
+    ['a new password', (auth) => auth.changePassword({ currentPassword: 'a', newPassword: 'b' })],
+    ['a proven address', (auth) => auth.verifyEmail({ token: 'x' })],
+  ])('%s that waits for the login of another user is not sent in their name', async (_, open) => {
+    const { server, auth } = await signedIn();
+    server.be('grace');
+    const login = auth.login(CREDENTIALS);
+    const code = codeOf(open(auth));
+    await login;
+    expect(await code).toBe('SIGNED_OUT');
+    expect(server.sent.map(({ name }) => name)).toEqual(['login', 'login']);
+    expect(auth.state.user?.id).toBe('grace');
+  });
+
   it('the end of another session signs nobody out', async () => {
     const { auth } = await signedIn();
     await auth.revokeSession({ id: 'another' });
     expect(auth.state.status).toBe('signedIn');
   });
+});
+
+describe('the addresses of a client', () => {
+  it.each([
+    'https://user:planted@auth.example.com/graphql',
+    'https://planted@auth.example.com/graphql',
+    '//user:planted@auth.example.com/graphql',
+    'https://planted:x:y/',
+  ])('%s is refused at once, and not repeated', (url) => {
+    const { code, message, cause, stack } = failureOf({ url });
+    expect(code).toBe('BAD_REQUEST');
+    expect(`${message} ${stack} ${cause}`).not.toContain('planted');
+  });
+
+  it.each([
+    'api.example.com',
+    'api.example.com:8443',
+    '',
+    '/',
+    '//api.example.com',
+    'null',
+    '*',
+    'https://*.example.com/x',
+    'https://api.example.com/graphql',
+    'https://user:planted@api.example.com',
+    'wss://api.example.com',
+    'data:,x',
+  ])('%j is no origin, also in a page', (origin) => {
+    const page = Object.assign(globalThis, { document: { baseURI: 'https://app.example.com/' } });
+    try {
+      expect(failureOf({ origins: ['https://good.example.com', origin] }).code).toBe('BAD_REQUEST');
+    } finally {
+      Reflect.deleteProperty(page, 'document');
+    }
+  });
+
+  it('an origin may end with a slash and name the port of its scheme', () => {
+    const auth = scriptServer().client({
+      origins: ['https://api.example.com:443/', 'http://localhost:3000'],
+    });
+    const urls = ['https://api.example.com/x', 'http://localhost:3000/', 'http://api.example.com/'];
+    expect(urls.map(auth.trusts)).toEqual([true, true, false]);
+  });
+
+  it.each(['wss:', 'WSS:', 'Wss:'])('a socket of %s has the token', async (scheme) => {
+    const { auth } = await signedIn();
+    const params = connectionParams(auth, `${scheme}//auth.example.com/graphql`);
+    expect(await params()).toEqual({ authorization: 'Bearer access-ada-1' });
+  });
+
+  function failureOf(options: Parameters<ReturnType<typeof scriptServer>['client']>[0]) {
+    try {
+      scriptServer().client(options);
+    } catch (error) {
+      return error as AuthClientError;
+    }
+    throw new Error('No failure');
+  }
 });
 
 describe('what a client says of failures', () => {
@@ -416,6 +578,12 @@ describe('what a client says of failures', () => {
     const failure = await server.client().login(CREDENTIALS).catch(Object);
     expect(failure.code).toBe('BAD_RESPONSE');
     expect(`${failure.stack} ${JSON.stringify(failure)}`).not.toContain('planted');
+  });
+
+  it.each(['600', true, [600], -1, 0, null])('a lifetime of %j is a bad answer', async (expiresIn) => {
+    const server = scriptServer();
+    server.liveFor(expiresIn as number);
+    expect(await codeOf(server.client().login(CREDENTIALS))).toBe('BAD_RESPONSE');
   });
 
   it('too many tries are told with the seconds to wait, by GraphQL and by a proxy', async () => {

@@ -1,9 +1,10 @@
-import { describe, expect, it, jest } from '@jest/globals';
+import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import type { TokenStorage } from '../../packages/client/src/client.ts';
 import { gate } from '../support/gate.ts';
 import {
   CREDENTIALS,
   codeOf,
+  inTime,
   lost,
   refusal,
   scriptServer,
@@ -35,7 +36,11 @@ describe("the app's own storage", () => {
     const server = scriptServer();
     const { box, storage } = storageOf();
     await server.client({ tokens: storage }).login(CREDENTIALS);
-    expect(JSON.parse(box.text ?? '')).toEqual({ refreshToken: 'lkr_ada-1', deviceToken: 'lkd_device' });
+    expect(JSON.parse(box.text ?? '')).toEqual({
+      refreshToken: 'lkr_ada-1',
+      sessionId: 'session-ada',
+      deviceToken: 'lkd_device',
+    });
     const auth = server.client({ tokens: storage });
     expect(auth.state).toEqual({ status: 'loading' });
     expect(await auth.getAccessToken()).toBe('access-ada-2');
@@ -175,6 +180,241 @@ describe("the app's own storage", () => {
   });
 });
 
+describe('a storage that fails', () => {
+  const older = JSON.stringify({ refreshToken: 'lkr_bob-1', deviceToken: 'lkd_bob' });
+
+  it.each<[string, (storage: TokenStorage) => void]>([
+    [
+      'is full',
+      (storage) => {
+        storage.set = forbid;
+      },
+    ],
+    [
+      'is full and cannot be cleared',
+      (storage) => {
+        storage.set = forbid;
+        storage.clear = forbid;
+      },
+    ],
+    [
+      'cannot be written, nor read at first',
+      (storage) => {
+        const { get } = storage;
+        storage.set = forbid;
+        storage.clear = forbid;
+        storage.get = () => {
+          storage.get = get;
+          return forbid();
+        };
+      },
+    ],
+  ])('a storage that %s does not bring an older user back', async (_, fail) => {
+    const server = scriptServer();
+    const { storage } = storageOf(older);
+    fail(storage);
+    const auth = server.client({ tokens: storage });
+    await auth.login(CREDENTIALS);
+    for (let round = 0; round < 3; round += 1) await auth.refresh();
+    const inputs = server.sent.filter(({ name }) => name === 'refreshToken').map(({ input }) => input);
+    expect(inputs).toEqual([1, 2, 3].map((generation) => ({ refreshToken: `lkr_ada-${generation}` })));
+    expect(auth.state.user?.id).toBe('ada');
+  });
+
+  it('a storage that is full keeps no token of an older user over a restart', async () => {
+    const server = scriptServer();
+    const { box, storage } = storageOf(older);
+    const auth = server.client({ tokens: { ...storage, set: forbid } });
+    await auth.login(CREDENTIALS);
+    expect(box.text).toBeNull();
+  });
+
+  it.each(['', '{"refreshToken":"lkr_ada-1","devi', 'null', '[]', '7'])(
+    'a text that became %j signs nobody out',
+    async (text) => {
+      const server = scriptServer();
+      const { box, storage } = storageOf();
+      const auth = server.client({ tokens: storage });
+      await auth.login(CREDENTIALS);
+      box.text = text;
+      await auth.refresh();
+      expect(auth.state.status).toBe('signedIn');
+      expect(JSON.parse(box.text).refreshToken).toBe('lkr_ada-2');
+    },
+  );
+
+  it.each(['get', 'set', 'clear'] as const)('a %s that never ends holds nobody up', async (name) => {
+    standStill();
+    try {
+      const server = scriptServer();
+      const { storage } = storageOf(older);
+      const tokens = { ...storage, [name]: () => new Promise<never>(() => {}) };
+      const auth = server.client({ tokens });
+      auth.subscribe(() => {});
+      await inTime(auth.login(CREDENTIALS), 20_000);
+      await inTime(auth.refresh(), 20_000);
+      expect(auth.state.user?.id).toBe('ada');
+      await inTime(auth.logout(), 20_000);
+      expect(auth.state.status).toBe('signedOut');
+    } finally {
+      jest.useRealTimers();
+    }
+  });
+
+  it('a slow set is not undone', async () => {
+    standStill();
+    try {
+      const server = scriptServer();
+      const { box, storage } = storageOf();
+      const { open, opened } = gate();
+      const set = async (text: string) => {
+        await opened;
+        box.text = text;
+      };
+      const clear = jest.spyOn(storage, 'clear');
+      const auth = server.client({ tokens: { ...storage, set } });
+      await inTime(auth.login(CREDENTIALS), 6_000);
+      open();
+      await jest.advanceTimersByTimeAsync(10_000);
+      expect(JSON.parse(box.text ?? '').refreshToken).toBe('lkr_ada-1');
+      expect(clear).not.toHaveBeenCalled();
+      await auth.refresh();
+      expect(JSON.parse(box.text ?? '').refreshToken).toBe('lkr_ada-2');
+    } finally {
+      jest.useRealTimers();
+    }
+  });
+
+  it('a login straight after a restart proves the device', async () => {
+    const server = scriptServer();
+    const { storage } = storageOf(JSON.stringify({ deviceToken: 'lkd_kept' }));
+    await server.client({ tokens: storage }).login(CREDENTIALS);
+    expect(server.sent[0]?.input).toMatchObject({ deviceToken: 'lkd_kept' });
+  });
+});
+
+describe('tabs and their storages', () => {
+  let url = '';
+  beforeEach(() => {
+    standStill();
+    // The tabs of other tests go on listening.
+    url = `https://${crypto.randomUUID()}.example.com/graphql`;
+    Object.assign(globalThis, { document: { baseURI: 'https://app.example.com/' } });
+  });
+  afterEach(() => {
+    Reflect.deleteProperty(globalThis, 'document');
+    jest.useRealTimers();
+  });
+
+  async function settle(): Promise<void> {
+    for (let round = 0; round < 3; round += 1) {
+      for (let turn = 0; turn < 20; turn += 1) await new Promise(setImmediate);
+      await jest.advanceTimersByTimeAsync(2_000);
+    }
+  }
+
+  async function open(user: string, storage: TokenStorage) {
+    const server = scriptServer();
+    server.be(user);
+    const auth = server.client({ tokens: storage, url });
+    auth.subscribe(() => {});
+    await settle();
+    return { auth, server };
+  }
+
+  it('two users in two tabs with a storage each stay who they are', async () => {
+    const boxes = [storageOf(), storageOf()] as const;
+    const ada = await open('ada', boxes[0].storage);
+    const grace = await open('grace', boxes[1].storage);
+    await Promise.all([ada, grace].map(({ auth }) => auth.login(CREDENTIALS)));
+    await settle();
+    const users = () => [ada.auth.state.user?.id, grace.auth.state.user?.id];
+    expect(users()).toEqual(['ada', 'grace']);
+    for (let round = 0; round < 3; round += 1) {
+      await Promise.all([ada, grace].map(({ auth }) => auth.refresh()));
+      await settle();
+      expect(users()).toEqual(['ada', 'grace']);
+    }
+    await Promise.all([ada.auth.refresh(), grace.auth.login(CREDENTIALS)]);
+    await settle();
+    expect(users()).toEqual(['ada', 'grace']);
+    await Promise.all([ada.auth.logout(), grace.auth.login(CREDENTIALS)]);
+    await settle();
+    expect(users()).toEqual([undefined, 'grace']);
+    expect(boxes.map(({ box }) => JSON.parse(box.text ?? '').refreshToken)).toEqual([
+      undefined,
+      'lkr_grace-6',
+    ]);
+    expect(await grace.auth.getAccessToken()).toContain('grace');
+  });
+
+  it('in tabs that share a storage a logout and a login, one after the other, reach every tab', async () => {
+    const { storage } = storageOf();
+    const one = await open('ada', storage);
+    const two = await open('ada', storage);
+    await one.auth.login(CREDENTIALS);
+    await settle();
+    expect(two.auth.state.user?.id).toBe('ada');
+    one.server.be('grace');
+    const leaving = one.auth.logout();
+    await one.auth.login(CREDENTIALS);
+    await leaving;
+    await settle();
+    expect(two.auth.state.user?.id).toBe('grace');
+    await two.auth.logout();
+    await settle();
+    expect(one.auth.state.status).toBe('signedOut');
+  });
+
+  it('a tab that reads its storage for what another one told stays signed out when its session ends meanwhile', async () => {
+    const { storage } = storageOf();
+    const slow = { ...storage };
+    const one = await open('ada', storage);
+    const two = await open('ada', slow);
+    await one.auth.login(CREDENTIALS);
+    await settle();
+    const { open: answer, opened } = gate();
+    let reads = 0;
+    slow.get = async () => {
+      reads += 1;
+      await opened;
+      return storage.get();
+    };
+    await one.auth.refresh();
+    while (reads === 0) {
+      await new Promise(setImmediate);
+      await jest.advanceTimersByTimeAsync(1);
+    }
+    two.server.script('deleteMe', { data: { deleteMe: { id: 'ada' } } });
+    const ending = two.auth.deleteMe({ password: CREDENTIALS.password });
+    while (two.auth.state.status !== 'signedOut') await new Promise(setImmediate);
+    answer();
+    await ending;
+    await settle();
+    expect(two.auth.state.status).toBe('signedOut');
+  });
+
+  it('a tab that was frozen knows how old the token is that it hears of', async () => {
+    const { storage } = storageOf();
+    const one = await open('ada', storage);
+    const two = await open('ada', storage);
+    const channel = new BroadcastChannel(`latchkey:${url}`);
+    try {
+      const told = new Promise<object>((resolve) => {
+        channel.onmessage = ({ data }: { data: object }) => resolve(data);
+      });
+      await one.auth.login(CREDENTIALS);
+      const { auth, at } = (await told) as { auth: object; at: number };
+      await settle();
+      channel.postMessage({ auth: { ...auth, accessToken: 'old' }, at: at - 700_000 });
+      await settle();
+      expect(two.auth.accessToken).toBeUndefined();
+    } finally {
+      channel.close();
+    }
+  });
+});
+
 describe('cookie mode', () => {
   it('the cookie is asked at the first use, and no token goes in or comes back', async () => {
     const server = scriptServer();
@@ -270,7 +510,7 @@ describe('cookie mode', () => {
       open();
       await leaving;
       await untilHeard(3);
-      expect(heard).toEqual([['auth'], [], []]);
+      expect(heard).toEqual([['auth', 'at'], ['ended'], ['ended']]);
       channel.postMessage({
         auth: {
           accessToken: 'new',
@@ -279,6 +519,7 @@ describe('cookie mode', () => {
           user: { id: 'grace' },
           session: { id: 's' },
         },
+        at: Date.now(),
       });
       while (auth.state.user?.id !== 'grace') await new Promise(setImmediate);
       expect(await auth.getAccessToken()).toBe('new');

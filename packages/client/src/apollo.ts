@@ -2,6 +2,7 @@ import { ApolloLink, Observable } from '@apollo/client';
 import { ServerError } from '@apollo/client/errors';
 import type { AuthClient } from './client.ts';
 import { describeDocument } from './document.ts';
+import { answerOf, readJson } from './graphql.ts';
 import { wasRefused } from './refusal.ts';
 
 export interface ApolloLinkOptions {
@@ -25,7 +26,6 @@ export function apolloLink(auth: AuthClient, { uri }: ApolloLinkOptions = {}): A
       function send(accessToken: string | undefined, isLast: boolean): void {
         if (isStopped) return;
         const userId = auth.state.user?.id;
-        if (accessToken !== undefined) authorize(operation, accessToken);
         /** A refusal can be the first thing that comes. */
         let canRetry = !isLast && accessToken !== undefined;
         let isRetrying = false;
@@ -39,7 +39,8 @@ export function apolloLink(auth: AuthClient, { uri }: ApolloLinkOptions = {}): A
           }, fail);
         }
 
-        inner = forward(operation).subscribe({
+        const sent = accessToken === undefined ? operation : authorized(operation, accessToken);
+        inner = forward(sent).subscribe({
           next(result) {
             if (canRetry && wasRefused(result, describeDocument(operation.query))) {
               canRetry = false;
@@ -52,8 +53,7 @@ export function apolloLink(auth: AuthClient, { uri }: ApolloLinkOptions = {}): A
             observer.next(result);
           },
           error(error) {
-            if (canRetry && ServerError.is(error) && error.statusCode === 401)
-              retry(() => observer.error(error));
+            if (canRetry && wasUnauthorized(error, operation)) retry(() => observer.error(error));
             else observer.error(error);
           },
           complete() {
@@ -72,12 +72,39 @@ export function apolloLink(auth: AuthClient, { uri }: ApolloLinkOptions = {}): A
   });
 }
 
-function authorize(operation: ApolloLink.Operation, accessToken: string): void {
-  operation.setContext(({ headers, fetchOptions }) => ({
+/** Status 401 says so; where the body is an answer of GraphQL, it also says what ran. */
+function wasUnauthorized(error: unknown, { query }: ApolloLink.Operation): boolean {
+  if (!ServerError.is(error) || error.statusCode !== 401) return false;
+  const answer = answerOf(readJson(error.bodyText));
+  return answer?.errors === undefined || wasRefused(answer, describeDocument(query), () => true);
+}
+
+/**
+ * The operation with the access token, for one try. The context of the operation itself outlives the try: a RetryLink
+ * may send it to another address, or after a logout. So it gets all but the headers that links below set.
+ */
+function authorized(operation: ApolloLink.Operation, accessToken: string): ApolloLink.Operation {
+  const { headers, fetchOptions } = operation.getContext();
+  let own: Partial<ApolloLink.OperationContext> = {
     headers: { ...headers, authorization: `Bearer ${accessToken}` },
     // Not every platform takes the header off where a redirect leads elsewhere.
     fetchOptions: { ...fetchOptions, redirect: 'manual' },
-  }));
+  };
+  const getContext = () => Object.freeze({ ...operation.getContext(), ...own });
+  const setContext: ApolloLink.Operation['setContext'] = (next) => {
+    const change = typeof next === 'function' ? next(getContext()) : next;
+    const { headers = own.headers, fetchOptions = own.fetchOptions, ...others } = change;
+    own = { headers, fetchOptions };
+    operation.setContext(others);
+  };
+  return Object.defineProperties(
+    { ...operation },
+    {
+      client: { value: operation.client },
+      getContext: { value: getContext },
+      setContext: { value: setContext },
+    },
+  );
 }
 
 function addressOf(operation: ApolloLink.Operation, fallback: string | URL): string | URL {

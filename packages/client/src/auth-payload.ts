@@ -27,8 +27,9 @@ export function assertComplete(auth: AuthPayload, usesCookie: boolean): void {
   const isComplete =
     isToken(accessToken) &&
     (usesCookie || isToken(refreshToken)) &&
-    Number(expiresIn) > 0 &&
+    typeof expiresIn === 'number' &&
+    expiresIn > 0 &&
     user?.id &&
     session?.id;
-  if (!isComplete) throw new AuthClientError('BAD_RESPONSE', 'The server answers without the tokens');
+  if (!isComplete) throw new AuthClientError('BAD_RESPONSE', 'The server answers without tokens');
 }

@@ -1,6 +1,7 @@
+import { absolute, assertEndpoint, readOrigin } from './addresses.ts';
 import { payloadOf } from './auth-payload.ts';
 import { createWithBearer } from './bearer.ts';
-import { AuthClientError, hasCode } from './errors.ts';
+import { hasCode, signedOut } from './errors.ts';
 import { createFetch } from './fetch.ts';
 import { type Fetch, fieldOf } from './graphql.ts';
 import {
@@ -13,7 +14,8 @@ import {
   type SignedIn,
   type User,
 } from './operations.ts';
-import { isUnauthenticated } from './refusal.ts';
+import { createRefresh } from './refresh.ts';
+import { wasRefused } from './refusal.ts';
 import { createSession, type TokensOption } from './session.ts';
 import type { AuthState } from './state.ts';
 
@@ -28,7 +30,7 @@ export interface AuthClientOptions {
   readonly url: string | URL;
   /** Where the tokens are: the server's cookies, this page's memory, or a storage of the app. */
   readonly tokens: TokensOption;
-  /** Other origins that get the access token, as `https://api.example.com`. */
+  /** Other origins that get the access token, each as `https://api.example.com`. */
   readonly origins?: readonly string[] | undefined;
   /** Makes all requests. The platform's `fetch` unless given. */
   readonly fetch?: Fetch | undefined;
@@ -67,57 +69,72 @@ export interface AuthClient extends Mutations, Queries {
   logout(input?: { scope?: 'CURRENT' | 'OTHERS' | 'ALL' }): Promise<{ revokedSessions: number }>;
 }
 
-/** The client of one server. Make one for an app. Making it sends nothing. */
+/**
+ * The client of one server. Make one for an app. Making it sends nothing.
+ *
+ * @throws AuthClientError `BAD_REQUEST` for a `url` with a password in it, or an entry of `origins` that is no origin
+ */
 export function createAuthClient({ url, tokens, origins = [], fetch }: AuthClientOptions): AuthClient {
   // Looked up for each request, so that what replaces the platform's function is used.
   const platformFetch: Fetch = fetch ?? ((...args) => globalThis.fetch(...args));
+  assertEndpoint(url);
+  const trusted = origins.map(readOrigin);
   const readUrl = () => absolute(url).href;
-  const session = createSession({ readUrl, tokens, fetch: platformFetch });
-  const withBearer = createWithBearer({
-    getAccessToken: session.getAccessToken,
-    refresh: session.refresh,
-    userId: () => session.held()?.userId,
+  const session = createSession({
+    readUrl,
+    tokens,
+    fetch: platformFetch,
+    onReturn: () => void refresh().catch(() => {}),
   });
+  const { current, store, state } = session;
+  const { refresh, getAccessToken, subscribe } = createRefresh(session);
+  const withBearer = createWithBearer({ getAccessToken, refresh, userId: () => current.held?.userId });
   const trusts = (address: string | URL) => {
     const { origin } = absolute(address);
-    return origin !== 'null' && [url, ...origins].some((trusted) => absolute(trusted).origin === origin);
+    return origin !== 'null' && [absolute(url).origin, ...trusted].includes(origin);
   };
 
   async function call({ name, document, opens, bearer }: Operation, given?: object): Promise<unknown> {
-    const asked = session.now();
+    const { logouts } = current;
+    let userId: string | undefined;
     async function sendOnce(accessToken: string | undefined) {
-      const input = opens ? { ...given, ...sessionInput(name) } : given;
-      const at = performance.now();
+      const asked = { logouts, userId, at: performance.now() };
+      // Another user may have signed in while this waited for its turn.
+      if (opens && userId !== undefined && session.isOver(asked)) throw signedOut();
+      const input = opens ? { ...given, ...(await sessionInput(name)) } : given;
       const answer = await session.ask({ document, input, accessToken });
-      if (opens && answer.errors === undefined) await takeOver(fieldOf(answer, name), { ...asked, at });
+      const auth = opens && answer.errors === undefined ? payloadOf(fieldOf(answer, name)) : null;
+      if (auth !== null) await session.takeOver(auth, asked);
       return answer;
     }
-    const inTurn = (accessToken?: string) =>
-      opens ? session.exclusive(() => sendOnce(accessToken)) : sendOnce(accessToken);
+    const inTurn = (accessToken?: string) => {
+      userId = accessToken && current.held?.userId;
+      return opens ? session.turns.exclusive(() => sendOnce(accessToken)) : sendOnce(accessToken);
+    };
+    const operation = { isQuery: document.startsWith('query'), firstKey: name };
     const answer = bearer
-      ? await withBearer(inTurn, ({ errors = [] }) => isUnauthenticated(errors[0]))
+      ? await withBearer(inTurn, (refused) => wasRefused(refused, operation))
       : await inTurn();
     const value = fieldOf<unknown>(answer, name);
-    await follow(name, value, given);
+    await follow(name, value, { ...given, userId });
     return opens ? withoutTokens(value) : value;
   }
 
-  /** What an operation says of the session here. */
-  async function follow(name: string, value: unknown, given?: object): Promise<void> {
-    if (name === 'me' || name === 'updateMe') session.setUser(value as User);
-    if (name === 'deleteMe') await session.drop({ withDevice: true });
-    const { id } = Object(given) as { id?: string };
-    if (name === 'revokeSession' && id === session.held()?.sessionId) await session.drop();
+  /** What an operation says of the session here. Another user may have signed in meanwhile. */
+  async function follow(name: string, value: unknown, asked: { id?: string; userId?: string | undefined }) {
+    const { userId, sessionId } = current.held ?? {};
+    if ((name === 'me' || name === 'updateMe') && userId === (value as User).id)
+      state.set({ ...state.get(), user: value as User });
+    if (name === 'deleteMe' && userId === asked.userId) await session.drop({ withDevice: true });
+    if (name === 'revokeSession' && sessionId === asked.id) await session.drop();
   }
 
-  function sessionInput(name: string): object {
-    const deviceToken = name === 'login' ? session.deviceToken() : undefined;
-    return { delivery: tokens === 'cookie' ? 'COOKIE' : 'BODY', ...(deviceToken && { deviceToken }) };
-  }
-
-  async function takeOver(value: unknown, asked: ReturnType<typeof session.now>): Promise<void> {
-    const auth = payloadOf(value);
-    if (auth) await session.takeOver(auth, asked);
+  async function sessionInput(name: string): Promise<object> {
+    const delivery = tokens === 'cookie' ? 'COOKIE' : 'BODY';
+    if (name !== 'login') return { delivery };
+    await store.load();
+    const { deviceToken } = store.tokens();
+    return { delivery, ...(deviceToken && { deviceToken }) };
   }
 
   async function logout(
@@ -146,16 +163,16 @@ export function createAuthClient({ url, tokens, origins = [], fetch }: AuthClien
   return {
     ...(Object.fromEntries(methods) as Mutations & Queries),
     get state() {
-      return session.state();
+      return state.get();
     },
     get accessToken() {
-      const { accessToken, deadAt = 0 } = session.held() ?? {};
+      const { accessToken, deadAt = 0 } = current.held ?? {};
       return performance.now() < deadAt ? accessToken : undefined;
     },
     url,
-    subscribe: session.subscribe,
-    getAccessToken: session.getAccessToken,
-    refresh: session.refresh,
+    subscribe,
+    getAccessToken,
+    refresh: (spent) => refresh(spent),
     fetch: createFetch({ fetch: platformFetch, trusts, withBearer }),
     trusts,
     logout,
@@ -166,14 +183,4 @@ function withoutTokens(value: unknown): unknown {
   const auth = payloadOf(value);
   const signedIn: SignedIn | null = auth && { user: auth.user, session: auth.session, scope: auth.scope };
   return auth === value ? signedIn : { ...Object(value), auth: signedIn };
-}
-
-/** @throws AuthClientError where a relative address has no page to be relative to */
-function absolute(address: string | URL): URL {
-  const { document } = globalThis as { document?: { baseURI: string } };
-  try {
-    return new URL(address, document?.baseURI);
-  } catch {
-    throw new AuthClientError('BAD_REQUEST', 'The address is no URL, or a relative one outside of a page');
-  }
 }

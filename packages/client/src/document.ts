@@ -14,12 +14,19 @@ interface Selection {
   readonly alias?: { readonly value: string } | undefined;
 }
 
-/** What is known of a parsed document, which has one operation. */
-export function describeDocument(document: Document): SentOperation & { readonly keys: readonly string[] } {
-  const operation = document.definitions.find(({ kind }) => kind === 'OperationDefinition');
-  const keys = (operation?.selectionSet?.selections ?? []).map(({ kind, alias, name }) =>
+/** What is known of a parsed document. One of several operations counts as a mutation whose fields are not known. */
+export function describeDocument({
+  definitions,
+}: Document): SentOperation & { readonly keys: readonly string[] } {
+  const operations = definitions.filter(({ kind }) => kind === 'OperationDefinition');
+  const selections = operations.length === 1 ? operations[0]?.selectionSet?.selections : undefined;
+  const keys = selections?.map(({ kind, alias, name }) =>
     kind === 'Field' ? (alias ?? name)?.value : undefined,
-  );
-  // The empty key is that of no field: what is behind a fragment is not looked at.
-  return { isQuery: operation?.operation === 'query', firstKey: keys[0], keys: keys.map((key) => key ?? '') };
+  ) ?? [undefined];
+  return {
+    isQuery: operations.length > 0 && operations.every(({ operation }) => operation === 'query'),
+    firstKey: keys[0],
+    // The empty key is that of no field: what is behind a fragment is not looked at.
+    keys: keys.map((key) => key ?? ''),
+  };
 }

@@ -4,10 +4,14 @@ export type ClientErrorCode =
   | 'NETWORK_ERROR'
   /** The answer is not the server's: the page of a proxy, a redirect, or JSON that breaks off. */
   | 'BAD_RESPONSE'
-  /** The user signed out before the answer to a login came. The new session is dropped. */
+  /** The user signed out, or another one in, before the answer came. A new session is dropped. */
   | 'SIGNED_OUT'
-  /** The app's `fetch` was given something that is no request. */
-  | 'BAD_REQUEST';
+  /** An address, a header, an input or an option is wrong. */
+  | 'BAD_REQUEST'
+  /** It is too late to set the cookies of a response. */
+  | 'RESPONSE_BEGUN'
+  /** The headers of a response cannot be set, because the platform made them. */
+  | 'RESPONSE_FIXED';
 
 export interface ErrorFields {
   /** Narrows the code down, as in `TOKEN_EXPIRED` or `TOO_SHORT`. */
@@ -60,4 +64,8 @@ export function refusalOf(errors: readonly unknown[], operation: string): AuthCl
 
 export function hasCode(error: unknown, ...codes: readonly string[]): boolean {
   return error instanceof AuthClientError && codes.includes(error.code);
+}
+
+export function signedOut(): AuthClientError {
+  return new AuthClientError('SIGNED_OUT', 'The user signed out, or another one in');
 }

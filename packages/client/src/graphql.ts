@@ -1,4 +1,5 @@
 import { AuthClientError, refusalOf } from './errors.ts';
+import { within } from './timers.ts';
 
 export type Fetch = typeof globalThis.fetch;
 
@@ -28,26 +29,18 @@ const TIMEOUT_MS = 30_000;
 export async function send(request: GraphQLRequest): Promise<GraphQLAnswer> {
   const { timeoutMs = TIMEOUT_MS } = request;
   const controller = new AbortController();
-  let timer: ReturnType<typeof setTimeout> | undefined;
-  const late = new Promise<never>((_resolve, reject) => {
-    timer = setTimeout(() => {
-      reject(
-        new AuthClientError('NETWORK_ERROR', `The server does not answer within ${timeoutMs / 1_000} s`),
-      );
-    }, timeoutMs);
-    unref(timer);
-  });
+  const late = () => new AuthClientError('NETWORK_ERROR', `No answer within ${timeoutMs / 1_000} s`);
   try {
     // The limit holds for a `fetch` that ignores its signal, too.
-    return await Promise.race([exchange(request, controller.signal), late]);
+    return await within(timeoutMs, exchange(request, controller.signal), late);
   } finally {
-    clearTimeout(timer);
     controller.abort();
   }
 }
 
 async function exchange(request: GraphQLRequest, signal: AbortSignal): Promise<GraphQLAnswer> {
   const { url, fetch, document, input, headers, accessToken, withCookies } = request;
+  const body = toJson({ query: document, variables: { input } });
   let response: Response;
   let text: string;
   try {
@@ -59,7 +52,7 @@ async function exchange(request: GraphQLRequest, signal: AbortSignal): Promise<G
         ...headers,
         ...(accessToken !== undefined && { authorization: `Bearer ${accessToken}` }),
       },
-      body: JSON.stringify({ query: document, variables: { input } }),
+      body,
       signal,
       // Passwords and tokens go to the configured address and nowhere else.
       redirect: 'manual',
@@ -70,7 +63,7 @@ async function exchange(request: GraphQLRequest, signal: AbortSignal): Promise<G
   } catch (cause) {
     throw new AuthClientError('NETWORK_ERROR', 'The server cannot be reached', {}, { cause });
   }
-  const answer = readAnswer(text);
+  const answer = answerOf(readJson(text));
   if (answer === undefined || isRedirect(response)) throw badResponse(response);
   return answer;
 }
@@ -78,21 +71,35 @@ async function exchange(request: GraphQLRequest, signal: AbortSignal): Promise<G
 /** The value of the one field that was asked for. @throws AuthClientError what the server refused it with */
 export function fieldOf<Value>({ data, errors }: GraphQLAnswer, name: string): Value {
   if (errors !== undefined) throw refusalOf(errors, name);
-  return data?.[name] as Value;
+  const value = data?.[name];
+  if (value === undefined || (value === null && name !== 'verifyEmail'))
+    throw new AuthClientError('BAD_RESPONSE', `The server answers without ${name}`);
+  return value as Value;
 }
 
-/** Undefined for what is no answer of a GraphQL server: the page of a proxy, or JSON that breaks off. */
-export function readAnswer(text: string): GraphQLAnswer | undefined {
-  let json: unknown;
+export function readJson(text: string): unknown {
   try {
-    json = JSON.parse(text);
+    return JSON.parse(text);
   } catch {
     return undefined;
   }
+}
+
+/** Undefined for what is no answer of a GraphQL server: the page of a proxy, or JSON that breaks off. */
+export function answerOf(json: unknown): GraphQLAnswer | undefined {
   const { data, errors } = Object(json) as { data?: unknown; errors?: unknown };
   const isRefusal = Array.isArray(errors) && errors.length > 0;
   if (!isRefusal && (typeof data !== 'object' || data === null)) return undefined;
   return { data: data as GraphQLAnswer['data'] & {}, ...(isRefusal && { errors }) };
+}
+
+/** @throws AuthClientError where the values are none of JSON, as a BigInt. The cause could name a value. */
+export function toJson(value: object): string {
+  try {
+    return JSON.stringify(value);
+  } catch {
+    throw new AuthClientError('BAD_REQUEST', 'The input is no JSON');
+  }
 }
 
 /** In browsers a redirect that is not followed has neither status nor address. */
@@ -103,11 +110,6 @@ export function isRedirect({ type, status }: Response): boolean {
 export function badResponse(response: Response): AuthClientError {
   const { status, headers } = response;
   const retryAfter = Number(headers.get('retry-after')) || undefined;
-  const what = isRedirect(response) ? 'a redirect, which is not followed' : `status ${status} and no GraphQL`;
+  const what = isRedirect(response) ? 'a redirect' : `status ${status} and no GraphQL`;
   return new AuthClientError('BAD_RESPONSE', `The server answers with ${what}`, { retryAfter });
-}
-
-/** Does not keep a process of Node.js alive, where there is one. */
-export function unref(handle: unknown): void {
-  (handle as { unref?: () => void } | undefined)?.unref?.();
 }

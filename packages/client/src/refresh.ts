@@ -1,56 +1,54 @@
 import type { AuthPayload } from './auth-payload.ts';
 import { hasCode } from './errors.ts';
-import { fieldOf, type GraphQLAnswer } from './graphql.ts';
-import type { Holding } from './holding.ts';
+import { fieldOf } from './graphql.ts';
 import { REFRESH } from './operations.ts';
-import { pause, retry } from './retry.ts';
-import type { createTurns } from './tabs.ts';
-import type { createTokenStore } from './token-store.ts';
+import { retry } from './retry.ts';
+import { type createSession, refreshInput } from './session.ts';
+import type { AuthState } from './state.ts';
+import { pause, unref } from './timers.ts';
 
 /** The last try begins at most 24 s after the first and takes at most 5 s: together less than the retry window. */
 const RETRIES = { delaysMs: [1_000, 2_000, 4_000, 8_000, 8_000], withinMs: 24_000 };
 const TRY_TIMEOUT_MS = 5_000;
-/** Between the lock and the message of the tab that held it. */
-const MESSAGE_GRACE_MS = 150;
+/** Between the lock and the message of the tab that held it, at most: on a busy machine. */
+const MESSAGE_GRACE_MS = 500;
+const LOOK_AGAIN_MS = 25;
+/** For as long as it is not known whether there is a session, and somebody listens. */
+const RESTORE_AGAIN_MS = 10_000;
+/** After an early renewal that failed. */
+const RENEW_AGAIN_MS = 2_000;
 
-/** When something was asked: after how many logouts, and at which moment of `performance.now`. */
-export interface Asked {
-  readonly logouts: number;
-  readonly at: number;
-}
-
-export interface RefreshOptions {
-  readonly usesCookie: boolean;
-  readonly holding: Holding;
-  readonly store: ReturnType<typeof createTokenStore>;
-  readonly turns: Pick<ReturnType<typeof createTurns>, 'exclusive' | 'waiting'>;
-  readonly ask: (request: {
-    document: string;
-    input?: object | undefined;
-    timeoutMs: number;
-  }) => Promise<GraphQLAnswer>;
-  readonly now: () => Asked;
-  /** What this tab hears from another one at the moment. */
-  readonly hearing: () => Promise<void> | undefined;
-  readonly takeOver: (auth: AuthPayload, asked: Asked) => Promise<void>;
-  readonly drop: () => Promise<unknown>;
-}
-
-/** One refresh of a session at a time, in turn with all else that begins or ends it. */
-export function createRefresh(options: RefreshOptions) {
-  const { usesCookie, holding, store, turns, ask, now, hearing, takeOver, drop } = options;
-  const { held } = holding;
+/** Keeps the access token of a session good: once for all callers, and ahead of its end. */
+export function createRefresh({
+  current,
+  store,
+  usesCookie,
+  ask,
+  takeOver,
+  end,
+  drop,
+  turns,
+  state,
+}: ReturnType<typeof createSession>) {
   let refreshing: Promise<void> | undefined;
+  /** Whether a caller waits for the refresh, so that it is worth more than one try. */
+  let isAwaited = false;
+  let renewAgainAt = 0;
+  let restoring: ReturnType<typeof setTimeout> | undefined;
 
-  async function refreshNow(): Promise<void> {
-    const { logouts } = now();
-    const isOver = holding.watch();
+  function refreshNow(): Promise<void> {
+    const { held: seen, epoch, logouts } = current;
+    const isOver = () => current.held !== seen || current.epoch !== epoch;
 
     async function attempt(couldRead: boolean): Promise<void> {
       if (isOver()) return;
       const { refreshToken } = store.tokens();
-      if (!usesCookie && refreshToken === undefined) return holding.end(couldRead);
-      const { at } = now();
+      if (!usesCookie && refreshToken === undefined) {
+        end();
+        current.isRestored = couldRead;
+        return;
+      }
+      const at = performance.now();
       try {
         const answer = await ask({
           document: REFRESH,
@@ -59,8 +57,7 @@ export function createRefresh(options: RefreshOptions) {
         });
         const auth = fieldOf<AuthPayload>(answer, 'refreshToken');
         // Another tab was faster, or signed out.
-        if (isOver() && logouts === now().logouts) return;
-        await takeOver(auth, { logouts, at });
+        if (!isOver() || current.logouts !== logouts) await takeOver(auth, { logouts, at });
       } catch (error) {
         if (isOver()) return;
         if (!hasCode(error, 'INVALID_REFRESH_TOKEN')) throw error;
@@ -71,27 +68,70 @@ export function createRefresh(options: RefreshOptions) {
       }
     }
 
-    await turns.exclusive(async (hasWaited) => {
-      if (hasWaited && !isOver()) await pause(MESSAGE_GRACE_MS).then(hearing);
+    return turns.exclusive(async (hasWaited) => {
+      if (hasWaited) await hearOthers(isOver);
       const couldRead = await store.load();
       // A login that waits for its turn makes more tries needless.
-      await retry(() => attempt(couldRead), { ...RETRIES, isWanted: () => turns.waiting() === 0 });
+      const isWanted = () => isAwaited && turns.waiting() === 0;
+      await retry(() => attempt(couldRead), { ...RETRIES, isWanted });
     });
   }
 
+  /** The tab that held the lock tells what came of it, unless it failed. */
+  async function hearOthers(isOver: () => boolean): Promise<void> {
+    for (let waited = 0; waited < MESSAGE_GRACE_MS && !isOver(); waited += LOOK_AGAIN_MS)
+      await pause(LOOK_AGAIN_MS).then(() => current.hearing);
+  }
+
   /** Renews the access token, unless the one at hand is newer than `spent`. */
-  return async function refresh(spent = held()?.accessToken): Promise<string | undefined> {
-    if (held()?.accessToken === spent && (held() !== undefined || !holding.isRestored())) {
+  async function refresh(spent = current.held?.accessToken, isCaller = true): Promise<string | undefined> {
+    const { held, isRestored } = current;
+    if (held?.accessToken === spent && (held ?? !isRestored)) {
+      isAwaited ||= isCaller;
       refreshing ??= refreshNow().finally(() => {
         refreshing = undefined;
+        isAwaited = false;
       });
       await refreshing;
     }
-    return held()?.accessToken;
-  };
-}
+    return current.held?.accessToken;
+  }
 
-/** Without an input, the cookie counts. */
-export function refreshInput(refreshToken: string | null | undefined): { refreshToken: string } | undefined {
-  return refreshToken ? { refreshToken } : undefined;
+  async function getAccessToken(): Promise<string | undefined> {
+    turns.begin();
+    const { held, isRestored } = current;
+    const now = performance.now();
+    if (held === undefined) return isRestored ? undefined : refresh();
+    if (now >= held.deadAt) return refresh();
+    // The machine slept, or its wall clock was set ahead: only the server knows.
+    const isDoubtful = Date.now() >= held.doubtfulAt;
+    if (now >= renewAgainAt && (isDoubtful || now >= held.renewAt)) {
+      const renewing = refresh(held.accessToken, false).catch(() => {
+        renewAgainAt = performance.now() + RENEW_AGAIN_MS;
+      });
+      // Otherwise nobody waits, and a failure is that of a later call.
+      if (isDoubtful) await renewing;
+    }
+    return current.held?.accessToken;
+  }
+
+  /** Until it is known whether there is a session. */
+  function restore(): void {
+    clearTimeout(restoring);
+    getAccessToken().catch(() => {
+      if (state.get().status !== 'loading' || !state.hasListeners()) return;
+      restoring = setTimeout(restore, RESTORE_AGAIN_MS);
+      unref(restoring);
+    });
+  }
+
+  return {
+    refresh,
+    getAccessToken,
+    subscribe(listener: (state: AuthState) => void): () => void {
+      const stop = state.add(listener);
+      if (!current.isRestored) restore();
+      return stop;
+    },
+  };
 }

@@ -10,35 +10,53 @@ export interface SentOperation {
 /**
  * Whether an answer refuses the whole operation as unauthenticated, so that it can be sent again.
  *
- * A query that was refused in part is sent again: reading twice harms nothing. A mutation is not, because its fields run
- * one after another, and those before the refused one have run. With `data: null` the refused field is the last that ran.
+ * A query that was refused in part is sent again: reading twice harms nothing. The root fields of a mutation run one
+ * after another, and a field ran when an error has a path into it. So a mutation is sent again only when each field that
+ * the executor came to was refused itself. With `data: null`, the executor stopped at the refused field. An error without
+ * a path refuses the request before anything runs (GraphQL §7.1.2).
  */
 export function wasRefused(
   { data, errors = [] }: GraphQLAnswer,
-  { isQuery, firstKey }: SentOperation,
+  { isQuery, firstKey = '' }: SentOperation,
+  /** Status 401 makes each error a refusal. */
+  isRefusal: (error: unknown) => boolean = isUnauthenticated,
 ): boolean {
-  const refused = errors.filter(isUnauthenticated);
-  if (refused.length === 0) return false;
-  if (isQuery) return true;
-  // Refused before anything of it ran.
-  if (refused.every(({ path }) => path === undefined)) return data === undefined || data === null;
-  const keys = refused.map(({ path }) => path?.[0]);
-  const all = Object.keys(data ?? { [firstKey ?? '']: null });
-  return Object.values(data ?? {}).every((value) => value === null) && all.every((key) => keys.includes(key));
+  if (isQuery) return errors.some(isRefusal);
+  const paths = errors.map((error) => (Object(error) as { path?: readonly unknown[] | null }).path ?? []);
+  if (errors.length === 0 || !errors.every(isRefusal) || paths.some(({ length }) => length > 1)) return false;
+  if (paths.every(({ length }) => length === 0)) return !data;
+  const reached = Object.entries(data ?? { [firstKey]: null });
+  return (
+    reached.length > 0 &&
+    reached.every(([key, value]) => value === null && paths.some(([first]) => first === key))
+  );
 }
 
-/** What can be seen in a document without parsing it. What is not clear counts as a mutation of several fields. */
+/** What GraphQL skips: a comment, a block string, a string (§2.1.4, §2.9.4). A line ends at CR, too. */
+const SKIPPED = /#[^\n\r]*|"""(?:\\"""|[^\\]|\\(?!"""))*?"""|"(?:[^"\\\n\r]|\\.)*"/g;
+const TOKENS = /\w+|[^\s,]/g;
+
+/** What can be seen in a document without parsing it. Anything that is not certain counts as a mutation. */
 export function readOperation(document: unknown): SentOperation {
-  if (typeof document !== 'string') return { isQuery: false };
-  const bare = document.replace(/#[^\n]*|"(?:[^"\\]|\\.)*"/g, ' ');
-  if (!/\b(mutation|subscription)\b/.test(bare)) return { isQuery: true };
-  if (/\b(mutation|subscription|query|fragment)\b.*\b(mutation|subscription|query)\b/s.test(bare))
-    return { isQuery: false };
-  // The head of the mutation has no other braces than those of its selection.
-  const [, firstKey] = /^\s*mutation\b(?:\s+\w+)?\s*(?:\([^{}]*\)\s*)?\{\s*(\w+)/.exec(bare) ?? [];
-  return { isQuery: false, firstKey };
+  const tokens = String(document).replace(SKIPPED, ' ').match(TOKENS) ?? [];
+  const operations: string[] = [];
+  let firstKey: string | undefined;
+  let depth = 0;
+  let isHead = true;
+  for (const [index, token] of tokens.entries()) {
+    if (isHead && token !== 'fragment') operations.push(token === '{' ? 'query' : token);
+    if ('({['.includes(token)) depth += 1;
+    // The selection of an operation or a fragment is the first brace that is in no other.
+    if (token === '{' && depth === 1 && operations.length === 1) firstKey ??= tokens[index + 1];
+    if (')}]'.includes(token)) depth -= 1;
+    isHead = token === '}' && depth === 0;
+  }
+  return {
+    isQuery: depth === 0 && operations.length > 0 && operations.every((kind) => kind === 'query'),
+    firstKey: operations.length === 1 ? firstKey : undefined,
+  };
 }
 
-export function isUnauthenticated(error: unknown): error is { path?: readonly unknown[] } {
+export function isUnauthenticated(error: unknown): boolean {
   return Object(Object(error).extensions).code === 'UNAUTHENTICATED';
 }

@@ -1,4 +1,5 @@
 import { type AuthClientError, hasCode } from './errors.ts';
+import { pause } from './timers.ts';
 
 /** What passes by itself. After each of them a refresh token may still be good. */
 const TRANSIENT = [
@@ -37,10 +38,4 @@ export async function retry<Result>(
     }
   }
   return attempt();
-}
-
-export function pause(ms: number): Promise<void> {
-  return new Promise((resolve) => {
-    setTimeout(resolve, ms);
-  });
 }

@@ -1,3 +1,4 @@
+import { absolute, assertEndpoint, readOrigin } from './addresses.ts';
 import { type AuthPayload, assertComplete, payloadOf } from './auth-payload.ts';
 import { AuthClientError, hasCode } from './errors.ts';
 import { type Fetch, fieldOf, send } from './graphql.ts';
@@ -10,6 +11,7 @@ import {
   REFRESH,
   type User,
 } from './operations.ts';
+import { assertOwnSite } from './own-site.ts';
 import { retry } from './retry.ts';
 import { type CookieNames, cookiesOf, setCookie, withCookies } from './server-cookies.ts';
 
@@ -21,9 +23,14 @@ export { AuthClientError } from './errors.ts';
  *   __Host-<name>-access    the access token, until shortly before its end
  *   __Host-<name>-refresh   the refresh token
  *   __Host-<name>-device    the proof of a known device, also after a logout
+ *   __Host-<name>-ended     the end of a refresh token that the server refused, for ten minutes
  *
  * They are HttpOnly, Secure and SameSite=Lax: a link on another site leads to a page that knows its visitor. A form on
  * another site sends none of them, and what comes from there with an unsafe method is refused besides.
+ *
+ * A request can be late: it left the browser with the cookies of before, and a login or a new password has replaced them
+ * since. Its response must not remove the new ones. So no render removes a cookie. It says which refresh token is of no
+ * use, and the next renders neither send that one nor believe its access token.
  *
  * Nothing is kept here between requests. When many requests bring the same refresh token, the retry window of the server
  * gives all of them the same successor, so their cookies agree.
@@ -32,9 +39,10 @@ export { AuthClientError } from './errors.ts';
 const TRY_TIMEOUT_MS = 5_000;
 /** A visitor waits for these. */
 const RETRIES = { delaysMs: [500, 1_000], withinMs: 10_000 };
-const SAFE_METHODS = ['GET', 'HEAD', 'OPTIONS'];
 /** As long as browsers keep a cookie. The server decides when a session ends. */
 const KEPT_SECONDS = 400 * 86_400;
+/** How long a refused refresh token is not sent again. */
+const ENDED_SECONDS = 600;
 
 export interface ServerSessionOptions {
   /** The GraphQL endpoint of the server. */
@@ -68,7 +76,7 @@ export interface ServerSession {
   readonly cookie: string;
   /** What the response needs: Set-Cookie, and with it Cache-Control. Empty when nothing changed. */
   readonly headers: Headers;
-  /** @throws AuthClientError `RESPONSE_BEGUN` when it is too late to set a header */
+  /** @throws AuthClientError `RESPONSE_BEGUN` when it is too late, `RESPONSE_FIXED` where the platform made the headers */
   writeTo(response: Headers | { readonly headers: Headers } | NodeResponse): void;
   /** The session of the visitor after a login. Its headers are for the response. */
   login(input: LoginInput): Promise<ServerSession>;
@@ -101,16 +109,18 @@ interface Tokens {
 /**
  * Who a request comes from. Call it before the response begins, because it may have to set cookies.
  *
- * @throws AuthClientError `FORBIDDEN` for an unsafe method from another site; or when the server cannot be asked, which
+ * @throws AuthClientError `FORBIDDEN` for an unsafe method from another site; `BAD_REQUEST` for a wrong option; or when the server cannot be asked, which
  *   signs nobody out.
  */
 export async function serverSession(request: Request, options: ServerSessionOptions): Promise<ServerSession> {
-  assertOwnSite(request, options.origin);
+  assertEndpoint(absolute(options.url));
+  assertOwnSite(request, options.origin === undefined ? undefined : readOrigin(options.origin));
   const { url, cookie: name = 'session', address, fetch = (...args) => globalThis.fetch(...args) } = options;
   const names: CookieNames = {
     access: `__Host-${name}-access`,
     refresh: `__Host-${name}-refresh`,
     device: `__Host-${name}-device`,
+    ended: `__Host-${name}-ended`,
   };
   const header = request.headers.get('cookie') ?? '';
   const userAgent = request.headers.get('user-agent');
@@ -124,8 +134,9 @@ export async function serverSession(request: Request, options: ServerSessionOpti
   ) => send({ url: String(url), fetch, headers, document, ...more });
 
   async function read(): Promise<ServerSession> {
-    const tokens: Tokens = cookiesOf(header, names);
+    const { ended, ...tokens } = cookiesOf(header, names);
     const { access, refresh } = tokens;
+    if (refresh !== undefined && markOf(refresh) === ended) return signedOut(tokens);
     if (access !== undefined) {
       const answer = await ask(ME, { accessToken: access, timeoutMs: TRY_TIMEOUT_MS });
       try {
@@ -134,12 +145,12 @@ export async function serverSession(request: Request, options: ServerSessionOpti
         if (!hasCode(error, 'UNAUTHENTICATED')) throw error;
       }
     }
-    if (refresh === undefined) return signedOut(tokens, access === undefined ? [] : [names.access]);
+    if (refresh === undefined) return signedOut(tokens);
     try {
       return opened(await exchange(refresh), tokens);
     } catch (error) {
       if (!hasCode(error, 'INVALID_REFRESH_TOKEN')) throw error;
-      return signedOut(tokens, [names.access, names.refresh]);
+      return signedOut(tokens, [setCookie(names.ended, markOf(refresh), ENDED_SECONDS)]);
     }
   }
 
@@ -158,7 +169,8 @@ export async function serverSession(request: Request, options: ServerSessionOpti
   ): ServerSession {
     const tokens = { access: accessToken, refresh: refreshToken ?? '', device: deviceToken ?? before.device };
     // A cookie that is gone is renewed, so no clock has to be right.
-    const accessSeconds = Math.max(1, Math.floor(expiresIn - Math.min(30, expiresIn / 10)));
+    const seconds = Math.floor(expiresIn - Math.min(30, expiresIn / 10));
+    const accessSeconds = Math.min(KEPT_SECONDS, Math.max(1, seconds));
     return sessionOf(tokens, user, [
       setCookie(names.access, tokens.access, accessSeconds),
       setCookie(names.refresh, tokens.refresh, KEPT_SECONDS),
@@ -166,12 +178,8 @@ export async function serverSession(request: Request, options: ServerSessionOpti
     ]);
   }
 
-  function signedOut({ device }: Tokens, gone: readonly string[]): ServerSession {
-    return sessionOf(
-      { device },
-      undefined,
-      gone.map((cookie) => setCookie(cookie, '', 0)),
-    );
+  function signedOut({ device }: Tokens, cookies: readonly string[] = []): ServerSession {
+    return sessionOf({ device }, undefined, cookies);
   }
 
   function sessionOf(tokens: Tokens, user: User | undefined, cookies: readonly string[]): ServerSession {
@@ -212,7 +220,10 @@ export async function serverSession(request: Request, options: ServerSessionOpti
           const input = { scope, refreshToken: refresh };
           fieldOf(await ask(LOGOUT, { input, accessToken }), 'logout');
         }
-        return signedOut(tokens, [names.access, names.refresh]);
+        return signedOut(
+          tokens,
+          [names.access, names.refresh].map((cookie) => setCookie(cookie, '', 0)),
+        );
       },
     };
     return session;
@@ -229,30 +240,18 @@ function operationOf(name: string) {
   return operation;
 }
 
-/**
- * Browsers say where a request comes from, and no page can forge it. A request that says nothing comes from no browser.
- */
-function assertOwnSite({ method, headers, url }: Request, origin?: string): void {
-  if (SAFE_METHODS.includes(method)) return;
-  const site = headers.get('sec-fetch-site');
-  const page = headers.get('origin');
-  const own = origin === undefined ? (headers.get('host') ?? new URL(url).host) : new URL(origin).host;
-  const isOwn =
-    site === null
-      ? page === null || (URL.canParse(page) && new URL(page).host === own)
-      : site === 'same-origin' || site === 'none';
-  if (!isOwn)
-    throw new AuthClientError('FORBIDDEN', `A ${method} of another site is refused`, {
-      reason: 'FOREIGN_ORIGIN',
-    });
+/** Names a refresh token without being one: its last characters are of its mac. */
+function markOf(refreshToken: string): string {
+  return refreshToken.slice(-32);
 }
 
 function writeHeaders(from: Headers, to: Headers | { readonly headers: Headers } | NodeResponse): void {
   const cookies = from.getSetCookie();
   if (cookies.length === 0) return;
   const cacheControl = from.get('cache-control') ?? '';
+  const isNode = 'setHeader' in to;
   try {
-    if ('setHeader' in to) {
+    if (isNode) {
       if (to.headersSent) throw new TypeError('The headers are sent');
       const before = [to.getHeader('set-cookie') ?? []].flat().map(String);
       to.setHeader('set-cookie', [...before, ...cookies]);
@@ -263,8 +262,13 @@ function writeHeaders(from: Headers, to: Headers | { readonly headers: Headers }
     for (const line of cookies) headers.append('set-cookie', line);
     headers.set('cache-control', cacheControl);
   } catch (cause) {
-    const message =
-      'The response has begun, so the new cookies cannot be set: ask for the session before it begins';
-    throw new AuthClientError('RESPONSE_BEGUN', message, {}, { cause });
+    throw isNode
+      ? new AuthClientError('RESPONSE_BEGUN', 'Ask for the session before the response begins', {}, { cause })
+      : new AuthClientError(
+          'RESPONSE_FIXED',
+          'The headers of a redirect() or of a fetched response cannot be set: copy it by new Response(body, response)',
+          {},
+          { cause },
+        );
   }
 }

@@ -20,7 +20,8 @@ export function createState(initial: AuthState) {
       state = next;
       for (const listener of [...listeners]) {
         try {
-          listener(state);
+          // One that ran before may have stopped it.
+          if (listeners.has(listener)) listener(state);
         } catch (error) {
           console.error(error);
         }

@@ -1,4 +1,4 @@
-import { unref } from './graphql.ts';
+import { unref } from './timers.ts';
 
 /** Longer than the server's retry window, so the tab that has the lock has given up by then. */
 const LOCK_PATIENCE_MS = 35_000;

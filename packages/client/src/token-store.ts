@@ -1,12 +1,15 @@
 import type { AuthPayload } from './auth-payload.ts';
-import { pause } from './retry.ts';
+import { readJson } from './graphql.ts';
+import { pause, within } from './timers.ts';
 
 /** After the message of another tab, the storage may show it only later. */
 const CHANGE_DELAYS_MS = [0, 100, 1_000];
+/** How long a storage may take. */
+const PATIENCE_MS = 5_000;
 
 /**
  * Where an app keeps the refresh token over a restart: text in, the same text out. Each function may be asynchronous and
- * may throw. The client then goes on with what it has in memory.
+ * may throw. The client then goes on with what it has in memory. All tabs and processes of one user must share it.
  */
 export interface TokenStorage {
   get(): string | null | undefined | Promise<string | null | undefined>;
@@ -16,6 +19,8 @@ export interface TokenStorage {
 
 export interface KeptTokens {
   readonly refreshToken?: string | undefined;
+  /** Whose the refresh token is. */
+  readonly sessionId?: string | undefined;
   /** Outlives the session: it belongs to the device. */
   readonly deviceToken?: string | undefined;
 }
@@ -23,8 +28,8 @@ export interface KeptTokens {
 /** The long-lived tokens, in memory and in the app's storage where there is one. Nothing here throws. */
 export function createTokenStore(storage?: TokenStorage) {
   let kept: KeptTokens = {};
-  /** The text in the storage, as far as this client knows. */
-  let known: string | null = null;
+  /** The text in the storage as far as this client knows, or undefined where it could not be written. */
+  let known: string | null | undefined = null;
   /** A slow `set` must not come after the `clear` that was called later. */
   let last: Promise<unknown> = Promise.resolve();
 
@@ -34,21 +39,30 @@ export function createTokenStore(storage?: TokenStorage) {
     return turn;
   }
 
+  const timely = <Result>(work: () => Result | Promise<Result>) =>
+    within(PATIENCE_MS, (async () => work())());
+
   async function save(): Promise<void> {
     const text = kept.refreshToken || kept.deviceToken ? JSON.stringify(kept) : null;
-    try {
-      await (text === null ? storage?.clear() : storage?.set(text));
-      known = text;
-    } catch {
-      // Full or forbidden: the tokens in memory count until the next change is saved.
+    async function write(): Promise<string | null> {
+      try {
+        await (text === null ? storage?.clear() : storage?.set(text));
+        return text;
+      } catch {
+        // Full or forbidden. What an older user left there must not come back.
+        await storage?.clear();
+        return null;
+      }
     }
+    known = await timely(write).catch(() => undefined);
   }
 
   async function read(): Promise<boolean> {
     try {
-      const text = (await storage?.get()) ?? null;
-      // An empty storage signs nobody out: only the server does. What could not be saved is newer.
-      if (text !== null && text !== known) kept = parse(text);
+      const text = (await timely(() => storage?.get())) ?? null;
+      const found = text === null ? undefined : parseTokens(text);
+      // An empty or broken storage signs nobody out: only the server does. What could not be saved is newer.
+      if (found !== undefined && known !== undefined && text !== known) kept = found;
       known = text;
       return true;
     } catch {
@@ -62,30 +76,33 @@ export function createTokenStore(storage?: TokenStorage) {
   return {
     load,
     tokens: () => kept,
-    /** Whether another tab has changed the storage. */
-    async isChanged(): Promise<boolean> {
-      const before = known;
+    /** Whether this is the session in the storage, so that the tab that tells of it shares the storage. */
+    async shows(sessionId: string): Promise<boolean> {
       for (const delayMs of CHANGE_DELAYS_MS) {
         await pause(delayMs);
         await load();
-        if (known !== before) return true;
+        if (kept.sessionId === sessionId) return true;
       }
       return false;
     },
-    keep({ refreshToken, deviceToken }: Partial<AuthPayload>): Promise<void> {
+    keep({ refreshToken, deviceToken, session }: AuthPayload): Promise<void> {
       return inTurn(() => {
-        kept = { refreshToken: refreshToken ?? undefined, deviceToken: deviceToken ?? kept.deviceToken };
+        kept = {
+          refreshToken: refreshToken ?? undefined,
+          sessionId: session.id,
+          deviceToken: deviceToken ?? kept.deviceToken,
+        };
         return save();
       });
     },
-    /** Forgets the session's token, and the device's where its account is gone. The token that it forgot. */
-    drop({ withDevice = false } = {}): Promise<string | undefined> {
+    /** Forgets the session, and the device where its account is gone. What it forgot. */
+    drop({ withDevice = false } = {}): Promise<KeptTokens> {
       return inTurn(async () => {
         await read();
-        const { refreshToken, deviceToken } = kept;
-        kept = withDevice ? {} : { deviceToken };
+        const dropped = kept;
+        kept = withDevice ? {} : { deviceToken: kept.deviceToken };
         await save();
-        return refreshToken;
+        return dropped;
       });
     },
     /** Another tab signed out and has cleared the storage. */
@@ -95,12 +112,15 @@ export function createTokenStore(storage?: TokenStorage) {
   };
 }
 
-function parse(text: string): KeptTokens {
-  try {
-    const { refreshToken, deviceToken } = Object(JSON.parse(text)) as Record<string, unknown>;
-    const token = (value: unknown) => (typeof value === 'string' && value !== '' ? value : undefined);
-    return { refreshToken: token(refreshToken), deviceToken: token(deviceToken) };
-  } catch {
-    return {};
-  }
+/** Undefined for what this client has not written: a text that breaks off, or an empty one. */
+function parseTokens(text: string): KeptTokens | undefined {
+  const json = readJson(text);
+  if (Object(json) !== json || Array.isArray(json)) return undefined;
+  const { refreshToken, sessionId, deviceToken } = json as Record<string, unknown>;
+  const word = (value: unknown) => (typeof value === 'string' && value !== '' ? value : undefined);
+  return {
+    refreshToken: word(refreshToken),
+    sessionId: word(sessionId),
+    deviceToken: word(deviceToken),
+  };
 }

@@ -7,6 +7,8 @@ import { isUnauthenticated } from './refusal.ts';
 /** What an operation was sent with, in its context. */
 const SENT_FOR = 'latchkeyUserId';
 const SENT_WITH = 'latchkeyAccessToken';
+/** Its options before the token was among them. */
+const SENT_FROM = 'latchkeyFetchOptions';
 
 /**
  * What `authExchange` of `@urql/exchange-auth` takes. The access token goes to the addresses that the client trusts. What
@@ -19,13 +21,27 @@ export function urqlAuth(auth: AuthClient): (utilities: AuthUtilities) => Promis
     let spent: string | undefined;
 
     return {
-      addAuthToOperation(operation) {
+      addAuthToOperation(given) {
+        const isAgain = SENT_WITH in given.context;
+        // The token of the try before is spent, also where there is no new one.
+        const operation = isAgain
+          ? { ...given, context: { ...given.context, fetchOptions: given.context[SENT_FROM] } }
+          : given;
         const { accessToken } = auth;
         if (accessToken === undefined || !auth.trusts(operation.context.url)) return operation;
-        const sent = appendHeaders(operation, { authorization: `Bearer ${accessToken}` });
-        const context = { ...sent.context, [SENT_FOR]: auth.state.user?.id, [SENT_WITH]: accessToken };
-        const fetchOptions = { ...context.fetchOptions, redirect: 'manual' as const };
-        return { ...sent, context: { ...context, fetchOptions } };
+        const { context } = appendHeaders(operation, { authorization: `Bearer ${accessToken}` });
+        return {
+          ...operation,
+          context: {
+            ...context,
+            fetchOptions: { ...context.fetchOptions, redirect: 'manual' as const },
+            [SENT_FOR]: auth.state.user?.id,
+            [SENT_WITH]: accessToken,
+            [SENT_FROM]: operation.context.fetchOptions,
+            // A refresh before the first try is no second try.
+            ...(context.authAttempt && { authAttempt: isAgain }),
+          },
+        };
       },
 
       willAuthError: () => auth.state.status !== 'signedOut' && auth.accessToken === undefined,
@@ -33,12 +49,19 @@ export function urqlAuth(auth: AuthClient): (utilities: AuthUtilities) => Promis
       didAuthError({ graphQLErrors, response }, operation) {
         const userId = operation.context[SENT_FOR];
         if (userId === undefined || userId !== auth.state.user?.id) return false;
-        const refused = graphQLErrors.filter(isUnauthenticated).map(({ path }) => path?.[0]);
-        if (refused.length === 0) return response?.status === 401;
-        // A mutation that ran in part must not run again, and nothing here says what it answered beside the errors.
+        // Status 401 makes each error a refusal.
+        const isUnauthorized = response?.status === 401;
+        const isRefusal = (error: unknown) => isUnauthorized || isUnauthenticated(error);
+        if (graphQLErrors.length === 0 ? !isUnauthorized : !graphQLErrors.some(isRefusal)) return false;
         const { isQuery, keys } = describeDocument(operation.query);
-        if (!isQuery && !refused.includes(undefined) && !keys.every((key) => refused.includes(key)))
-          return false;
+        // A mutation that ran in part must not run again, and nothing here says what it answered beside the errors. So
+        // each of its fields must be refused itself; of one field without a path, nothing ran.
+        const paths = graphQLErrors.map(({ path }) => path ?? []);
+        const isRefused = (key: string) =>
+          paths.some(([first]) => first === key || (first === undefined && keys.length === 1 && key !== ''));
+        const areRefused =
+          graphQLErrors.every(isRefusal) && paths.every(({ length }) => length < 2) && keys.every(isRefused);
+        if (!isQuery && graphQLErrors.length > 0 && !areRefused) return false;
         spent = operation.context[SENT_WITH];
         return true;
       },

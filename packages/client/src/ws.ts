@@ -10,7 +10,7 @@ export function connectionParams(
 ): () => Promise<{ authorization: string } | undefined> {
   return async () => {
     // A socket has the origin of the page that serves it: ws: is http:, and wss: is https:.
-    if (!auth.trusts(String(url).replace(/^ws/, 'http'))) return undefined;
+    if (!auth.trusts(String(url).replace(/^ws/i, 'http'))) return undefined;
     const accessToken = await auth.getAccessToken();
     return accessToken === undefined ? undefined : { authorization: `Bearer ${accessToken}` };
   };
