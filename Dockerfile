@@ -8,6 +8,9 @@ RUN npm ci --omit=dev --no-audit --no-fund
 FROM node:24-bookworm AS build
 WORKDIR /app
 COPY package.json package-lock.json ./
+# The pages are built from these two, and npm installs what their manifests ask for.
+COPY packages packages
+COPY web web
 RUN npm ci --no-audit --no-fund
 COPY tsconfig.json tsconfig.build.json ./
 COPY src src

@@ -9,7 +9,7 @@ export default {
       { jsc: { target: 'es2022', parser: { syntax: 'typescript' } }, module: { type: 'es6' } },
     ],
   },
-  globalSetup: '<rootDir>/test/support/postgres-setup.js',
+  globalSetup: '<rootDir>/test/support/global-setup.js',
   globalTeardown: '<rootDir>/test/support/postgres-teardown.js',
   // Where suites that start processes share two cores with the others, a model test takes five times as long.
   testTimeout: 90_000,

@@ -175,6 +175,7 @@ export async function createApp({ config, database, clock, logger, metrics, mail
         readiness,
         maxConnections,
         devMail: devMailbox?.letters,
+        accountPages: config.pages ? { config, sendsMail: usedMailer !== undefined } : undefined,
         startPage: config.mode === 'development' ? config : undefined,
         createContext: (request) => createContext(tokens, request),
       });

@@ -195,6 +195,7 @@ function startBlock(url: string, config: Config, { applied, isNew, accounts = 0 
   const holds = `${accounts} ${accounts === 1 ? 'account' : 'accounts'}`;
   const rows: [string, string | undefined][] = [
     ['Start page', `${address}/`],
+    ['Account', config.pages ? `${address}/account` : undefined],
     ['GraphQL', `${address}/graphql`],
     ['GraphiQL', `${address}/graphiql`],
     ['Mail', config.smtp === undefined ? `${address}/dev/mail` : `sent by ${config.smtp.host}`],

@@ -1,32 +1,26 @@
 /** Run it against a running server: `npx tsx examples/apollo-client/main.ts http://localhost:4000/graphql` */
 import { ApolloClient, CombinedGraphQLErrors, gql, HttpLink, InMemoryCache } from '@apollo/client';
-import { createRefreshLink, type Tokens } from './refresh-link.ts';
+import { createAuthClient } from '@latchkey/client';
+import { apolloLink } from '@latchkey/client/apollo';
 
 const url = process.argv[2] ?? 'http://localhost:4000/graphql';
-const auth = createRefreshLink({ url, onSignedOut: () => console.log('signed out by the server') });
+// A page takes 'cookie' instead.
+const auth = createAuthClient({ url, tokens: 'memory' });
 const client = new ApolloClient({
-  link: auth.link.concat(new HttpLink({ uri: url })),
+  link: apolloLink(auth).concat(new HttpLink({ uri: url })),
   cache: new InMemoryCache(),
 });
 
-const input = { email: `ada+${crypto.randomUUID()}@example.com`, password: 'correct horse battery staple' };
-const registered = await client.mutate<{ register: { auth: Tokens } }>({
-  mutation: gql`mutation ($input: RegisterInput!) {
-    register(input: $input) { auth { accessToken refreshToken } }
-  }`,
-  variables: { input },
+await auth.register({
+  email: `ada+${crypto.randomUUID()}@example.com`,
+  password: 'correct horse battery staple',
 });
-if (registered.data === undefined) throw new Error('No tokens came');
-auth.signIn(registered.data.register.auth);
-console.log('registered and signed in');
+console.log('after the registration:', auth.state.status);
 console.log('me:', await askMe());
 
-const ended = await client.mutate<{ logout: { revokedSessions: number } }>({
-  mutation: gql`mutation { logout { revokedSessions } }`,
-});
-auth.signOut();
+const { revokedSessions } = await auth.logout();
 await client.clearStore();
-console.log('signed out, sessions ended:', ended.data?.logout.revokedSessions);
+console.log('signed out, sessions ended:', revokedSessions);
 console.log('me after the sign-out:', await askMe());
 
 /** The address of the viewer, or the error code. */

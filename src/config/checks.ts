@@ -40,8 +40,10 @@ export function* contradictions(
       yield 'LATCHKEY_ISSUER: must be https in production';
     if (appUrl !== undefined && new URL(appUrl).protocol !== 'https:')
       yield 'LATCHKEY_APP_URL: must be https in production';
-    const missing = SENDING_KEYS.filter((key) => !has(key));
-    if (missing.length < SENDING_KEYS.length)
+    // The pages of this server take the place of an app.
+    const isGiven = (key: SettingKey) => has(key) || (key === 'appUrl' && values.pages === true);
+    const missing = SENDING_KEYS.filter((key) => !isGiven(key));
+    if (SENDING_KEYS.some(has))
       yield* missing.map((key) => `${SETTINGS[key].name}: required in production to send mail`);
     if (values.registration === 'verify' && missing.length > 0)
       yield 'LATCHKEY_REGISTRATION: verify needs LATCHKEY_SMTP_URL in production';

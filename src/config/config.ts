@@ -3,10 +3,14 @@ import type { SecretFile } from './master-secret.ts';
 import type { SettingValues } from './settings.ts';
 
 type OfMail = 'smtp' | 'mailFrom' | 'appUrl' | 'templates';
+type OfPages = 'appLogo' | 'appStyles';
 
 /** Everything the environment decides, read once. Durations end in their unit. */
 export interface Config
-  extends Omit<SettingValues, 'secretFile' | 'firebaseScrypt' | 'rolesFile' | 'claimsFile' | OfMail> {
+  extends Omit<
+    SettingValues,
+    'secretFile' | 'firebaseScrypt' | 'rolesFile' | 'claimsFile' | OfMail | OfPages
+  > {
   /** Where `secrets` was read from, when that is a file. */
   readonly secretFile?: SecretFile | undefined;
   /** How mail is sent, which is off in production unless all three are given. */
@@ -14,6 +18,9 @@ export interface Config
   readonly mailFrom?: SettingValues['mailFrom'] | undefined;
   readonly appUrl?: string | undefined;
   readonly templates?: string | undefined;
+  /** What the pages look like. */
+  readonly appLogo?: SettingValues['appLogo'] | undefined;
+  readonly appStyles?: SettingValues['appStyles'] | undefined;
   /** The roles that are not the built-in one, and the claims that are no preset's. */
   readonly rolesFile?: SettingValues['rolesFile'] | undefined;
   readonly claimsFile?: SettingValues['claimsFile'] | undefined;

@@ -70,7 +70,16 @@ function readSettings(given: Given): { values: Partial<SettingValues>; problems:
   // A verifier is configured with the address that is printed at the start.
   if (!isProduction && !given.has(SETTINGS.issuer.name) && values.port !== undefined)
     values.issuer = `http://localhost:${values.port}`;
+  // In production mail is off until a mail server is given.
+  if (values.appUrl === undefined && (!isProduction || given.has(SETTINGS.smtp.name)))
+    values.appUrl = defaultAppUrl(values as Partial<SettingValues>, isProduction);
   return { values: values as Partial<SettingValues>, problems };
+}
+
+/** Where links in mail lead unless the operator says so: to the pages of this server, where it has them. */
+function defaultAppUrl({ pages, issuer }: Partial<SettingValues>, isProduction: boolean): string | undefined {
+  if (pages && issuer !== undefined) return `${issuer.replace(/\/$/, '')}/account`;
+  return isProduction ? undefined : 'http://localhost:3000';
 }
 
 /**

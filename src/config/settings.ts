@@ -7,6 +7,7 @@ import { LOGIN } from './settings/login.ts';
 import { MAIL } from './settings/mail.ts';
 import { METRICS } from './settings/metrics.ts';
 import { MFA } from './settings/mfa.ts';
+import { PAGES } from './settings/pages.ts';
 import { PASSWORDS } from './settings/passwords.ts';
 import { ROLES } from './settings/roles.ts';
 import { SECRETS } from './settings/secrets.ts';
@@ -30,6 +31,7 @@ export const SETTINGS = {
   ...THROTTLES,
   ...HTTP,
   ...MAIL,
+  ...PAGES,
   ...GRAPHQL,
   ...WORKERS,
   ...METRICS,

@@ -10,6 +10,7 @@ import { createCallerOf } from './caller-of.ts';
 import { limitConnections, MAX_CONNECTIONS } from './connection-limit.ts';
 import { installCors } from './cors.ts';
 import { installOriginNotes } from './development-origins.ts';
+import { type AccountPagesOptions, installAccountPages } from './doors/account-pages.ts';
 import { installDevMail, type ShownLetter } from './doors/dev-mail.ts';
 import { installDiscovery } from './doors/discovery.ts';
 import { installGraphiql } from './doors/graphiql.ts';
@@ -45,6 +46,8 @@ export interface ServerOptions {
   readonly maxConnections?: number | undefined;
   /** In development without a mail server. */
   readonly devMail?: (() => readonly ShownLetter[]) | undefined;
+  /** Where the pages of accounts are served. */
+  readonly accountPages?: AccountPagesOptions | undefined;
   /** In development: what the start page says of this server. */
   readonly startPage?: StartPageConfig | undefined;
 }
@@ -70,26 +73,31 @@ export async function createServer(options: ServerOptions): Promise<FastifyInsta
   limitConnections(app.server, { most: options.maxConnections ?? MAX_CONNECTIONS, logger });
   installDraining(app, () => apollo.stop());
 
-  const ownOrigins = new Set([new URL(config.issuer).origin, ...config.corsOrigins]);
+  const { origin } = new URL(config.issuer);
+  const ownOrigins = new Set([origin, ...config.corsOrigins]);
+  const hasPages = options.accountPages !== undefined;
   if (config.mode === 'development') installOriginNotes(app, { logger, listed: ownOrigins });
   await installCors(app, config, ownOrigins);
   const callerOf = createCallerOf({ clock, logger, trustProxy: config.trustProxy });
   installGraphql(app, apollo, {
     callerOf,
     createContext: options.createContext,
-    cookiesOf: config.cookies
-      ? createTokenCookies({
-          clock,
-          sessions,
-          origins: ownOrigins,
-          allowOwnPage: config.mode === 'development',
-        })
-      : () => noCookies,
+    cookiesOf:
+      config.cookies || hasPages
+        ? createTokenCookies({
+            clock,
+            sessions,
+            // Where the operator allows no cookies, the pages of this server itself have them all the same.
+            origins: config.cookies ? ownOrigins : new Set([origin]),
+            allowOwnPage: config.mode === 'development',
+          })
+        : () => noCookies,
   });
   const { issuer, tokenEndpoint } = config;
   installJwks(app, options.tokens, issuer);
   installDiscovery(app, { issuer, tokenEndpoint, scopes: options.scopes });
   installHealth(app, clock, options.readiness);
+  if (options.accountPages !== undefined) installAccountPages(app, logger, options.accountPages);
   if (options.devMail !== undefined) installDevMail(app, options.devMail);
   if (options.startPage !== undefined) installStartPage(app, options.startPage);
   if (config.mode === 'development') installGraphiql(app);

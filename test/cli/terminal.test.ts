@@ -83,6 +83,7 @@ describe('serving in a terminal', () => {
           `  Latchkey ${version}, development mode, ready in N ms`,
           '',
           `  Start page  ${address}/`,
+          `  Account     ${address}/account`,
           `  GraphQL     ${address}/graphql`,
           `  GraphiQL    ${address}/graphiql`,
           `  Mail        ${address}/dev/mail`,

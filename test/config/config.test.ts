@@ -64,7 +64,10 @@ describe('loading the configuration', () => {
       passwordMinLength: 15,
       registration: 'open',
       mailFrom: { name: 'Latchkey', address: 'latchkey@localhost' },
-      appUrl: 'http://localhost:3000',
+      appUrl: 'http://localhost:4000/account',
+      pages: true,
+      appName: 'Latchkey',
+      redirectOrigins: [],
       corsOrigins: [],
       trustProxy: [],
       introspection: true,
@@ -543,7 +546,23 @@ describe('the settings of mail', () => {
 
   it('a mail server is the only setting that mail needs in development', () => {
     const { LATCHKEY_SMTP_URL } = MAIL;
-    expect(loadConfig({ ...DEVELOPMENT, LATCHKEY_SMTP_URL }).appUrl).toBe('http://localhost:3000');
+    const given = { ...DEVELOPMENT, LATCHKEY_SMTP_URL };
+    expect(loadConfig(given).appUrl).toBe('http://localhost:4000/account');
+    expect(loadConfig({ ...given, LATCHKEY_PAGES: 'off' }).appUrl).toBe('http://localhost:3000');
+  });
+
+  it('the pages of the server take the place of the app that mails lead to, also in production', () => {
+    const { LATCHKEY_APP_URL, ...sending } = MAIL;
+    const given = { ...PRODUCTION, LATCHKEY_PAGES: 'on' };
+    expect(loadConfig({ ...given, ...sending }).appUrl).toBe('https://auth.example.com/account');
+    expect(loadConfig({ ...given, ...sending, LATCHKEY_ISSUER: 'https://example.com/auth/' }).appUrl).toBe(
+      'https://example.com/auth/account',
+    );
+    expect(loadConfig({ ...given, ...sending, LATCHKEY_APP_URL }).appUrl).toBe(LATCHKEY_APP_URL);
+    expect(loadConfig(given)).not.toHaveProperty('appUrl');
+    expect(problemsOf({ ...given, LATCHKEY_MAIL_FROM: MAIL.LATCHKEY_MAIL_FROM })).toEqual([
+      'LATCHKEY_SMTP_URL: required in production to send mail',
+    ]);
   });
 
   it.each<[string, SmtpServer]>([

@@ -22,6 +22,7 @@ describe('the page of the dependencies', () => {
     ['In production', { ...root.dependencies, ...root.optionalDependencies }],
     ['In development', root.devDependencies],
     ['In `@latchkey/verify` alone', verify.dependencies],
+    ['In the pages alone', JSON.parse(read('web/package.json')).devDependencies],
     ['In the docs alone', { ...docs.dependencies, ...docs.devDependencies }],
   ])('the page of the dependencies has one row with a sentence for each package: %s', (heading, packages) => {
     const rows = rowsBelow(heading, page);

@@ -9,8 +9,8 @@ const TABLE = 'docs/requirements.md';
 /** Standards and algorithms that are named as requirements are. */
 const OTHER_NAMES = ['AES', 'ECMA', 'ISO', 'SHA', 'UTF'];
 
-/** Folders of the project that no one wrote. */
-const MADE = /(^|\/)(node_modules|dist|cache)(\/|$)/;
+/** Folders and files of the project that no one wrote. */
+const MADE = /(^|\/)(node_modules|dist|cache|build|\.svelte-kit|\.next|package-lock\.json)(\/|$)/;
 
 interface Requirement {
   readonly id: string;

@@ -12,7 +12,16 @@ import { cleanEnvironment } from '../support/server-process.ts';
 import { until } from '../support/until.ts';
 
 /** What a clone holds and the commands of the pages use. */
-const CLONED = ['package.json', 'tsconfig.json', 'tsconfig.build.json', 'src', 'schema', 'examples'];
+const CLONED = [
+  'package.json',
+  'tsconfig.json',
+  'tsconfig.build.json',
+  'src',
+  'schema',
+  'packages',
+  'examples',
+  'web',
+];
 const PATIENCE_MS = 120_000;
 
 /** A block of commands that a page shows, and the output that follows it. */

@@ -65,22 +65,61 @@ console.log(refused.status, refused.headers.get('www-authenticate'), (await refu
   },
 );
 
-it('the sign-in of the README returns an access token and leaves the refresh token in a cookie', async () => {
-  const printed = await runSnippet('README.md', 'export async function logIn', {
-    prepare: (text) => BROWSER + text.replace('http://localhost:4000', origin),
+it.each(['README.md', 'docs/clients/javascript.md'])(
+  'the sign-in of %s signs a user in and leaves the refresh token in a cookie',
+  async (page) => {
+    const printed = await runSnippet(page, 'export async function logIn', {
+      prepare: (text) =>
+        BROWSER +
+        text
+          .replace("'@latchkey/client'", `'${join(ROOT, 'packages/client/src/client.ts')}'`)
+          .replace('http://localhost:4000', origin),
+      after: `
+import { registerAccount } from '${ACCOUNTS}';
+const { email } = await registerAccount('${origin}/graphql');
+console.log(await logIn(email, 'wrong').catch(({ code }) => code));
+await logIn(email, 'correct horse battery staple');
+console.log(auth.state.user.email === email, (await auth.getAccessToken()).slice(0, 3));
+console.log([...jar.keys()].filter((name) => name.includes('refresh')).length);
+await auth.logout();
+console.log([...jar.keys()].filter((name) => name.includes('refresh')).length);
+`,
+    });
+    // One of the pages prints each change of the state besides.
+    const answers = printed.filter((line) => !/^(loading|signed)/.test(line));
+    expect(answers).toEqual(['INVALID_CREDENTIALS', 'true eyJ', '1', '0']);
+  },
+);
+
+it('the code of the page about servers that render signs a visitor in, knows them and signs them out', async () => {
+  const printed = await runSnippet('docs/clients/ssr.md', 'export async function signOut', {
+    prepare: (text) =>
+      text
+        .replace("'@latchkey/client/server'", `'${join(ROOT, 'packages/client/src/server.ts')}'`)
+        .replace('http://localhost:4000', origin),
     after: `
 import { registerAccount } from '${ACCOUNTS}';
 const { email } = await registerAccount('${origin}/graphql');
-console.log((await logIn(email, 'correct horse battery staple')).slice(0, 3));
-console.log([...jar.keys()].filter((name) => name.includes('refresh')).length);
-console.log(await logIn(email, 'wrong').catch(({ message }) => message));
+const ask = (method, answer, cookies = [], fields = {}) => answer(new Request('https://app.example.com/', {
+  method,
+  headers: { host: 'app.example.com', cookie: cookies.map((line) => line.split(';')[0]).join('; ') },
+  ...(method === 'POST' && { body: new URLSearchParams(fields) }),
+}));
+const wrong = await ask('POST', signIn, [], { email, password: 'wrong' });
+console.log(wrong.headers.get('location'));
+const entered = await ask('POST', signIn, [], { email, password: 'correct horse battery staple' });
+const cookies = entered.headers.getSetCookie();
+console.log(entered.headers.get('location'), (await (await ask('GET', handle, cookies)).text()) === 'Hello, ' + email);
+const left = await ask('POST', signOut, cookies);
+console.log(left.status, left.headers.getSetCookie().filter((line) => line.includes('Max-Age=0')).length);
+console.log(await (await ask('GET', handle, cookies)).text());
 `,
   });
-  expect(printed).toEqual(['eyJ', '1', 'INVALID_CREDENTIALS']);
+  expect(printed).toEqual(['/login?problem=INVALID_CREDENTIALS', '/ true', '303 2', 'Hello, stranger']);
 });
 
 it('the code of the cookies page logs in, refreshes after a reload and logs out', async () => {
-  const printed = await runSnippet('docs/clients/cookies.md', 'export async function logOut', {
+  const printed = await runSnippet('docs/clients/cookies.md', 'export async function refresh', {
     prepare: (text) => BROWSER + text.replace('http://localhost:4000', origin),
     after: `
 import { registerAccount } from '${ACCOUNTS}';

@@ -54,6 +54,8 @@ export async function buildServer(): Promise<Build> {
       writeFileSync(target.replace(/ts$/, 'js'), code);
     }),
   );
+  // The last build of the pages, which a run of the tests makes sure of.
+  symlinkSync(join(ROOT, 'dist/http/doors/account'), join(folder, 'dist/http/doors/account'));
   return {
     cli: join(folder, 'dist', 'cli', 'latchkey.cjs'),
     remove: () => rmSync(folder, { recursive: true, force: true }),

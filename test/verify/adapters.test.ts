@@ -1,4 +1,4 @@
-import type { Server } from 'node:http';
+import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { ApolloServer } from '@apollo/server';
 import { startStandaloneServer } from '@apollo/server/standalone';
@@ -6,7 +6,7 @@ import { expressMiddleware } from '@as-integrations/express5';
 import { fastifyApolloHandler } from '@as-integrations/fastify';
 import { afterAll, describe, expect, it } from '@jest/globals';
 import 'reflect-metadata';
-import { Controller, Get, Module, Req, UseGuards } from '@nestjs/common';
+import { Controller, type ExecutionContext, Get, Module, Req, UseGuards } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { ExpressAdapter } from '@nestjs/platform-express';
 import express from 'express';
@@ -24,6 +24,7 @@ import {
   type Verifier,
   type Viewer,
 } from '../../packages/verify/src/verifier.ts';
+import { until } from '../support/until.ts';
 
 const issuer = await createTestIssuer();
 const verifier = createVerifier(issuer.verifierOptions);
@@ -348,5 +349,95 @@ describe.each(HTTP)('an HTTP API of %s', (name, start) => {
       { maxAuthAgeSeconds: -1 },
     ])
       await expect(start(verifier, required as Requirements)).rejects.toThrow(TypeError);
+  });
+});
+
+describe('the adapters at the edges of their servers', () => {
+  it.each([onExpress.attachViewer(verifier), onExpress.requireViewer(away)])(
+    'a middleware of Express leaves an answer alone that another one has sent meanwhile',
+    async (middleware) => {
+      let outcome: unknown;
+      const server = createServer((request, response) => {
+        const verified = middleware(request, response, () => {
+          response.setHeader('x', 'late');
+        });
+        response.statusCode = 504;
+        response.end();
+        verified.then(
+          () => {
+            outcome = 'nothing';
+          },
+          (error: unknown) => {
+            outcome = error;
+          },
+        );
+      }).listen(0, LOCAL.host);
+      const response = await fetch(await addressOf(server), { headers: await bearerOf({}) });
+      expect(response.status).toBe(504);
+      await until(() => outcome);
+      expect(outcome).toBe('nothing');
+    },
+  );
+
+  it('the context function finds the request of every integration of Apollo Server, and never throws', async () => {
+    const context = latchkeyContext(verifier);
+    const request = { headers: await bearerOf({ userId: 'ada' }) };
+    for (const first of [request, { req: request }, { request }, { event: request }, { ctx: request }])
+      expect((await context(first)).viewer?.userId).toBe('ada');
+    const { proxy, revoke } = Proxy.revocable({}, {});
+    revoke();
+    for (const first of [undefined, null, {}, proxy])
+      expect(await context(first)).toEqual({ viewer: undefined, authError: 'TOKEN_MISSING' });
+    for (const wrong of [undefined, null, {}, { viewer: null } as unknown as AuthContext])
+      expect(() => requireViewer(wrong as Partial<AuthContext>)).toThrow(
+        expect.objectContaining({ extensions: { code: 'UNAUTHENTICATED', reason: 'TOKEN_MISSING' } }),
+      );
+  });
+
+  it('an app of Fastify has a verifier for the whole of it and another for a part of it', async () => {
+    const other = await createTestIssuer();
+    const app = fastify();
+    stops.push(() => app.close());
+    const { attachViewer } = onFastify;
+    const answer = async (request: { viewer?: Viewer | undefined; authError?: string | undefined }) => [
+      request.viewer?.userId,
+      request.authError,
+    ];
+    await app.register(attachViewer(verifier));
+    await app.register(async (part) => {
+      await part.register(attachViewer(createVerifier(other.verifierOptions)));
+      part.get('/part', answer);
+      part.get('/both', { onRequest: onFastify.requireViewer(verifier) }, answer);
+    });
+    app.get('/whole', answer);
+    const url = await app.listen(LOCAL);
+    const ask = async (path: string) => (await get(`${url}${path}`, { userId: 'ada' })).body;
+    expect(await ask('/whole')).toEqual(['ada', null]);
+    expect(await ask('/part')).toEqual([null, 'TOKEN_INVALID']);
+    expect(await ask('/both')).toEqual(['ada', null]);
+  });
+
+  it('each field of a Nest operation has the viewer of its own guard', async () => {
+    const { attachViewer, CurrentViewer, requireViewer } = onNest;
+    class Resolver {}
+    CurrentViewer()(Resolver.prototype, 'field', 0);
+    const [{ factory }] = Object.values(Reflect.getMetadata('__routeArguments__', Resolver, 'field')) as [
+      { factory: (data: unknown, context: ExecutionContext) => Viewer | undefined },
+    ];
+    const other = createVerifier((await createTestIssuer()).verifierOptions);
+    const shared = { req: { headers: await bearerOf({ userId: 'ada' }) } };
+    const fieldOf = () => {
+      const args = [undefined, {}, shared, {}];
+      return { getType: () => 'graphql', getArgs: () => args } as unknown as ExecutionContext;
+    };
+    const [mine, theirs, unguarded] = [fieldOf(), fieldOf(), fieldOf()];
+    for (const [guard, context] of [
+      [requireViewer(verifier), mine],
+      [attachViewer(other), theirs],
+    ] as const)
+      expect(await guard.canActivate(context)).toBe(true);
+    expect(factory(undefined, mine)?.userId).toBe('ada');
+    expect(factory(undefined, theirs)).toBeUndefined();
+    expect(factory(undefined, unguarded)?.userId).toBe('ada');
   });
 });

@@ -1,6 +1,10 @@
 import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import { createTestIssuer, type TestIssuer, type TestToken } from '../../packages/verify/src/testing.ts';
-import { createVerifier, type VerifierOptions } from '../../packages/verify/src/verifier.ts';
+import {
+  createVerifier,
+  type Requirements,
+  type VerifierOptions,
+} from '../../packages/verify/src/verifier.ts';
 import { gate } from '../support/gate.ts';
 import { createKeyPair } from '../support/key-pair.ts';
 
@@ -325,6 +329,25 @@ describe('the key set of the verifier', () => {
     expect(errors).toEqual([]);
   });
 
+  it('a load that never ends is given up by a later request, which begins one of its own', async () => {
+    // As on Cloudflare Workers, where the fetch and the timers of a request end with the request.
+    const timers = jest.spyOn(globalThis, 'setTimeout').mockImplementation(() => 0 as never);
+    answer = hang;
+    const { ask } = start();
+    const token = await first.sign();
+    void ask(token);
+    await settle();
+    timers.mockRestore();
+    travel(4_999);
+    void ask(token);
+    await settle();
+    expect(requests).toBe(1);
+    travel(1);
+    answer = publishOf(first);
+    expect(await ask(token)).toBe('user-1');
+    expect(requests).toBe(2);
+  });
+
   it('what the listener of failures throws changes nothing', async () => {
     answer = fail;
     const onKeySetError = jest.fn(() => {
@@ -438,6 +461,12 @@ describe('what the verifier takes and says', () => {
         twice,
         { headers: { authorization: [bearer, bearer] } },
         { headers: { authorization: bearer, Authorization: bearer } },
+        // Node.js keeps the first of them in its headers.
+        { headers: { authorization: bearer }, rawHeaders: ['Authorization', bearer, 'authorization', 'x'] },
+        {
+          headers: { authorization: bearer },
+          raw: { rawHeaders: ['Authorization', bearer, 'Authorization', 'x'] },
+        },
         { headers: { authorization: 'Basic YTpi' } },
         { headers: { authorization: 'Bearer' } },
         { headers: { authorization: `${bearer} x` } },
@@ -494,6 +523,31 @@ describe('what the verifier takes and says', () => {
       expect((await verify(await first.sign({ scope }), { requireScopes: ['b'] })).reason).toBe(reason);
   });
 
+  it.each<unknown>([
+    'admin',
+    ['admin'],
+    5,
+    null,
+    { scopes: ['admin'] },
+    { requireScope: ['admin'] },
+    { requireScopes: Array(1) },
+    { requireScopes: 'admin' },
+    { requireRoles: 'admin' },
+    { requireRoles: [''] },
+    { requireAcr: null },
+    { requireAcr: 'a b' },
+    { maxAuthAgeSeconds: null },
+    { maxAuthAgeSeconds: '300' },
+  ])(
+    'requirements that cannot be right are a mistake of the caller and let no viewer in: %j',
+    async (wrong) => {
+      const { verify } = withKeys();
+      await expect(verify(await first.sign(), wrong as Requirements)).rejects.toThrow(TypeError);
+      if (typeof wrong === 'object' && wrong !== null && !Array.isArray(wrong))
+        expect(() => withKeys(wrong)).toThrow(TypeError);
+    },
+  );
+
   it('an authentication grows old while its token is remembered', async () => {
     const { ask } = withKeys({ maxAuthAgeSeconds: 300 });
     const token = await first.sign();
@@ -549,6 +603,13 @@ describe('what the verifier takes and says', () => {
     ['an empty audience', { audience: '' }],
     ['a tolerance below zero', { clockToleranceSeconds: -1 }],
     ['a cache of no size', { cacheSize: Number.NaN }],
+    ['an option that there is not', { requireScope: ['a'] } as object],
+    ['a text for a flag', { acceptMachines: 'false' } as object],
+    ['a fetch that is no function', { fetch: 'fetch' } as object],
+    ['a key set that is a list', { jwks: [] } as object],
+    ['a key set without keys', { jwks: { keys: [] } }],
+    ['a key set that is null', { jwks: null } as object],
+    ['a password in the address of the keys', { jwksUri: 'https://user:password@auth.test/keys' }],
   ])('a verifier with %s is not made', (_, options) => {
     expect(() => start(options)).toThrow(TypeError);
   });

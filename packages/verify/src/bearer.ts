@@ -40,11 +40,23 @@ function readAuthorization(source: object | null): unknown {
     source !== null && 'headers' in source && isObject(source.headers) ? source.headers : source;
   if (headers === null) return undefined;
   if ('get' in headers && typeof headers.get === 'function') return headers.get('authorization');
+  // Node.js drops all but the first of them.
+  if (source !== null && isSentTwice(source)) return [];
   // RFC 9110 §5.1: names have no case. Node.js writes them small, and some gateways as they came.
   const values = Object.entries(headers)
     .filter(([name]) => name.length === AUTHORIZATION.length && name.toLowerCase() === AUTHORIZATION)
     .map(([, value]) => value);
   return values.length > 1 ? values : values[0];
+}
+
+/** Whether a request of Node.js, or one of Fastify around it, came with two headers. */
+function isSentTwice(source: object): boolean {
+  const { rawHeaders, raw } = source as { rawHeaders?: unknown; raw?: unknown };
+  const list = rawHeaders ?? (isObject(raw) && 'rawHeaders' in raw ? raw.rawHeaders : undefined);
+  if (!Array.isArray(list)) return false;
+  const isName = (text: unknown, index: number) =>
+    index % 2 === 0 && typeof text === 'string' && text.toLowerCase() === AUTHORIZATION;
+  return list.filter(isName).length > 1;
 }
 
 function isObject(value: unknown): value is object {

@@ -24,6 +24,8 @@ interface RequestLike {
 
 interface ResponseLike {
   statusCode: number;
+  readonly headersSent: boolean;
+  readonly writableEnded: boolean;
   setHeader(name: string, value: string): unknown;
   end(body: string): unknown;
 }
@@ -32,11 +34,11 @@ export type Middleware = (request: RequestLike, response: ResponseLike, next: ()
 
 /** Sets `request.viewer`, or `request.authError`. Refuses nothing. */
 export function attachViewer(verifier: Verifier): Middleware {
-  return async (request, _response, next) => {
+  return async (request, response, next) => {
     const { viewer, reason } = await verifier.verify(request as TokenSource);
     request.viewer = viewer;
     request.authError = reason;
-    next();
+    if (!isOver(response)) next();
   };
 }
 
@@ -49,8 +51,10 @@ export function requireViewer(verifier: Verifier, requirements: Requirements = {
   assertRequirements(requirements);
   return async (request, response, next) => {
     const { viewer, refusal } = await verifier.verify(request as TokenSource, requirements);
+    if (isOver(response)) return;
     if (refusal === undefined) {
       request.viewer = viewer;
+      request.authError = undefined;
       next();
       return;
     }
@@ -59,4 +63,9 @@ export function requireViewer(verifier: Verifier, requirements: Requirements = {
     response.setHeader('content-type', 'application/json; charset=utf-8');
     response.end(JSON.stringify(refusal.body));
   };
+}
+
+/** Whether another middleware, as one that keeps a time limit, has answered meanwhile. */
+function isOver({ headersSent, writableEnded }: ResponseLike): boolean {
+  return headersSent || writableEnded;
 }

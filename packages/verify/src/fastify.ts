@@ -1,5 +1,6 @@
-import type { FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify';
+import type { FastifyPluginAsync } from 'fastify';
 import type { Viewer } from './access-token.ts';
+import type { TokenSource } from './bearer.ts';
 import type { Reason } from './refusal.ts';
 import { assertRequirements, type Requirements } from './requirements.ts';
 import type { Verifier } from './verifier.ts';
@@ -13,11 +14,25 @@ declare module 'fastify' {
   }
 }
 
+/** What a request over HTTP/1.1, TLS and HTTP/2 has in common. */
+interface RequestLike {
+  readonly headers: Readonly<Record<string, string | string[] | undefined>>;
+  viewer?: Viewer | undefined;
+  authError?: Reason | undefined;
+}
+
+interface ReplyLike {
+  code(status: 401 | 403 | 503): ReplyLike;
+  headers(values: Readonly<Record<string, string>>): ReplyLike;
+  send(body: unknown): unknown;
+}
+
 /** A plugin that sets `request.viewer`, or `request.authError`, on every request. Refuses nothing. */
 export function attachViewer(verifier: Verifier): FastifyPluginAsync {
   const plugin: FastifyPluginAsync = async (app) => {
-    app.decorateRequest('viewer', undefined);
-    app.decorateRequest('authError', undefined);
+    // Another verifier may have been there, for the whole of an app or for the part around this one.
+    for (const name of ['viewer', 'authError'])
+      if (!app.hasRequestDecorator(name)) app.decorateRequest(name, undefined);
     app.addHook('onRequest', async (request) => {
       const { viewer, reason } = await verifier.verify(request);
       request.viewer = viewer;
@@ -36,9 +51,13 @@ export function attachViewer(verifier: Verifier): FastifyPluginAsync {
  */
 export function requireViewer(verifier: Verifier, requirements: Requirements = {}) {
   assertRequirements(requirements);
-  return async (request: FastifyRequest, reply: FastifyReply): Promise<void> => {
-    const { viewer, refusal } = await verifier.verify(request, requirements);
-    if (refusal === undefined) request.viewer = viewer;
-    else await reply.code(refusal.status).headers(refusal.headers).send(refusal.body);
+  return async (request: RequestLike, reply: ReplyLike): Promise<void> => {
+    const { viewer, refusal } = await verifier.verify(request as TokenSource, requirements);
+    if (refusal !== undefined) {
+      await reply.code(refusal.status).headers(refusal.headers).send(refusal.body);
+      return;
+    }
+    request.viewer = viewer;
+    request.authError = undefined;
   };
 }

@@ -1,4 +1,5 @@
-const TIMEOUT_MS = 5_000;
+/** How long a load of the keys may take. */
+export const TIMEOUT_MS = 5_000;
 const MAX_BYTES = 1_048_576;
 
 /**

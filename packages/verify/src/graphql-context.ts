@@ -17,12 +17,14 @@ export interface AuthContext {
 
 /**
  * The request among the arguments of a context function. Each server hands it over in its own way: alone (Fastify,
- * mercurius), as `req` (Express, the standalone server), as `request` (Yoga, Cloudflare) or as `event` (AWS Lambda).
+ * mercurius), as `req` (Express, the standalone server), `request` (Yoga, Cloudflare), `event` (AWS Lambda) or `ctx`
+ * (Koa).
  */
 interface RequestCarrier {
   readonly req?: unknown;
   readonly request?: unknown;
   readonly event?: unknown;
+  readonly ctx?: unknown;
 }
 
 /**
@@ -36,9 +38,13 @@ export function latchkeyContext(verifier: Verifier): (first: unknown) => Promise
   };
 }
 
-export function requestOf(first: unknown): TokenSource {
-  const { req, request, event } = Object(first) as RequestCarrier;
-  return (req ?? request ?? event ?? first) as TokenSource;
+function requestOf(first: unknown): TokenSource {
+  try {
+    const { req, request, event, ctx } = Object(first) as RequestCarrier;
+    return (req ?? request ?? event ?? ctx ?? first) as TokenSource;
+  } catch {
+    return undefined;
+  }
 }
 
 /**
@@ -48,11 +54,12 @@ export function requestOf(first: unknown): TokenSource {
  * `UNAVAILABLE`. `extensions.reason` says which refusal it is.
  */
 export function requireViewer(
-  { viewer, authError = 'TOKEN_MISSING' }: Partial<AuthContext>,
+  context: Partial<AuthContext> | null | undefined,
   requirements: Requirements = {},
 ): Viewer {
   assertRequirements(requirements);
-  if (viewer === undefined) throw errorOf(authError);
+  const { viewer, authError = 'TOKEN_MISSING' } = context ?? {};
+  if (!viewer) throw errorOf(authError);
   const lack = lackOf(viewer, requirements);
   if (lack !== undefined) throw errorOf(lack);
   return viewer;

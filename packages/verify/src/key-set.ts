@@ -1,5 +1,5 @@
 import { type CryptoKey, importJWK } from 'jose';
-import { fetchText } from './fetch-text.ts';
+import { fetchText, TIMEOUT_MS } from './fetch-text.ts';
 
 /** What the server lets its key set be cached for (`max-age`). */
 const MAX_AGE_MS = 300_000;
@@ -11,6 +11,8 @@ const UNKNOWN_KID_PAUSE_MS = 30_000;
 const RETRY_PAUSE_MS = 1_000;
 /** How long the last good set serves while the issuer is away. */
 const LONGEST_OUTAGE_MS = 86_400_000;
+/** A load ends itself in time. Who waits for it waits a moment longer. */
+const GRACE_MS = 100;
 const MAX_KEYS = 1_000;
 
 /** A key that tokens are verified with. Its algorithm is ES256 (RFC 8725 §3.1). */
@@ -26,6 +28,11 @@ export type Keys = ReadonlyMap<string, VerificationKey>;
 /** A key set as JSON has it. Its keys are of any kind (RFC 7517 §5). */
 export interface JsonWebKeySet {
   readonly keys: readonly unknown[];
+}
+
+interface Load {
+  readonly begunAt: number;
+  readonly done: Promise<void>;
 }
 
 export interface KeySetOptions {
@@ -48,7 +55,7 @@ export function createKeySet({ source, fetch, onError, onChange }: KeySetOptions
   /** The last failure since the last success. */
   let failedAt: number | undefined;
   let askedForUnknownAt = Number.NEGATIVE_INFINITY;
-  let loading: Promise<void> | undefined;
+  let loading: Load | undefined;
   /** How many loads have begun. */
   let loads = 0;
 
@@ -58,23 +65,47 @@ export function createKeySet({ source, fetch, onError, onChange }: KeySetOptions
 
   /** One request for all who wait. Never rejects: what goes wrong is kept and reported. */
   function load(): Promise<void> {
-    if (loading) return loading;
+    if (loading === undefined || now() - loading.begunAt >= TIMEOUT_MS) loading = begin();
+    return finished(loading);
+  }
+
+  function begin(): Load {
     loads += 1;
-    loading = (source instanceof URL ? fetchKeys(source, fetch) : readKeys(source))
-      .then((loaded) => {
-        if (!isSameSet(keys, loaded)) onChange();
-        keys = loaded;
-        loadedAt = source instanceof URL ? now() : Number.POSITIVE_INFINITY;
-        failedAt = undefined;
-      })
-      .catch((cause: unknown) => {
-        failedAt = now();
-        onError(cause instanceof Error ? cause : new Error('The key set cannot be loaded', { cause }));
-      })
-      .finally(() => {
-        loading = undefined;
-      });
-    return loading;
+    const begun: Load = { begunAt: now(), done: loadKeys().finally(() => forget(begun)) };
+    return begun;
+  }
+
+  async function loadKeys(): Promise<void> {
+    try {
+      const loaded = await (source instanceof URL ? fetchKeys(source, fetch) : readKeys(source));
+      if (!isSameSet(keys, loaded)) onChange();
+      keys = loaded;
+      loadedAt = source instanceof URL ? now() : Number.POSITIVE_INFINITY;
+      failedAt = undefined;
+    } catch (cause) {
+      failedAt = now();
+      onError(cause instanceof Error ? cause : new Error('The key set cannot be loaded', { cause }));
+    }
+  }
+
+  function forget(load: Load): void {
+    if (loading === load) loading = undefined;
+  }
+
+  /**
+   * The end of a load. Where a platform ends the work of a request with the request (Cloudflare Workers), a load that
+   * another request began may never end, or its promise rejects. Then this request begins one of its own.
+   */
+  async function finished(begun: Load): Promise<void> {
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    const late = new Promise<'late'>((resolve) => {
+      timer = setTimeout(() => resolve('late'), begun.begunAt + TIMEOUT_MS + GRACE_MS - now());
+    });
+    const outcome = await Promise.race([begun.done, late]).catch(() => 'dead' as const);
+    clearTimeout(timer);
+    if (outcome === undefined) return;
+    forget(begun);
+    if (outcome === 'dead') await load();
   }
 
   /** Asks for a new set when it is time. Gives a promise only where the caller must wait for it. */
@@ -100,7 +131,7 @@ export function createKeySet({ source, fetch, onError, onChange }: KeySetOptions
       const find = () => (hasKeys() ? keys.get(kid) : undefined);
       const loadsBefore = loads;
       await renew();
-      if (find() === undefined && loading) await loading;
+      if (find() === undefined && loading) await finished(loading);
       if (find() === undefined && hasKeys()) {
         // A set that was asked for after the token came is the answer already.
         const isAnswered = loads > loadsBefore && failedAt === undefined;

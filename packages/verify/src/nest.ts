@@ -11,6 +11,9 @@ interface Carrier {
   authError?: Reason | undefined;
 }
 
+/** The fields of one operation share a context, and each may have a guard of its own. */
+const viewersOfFields = new WeakMap<object, Viewer | undefined>();
+
 /** The context of a resolver, by Nest's drivers for Apollo and for mercurius. */
 interface GraphQLCarrier extends Carrier {
   readonly req?: TokenSource;
@@ -19,17 +22,19 @@ interface GraphQLCarrier extends Carrier {
 
 /** The viewer that `attachViewer` or `requireViewer` has proven, as a parameter of a controller or a resolver. */
 export const CurrentViewer = createParamDecorator(
-  (_data: unknown, context: ExecutionContext): Viewer | undefined => read(context).carrier.viewer,
+  (_data: unknown, context: ExecutionContext): Viewer | undefined => {
+    const { carrier, field } = read(context);
+    return field !== undefined && viewersOfFields.has(field) ? viewersOfFields.get(field) : carrier.viewer;
+  },
 );
 
 /** A guard that lets everyone in. It proves the viewer where there is one. */
 export function attachViewer(verifier: Verifier): CanActivate {
   return {
     async canActivate(context) {
-      const { carrier, source } = read(context);
+      const { source } = read(context);
       const { viewer, reason } = await verifier.verify(source);
-      carrier.viewer = viewer;
-      carrier.authError = reason;
+      keep(context, viewer, reason);
       return true;
     },
   };
@@ -45,10 +50,10 @@ export function requireViewer(verifier: Verifier, requirements: Requirements = {
   assertRequirements(requirements);
   return {
     async canActivate(context) {
-      const { carrier, source } = read(context);
+      const { source } = read(context);
       const { viewer, refusal } = await verifier.verify(source, requirements);
       if (refusal !== undefined) refuse(refusal, context);
-      carrier.viewer = viewer;
+      keep(context, viewer);
       return true;
     },
   };
@@ -58,14 +63,22 @@ function isGraphQL(context: ExecutionContext): boolean {
   return context.getType<string>() === 'graphql';
 }
 
-function read(context: ExecutionContext): { carrier: Carrier; source: TokenSource } {
+function read(context: ExecutionContext): { carrier: Carrier; source: TokenSource; field?: object } {
   if (!isGraphQL(context)) {
     const request = context.switchToHttp().getRequest();
     return { carrier: request, source: request };
   }
-  // The third argument of a resolver.
-  const carrier: GraphQLCarrier = context.getArgByIndex(2);
-  return { carrier, source: carrier.req ?? carrier.reply?.request };
+  const [, , carrier, field]: [unknown, unknown, GraphQLCarrier, object] = context.getArgs();
+  return { carrier, source: carrier.req ?? carrier.reply?.request, field };
+}
+
+/** A viewer that one guard has proven stays for those who ask without a guard of their own. */
+function keep(context: ExecutionContext, viewer: Viewer | undefined, reason?: Reason): void {
+  const { carrier, field } = read(context);
+  if (field !== undefined) viewersOfFields.set(field, viewer);
+  if (viewer === undefined && carrier.viewer !== undefined) return;
+  carrier.viewer = viewer;
+  carrier.authError = reason;
 }
 
 /** An exception that Nest logs nothing about: a client's mistake is no fault of the server. */

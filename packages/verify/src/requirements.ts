@@ -38,23 +38,36 @@ function isAtLeast(acr: string, required: string): boolean {
   return acr === required || (isLevel(acr) && isLevel(required) && acr > required);
 }
 
+export const REQUIREMENT_NAMES = [
+  'requireScopes',
+  'requireRoles',
+  'requireAcr',
+  'maxAuthAgeSeconds',
+] as const;
+
 /** @throws TypeError for requirements that cannot be right: one that is misspelled must not mean "none". */
-export function assertRequirements({
-  requireScopes = [],
-  requireRoles = [],
-  requireAcr = 'aal1',
-  maxAuthAgeSeconds = 0,
-}: Requirements): void {
-  assertNames(requireScopes, 'requireScopes');
-  if (!Array.isArray(requireRoles) || !requireRoles.every((role) => typeof role === 'string' && role !== ''))
+export function assertRequirements(requirements: Requirements): void {
+  assertNamed(requirements, REQUIREMENT_NAMES);
+  const { requireScopes = [], requireRoles = [], requireAcr = 'aal1', maxAuthAgeSeconds = 0 } = requirements;
+  const isName = (name: unknown) => typeof name === 'string' && NAME.test(name);
+  if (!isListOf(requireScopes, isName) || !isName(requireAcr))
+    throw new TypeError('requireScopes and requireAcr must be names without spaces, quotes and backslashes');
+  if (!isListOf(requireRoles, (role) => typeof role === 'string' && role !== ''))
     throw new TypeError('requireRoles must be a list of texts');
-  assertNames([requireAcr], 'requireAcr');
   assertCount(maxAuthAgeSeconds, 'maxAuthAgeSeconds');
 }
 
-function assertNames(names: readonly string[], option: string): void {
-  if (!Array.isArray(names) || !names.every((name) => typeof name === 'string' && NAME.test(name)))
-    throw new TypeError(`${option} must be names without spaces, quotes and backslashes`);
+/** @throws TypeError where it is no object, or has a name that is not among those. */
+export function assertNamed(value: unknown, names: readonly string[]): void {
+  if (typeof value !== 'object' || value === null || Array.isArray(value))
+    throw new TypeError('The options must be an object');
+  const unknown = Object.keys(value).find((name) => !names.includes(name));
+  if (unknown !== undefined) throw new TypeError(`There is no option ${unknown}`);
+}
+
+/** `every` alone passes over what a list lacks. */
+function isListOf(list: unknown, isItem: (item: unknown) => boolean): boolean {
+  return Array.isArray(list) && Array.from(list).every(isItem);
 }
 
 /** @throws TypeError */

@@ -3,7 +3,14 @@ import { readToken, type TokenSource } from './bearer.ts';
 import { createBoundedCache } from './bounded-cache.ts';
 import { createKeySet, type JsonWebKeySet } from './key-set.ts';
 import { type Reason, type Refusal, refusalOf } from './refusal.ts';
-import { assertCount, assertRequirements, lackOf, type Requirements } from './requirements.ts';
+import {
+  assertCount,
+  assertNamed,
+  assertRequirements,
+  lackOf,
+  REQUIREMENT_NAMES,
+  type Requirements,
+} from './requirements.ts';
 
 export type { MachineViewer, UserViewer, Viewer } from './access-token.ts';
 export type { TokenSource } from './bearer.ts';
@@ -46,9 +53,10 @@ export type Verdict =
 
 export interface Verifier {
   /**
-   * Who asks, or why that is not proven. Never rejects.
+   * Who asks, or why that is not proven. No source makes it reject.
    *
    * @param requirements What this request needs, beside what every request does.
+   * @throws TypeError for requirements that cannot be right.
    */
   verify(source: TokenSource, requirements?: Requirements): Promise<Verdict>;
   /** Loads the keys before the first token needs them. True when there are keys; never rejects. */
@@ -61,13 +69,10 @@ export interface Verifier {
  * @throws TypeError for options that cannot be right.
  */
 export function createVerifier(options: VerifierOptions): Verifier {
+  assertOptions(options);
   const { issuer, cacheSize = 10_000, clockToleranceSeconds = 10, onKeySetError } = options;
-  assertText(issuer, 'issuer');
   const { audience = issuer, acceptMachines = false } = options;
-  assertText(audience, 'audience');
-  assertCount(cacheSize, 'cacheSize');
-  assertCount(clockToleranceSeconds, 'clockToleranceSeconds');
-  assertRequirements(options);
+  const required = requirementsOf(options);
 
   const expected = { issuer, audience, clockToleranceSeconds, acceptMachines };
   const verified = createBoundedCache<Viewer>(cacheSize);
@@ -119,14 +124,15 @@ export function createVerifier(options: VerifierOptions): Verifier {
 
   return {
     async verify(source, requirements) {
+      if (requirements !== undefined) assertRequirements(requirements);
       const read = readSafely(source);
       if ('reason' in read) return refuse(read.reason);
       try {
         const viewer = await verifyToken(read.token);
         if (typeof viewer === 'string') return refuse(viewer);
-        for (const required of requirements === undefined ? [options] : [options, requirements]) {
-          const lack = lackOf(viewer, required);
-          if (lack !== undefined) return refuse(lack, required);
+        for (const needed of requirements === undefined ? [required] : [required, requirements]) {
+          const lack = lackOf(viewer, needed);
+          if (lack !== undefined) return refuse(lack, needed);
         }
         return { viewer };
       } catch {
@@ -159,16 +165,56 @@ function nowSeconds(): number {
 }
 
 function sourceOf({ issuer, jwks, jwksUri }: VerifierOptions): URL | JsonWebKeySet {
-  if (jwks !== undefined) {
-    if (jwksUri !== undefined) throw new TypeError('Give jwks or jwksUri, not both');
-    return jwks;
-  }
-  const address = String(jwksUri ?? `${issuer.replace(/\/$/, '')}${JWKS_PATH}`);
-  const url = URL.canParse(address) ? new URL(address) : undefined;
-  if (!/^https?:$/.test(url?.protocol ?? '')) throw new TypeError(`The keys cannot be at ${address}`);
-  return url as URL;
+  if (jwks !== undefined) return jwks;
+  return new URL(String(jwksUri ?? `${issuer.replace(/\/$/, '')}${JWKS_PATH}`));
 }
 
-function assertText(value: unknown, name: string): void {
-  if (typeof value !== 'string' || value === '') throw new TypeError(`${name} must be text`);
+const OPTION_NAMES = [
+  ...REQUIREMENT_NAMES,
+  ...['issuer', 'audience', 'jwksUri', 'jwks', 'clockToleranceSeconds', 'acceptMachines', 'fetch'],
+  ...['cacheSize', 'onKeySetError'],
+];
+
+function requirementsOf({
+  requireScopes,
+  requireRoles,
+  requireAcr,
+  maxAuthAgeSeconds,
+}: Requirements): Requirements {
+  return { requireScopes, requireRoles, requireAcr, maxAuthAgeSeconds };
+}
+
+/** @throws TypeError for options that cannot be right. */
+function assertOptions(options: VerifierOptions): void {
+  assertNamed(options, OPTION_NAMES);
+  const {
+    issuer,
+    audience = issuer,
+    cacheSize = 0,
+    clockToleranceSeconds = 0,
+    acceptMachines = false,
+  } = options;
+  for (const [name, value] of Object.entries({ issuer, audience }))
+    if (typeof value !== 'string' || value === '') throw new TypeError(`${name} must be text`);
+  assertCount(cacheSize, 'cacheSize');
+  assertCount(clockToleranceSeconds, 'clockToleranceSeconds');
+  if (typeof acceptMachines !== 'boolean') throw new TypeError('acceptMachines must be true or false');
+  for (const name of ['fetch', 'onKeySetError'] as const)
+    if (!['function', 'undefined'].includes(typeof options[name]))
+      throw new TypeError(`${name} must be a function`);
+  assertRequirements(requirementsOf(options));
+  assertSource(options);
+}
+
+function assertSource({ issuer, jwks, jwksUri }: VerifierOptions): void {
+  if (jwks !== undefined) {
+    if (jwksUri !== undefined) throw new TypeError('Give jwks or jwksUri, not both');
+    const { keys } = Object(jwks) as { keys?: unknown };
+    if (!Array.isArray(keys) || keys.length === 0) throw new TypeError('jwks must have a list of keys');
+    return;
+  }
+  const address = String(jwksUri ?? issuer);
+  const url = URL.canParse(address) ? new URL(address) : undefined;
+  if (url === undefined || !/^https?:$/.test(url.protocol) || url.username !== '' || url.password !== '')
+    throw new TypeError('The keys must be at an http(s) address without a user and a password');
 }

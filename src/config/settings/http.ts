@@ -34,12 +34,18 @@ export const HTTP = {
 function origins() {
   return list(
     'must be origins as browsers send them, as in https://app.example.com,http://localhost:3000,capacitor://localhost',
-    (text) => {
-      if (APP_ORIGIN.test(text)) return true;
-      const url = readUrl(text);
-      return url !== undefined && isHttp(url) && url.origin === text && !text.includes('*');
-    },
+    (text) => APP_ORIGIN.test(text) || isPageOrigin(text),
   );
+}
+
+/** Origins of pages alone. */
+export function pageOrigins() {
+  return list('must be origins as browsers send them, as in https://app.example.com', isPageOrigin);
+}
+
+function isPageOrigin(text: string): boolean {
+  const url = readUrl(text);
+  return url !== undefined && isHttp(url) && url.origin === text && !text.includes('*');
 }
 
 /** IP addresses and CIDR blocks, separated by commas. A block of every address there is would trust everybody. */

@@ -28,9 +28,8 @@ export const MAIL = {
   },
   appUrl: {
     name: 'LATCHKEY_APP_URL',
-    developmentDefault: 'http://localhost:3000',
     description:
-      'What the links in mail begin with: the URL of your app, or a template as in `https://app.example.com/#/{page}?token={token}`. https in production',
+      'What the links in mail begin with: the URL of your app, or a template as in `https://app.example.com/#/{page}?token={token}`. https in production. `/account` of the issuer where `LATCHKEY_PAGES` is on, and otherwise `http://localhost:3000` in development',
     value: appUrl(),
   },
   templates: {

@@ -9,7 +9,7 @@ import { inventAccount, STORY } from './story.ts';
 
 export type StartPageConfig = Pick<
   Config,
-  'issuer' | 'audience' | 'databaseUrl' | 'smtp' | 'registration' | 'tokenEndpoint'
+  'issuer' | 'audience' | 'databaseUrl' | 'smtp' | 'registration' | 'tokenEndpoint' | 'pages'
 >;
 
 const REPOSITORY = 'https://github.com/latchkey-auth/latchkey';
@@ -86,6 +86,9 @@ function factsOf(config: StartPageConfig, origin: string): (readonly [string, st
       `${link('/graphql')}<br>A browser opens Apollo's Sandbox there, which needs the internet.`,
     ],
     ['GraphiQL', `${link('/graphiql')}<br>This server serves it, so it works offline.`],
+    ...(config.pages
+      ? ([['Account pages', `${link('/account')}<br>Sign in and up, and every link of every mail.`]] as const)
+      : []),
     [
       'Mail',
       config.smtp === undefined

@@ -106,8 +106,10 @@ async function compile(project: string, options: Record<string, unknown>): Promi
   writeFileSync(join(project, 'tsconfig.json'), JSON.stringify({ compilerOptions, files: ['consumer.ts'] }));
   const compiled = run(process.execPath, [TSC, '-p', project], project);
   const output = await compiled.catch(({ stdout }: { stdout: string }) => stdout);
-  // Peers are links, and TypeScript names what a link leads to.
-  return output.split('\n').filter((line) => line !== '' && !/^\S*\.\.\/\S*\/node_modules\//.test(line));
+  // Peers are links, and TypeScript names what a link leads to. The lines of one message after its first are indented.
+  return output
+    .split(/\n(?=\S)/)
+    .filter((message) => message !== '' && !/^\S*\.\.\/\S*\/node_modules\//.test(message));
 }
 
 beforeAll(async () => {

@@ -1,0 +1,50 @@
+import { AuthClientError } from '@latchkey/client';
+import { texts } from './texts/index.ts';
+
+/** A failure as a sentence that says what to do. Beside its field, if it is that of one. */
+export interface Problem {
+  readonly field?: string | undefined;
+  readonly text: string;
+}
+
+/** What a form says in place of the sentence for a code. */
+export type OwnProblems = Readonly<Record<string, Problem>>;
+
+export function problemOf(error: unknown, own: OwnProblems = {}): Problem {
+  if (!(error instanceof AuthClientError)) return { text: texts.errors.unknown };
+  const { code, reason, retryAfter = 1, minLength = 1 } = error;
+  const field = error.field?.split('.').at(-1);
+  const problem = own[code];
+  if (problem !== undefined) return problem;
+  if (code === 'WEAK_PASSWORD') return { field: field ?? 'newPassword', text: weakness(reason, minLength) };
+  if (code === 'BAD_USER_INPUT')
+    return {
+      field,
+      text: field === 'email' || field === 'newEmail' ? texts.errors.email : texts.errors.BAD_USER_INPUT,
+    };
+  if (code === 'TOO_MANY_REQUESTS') return { text: texts.errors.TOO_MANY_REQUESTS(Math.ceil(retryAfter)) };
+  if (reason === 'FOREIGN_ORIGIN') return { text: texts.errors.FOREIGN_ORIGIN };
+  const text = Object.hasOwn(texts.errors, code)
+    ? texts.errors[code as keyof typeof texts.errors]
+    : undefined;
+  return { text: typeof text === 'string' ? text : texts.errors.unknown };
+}
+
+export function hasCode(error: unknown, code: string): boolean {
+  return error instanceof AuthClientError && error.code === code;
+}
+
+function weakness(reason: string | undefined, least: number): string {
+  switch (reason) {
+    case 'TOO_SHORT':
+      return texts.errors.tooShort(least);
+    case 'TOO_LONG':
+      return texts.errors.tooLong;
+    case 'TOO_COMMON':
+      return texts.errors.tooCommon;
+    case 'CONTAINS_PERSONAL_INFO':
+      return texts.errors.personal;
+    default:
+      return texts.errors.malformed;
+  }
+}

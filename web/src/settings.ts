@@ -1,0 +1,15 @@
+/** What the server says of itself in the page. */
+export interface PageSettings {
+  readonly name: string;
+  /** Whether there is a picture at `logo`. */
+  readonly logo: boolean;
+  readonly registration: 'open' | 'verify' | 'closed';
+  readonly magicLinks: boolean;
+  /** Whether mail is sent. Without it no address can be verified and no password reset. */
+  readonly mail: boolean;
+  readonly passwordMinLength: number;
+  readonly redirectOrigins: readonly string[];
+}
+
+const element = document.querySelector('meta[name=latchkey-settings]');
+export const settings = JSON.parse(element?.getAttribute('content') ?? '') as PageSettings;

@@ -1,0 +1,234 @@
+import type { Texts } from './texts.ts';
+
+/** English. Each language is one file of this shape. */
+export const en: Texts = {
+  language: 'en',
+  loading: 'One moment…',
+  working: 'One moment…',
+  or: 'or',
+  back: 'Back',
+  cancel: 'Cancel',
+  show: 'Show',
+  hide: 'Hide',
+  showPassword: 'Show the password',
+  hidePassword: 'Hide the password',
+  optional: 'optional',
+  retry: 'Try again',
+  required: 'Fill this in.',
+  newTitle: (title, name) => `${title} – ${name}`,
+
+  fields: {
+    email: 'Email address',
+    newEmail: 'New email address',
+    password: 'Password',
+    currentPassword: 'Current password',
+    newPassword: 'New password',
+    name: 'Name',
+    code: 'Code',
+  },
+  hints: {
+    newPassword: (least) => `At least ${least} characters. Several words are easy to remember.`,
+    code: 'The digits in the mail.',
+  },
+
+  signIn: {
+    title: 'Sign in',
+    submit: 'Sign in',
+    forgot: 'Forgot your password?',
+    byMail: 'Sign in by mail, without a password',
+    toSignUp: 'New here?',
+    signUp: 'Make an account',
+  },
+  signUp: {
+    title: 'Make an account',
+    submit: 'Make the account',
+    submitWithMail: 'Send me a link',
+    explainMail: 'We send you a link. You choose a password when you open it.',
+    toSignIn: 'Have an account?',
+    signIn: 'Sign in',
+    closed: 'Nobody can make an account here. Ask the people who run this site for one.',
+  },
+  byMail: {
+    title: 'Sign in by mail',
+    explain: 'We send you a link and a code. Each of them signs you in once.',
+    submit: 'Send me a link',
+    enterCode: 'Open the link in the mail, or type its code here.',
+    submitCode: 'Sign in',
+  },
+  magicLink: {
+    title: 'Sign in',
+    explain: 'You opened the link from our mail.',
+    submit: 'Sign in',
+  },
+  forgotPassword: {
+    title: 'Forgot your password?',
+    explain: 'We send you a link to choose a new one.',
+    submit: 'Send me a link',
+    noMail: 'This site sends no mail. Ask the people who run it for a new password.',
+  },
+  mailSent: {
+    title: 'Look into your mail',
+    text: (email, minutes) =>
+      `If ${email} has an account here, a mail is on its way. Its link works for ${lasting(minutes)}.`,
+    signUp: (email, minutes) =>
+      `A mail is on its way to ${email}. Its link works for ${lasting(minutes)}. Nobody has an account until the link is opened.`,
+    nothing: 'Nothing came? Look among the unwanted mail, or ask for another one in a few minutes.',
+    again: 'Use another address',
+  },
+  resetPassword: {
+    title: 'Choose a new password',
+    submit: 'Change the password',
+    doneTitle: 'The password is changed',
+    done: 'You are signed out everywhere. Sign in with the new password.',
+  },
+  verifyEmail: {
+    title: 'Confirm your email address',
+    signedIn: (email) => `You are signed in as ${email}.`,
+    chooseOrType:
+      'Choose a password for your new account. If you have an account with this address, type its password.',
+    type: 'Type the password of your account.',
+    submit: 'Confirm the address',
+    lostTitle: 'You do not know the password?',
+    lost: 'You can confirm the address without it. Then everything that was in the account before is taken out: its password, its sessions and its devices. We mail you a link to choose a new password.',
+    lostSubmit: 'Confirm without the password',
+    newAccount: 'This link makes a new account. Choose a password for it above.',
+    doneTitle: 'The address is confirmed',
+    done: 'You can close this page, or go to your account.',
+    doneLost: 'We sent you a link to choose a new password.',
+    toAccount: 'Go to my account',
+  },
+  confirmEmail: {
+    title: 'Confirm your new email address',
+    signedIn: (email) => `You are signed in as ${email}. The new address takes its place.`,
+    type: 'Type the password of your account. The new address takes the place of the old one.',
+    submit: 'Change the address',
+    doneTitle: 'The address is changed',
+    done: 'Other devices are signed out.',
+  },
+  undoEmailChange: {
+    title: 'Take the change of address back',
+    explain:
+      'The account gets its old address again. Everything that came after the change is undone, and the password is removed. Every device is signed out.',
+    submit: 'Take the change back',
+    doneTitle: 'The old address is back',
+    done: 'We sent you a link to choose a new password.',
+  },
+  account: {
+    title: 'Your account',
+    navigation: 'Account',
+    profile: 'Profile',
+    password: 'Password',
+    sessions: 'Devices',
+    remove: 'Delete',
+    signOut: 'Sign out',
+  },
+  profile: {
+    title: 'Profile',
+    submit: 'Save',
+    saved: 'Saved.',
+    email: 'Email address',
+    verified: 'confirmed',
+    unverified: 'not confirmed',
+    verify: 'Send me a link to confirm it',
+    verifySent: 'A mail is on its way.',
+    change: 'Change the address',
+  },
+  email: {
+    title: 'Change your email address',
+    explain: 'We send a link to the new address. The old address stays until you open the link.',
+    submit: 'Send the link',
+    sent: (email, minutes) =>
+      `A mail is on its way to ${email}. Its link works for ${lasting(minutes)}. Open it in this browser.`,
+  },
+  password: {
+    title: 'Change your password',
+    explain: 'Every other device is signed out.',
+    submit: 'Change the password',
+    done: 'The password is changed. Every other device is signed out.',
+  },
+  sessions: {
+    title: 'Devices',
+    explain: 'Where you are signed in. End what you do not know, and change your password then.',
+    current: 'this device',
+    unknownDevice: 'Unknown device',
+    device: (browser, system) => [browser, system].filter((part) => part !== '').join(' on '),
+    place: (network) => `Network ${network}`,
+    lastUsed: (moment) => `Last used ${moment}`,
+    since: (moment) => `Signed in ${moment}`,
+    end: 'Sign out',
+    endLabel: (device) => `Sign out ${device}`,
+    endOthers: 'Sign out all other devices',
+    endAll: 'Sign out everywhere',
+    ended: (count) => (count === 1 ? 'One device is signed out.' : `${count} devices are signed out.`),
+    onlyThis: 'You are signed in on this device alone.',
+  },
+  remove: {
+    title: 'Delete your account',
+    explain: 'The account and everything in it is deleted. There is no way back.',
+    submit: 'Delete my account',
+    doneTitle: 'The account is deleted',
+    done: 'Good-bye.',
+  },
+  proveAgain: {
+    title: 'Prove that it is you',
+    explain: 'Type your password again before this change.',
+    submit: 'Continue',
+  },
+  signedOut: {
+    failed:
+      'The server did not answer, so this browser may still be signed in. Load this page again, and sign out once more.',
+  },
+  noLink: {
+    title: 'Open the link again',
+    text: 'This page shows what a link in a mail is for. Open the link in the mail again.',
+  },
+  notFound: {
+    title: 'There is no such page',
+    home: 'Go to the start',
+  },
+  offline: {
+    title: 'The server does not answer',
+    text: 'We ask it again by itself. Nothing is lost.',
+  },
+
+  errors: {
+    NETWORK_ERROR: 'The server cannot be reached. Check your connection, then try again.',
+    BAD_RESPONSE: 'The server gave an answer that makes no sense. Try again in a minute.',
+    UNAVAILABLE: 'The server is busy with itself. Try again in a few seconds.',
+    OVERLOADED: 'The server is busy. Try again in a few seconds.',
+    INTERNAL_SERVER_ERROR: 'Something went wrong on our side. Try again in a minute.',
+    TOO_MANY_REQUESTS: (seconds) => `Too many attempts. Try again in ${waiting(seconds)}.`,
+    INVALID_CREDENTIALS: 'This email address and this password do not fit together.',
+    wrongPassword: 'This is not the password of your account.',
+    wrongCode: 'This code is wrong, or it is not good any more. Look at the newest mail.',
+    INVALID_TOKEN:
+      'This link was used before, is too old, or a newer one was sent. Ask for a new one if you still need it.',
+    EMAIL_TAKEN: 'There is an account with this address already. Sign in, or ask for a new password.',
+    REGISTRATION_CLOSED: 'Nobody can make an account here.',
+    FEATURE_DISABLED: 'This site does not offer this.',
+    REAUTHENTICATION_REQUIRED: 'Sign in again before this change.',
+    UNAUTHENTICATED: 'You are not signed in any more. Sign in again.',
+    FORBIDDEN: 'You may not do this here. You may be signed in with another account.',
+    FOREIGN_ORIGIN:
+      'This page was opened under another name than the server’s own. Open it by the server’s name.',
+    BAD_USER_INPUT: 'This cannot be right. Look at it again.',
+    email: 'This is no email address.',
+    tooShort: (least) => `Use at least ${least} characters.`,
+    tooLong: 'This is too long.',
+    tooCommon: 'This password is one of the first that an attacker tries. Choose another one.',
+    personal: 'This password is little more than your name or address. Choose another one.',
+    malformed: 'This password holds something that is no text.',
+    unknown: 'Something went wrong. Try again in a minute.',
+  },
+};
+
+function lasting(minutes: number): string {
+  if (minutes < 90) return minutes === 1 ? 'one minute' : `${minutes} minutes`;
+  const hours = Math.round(minutes / 60);
+  return hours < 48 ? `${hours} hours` : `${Math.round(hours / 24)} days`;
+}
+
+function waiting(seconds: number): string {
+  if (seconds < 90) return seconds === 1 ? 'one second' : `${seconds} seconds`;
+  return lasting(Math.ceil(seconds / 60));
+}

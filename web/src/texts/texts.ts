@@ -1,0 +1,210 @@
+/** What a file of texts holds. The compiler checks each language against it. */
+export interface Texts {
+  readonly language: string;
+  readonly loading: string;
+  readonly working: string;
+  readonly or: string;
+  readonly back: string;
+  readonly cancel: string;
+  readonly show: string;
+  readonly hide: string;
+  readonly showPassword: string;
+  readonly hidePassword: string;
+  readonly optional: string;
+  readonly retry: string;
+  readonly required: string;
+  readonly newTitle: (title: string, name: string) => string;
+  readonly fields: {
+    readonly email: string;
+    readonly newEmail: string;
+    readonly password: string;
+    readonly currentPassword: string;
+    readonly newPassword: string;
+    readonly name: string;
+    readonly code: string;
+  };
+  readonly hints: {
+    readonly newPassword: (least: number) => string;
+    readonly code: string;
+  };
+  readonly signIn: {
+    readonly title: string;
+    readonly submit: string;
+    readonly forgot: string;
+    readonly byMail: string;
+    readonly toSignUp: string;
+    readonly signUp: string;
+  };
+  readonly signUp: {
+    readonly title: string;
+    readonly submit: string;
+    readonly submitWithMail: string;
+    readonly explainMail: string;
+    readonly toSignIn: string;
+    readonly signIn: string;
+    readonly closed: string;
+  };
+  readonly byMail: {
+    readonly title: string;
+    readonly explain: string;
+    readonly submit: string;
+    readonly enterCode: string;
+    readonly submitCode: string;
+  };
+  readonly magicLink: {
+    readonly title: string;
+    readonly explain: string;
+    readonly submit: string;
+  };
+  readonly forgotPassword: {
+    readonly title: string;
+    readonly explain: string;
+    readonly submit: string;
+    readonly noMail: string;
+  };
+  readonly mailSent: {
+    readonly title: string;
+    readonly text: (email: string, minutes: number) => string;
+    readonly signUp: (email: string, minutes: number) => string;
+    readonly nothing: string;
+    readonly again: string;
+  };
+  readonly resetPassword: {
+    readonly title: string;
+    readonly submit: string;
+    readonly doneTitle: string;
+    readonly done: string;
+  };
+  readonly verifyEmail: {
+    readonly title: string;
+    readonly signedIn: (email: string) => string;
+    readonly chooseOrType: string;
+    readonly type: string;
+    readonly submit: string;
+    readonly lostTitle: string;
+    readonly lost: string;
+    readonly lostSubmit: string;
+    readonly newAccount: string;
+    readonly doneTitle: string;
+    readonly done: string;
+    readonly doneLost: string;
+    readonly toAccount: string;
+  };
+  readonly confirmEmail: {
+    readonly title: string;
+    readonly signedIn: (email: string) => string;
+    readonly type: string;
+    readonly submit: string;
+    readonly doneTitle: string;
+    readonly done: string;
+  };
+  readonly undoEmailChange: {
+    readonly title: string;
+    readonly explain: string;
+    readonly submit: string;
+    readonly doneTitle: string;
+    readonly done: string;
+  };
+  readonly account: {
+    readonly title: string;
+    readonly navigation: string;
+    readonly profile: string;
+    readonly password: string;
+    readonly sessions: string;
+    readonly remove: string;
+    readonly signOut: string;
+  };
+  readonly profile: {
+    readonly title: string;
+    readonly submit: string;
+    readonly saved: string;
+    readonly email: string;
+    readonly verified: string;
+    readonly unverified: string;
+    readonly verify: string;
+    readonly verifySent: string;
+    readonly change: string;
+  };
+  readonly email: {
+    readonly title: string;
+    readonly explain: string;
+    readonly submit: string;
+    readonly sent: (email: string, minutes: number) => string;
+  };
+  readonly password: {
+    readonly title: string;
+    readonly explain: string;
+    readonly submit: string;
+    readonly done: string;
+  };
+  readonly sessions: {
+    readonly title: string;
+    readonly explain: string;
+    readonly current: string;
+    readonly unknownDevice: string;
+    readonly device: (browser: string, system: string) => string;
+    readonly place: (network: string) => string;
+    readonly lastUsed: (moment: string) => string;
+    readonly since: (moment: string) => string;
+    readonly end: string;
+    readonly endLabel: (device: string) => string;
+    readonly endOthers: string;
+    readonly endAll: string;
+    readonly ended: (count: number) => string;
+    readonly onlyThis: string;
+  };
+  readonly remove: {
+    readonly title: string;
+    readonly explain: string;
+    readonly submit: string;
+    readonly doneTitle: string;
+    readonly done: string;
+  };
+  readonly proveAgain: {
+    readonly title: string;
+    readonly explain: string;
+    readonly submit: string;
+  };
+  readonly signedOut: {
+    readonly failed: string;
+  };
+  readonly noLink: {
+    readonly title: string;
+    readonly text: string;
+  };
+  readonly notFound: {
+    readonly title: string;
+    readonly home: string;
+  };
+  readonly offline: {
+    readonly title: string;
+    readonly text: string;
+  };
+  readonly errors: {
+    readonly NETWORK_ERROR: string;
+    readonly BAD_RESPONSE: string;
+    readonly UNAVAILABLE: string;
+    readonly OVERLOADED: string;
+    readonly INTERNAL_SERVER_ERROR: string;
+    readonly TOO_MANY_REQUESTS: (seconds: number) => string;
+    readonly INVALID_CREDENTIALS: string;
+    readonly wrongPassword: string;
+    readonly wrongCode: string;
+    readonly INVALID_TOKEN: string;
+    readonly EMAIL_TAKEN: string;
+    readonly REGISTRATION_CLOSED: string;
+    readonly FEATURE_DISABLED: string;
+    readonly REAUTHENTICATION_REQUIRED: string;
+    readonly UNAUTHENTICATED: string;
+    readonly FORBIDDEN: string;
+    readonly FOREIGN_ORIGIN: string;
+    readonly BAD_USER_INPUT: string;
+    readonly email: string;
+    readonly tooShort: (least: number) => string;
+    readonly tooLong: string;
+    readonly tooCommon: string;
+    readonly personal: string;
+    readonly malformed: string;
+    readonly unknown: string;
+  };
+}
