@@ -143,7 +143,7 @@ async function examineApp(config: Config, database: Database, findings: Findings
 }
 
 /** The sample user owes nothing. */
-const ENROLLED = { owesEnrolment: () => false };
+const ENROLLED = { owedBy: () => undefined };
 
 /** What roles and claims make of a token, where the operator has defined any. */
 function examineTokens(config: Config, { notes, problems }: Findings): void {

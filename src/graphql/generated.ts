@@ -79,7 +79,7 @@ export type CompleteMfaLoginInput = {
   readonly mfaToken: Scalars['String']['input'];
   /** A recovery code; case, spaces and hyphens do not matter. */
   readonly recoveryCode?: InputMaybe<Scalars['String']['input']>;
-  /** The six digits of the app; spaces between them do not matter. */
+  /** The six digits of the app; spaces and hyphens between them do not matter. */
   readonly totpCode?: InputMaybe<Scalars['String']['input']>;
 };
 
@@ -100,7 +100,7 @@ export type ConfirmEmailChangePayload = {
 
 /** What `confirmTotpEnrolment` takes. */
 export type ConfirmTotpEnrolmentInput = {
-  /** The six digits that the app shows. */
+  /** The six digits that the app shows; spaces and hyphens between them do not matter. */
   readonly code: Scalars['String']['input'];
   /** How the tokens come back. */
   readonly delivery?: TokenDelivery;
@@ -139,8 +139,8 @@ export type ErrorCode =
   | 'FEATURE_DISABLED'
   /**
    * The viewer is known and may not do this. `extensions.reason` is `NARROWED_SESSION` where the login asked for less
-   * (`scope`), `ENROLMENT_REQUIRED` where the account has to enrol a second factor first, `UNVERIFIED_EMAIL` where the owner
-   * could not be told, and `FOREIGN_ORIGIN` where a page whose `Origin` is not allowed to use cookies asked for them.
+   * (`scope`), `ENROLMENT_REQUIRED` where the account has to enrol a second factor first, `FACTOR_REQUIRED` where the
+   * session has to show one first (`reauthenticate`), `UNVERIFIED_EMAIL` where the owner could not be told, and `FOREIGN_ORIGIN` where a page whose `Origin` is not allowed to use cookies asked for them.
    */
   | 'FORBIDDEN'
   /** The document does not parse. */
@@ -509,7 +509,7 @@ export type Mutation = {
   readonly resetPassword: ResetPasswordPayload;
   /**
    * Ends one of the viewer's sessions. One that is not the session that asks needs an authentication of the last
-   * 10 minutes; `logout` never does.
+   * 10 minutes, with a second factor where the account has one; `logout` never does.
    * Errors: `UNAUTHENTICATED`, `REAUTHENTICATION_REQUIRED`, `NOT_FOUND`.
    */
   readonly revokeSession: LogoutPayload;
@@ -724,7 +724,7 @@ export type ReauthenticateInput = {
   readonly password?: InputMaybe<Scalars['String']['input']>;
   /** A recovery code in the place of `totpCode`; case, spaces and hyphens do not matter. */
   readonly recoveryCode?: InputMaybe<Scalars['String']['input']>;
-  /** The six digits of the app, where the account has a second factor; spaces between them do not matter. */
+  /** The six digits of the app, where the account has a second factor; spaces and hyphens between them do not matter. */
   readonly totpCode?: InputMaybe<Scalars['String']['input']>;
 };
 

@@ -59,7 +59,7 @@ export function testSchema(resolvers: Record<string, Record<string, unknown>> = 
       roles: '',
       narrowedTo: null,
       acr: 'aal1',
-      owesEnrolment: false,
+      owed: undefined,
     };
   });
   return schema;

@@ -101,17 +101,16 @@ export function createOwnership({
    */
   async function requireOwner(viewer: Viewer, { password, ...tried }: Claimed): Promise<Owned> {
     const { caller } = tried;
-    const fresh = (user: UserRecord) =>
-      sessions.requireFreshAuthentication(viewer, caller, { withFactor: user.secondFactors !== '' });
+    const fresh = () => sessions.requireFreshAuthentication(viewer, caller);
     if (password != null) {
       const owned = await requirePassword(viewer, { ...tried, password });
       if (owned.user.secondFactors === '') return owned;
       // A right password that is not enough is no failure.
-      return { ...owned, session: await rateLimits.checking(owned.attempt, () => fresh(owned.user)) };
+      return { ...owned, session: await rateLimits.checking(owned.attempt, fresh) };
     }
     const user = await findUser(database.before(caller.deadline), viewer.userId);
     if (user === undefined) throw new AuthError('INVALID_CREDENTIALS', { cause: 'the account is gone' });
-    return { user, attempt: UNCOUNTED, session: await fresh(user) };
+    return { user, attempt: UNCOUNTED, session: await fresh() };
   }
 
   /**

@@ -12,7 +12,7 @@ import { createTokenContents, type TokenContentsOptions } from './token-contents
 
 export interface GrantsOptions extends TokenContentsOptions {
   readonly clock: Clock;
-  readonly users: Pick<Users, 'owesEnrolment' | 'requiresFactor'>;
+  readonly users: Pick<Users, 'owedBy' | 'requiresFactor'>;
   readonly tokens: Pick<Tokens, 'signAccessToken' | 'lengthOf' | 'refreshTokens' | 'deviceTokens'>;
 }
 

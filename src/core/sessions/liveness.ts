@@ -6,6 +6,7 @@ import { type Clock, LARGEST_LEAD_MS } from '../../platform/clock.ts';
 import { MINUTE_MS } from '../../platform/durations.ts';
 import type { AccessToken } from '../tokens/access-token.ts';
 import type { OwnSession, Users, Viewer } from '../users/service.ts';
+import { findUser } from '../users/store.ts';
 import { findLiveSessionOwner, findSession, type SessionRecord } from './store.ts';
 
 /** How long an authentication counts for sensitive changes (ASVS 7.5.1). */
@@ -16,7 +17,7 @@ const LIVENESS_TTL_MS = 1_000;
 export interface LivenessOptions {
   readonly database: Database;
   readonly clock: Clock;
-  readonly users: Pick<Users, 'owesEnrolment'>;
+  readonly users: Pick<Users, 'owedBy'>;
 }
 
 export type Liveness = ReturnType<typeof createLiveness>;
@@ -75,7 +76,7 @@ export function createLiveness({ database, clock, users }: LivenessOptions) {
       throw hasEnded();
     }
     const { roles, narrowedTo, acr } = user;
-    const rights = { roles, narrowedTo, acr, owesEnrolment: users.owesEnrolment(user) };
+    const rights = { roles, narrowedTo, acr, owed: users.owedBy(user, user) };
     const viewer = {
       userId,
       sessionId,
@@ -102,23 +103,24 @@ export function createLiveness({ database, clock, users }: LivenessOptions) {
   }
 
   /**
-   * Lets a viewer through who proved who they are a short while ago (SES-5). The row decides: it says when, in the time
-   * of this clock, and whether the session still lives, more recently than `authenticate`.
+   * Lets a viewer through who proved who they are a short while ago (SES-5), with all that a login of theirs would need
+   * now: with a second factor, where the account has one. The row decides: it says when, in the time of this clock, and
+   * whether the session still lives, more recently than `authenticate`.
    *
-   * @param options.withFactor whether a second factor must have been shown then, too.
    * @returns the session.
    * @throws AuthError `REAUTHENTICATION_REQUIRED`; `UNAUTHENTICATED` when the session has ended meanwhile.
    */
-  async function requireFreshAuthentication(
-    viewer: OwnSession,
-    caller: Caller,
-    { withFactor = false }: { withFactor?: boolean } = {},
-  ): Promise<SessionRecord> {
-    const session = await findSession(database.before(caller.deadline), viewer.sessionId);
+  async function requireFreshAuthentication(viewer: OwnSession, caller: Caller): Promise<SessionRecord> {
+    const sql = database.before(caller.deadline);
+    const session = await findSession(sql, viewer.sessionId);
     if (session === undefined || session.revokedAt !== null) throw hasEnded();
     const age = clock.now() - session.authenticatedAt;
     const isFresh = age <= FRESH_MS && age >= -LARGEST_LEAD_MS;
-    if (!isFresh || (withFactor && session.acr !== 'aal2')) throw new AuthError('REAUTHENTICATION_REQUIRED');
+    if (!isFresh) throw new AuthError('REAUTHENTICATION_REQUIRED');
+    if (session.acr === 'aal2') return session;
+    const owner = await findUser(sql, viewer.userId);
+    if (owner === undefined) throw hasEnded();
+    if (owner.secondFactors !== '') throw new AuthError('REAUTHENTICATION_REQUIRED');
     return session;
   }
 

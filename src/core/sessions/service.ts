@@ -10,7 +10,7 @@ import type { Claims } from '../roles/claims.ts';
 import type { Roles } from '../roles/service.ts';
 import type { Tokens } from '../tokens/service.ts';
 import {
-  assertEnrolled,
+  assertNothingOwed,
   assertWide,
   type OwnSession,
   type Users,
@@ -101,11 +101,11 @@ export function createSessions(options: SessionsOptions) {
     /**
      * The same of a user. Several fields lead to one: the answer to a refresh has one, too.
      *
-     * @throws AuthError `FORBIDDEN` when the session that asks was narrowed, or its owner has to enrol a factor first.
+     * @throws AuthError `FORBIDDEN` when the session that asks was narrowed, or its owner has to enrol or show a factor first.
      */
     async listOf(user: UserView): Promise<SessionView[]> {
       assertWide(user);
-      assertEnrolled(user);
+      assertNothingOwed(user);
       return listFor({ userId: user.id, sessionId: user.currentSessionId });
     },
 

@@ -14,8 +14,8 @@ const NO_ID = '00000000-0000-0000-0000-000000000000';
 export interface TokenContentsOptions {
   readonly roles: Pick<Roles, 'names' | 'rightsOf'>;
   readonly claims: Claims;
-  /** Whether the token of an account without a second factor allows nothing; then the owner's row is asked for, too. */
-  readonly users: Pick<Users, 'owesEnrolment'>;
+  /** Whether a second factor is owed. The token allows nothing then. */
+  readonly users: Pick<Users, 'owedBy'>;
 }
 
 /** What a token says of its session. */
@@ -29,8 +29,8 @@ export function createTokenContents({ roles, claims, users }: TokenContentsOptio
   /** @param user the owner's row, where the template of claims or the setting of second factors asks for it. */
   function contentOf(session: Told, user: UserRecord | undefined) {
     const { id: sessionId, userId, clientId, acr, authenticatedAt } = session;
-    const owesEnrolment = user !== undefined && users.owesEnrolment(user);
-    const rights = owesEnrolment ? NO_RIGHTS : roles.rightsOf(session);
+    const isOwing = user !== undefined && users.owedBy(user, session) !== undefined;
+    const rights = isOwing ? NO_RIGHTS : roles.rightsOf(session);
     return {
       userId,
       sessionId,
@@ -40,7 +40,7 @@ export function createTokenContents({ roles, claims, users }: TokenContentsOptio
       authenticatedAt: Math.floor(authenticatedAt / 1_000),
       scope: rights.scope.join(' '),
       roles: rights.roles,
-      claims: owesEnrolment ? {} : claims.of({ userId, sessionId, rights, user }),
+      claims: isOwing ? {} : claims.of({ userId, sessionId, rights, user }),
     };
   }
 

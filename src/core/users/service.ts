@@ -30,8 +30,8 @@ export interface SessionRights {
 
 /** Who asks: the owner of a live session. */
 export interface Viewer extends OwnSession, SessionRights {
-  /** Whether the account has to enrol a second factor before it may do anything else. */
-  readonly owesEnrolment: boolean;
+  /** What the owner has to do before anything else; none where they may go on. */
+  readonly owed: Owed | undefined;
   /** As they were when the session was found alive: at most a second ago. */
   readonly user?: UserView | undefined;
 }
@@ -46,25 +46,31 @@ export function assertWide({ narrowedTo }: Pick<Viewer, 'narrowedTo'>): void {
 }
 
 /**
- * Lets a viewer do more than enrol a second factor.
- *
- * @throws AuthError `FORBIDDEN` when that is owed.
+ * Why a session is refused where every account has to have a second factor: the account has none, or the session began
+ * without it. Such a session may be older than the enrolment, and be that of a thief of the password.
  */
-export function assertEnrolled({ owesEnrolment }: Pick<Viewer, 'owesEnrolment'>): void {
-  if (owesEnrolment) throw new AuthError('FORBIDDEN', { reason: 'ENROLMENT_REQUIRED' });
+export type Owed = 'ENROLMENT_REQUIRED' | 'FACTOR_REQUIRED';
+
+/**
+ * Lets a viewer do more than enrol or show a second factor.
+ *
+ * @throws AuthError `FORBIDDEN` when one of them is owed.
+ */
+export function assertNothingOwed({ owed }: Pick<Viewer, 'owed'>): void {
+  if (owed !== undefined) throw new AuthError('FORBIDDEN', { reason: owed });
 }
 
 /** A user as the API shows it, with the session that the request came with. */
-export interface UserView extends UserRecord, SessionRights, Pick<Viewer, 'owesEnrolment'> {
+export interface UserView extends UserRecord, SessionRights, Pick<Viewer, 'owed'> {
   readonly currentSessionId: string;
 }
 
 /** A user's row, as the viewer sees it. */
 export function viewOf(
   user: UserRecord,
-  { sessionId, roles, narrowedTo, acr, owesEnrolment }: Omit<Viewer, 'user'>,
+  { sessionId, roles, narrowedTo, acr, owed }: Omit<Viewer, 'user'>,
 ): UserView {
-  return { ...user, currentSessionId: sessionId, roles, narrowedTo, acr, owesEnrolment };
+  return { ...user, currentSessionId: sessionId, roles, narrowedTo, acr, owed };
 }
 
 export type Users = ReturnType<typeof createUsers>;
@@ -75,21 +81,26 @@ export type Users = ReturnType<typeof createUsers>;
  * @param options.requiresFactor whether every account has to have a second factor.
  */
 export function createUsers({ database, requiresFactor }: { database: Database; requiresFactor: boolean }) {
-  /** Computed from the setting and the factors, and never stored: either can change. */
-  function owesEnrolment({ secondFactors }: Pick<UserRecord, 'secondFactors'>): boolean {
-    return requiresFactor && secondFactors === '';
+  /** Computed from the setting, the factors and the session, and never stored: each of them can change. */
+  function owedBy(
+    { secondFactors }: Pick<UserRecord, 'secondFactors'>,
+    { acr }: Pick<SessionRights, 'acr'>,
+  ): Owed | undefined {
+    if (!requiresFactor) return undefined;
+    if (secondFactors === '') return 'ENROLMENT_REQUIRED';
+    return acr === 'aal2' ? undefined : 'FACTOR_REQUIRED';
   }
 
   async function readView(session: OwnSession & SessionRights): Promise<UserView> {
     const user = await findUser(database, session.userId);
     // The account went between the check of the session and this read.
     if (user === undefined) throw new AuthError('UNAUTHENTICATED', { reason: 'TOKEN_INVALID' });
-    return viewOf(user, { ...session, owesEnrolment: owesEnrolment(user) });
+    return viewOf(user, { ...session, owed: owedBy(user, session) });
   }
 
   return {
     requiresFactor,
-    owesEnrolment,
+    owedBy,
 
     /** The owner of a session, as they see themselves. */
     view(session: OwnSession & SessionRights & Pick<Viewer, 'user'>): UserView | Promise<UserView> {

@@ -24,7 +24,7 @@ export interface FactorChangesOptions {
   readonly database: Database;
   readonly clock: Clock;
   readonly recordEvent: RecordEvent;
-  readonly users: Pick<Users, 'owesEnrolment'>;
+  readonly users: Pick<Users, 'owedBy'>;
   readonly sessions: Pick<Sessions, 'requireFreshAuthentication' | 'ownerChanged' | 'endAllOf'>;
   readonly factors: Pick<Factors, 'remove' | 'replaceRecoveryCodes'>;
   readonly mail: Pick<Mail, 'notify'>;
@@ -47,7 +47,7 @@ export function createFactorChanges({
   async function requireFreshFactor(viewer: Viewer, caller: Caller): Promise<UserRecord> {
     const user = await findUser(database.before(caller.deadline), viewer.userId);
     if (user === undefined || user.secondFactors === '') throw new AuthError('NOT_FOUND');
-    await sessions.requireFreshAuthentication(viewer, caller, { withFactor: true });
+    await sessions.requireFreshAuthentication(viewer, caller);
     return user;
   }
 
@@ -97,7 +97,7 @@ export function createFactorChanges({
         const count = await sessions.endAllOf(tx, userId, 'factor', sessionId);
         const details = { fields: ['factors'], reason: 'removed', factor: id, count };
         await tell(tx, viewer, { user, details, template: FACTOR_REMOVED, caller });
-        return viewOf(user, { ...viewer, owesEnrolment: users.owesEnrolment(user) });
+        return viewOf(user, { ...viewer, owed: users.owedBy(user, viewer) });
       });
     },
 

@@ -74,8 +74,7 @@ export function createEnrolment({
   ): Promise<{ user: UserRecord; session: SessionRecord }> {
     const user = await findUser(database.before(caller.deadline), viewer.userId);
     if (user === undefined) throw new AuthError('UNAUTHENTICATED', { reason: 'TOKEN_INVALID' });
-    const withFactor = user.secondFactors !== '';
-    const session = await sessions.requireFreshAuthentication(viewer, caller, { withFactor });
+    const session = await sessions.requireFreshAuthentication(viewer, caller);
     if (wordsOf(user.secondFactors).includes(KIND)) throw new AuthError('FACTOR_LIMIT');
     await assertFewChanges(viewer, caller);
     return { user, session };

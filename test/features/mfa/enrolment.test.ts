@@ -10,7 +10,15 @@ import {
   RENAME_FACTOR,
   START_TOTP,
 } from '../../support/authenticator.ts';
-import { LOGIN, login, ME, REAUTHENTICATE, refresh, register } from '../../support/documents.ts';
+import {
+  LOGIN,
+  login,
+  ME,
+  REAUTHENTICATE,
+  REVOKE,
+  refresh,
+  register,
+} from '../../support/documents.ts';
 import { eventsOf } from '../../support/events.ts';
 import { subjectsTo } from '../../support/letters.ts';
 import { describeApp, PASSWORD, type TestApp } from '../../support/start-app.ts';
@@ -165,6 +173,17 @@ describeApp('the enrolment of an app', (start) => {
     const later = (await refresh(app, auth.refreshToken)).data.refreshToken.accessToken;
     for (const [document, variables] of attempts)
       expect((await app.send(document, variables, { token: later })).code).toBe('REAUTHENTICATION_REQUIRED');
+  });
+
+  it('a fresh session that showed no factor ends no other session of an account with one (SES-2, SES-5)', async () => {
+    const app = await start();
+    await register(app);
+    const [older, owner] = [await login(app), await login(app)];
+    const account = await enrol(app, owner.accessToken);
+    const revoke = (sender: { accessToken: string }, { session }: { session: { id: string } }) =>
+      app.send(REVOKE, { input: { id: session.id } }, { token: sender.accessToken });
+    expect((await revoke(older, account.auth)).code).toBe('REAUTHENTICATION_REQUIRED');
+    expect((await revoke(account.auth, older)).code).toBe('OK');
   });
 
   it('new recovery codes take the place of all before, and the owner is told', async () => {

@@ -20,6 +20,7 @@ import {
 import { claimsFile, claimsOf } from '../../support/roles.ts';
 import { describeApp, PASSWORD } from '../../support/start-app.ts';
 
+const CANCEL = 'mutation { cancelFactorReset { id } }';
 const config = {
   mfa: 'required',
   claims: ['hasura'],
@@ -68,6 +69,30 @@ describeApp('LATCHKEY_MFA=required', (start) => {
     expect(later.scope).toContain('latchkey:users:read');
     const next = await refreshed(app, later.refreshToken);
     expect(claimsOf(next.accessToken).roles).toEqual(['admin']);
+  });
+
+  it('a session of before the enrolment gains nothing by it, until it shows the factor itself', async () => {
+    const app = await start({ config });
+    await register(app);
+    await app.roles.grant('ada@example.com', ['admin']);
+    const older = await login(app);
+    const account = await enrol(app, (await login(app)).accessToken);
+
+    const { accessToken: token, scope } = await refreshed(app, older.refreshToken);
+    expect(scope).toEqual([]);
+    expect(claimsOf(token)).toMatchObject({ acr: 'aal1', scope: '', roles: [] });
+    expect(claimsOf(token)).not.toHaveProperty('tenant');
+    for (const document of [SESSIONS, '{ me { sessions { id } } }', UPDATE_ME, REGENERATE]) {
+      const { errors } = await app.send(document, { input: { name: 'Ada' } }, { token });
+      expect(errors?.[0]?.extensions).toEqual({ code: 'FORBIDDEN', reason: 'FACTOR_REQUIRED' });
+    }
+    expect((await app.send(ME, {}, { token })).code).toBe('OK');
+    expect((await app.send(CANCEL, {}, { token })).code).toBe('OK');
+
+    const input = { password: PASSWORD, totpCode: account.nextCode() };
+    const { data } = await app.send(REAUTHENTICATE, { input }, { token });
+    expect(claimsOf(data.reauthenticate.accessToken)).toMatchObject({ acr: 'aal2', roles: ['admin'] });
+    expect((await app.send(SESSIONS, {}, { token: data.reauthenticate.accessToken })).code).toBe('OK');
   });
 
   it('an account whose last factor goes is back at the beginning at once', async () => {
