@@ -72,12 +72,12 @@ export function createDoor(options: DoorOptions) {
       })
       .catch(async (error: unknown) => {
         if (owner !== undefined) return refuseProven(error, { proof, caller, owner });
-        await takeFactorBack(proof, caller);
+        await takeFactorBack(proof);
         throw error;
       });
     if (outcome instanceof AuthError) throw outcome;
     if (outcome !== undefined) return outcome;
-    await takeFactorBack(proof, caller);
+    await takeFactorBack(proof);
     const { user, attempt, failure, refusal } = proof;
     return refuse({ userId: user?.id, reason: 'changed_meanwhile', caller, attempt, failure, refusal });
   }

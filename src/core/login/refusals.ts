@@ -60,12 +60,16 @@ export function createRefusals({ database, clock, recordEvent, rateLimits }: Ref
     throw new AuthError(refusal);
   }
 
-  /** The code of a factor was right, and what it came along with was not: no wrong code is counted. */
-  async function takeFactorBack({ factor, takeBack }: Proof, caller: Caller): Promise<void> {
+  /**
+   * The code of a factor was right, and nothing came of it: no wrong code is counted. Past the deadline, too, because a
+   * login that the server was too slow for costs no try. The login that waits comes first, as where it is completed:
+   * neither transaction must hold a row that the other one waits for.
+   */
+  async function takeFactorBack({ factor, takeBack }: Proof): Promise<void> {
     if (factor === undefined) return;
-    await database.before(caller.deadline).transaction(async (tx) => {
-      await rateLimits.takeBack(tx, factor.attempt);
+    await database.transaction(async (tx) => {
       await takeBack?.(tx);
+      await rateLimits.takeBack(tx, factor.attempt);
     });
   }
 
@@ -76,7 +80,7 @@ export function createRefusals({ database, clock, recordEvent, rateLimits }: Ref
   async function refuseProven(error: unknown, { proof, caller, owner }: Unentered): Promise<never> {
     const excess = error instanceof ScopeNotAllowed ? error.scope : undefined;
     if (proof.attempt.counted.length > 0 || excess !== undefined)
-      await database.before(caller.deadline).transaction(async (tx) => {
+      await database.transaction(async (tx) => {
         await rateLimits.takeBack(tx, proof.attempt);
         if (excess === undefined || !isNews(owner)) return;
         await recordEvent(tx, {
@@ -92,7 +96,7 @@ export function createRefusals({ database, clock, recordEvent, rateLimits }: Ref
       const { attempt } = proof.factor;
       return refuse({ userId: owner, reason: 'code_spent', caller, attempt, refusal: 'INVALID_CODE' });
     }
-    await takeFactorBack(proof, caller);
+    await takeFactorBack(proof);
     if (excess === undefined) throw error;
     throw refusedScope();
   }

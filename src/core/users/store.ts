@@ -47,6 +47,12 @@ const COLUMNS = userColumns();
 export const IS_AS_READ = `id = :id AND credential_version = :credentialVersion AND password_version = :passwordVersion
   AND disabled_at IS NULL`;
 
+/**
+ * Still the password that was compared, of an account that may be used. The factors may have changed since: the row that
+ * the statement answers with says what is owed now.
+ */
+const HAS_SAME_PASSWORD = 'id = :id AND password_version = :passwordVersion AND disabled_at IS NULL';
+
 /** Goes with each change of `password_hash`, but a rehash of the same password. */
 export const NEXT_PASSWORD = `password_is_foreign = 0, password_version = password_version + 1,
   credential_version = credential_version + 1`;
@@ -129,17 +135,17 @@ export async function insertForeignUser(
 }
 
 /**
- * A first factor was proven, which is a login where no second one is owed. No row when what proves the owner changed, or
- * the account was disabled, since the user was read.
+ * A first factor was proven, which is a login where no second one is owed. No row when the password changed, or the
+ * account was disabled, since the user was read.
  */
 export function recordFirstFactor(
   sql: Sql,
-  login: AsRead & { now: number },
+  { id, passwordVersion, now }: Pick<UserRecord, 'id' | 'passwordVersion'> & { now: number },
 ): Promise<UserRecord | undefined> {
   return sql.get(
     `UPDATE users SET last_login_at = CASE WHEN second_factors = '' THEN :now ELSE last_login_at END
-     WHERE ${IS_AS_READ} RETURNING ${COLUMNS}`,
-    { ...asRead(login), now: login.now },
+     WHERE ${HAS_SAME_PASSWORD} RETURNING ${COLUMNS}`,
+    { id, passwordVersion, now },
   );
 }
 
@@ -168,6 +174,17 @@ export function holdUser(sql: Sql, user: AsRead): Promise<UserRecord | undefined
   return sql.get(
     `UPDATE users SET password_version = password_version WHERE ${IS_AS_READ} RETURNING ${COLUMNS}`,
     asRead(user),
+  );
+}
+
+/** Locks the row of a user who has given the password, and perhaps a code; no row as in `recordFirstFactor`. */
+export function holdPassword(
+  sql: Sql,
+  { id, passwordVersion }: Pick<UserRecord, 'id' | 'passwordVersion'>,
+): Promise<UserRecord | undefined> {
+  return sql.get(
+    `UPDATE users SET password_version = password_version WHERE ${HAS_SAME_PASSWORD} RETURNING ${COLUMNS}`,
+    { id, passwordVersion },
   );
 }
 

@@ -11,7 +11,7 @@ import { changePasswordHash } from '../../core/passwords/store.ts';
 import type { RateLimits } from '../../core/rate-limits/service.ts';
 import type { Grant, Sessions } from '../../core/sessions/service.ts';
 import { canonicalEmail, type Users, type Viewer } from '../../core/users/service.ts';
-import { holdUser } from '../../core/users/store.ts';
+import { holdPassword } from '../../core/users/store.ts';
 import type { Transaction } from '../../database/database.ts';
 import { AuthError } from '../../errors.ts';
 import type { Caller } from '../../platform/caller.ts';
@@ -107,7 +107,7 @@ export function createReauthentication({
         factor,
         failure,
         hold: async (tx) => {
-          const held = await holdUser(tx, user);
+          const held = await holdPassword(tx, user);
           return held && { user: held };
         },
       });

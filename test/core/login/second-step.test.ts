@@ -20,7 +20,9 @@ import {
   LOGIN,
   LOGIN_WITH_CODE,
   LOGIN_WITH_LINK,
+  login,
   ME,
+  REAUTHENTICATE,
   REFRESH,
   REQUEST_MAGIC_LINK,
   register,
@@ -29,6 +31,7 @@ import { eventsOf } from '../../support/events.ts';
 import { createInterleaving } from '../../support/interleaving.ts';
 import { mailedCode, mailedToken, subjectsTo } from '../../support/letters.ts';
 import { createFrozenClock, describeApp, PASSWORD, type TestApp } from '../../support/start-app.ts';
+import { noteStatements, verbAndTable } from '../../support/statements.ts';
 
 const MINUTE = 60_000;
 const CREDENTIALS = { email: 'ada@example.com', password: PASSWORD };
@@ -132,10 +135,8 @@ describeApp('a login with two factors', (start, engine) => {
     const used = authenticatorOf(secret).codeAt(app.clock.now());
     expect((await complete(app, await pending(app), { totpCode: used })).code).toBe('INVALID_CODE');
     const totpCode = nextCode();
-    expect(
-      (await complete(app, await pending(app), { totpCode: ` ${totpCode.slice(0, 3)} ${totpCode.slice(3)}` }))
-        .code,
-    ).toBe('OK');
+    const typed = ` ${totpCode.slice(0, 3)} - ${totpCode.slice(3)}`;
+    expect((await complete(app, await pending(app), { totpCode: typed })).code).toBe('OK');
     expect((await complete(app, await pending(app), { totpCode })).code).toBe('INVALID_CODE');
   });
 
@@ -433,16 +434,78 @@ describeApp('a login with two factors', (start, engine) => {
       expect(between.isDone()).toBe(true);
       expect(confirmed).toBe('OK');
       // The login read the account before the enrolment and wrote after it: it must not open a session of one factor.
-      expect(code).toBe('INVALID_CREDENTIALS');
+      expect(code).toBe('MFA_REQUIRED');
       const rows = await own.database.all<{ acr: string }>(
         'SELECT acr FROM sessions WHERE revoked_at IS NULL',
       );
       expect(rows).toEqual([{ acr: 'aal2' }]);
-      expect((await logIn(app)).code).toBe('MFA_REQUIRED');
+      expect(await eventsOf(app, 'authn_login_fail')).toEqual([]);
     } finally {
       await app.stop();
       await own.drop();
     }
+  });
+
+  it('a login that the server is too slow for costs no try, however often (MFA-2)', async () => {
+    const own = await migratedDatabase(engine);
+    const between = createInterleaving(own.database);
+    const app = await start({ database: between.database });
+    const account = await enrolled(app);
+    const mfaToken = await pending(app);
+    for (let i = 0; i < 12; i += 1) {
+      const totpCode = account.nextCode();
+      between.once('before', /^transaction$/, async () => app.clock.travel(20_000));
+      expect((await complete(app, mfaToken, { totpCode })).code).toBe('UNAVAILABLE');
+      app.clock.travel(-50_000);
+    }
+    expect((await complete(app, mfaToken, { totpCode: account.nextCode() })).code).toBe('OK');
+    const event = (await eventsOf(app, 'authn_login_success')).at(-1);
+    expect(JSON.parse(event?.details ?? '{}')).toMatchObject({ factor: 'TOTP' });
+    await app.stop();
+    await own.drop();
+  });
+
+  it('a right code whose scope is refused takes its counts back in the order that a login writes them in', async () => {
+    const own = await migratedDatabase(engine);
+    const { database, statements } = noteStatements(own.database, verbAndTable);
+    const app = await start({ database });
+    const account = await enrolled(app);
+    const mfaToken = mfaTokenOf(await logIn(app, { scope: ['posts:write'] }));
+    statements.length = 0;
+    const totpCode = account.nextCode();
+    expect((await complete(app, mfaToken, { totpCode })).code).toBe('BAD_USER_INPUT');
+    const writes = statements.filter((noted) =>
+      /mfa_challenges.*throttles|throttles.*mfa_challenges/.test(noted),
+    );
+    expect(writes).toHaveLength(2);
+    for (const noted of writes)
+      expect(noted.indexOf('mfa_challenges')).toBeLessThan(noted.indexOf('throttles'));
+    await app.stop();
+    await own.drop();
+  });
+
+  it('reauthenticate that races an enrolment asks for the factor', async () => {
+    const own = await migratedDatabase(engine);
+    const between = createInterleaving(own.database);
+    const app = await start({ database: between.database });
+    const [first, second] = [await register(app), await login(app)];
+    between.once('before', /^transaction$/, async () => {
+      await enrol(app, second.accessToken);
+      // Back in the time that the request has.
+      app.clock.travel(-30_000);
+    });
+    const answer = await app.send(
+      REAUTHENTICATE,
+      { input: { password: PASSWORD } },
+      { token: first.accessToken },
+    );
+    expect(between.isDone()).toBe(true);
+    expect(answer.errors?.[0]?.extensions).toEqual({
+      code: 'MFA_REQUIRED',
+      factors: ['TOTP', 'RECOVERY_CODE'],
+    });
+    await app.stop();
+    await own.drop();
   });
 
   it('long-expired challenges are deleted, and the others stay', async () => {
