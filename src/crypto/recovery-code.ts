@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { typedCode } from '../platform/typed-code.ts';
 import { sha256 } from './digest.ts';
 
 /*
@@ -19,6 +20,6 @@ export function createRecoveryCode(): string {
 
 /** The hash of a code as a person types it: case, spaces and hyphens do not matter, and O, I and L are digits. */
 export function recoveryCodeHash(text: string): string | undefined {
-  const code = text.toLowerCase().replaceAll(/[\s-]/g, '').replaceAll('o', '0').replaceAll(/[il]/g, '1');
+  const code = typedCode(text).toLowerCase().replaceAll('o', '0').replaceAll(/[il]/g, '1');
   return SHAPE.test(code) ? sha256(code) : undefined;
 }

@@ -85,7 +85,13 @@ describe('recovery codes', () => {
     const code = '01abc-defgh-jkmnp-qrstv-wxyz2';
     const hash = recoveryCodeHash(code);
     expect(hash).toBeDefined();
-    for (const typed of [code.toUpperCase(), code.replaceAll('-', ' '), ` ${code} `, `Ol${code.slice(2)}`])
+    for (const typed of [
+      code.toUpperCase(),
+      code.replaceAll('-', ' '),
+      ` ${code} `,
+      code.replaceAll('-', '–'),
+      `Ol${code.slice(2)}`,
+    ])
       expect(recoveryCodeHash(typed)).toBe(hash);
     expect(recoveryCodeHash('01abc-defgh-jkmnp-qrstv-wxyz3')).not.toBe(hash);
   });

@@ -1,5 +1,6 @@
 import { recoveryCodeHash } from '../../crypto/recovery-code.ts';
 import { AuthError } from '../../errors.ts';
+import { typedCode } from '../../platform/typed-code.ts';
 
 /** A code of a second factor, as an input has it: one of the two. */
 export interface FactorInput {
@@ -20,7 +21,7 @@ export type ShownCode =
  */
 export function readCode({ totpCode, recoveryCode }: FactorInput): ShownCode | undefined {
   if (totpCode != null && recoveryCode != null) throw new AuthError('BAD_USER_INPUT', { field: 'input' });
-  if (totpCode != null) return { kind: 'TOTP', code: totpCode.replaceAll(/\s/g, '') };
+  if (totpCode != null) return { kind: 'TOTP', code: typedCode(totpCode) };
   if (recoveryCode != null) return { kind: 'RECOVERY_CODE', codeHash: recoveryCodeHash(recoveryCode) };
   return undefined;
 }

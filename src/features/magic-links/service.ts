@@ -14,6 +14,7 @@ import { AuthError } from '../../errors.ts';
 import type { Caller } from '../../platform/caller.ts';
 import type { Clock } from '../../platform/clock.ts';
 import { parseLabel } from '../../platform/label.ts';
+import { typedCode } from '../../platform/typed-code.ts';
 import { MAGIC_LINK } from './mails.ts';
 
 export interface MagicLinksOptions {
@@ -119,11 +120,7 @@ export function createMagicLinksService({
       const attempt = await beforeCode(user, { emailCanonical, caller });
       const recipient = oneTimeTokens.recipientOf(user ?? input);
       const token = await rateLimits.checking(attempt, () =>
-        oneTimeTokens.tryCode(
-          recipient,
-          { code: input.code.replaceAll(/\s/g, ''), purpose: MAGIC_LINK },
-          caller,
-        ),
+        oneTimeTokens.tryCode(recipient, { code: typedCode(input.code), purpose: MAGIC_LINK }, caller),
       );
       if (user === undefined || token === undefined) {
         const refusal = 'INVALID_TOKEN';

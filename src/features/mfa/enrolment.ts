@@ -19,6 +19,7 @@ import type { Caller } from '../../platform/caller.ts';
 import type { Clock } from '../../platform/clock.ts';
 import { MINUTE_MS } from '../../platform/durations.ts';
 import { parseLabel } from '../../platform/label.ts';
+import { typedCode } from '../../platform/typed-code.ts';
 import { wordsOf } from '../../platform/words.ts';
 import { FACTOR_ADDED } from './mails.ts';
 import { qrCodeOf } from './qr-code.ts';
@@ -107,13 +108,11 @@ export function createEnrolment({
       const id = randomUUID();
       const now = clock.now();
       const expiresAt = now + LIFETIME_MS;
-      await putEnrolment(database.before(caller.deadline), {
-        id,
-        userId: user.id,
-        kind: KIND,
-        sealedSecret: factors.seal(seed, id),
-        now,
-        expiresAt,
+      await database.before(caller.deadline).transaction(async (tx) => {
+        // Deleted, or with another password or factor than the session has shown.
+        if ((await holdUser(tx, user)) === undefined) throw new AuthError('REAUTHENTICATION_REQUIRED');
+        const sealedSecret = factors.seal(seed, id);
+        await putEnrolment(tx, { id, userId: user.id, kind: KIND, sealedSecret, now, expiresAt });
       });
       const uri = otpauthUri(seed, { issuer: new URL(issuer).host, label: label ?? user.email });
       return { secret: base32Of(seed), otpauthUri: uri, qrCode: qrCodeOf(uri), expiresAt };
@@ -141,7 +140,7 @@ export function createEnrolment({
       });
       if (enrolment === undefined) throw new AuthError('NOT_FOUND');
       const { id, lastStep } = enrolment;
-      const code = input.code.replaceAll(/\s/g, '');
+      const code = typedCode(input.code);
       const step = totpStepOf(code, { seed: factors.open(enrolment), lastStep, at: now });
       if (step === undefined) throw new AuthError('INVALID_CODE');
 

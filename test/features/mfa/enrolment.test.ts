@@ -10,7 +10,9 @@ import {
   RENAME_FACTOR,
   START_TOTP,
 } from '../../support/authenticator.ts';
+import { migratedDatabase } from '../../support/databases.ts';
 import {
+  DELETE_ME,
   LOGIN,
   login,
   ME,
@@ -20,6 +22,7 @@ import {
   register,
 } from '../../support/documents.ts';
 import { eventsOf } from '../../support/events.ts';
+import { createInterleaving } from '../../support/interleaving.ts';
 import { subjectsTo } from '../../support/letters.ts';
 import { describeApp, PASSWORD, type TestApp } from '../../support/start-app.ts';
 
@@ -44,7 +47,7 @@ async function verified(app: TestApp) {
   return auth;
 }
 
-describeApp('the enrolment of an app', (start) => {
+describeApp('the enrolment of an app', (start, engine) => {
   it('the QR code, the URI and the secret say the same', async () => {
     const app = await start();
     const { accessToken: token } = await register(app);
@@ -173,6 +176,21 @@ describeApp('the enrolment of an app', (start) => {
     const later = (await refresh(app, auth.refreshToken)).data.refreshToken.accessToken;
     for (const [document, variables] of attempts)
       expect((await app.send(document, variables, { token: later })).code).toBe('REAUTHENTICATION_REQUIRED');
+  });
+
+  it('an enrolment that is overtaken by the deletion of the account is refused', async () => {
+    const own = await migratedDatabase(engine);
+    const between = createInterleaving(own.database);
+    const app = await start({ database: between.database });
+    const { accessToken: token } = await register(app);
+    between.once('before', /^transaction$/, () =>
+      app.send(DELETE_ME, { input: { password: PASSWORD } }, { token }),
+    );
+    expect((await app.send(START_TOTP, {}, { token })).code).toBe('REAUTHENTICATION_REQUIRED');
+    expect(between.isDone()).toBe(true);
+    expect(await own.database.all('SELECT id FROM users')).toEqual([]);
+    await app.stop();
+    await own.drop();
   });
 
   it('a fresh session that showed no factor ends no other session of an account with one (SES-2, SES-5)', async () => {
