@@ -103,9 +103,7 @@ export function createFactors(options: FactorsOptions) {
 
     /** Inside the transaction of a reset of the password, after the user's row was written. */
     async passwordWasReset(tx: Transaction, { id, secondFactors }: UserRecord): Promise<void> {
-      if (secondFactors === '') return;
-      await store.deleteReset(tx, { userId: id });
-      await tries.passwordWasReset(tx, id);
+      if (secondFactors !== '') await tries.passwordWasReset(tx, id);
     },
 
     /** Whether a removal of all factors was waiting, which does so no more. */
@@ -186,7 +184,6 @@ export function createFactors(options: FactorsOptions) {
       const user = await changed(tx, userId);
       if (user.secondFactors === '') {
         await store.deleteRecoveryCodes(tx, { userId, since: 0 });
-        await store.deleteReset(tx, { userId });
         await tries.open(tx, userId);
       }
       return { user, removed: gone.length };

@@ -49,7 +49,10 @@ CREATE INDEX mfa_challenges_by_end ON mfa_challenges (expires_at);
 -- A removal of all factors that was asked for, and waits.
 CREATE TABLE factor_resets (
   user_id TEXT PRIMARY KEY REFERENCES users (id) ON DELETE CASCADE,
-  requested_at BIGINT NOT NULL,
+  -- As the owner's row had it at the request. A change of what proves the owner ends the removal.
+  credential_version BIGINT NOT NULL,
+  -- When the delay began. Moved on, as the other moments are, by as long as no process was there to tell the owner.
+  counted_from BIGINT NOT NULL,
   due_at BIGINT NOT NULL,
   -- When its owner is told the next time.
   next_notice_at BIGINT NOT NULL

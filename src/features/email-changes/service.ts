@@ -17,7 +17,7 @@ export interface EmailChangesOptions extends EmailChangeRequestsOptions {
   readonly oneTimeTokens: EmailChangeRequestsOptions['oneTimeTokens'] &
     Pick<OneTimeTokens, 'issue' | 'present' | 'spend' | 'endAllOf' | 'endUndosOf'>;
   readonly ownership: EmailChangeRequestsOptions['ownership'] & Pick<Ownership, 'show'>;
-  readonly factors: Pick<Factors, 'remove' | 'cancelReset'>;
+  readonly factors: Pick<Factors, 'remove'>;
   readonly sessions: Pick<Sessions, 'endAllOf' | 'ownerChanged'>;
 }
 
@@ -130,7 +130,6 @@ export function createEmailChangesService(options: EmailChangesOptions) {
           throw new AuthError('INVALID_TOKEN', { cause: 'the account is gone' });
         await oneTimeTokens.spend(tx, token);
         await factors.remove(tx, id, { since: sinceOf(token) });
-        await factors.cancelReset(tx, id);
         // The links that undo later changes lead to addresses of the author of this one.
         await oneTimeTokens.endUndosOf(tx, id, createdAt);
         const count = await end(tx, { userId: id, exceptId: '', reason: 'undone', caller });

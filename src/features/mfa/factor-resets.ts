@@ -3,11 +3,12 @@ import { FACTOR_REMOVED } from '../../core/factors/mails.ts';
 import { EVERY_FACTOR, type Factors } from '../../core/factors/service.ts';
 import {
   deleteReset,
+  deleteVoidReset,
   type FactorReset,
   findReset,
-  insertReset,
   listResets,
   postponeNotice,
+  putReset,
 } from '../../core/factors/store.ts';
 import type { Challenges } from '../../core/login/challenges.ts';
 import type { Mail } from '../../core/mail/service.ts';
@@ -20,7 +21,7 @@ import { AuthError } from '../../errors.ts';
 import type { Caller } from '../../platform/caller.ts';
 import { turnChore } from '../../platform/chore.ts';
 import type { Clock } from '../../platform/clock.ts';
-import { DAY_MS } from '../../platform/durations.ts';
+import { DAY_MS, HOUR_MS } from '../../platform/durations.ts';
 import { FACTOR_RESET_CANCELLED, FACTOR_RESET_REQUESTED } from './mails.ts';
 
 /*
@@ -28,12 +29,18 @@ import { FACTOR_RESET_CANCELLED, FACTOR_RESET_REQUESTED } from './mails.ts';
  * at the request, after half of the time and after nine tenths of it. `next_notice_at` is when there is something to be
  * done for a row, and is moved by the process that does it. Each change asks for the row as it was read, so it is done
  * once, however many processes keep house.
+ *
+ * The removal rests on a first factor that was proven. So it happens only while the owner's row has the credential
+ * version of the request: a new password, another change of the factors or a disabled account ends it. Where no process
+ * was there to tell the owner, all that is left moves on by as long: they always have the last tenth of the time.
  */
 
 /** Requests of an account in a day, each of which tells its owner three times. */
 const REQUESTS = { name: 'factor-resets', max: 3, windowMs: DAY_MS };
 /** Parts of the delay after which the owner is told once more. */
 const NOTICES = [0.5, 0.9];
+/** A notice that is later than this moves the removal on; well below a tenth of the shortest delay. */
+const LATE_MS = HOUR_MS;
 const BATCH = 100;
 
 export interface FactorResetsOptions {
@@ -64,10 +71,9 @@ export function createFactorResets({
   const requests = rateLimits.window(REQUESTS);
   const delayMs = factorResetSeconds * 1_000;
 
-  /** The next moment, after `now`, at which the owner is told, or at which it is due. */
-  function nextAfter(now: number, dueAt: number): number {
-    const moments = NOTICES.map((part) => dueAt - delayMs * (1 - part));
-    return moments.find((moment) => moment > now) ?? dueAt;
+  /** Whether it is going to happen. */
+  function stands({ credentialVersion }: FactorReset, user: UserRecord): boolean {
+    return delayMs > 0 && credentialVersion === user.credentialVersion;
   }
 
   /** Not by the budget of notices: an attacker could use that up first. The requests have one of their own. */
@@ -95,17 +101,26 @@ export function createFactorResets({
   /** What is to be done for a row: it is due, or its owner is to be told. */
   async function proceed(reset: FactorReset): Promise<void> {
     const now = clock.now();
-    const { userId, dueAt, nextNoticeAt } = reset;
+    const { userId, nextNoticeAt } = reset;
     await database.transaction(async (tx) => {
       const user = await lockUser(tx, userId);
       if (user === undefined) return;
-      if (dueAt <= now) {
+      if (!stands(reset, user)) {
+        await deleteVoidReset(tx, reset);
+        return;
+      }
+      if (nextNoticeAt === reset.dueAt) {
         // Cancelled meanwhile, or done by another process.
         if ((await deleteReset(tx, { userId, dueBy: now })) === 1) await removeAll(tx, user);
         return;
       }
-      const next = { userId, asRead: nextNoticeAt, nextNoticeAt: nextAfter(now, dueAt) };
-      if ((await postponeNotice(tx, next)) === 1) await announce(tx, user, dueAt);
+      const lateness = now - nextNoticeAt;
+      const moved = lateness > LATE_MS ? lateness : 0;
+      const countedFrom = reset.countedFrom + moved;
+      const dueAt = reset.dueAt + moved;
+      const next = nextAfter(now, { countedFrom, dueAt });
+      const notice = { userId, asRead: nextNoticeAt, countedFrom, dueAt, nextNoticeAt: next };
+      if ((await postponeNotice(tx, notice)) === 1) await announce(tx, user, dueAt);
     });
   }
 
@@ -143,10 +158,12 @@ export function createFactorResets({
         if (user?.credentialVersion !== challenge.credentialVersion)
           throw new AuthError('INVALID_TOKEN', { cause: 'the account changed meanwhile' });
         const pending = await findReset(tx, userId);
-        if (pending !== undefined) return secondsUntil(pending.dueAt, now);
+        if (pending !== undefined && stands(pending, user)) return secondsUntil(pending.dueAt, now);
         if (!(await rateLimits.mayCount(tx, requests(userId))))
           throw new AuthError('TOO_MANY_REQUESTS', { retryAfter: DAY_MS / 1_000 });
-        await insertReset(tx, { userId, now, dueAt, nextNoticeAt: nextAfter(now, dueAt) });
+        const { credentialVersion } = user;
+        const nextNoticeAt = nextAfter(now, { countedFrom: now, dueAt });
+        await putReset(tx, { userId, credentialVersion, countedFrom: now, dueAt, nextNoticeAt });
         await announce(tx, user, dueAt);
         await record(tx, userId, 'reset_requested', { caller });
         return secondsUntil(dueAt, now);
@@ -168,14 +185,20 @@ export function createFactorResets({
     },
 
     /** When all factors of the user are going to be removed. */
-    async resetAtOf({ id }: UserView): Promise<Date | null> {
-      const reset = await findReset(database, id);
-      return reset === undefined ? null : new Date(reset.dueAt);
+    async resetAtOf(user: UserView): Promise<Date | null> {
+      const reset = await findReset(database, user.id);
+      return reset !== undefined && stands(reset, user) ? new Date(reset.dueAt) : null;
     },
 
     turn,
     chores: [turnChore('factor resets', turn)],
   };
+}
+
+/** The next moment, after `now`, at which the owner is told, or at which it is due. */
+function nextAfter(now: number, { countedFrom, dueAt }: Pick<FactorReset, 'countedFrom' | 'dueAt'>): number {
+  const moments = NOTICES.map((part) => Math.round(countedFrom + (dueAt - countedFrom) * part));
+  return moments.find((moment) => moment > now) ?? dueAt;
 }
 
 function secondsUntil(dueAt: number, now: number): number {

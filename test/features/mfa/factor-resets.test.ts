@@ -5,13 +5,14 @@ import { LOGIN, login, REQUEST_RESET, RESET_PASSWORD, refresh, register } from '
 import { eventsOf } from '../../support/events.ts';
 import { createInterleaving } from '../../support/interleaving.ts';
 import { mailedToken, subjectsTo } from '../../support/letters.ts';
-import { describeApp, PASSWORD, type TestApp } from '../../support/start-app.ts';
+import { createFrozenClock, describeApp, PASSWORD, type TestApp } from '../../support/start-app.ts';
 
 const HOUR = 3_600_000;
 const config = { factorResetSeconds: 72 * 3_600 };
 const REQUEST =
   'mutation ($input: RequestFactorResetInput!) { requestFactorReset(input: $input) { expiresIn } }';
 const CANCEL = 'mutation { cancelFactorReset { id mfa { resetAt } } }';
+const NEW_PASSWORD = 'an entirely new passphrase';
 const TOLD = 'Your second factors are going to be removed';
 
 async function begin(app: TestApp, { isVerified = true } = {}) {
@@ -81,7 +82,7 @@ describeApp('a reset of the factors', (start, engine) => {
       async (app: TestApp) => {
         await app.send(REQUEST_RESET, { input: { email: 'ada@example.com' } });
         const token = await mailedToken(app, '/reset-password');
-        const input = { token, newPassword: 'an entirely new passphrase' };
+        const input = { token, newPassword: NEW_PASSWORD };
         expect((await app.send(RESET_PASSWORD, { input })).code).toBe('OK');
       },
     ],
@@ -94,6 +95,86 @@ describeApp('a reset of the factors', (start, engine) => {
     app.clock.travel(73 * HOUR);
     await app.housekeeping.turn();
     expect(await app.database.all('SELECT kind FROM factors')).toEqual([{ kind: 'TOTP' }]);
+  });
+
+  it.each([
+    ['a new password', async (app: TestApp) => app.admin.setPassword('ada@example.com', NEW_PASSWORD)],
+    [
+      'an account that was disabled for a while',
+      async (app: TestApp) => {
+        await app.admin.disable('ada@example.com');
+        await app.admin.enable('ada@example.com');
+      },
+    ],
+  ] as const)('rests on the first factor that was proven, so %s ends it', async (_name, change) => {
+    const app = await start({ config });
+    const { account } = await begin(app);
+    await request(app);
+    await change(app);
+    const resetAt = async (token: string) =>
+      (await app.send('{ me { mfa { resetAt } } }', {}, { token })).data.me.mfa.resetAt;
+    app.clock.travel(HOUR);
+    const again = await request(app, _name === 'a new password' ? NEW_PASSWORD : PASSWORD);
+    expect(again.answer.data.requestFactorReset.expiresIn).toBe(72 * 3_600);
+    const totpCode = account.nextCode();
+    const { data } = await complete(app, again.mfaToken, { totpCode });
+    expect(await resetAt(data.completeMfaLogin.accessToken)).toBeNull();
+
+    const other = await start({ config });
+    await begin(other);
+    await request(other);
+    expect(await told(other)).toBe(1);
+    await change(other);
+    other.clock.travel(73 * HOUR);
+    expect(await told(other)).toBe(1);
+    expect(await other.database.all('SELECT kind FROM factors')).toEqual([{ kind: 'TOTP' }]);
+    expect(await other.database.all('SELECT user_id FROM factor_resets')).toEqual([]);
+  });
+
+  it('that no process was there to tell of waits until its owner was told three times, with a tenth of the time left', async () => {
+    const app = await start({ config });
+    await begin(app);
+    await request(app);
+    expect(await told(app)).toBe(1);
+    const factors = () => app.database.all('SELECT kind FROM factors');
+    const seen: number[] = [];
+    for (const hours of [80, 28, 1, 6]) {
+      app.clock.travel(hours * HOUR);
+      seen.push(await told(app));
+    }
+    expect(seen).toEqual([2, 2, 3, 3]);
+    await app.housekeeping.turn();
+    expect(await factors()).toEqual([{ kind: 'TOTP' }]);
+    app.clock.travel(HOUR);
+    await app.housekeeping.turn();
+    expect(await factors()).toEqual([]);
+  });
+
+  it('keeps its own delay where the setting changes, and ends where it is turned off', async () => {
+    const own = await migratedDatabase(engine);
+    const clock = createFrozenClock();
+    const first = await start({ config: { factorResetSeconds: 24 * 3_600 }, database: own.database, clock });
+    await begin(first);
+    await request(first);
+    const longer = await start({
+      config: { factorResetSeconds: 720 * 3_600 },
+      database: own.database,
+      clock,
+    });
+    const seen: number[] = [];
+    for (const hours of [12, 9, 1]) {
+      clock.travel(hours * HOUR);
+      await longer.housekeeping.turn();
+      seen.push((await told(first)) + (await told(longer)));
+    }
+    expect(seen).toEqual([2, 2, 3]);
+    const off = await start({ database: own.database, clock });
+    clock.travel(2 * HOUR);
+    await off.housekeeping.turn();
+    expect(await own.database.all('SELECT user_id FROM factor_resets')).toEqual([]);
+    expect(await own.database.all('SELECT kind FROM factors')).toEqual([{ kind: 'TOTP' }]);
+    for (const app of [first, longer, off]) await app.stop();
+    await own.drop();
   });
 
   it('a wrong code and a first factor alone cancel nothing, and asking again changes nothing', async () => {
