@@ -142,7 +142,7 @@ export function createFactors(options: FactorsOptions) {
       const factor = {
         kind: shown.kind,
         attempt,
-        failuresBefore: (tx: Transaction) => tries.failuresBefore(tx, user.id, attempt),
+        failuresBefore: (tx: Transaction) => tries.failuresBefore(tx, trier, attempt),
         async spend(tx: Transaction) {
           if (!(await spendCode(tx))) return false;
           // A reset that a thief may have asked for ends where the factor is there, after all.

@@ -62,9 +62,15 @@ export function createTries({ rateLimits }: TriesOptions) {
       return rateLimits.pass({ lanes, tallies, closing: lanes }, actor);
     },
 
-    /** How many codes were wrong since one was right; `attempt`, which is right, is none of them. */
-    failuresBefore: (sql: Sql, userId: string, attempt: Attempt): Promise<number> =>
-      rateLimits.failuresIn(sql, tally(userId), attempt),
+    /**
+     * How many codes were wrong since one was right; `attempt`, which is right, is none of them. Those of the session that
+     * tries are its owner's own, and do not count.
+     */
+    async failuresBefore(sql: Sql, { user, session }: Trier, attempt: Attempt): Promise<number> {
+      const all = await rateLimits.failuresIn(sql, tally(user.id), attempt);
+      if (session === undefined) return all;
+      return Math.max(0, all - (await rateLimits.failuresIn(sql, sessionRun(session), attempt)));
+    },
 
     /** Inside the transaction of a right code. */
     succeeded: (tx: Transaction, { user: { id }, session }: Trier, attempt: Attempt): Promise<void> =>

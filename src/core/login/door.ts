@@ -109,8 +109,9 @@ export function createDoor(options: DoorOptions) {
     { user, attempt, factor }: Proof,
     { as }: Entry,
   ): Promise<number> {
-    if (as !== 'login' || user === undefined) return 0;
-    return factor === undefined ? guesses.failuresBefore(tx, user, attempt) : factor.failuresBefore(tx);
+    // A right code of a session opens what wrong ones have closed, so this is the last moment to tell of those.
+    if (factor !== undefined) return factor.failuresBefore(tx);
+    return as === 'login' && user !== undefined ? guesses.failuresBefore(tx, user, attempt) : 0;
   }
 
   async function record(

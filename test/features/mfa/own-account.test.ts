@@ -27,6 +27,7 @@ import {
   register,
   UNDO_EMAIL_CHANGE,
 } from '../../support/documents.ts';
+import { eventsOf } from '../../support/events.ts';
 import { mailedToken, subjectsTo } from '../../support/letters.ts';
 import { describeApp, PASSWORD, type TestApp } from '../../support/start-app.ts';
 
@@ -96,6 +97,8 @@ describeApp('a fresh authentication of an account with a factor', (start) => {
         'INVALID_CODE',
       );
     expect((await reauthenticate(app, token, { totpCode })).code).toBe('OK');
+    // The owner need not be told of what they did themselves.
+    expect(await eventsOf(app, 'authn_login_successafterfail')).toEqual([]);
   });
 
   it('without a password it is BAD_USER_INPUT, and so are two codes', async () => {
@@ -128,6 +131,9 @@ describeApp('a fresh authentication of an account with a factor', (start) => {
     expect((await complete(app, closed, { totpCode: account.nextCode() })).code).toBe('TOO_MANY_REQUESTS');
     const { accessToken } = await refreshed(app, account.auth.refreshToken);
     expect((await reauthenticate(app, accessToken, { totpCode: account.nextCode() })).code).toBe('OK');
+    const [event] = await eventsOf(app, 'authn_login_successafterfail');
+    expect(JSON.parse(event?.details ?? '{}')).toMatchObject({ failures: 12 });
+    expect(await subjectsTo(app)).toContain('A login after failed attempts');
     expect((await complete(app, closed, { totpCode: account.nextCode() })).code).toBe('OK');
   });
 
