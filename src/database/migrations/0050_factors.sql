@@ -16,6 +16,8 @@ CREATE TABLE factors (
   last_used_at BIGINT,
   expires_at BIGINT
 );
+-- The partial indexes below serve neither a look-up by user nor the deletion of one.
+CREATE INDEX factors_of_user ON factors (user_id);
 -- An account has one TOTP, and beside it one that waits for its first code.
 CREATE UNIQUE INDEX factors_by_user ON factors (user_id, kind) WHERE confirmed_at IS NOT NULL AND kind = 'TOTP';
 CREATE UNIQUE INDEX factors_by_enrolment ON factors (user_id, kind) WHERE confirmed_at IS NULL;
