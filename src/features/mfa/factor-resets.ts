@@ -70,10 +70,12 @@ export function createFactorResets({
 }: FactorResetsOptions) {
   const requests = rateLimits.window(REQUESTS);
   const delayMs = factorResetSeconds * 1_000;
+  /** Nothing is removed that the owner could not be told of. */
+  const isOn = delayMs > 0 && mail.isOn;
 
   /** Whether it is going to happen. */
   function stands({ credentialVersion }: FactorReset, user: UserRecord): boolean {
-    return delayMs > 0 && credentialVersion === user.credentialVersion;
+    return isOn && credentialVersion === user.credentialVersion;
   }
 
   /** Not by the budget of notices: an attacker could use that up first. The requests have one of their own. */
@@ -146,8 +148,7 @@ export function createFactorResets({
      * @throws AuthError `FEATURE_DISABLED`, `INVALID_TOKEN`, `FORBIDDEN`, `TOO_MANY_REQUESTS`, `UNAVAILABLE`.
      */
     async request({ mfaToken }: { mfaToken: string }, caller: Caller): Promise<number> {
-      if (delayMs === 0 || !mail.isOn)
-        throw new AuthError('FEATURE_DISABLED', { hint: 'Set LATCHKEY_FACTOR_RESET, as in 72h.' });
+      if (!isOn) throw new AuthError('FEATURE_DISABLED', { hint: 'Set LATCHKEY_FACTOR_RESET, as in 72h.' });
       const challenge = await challenges.present(mfaToken, caller);
       const { id: userId, emailVerifiedAt } = await challenges.ownerOf(challenge, caller);
       if (emailVerifiedAt === null) throw new AuthError('FORBIDDEN', { reason: 'UNVERIFIED_EMAIL' });
