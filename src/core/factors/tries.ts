@@ -15,7 +15,8 @@ import type { UserRecord } from '../users/store.ts';
  *                                     back-off; all that are wrong in a row
  *
  * So an attacker who knows the password closes the first door, and the owner's sessions with a factor go on. A right code
- * of such a session opens the first door again, however many were wrong; so does an operator who removes the factors. A
+ * of such a session opens the first door again, however many were wrong. So does a passkey, which cannot be guessed and is
+ * not counted, and an operator who removes the factors. A
  * reset of the password ends the 15 minutes, once in 24 hours, and not the 100: the reader of the mailbox would otherwise
  * have no end of guesses.
  */
@@ -36,6 +37,8 @@ export interface Trier {
   readonly session: string | undefined;
   readonly caller: Caller;
 }
+
+export type Tries = ReturnType<typeof createTries>;
 
 /** Lets codes of second factors be checked, and counts those that are wrong. */
 export function createTries({ rateLimits }: TriesOptions) {
