@@ -95,7 +95,8 @@ export function createFactorChecks({
   }
 
   /**
-   * Checks a passkey, which cannot be guessed and is not counted. It opens TOTP and recovery codes, however many were wrong.
+   * Checks a passkey, which cannot be guessed: only right ones are counted. It opens TOTP and recovery codes, however many
+   * were wrong.
    *
    * @throws AuthError `INVALID_TOKEN`, `TOO_MANY_REQUESTS`, `FEATURE_DISABLED`, `UNAVAILABLE`.
    */
@@ -113,7 +114,7 @@ export function createFactorChecks({
       async spend(tx) {
         if (!(await shown.spend(tx))) return false;
         await store.markUsed(tx, { id: factorId, now: clock.now() });
-        await tries.open(tx, userId);
+        await tries.passkeyWasShown(tx, userId);
         return true;
       },
     });
