@@ -13,6 +13,15 @@ export type ClientErrorCode =
   /** The headers of a response cannot be set, because the platform made them. */
   | 'RESPONSE_FIXED';
 
+/** What completes a login that answered `MFA_REQUIRED`. */
+export interface PendingLogin {
+  /** For `completeMfaLogin`. It opens nothing by itself. */
+  readonly token: string | undefined;
+  /** The kinds of factor that would do. */
+  readonly factors: readonly string[];
+  readonly expiresAt: string | undefined;
+}
+
 export interface ErrorFields {
   /** Narrows the code down, as in `TOKEN_EXPIRED` or `TOO_SHORT`. */
   readonly reason?: string | undefined;

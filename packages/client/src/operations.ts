@@ -52,6 +52,36 @@ interface MailRequested {
 interface Revoked {
   readonly revokedSessions: number;
 }
+/** A code of a second factor, where the account has one. Not both. */
+interface FactorInput {
+  readonly totpCode?: string | null;
+  readonly recoveryCode?: string | null;
+}
+
+export interface Factor {
+  readonly id: string;
+  readonly kind: 'TOTP' | 'RECOVERY_CODE';
+  readonly name: string | null;
+  readonly createdAt: string;
+  readonly lastUsedAt: string | null;
+}
+
+export interface Mfa {
+  readonly enabled: boolean;
+  readonly factors: readonly Factor[];
+  readonly recoveryCodesLeft: number;
+  /** When all factors are going to be removed, because that was asked for. */
+  readonly resetAt: string | null;
+}
+
+export interface TotpEnrolment {
+  /** In base32, to be typed into an app that reads no QR code. */
+  readonly secret: string;
+  readonly otpauthUri: string;
+  /** An SVG in a `data:` URI. */
+  readonly qrCode: string;
+  readonly expiresAt: string;
+}
 
 export interface LoginInput extends SessionInput {
   readonly email: string;
@@ -81,15 +111,30 @@ export interface Mutations {
   requestEmailVerification(input: { email: string }): Promise<MailRequested>;
   requestPasswordReset(input: { email: string }): Promise<MailRequested>;
   resetPassword(input: { token: string; newPassword: string }): Promise<Revoked>;
-  requestEmailChange(input: { newEmail: string; password: string }): Promise<MailRequested>;
+  requestEmailChange(input: { newEmail: string; password?: string | null }): Promise<MailRequested>;
   confirmEmailChange(input: { token: string; password?: string | null }): Promise<Revoked>;
   undoEmailChange(input: { token: string }): Promise<Revoked>;
-  changePassword(input: { currentPassword: string; newPassword: string }): Promise<SignedIn>;
-  reauthenticate(input: { password: string }): Promise<SignedIn>;
+  changePassword(input: { currentPassword?: string | null; newPassword: string }): Promise<SignedIn>;
+  removePassword(input?: { currentPassword?: string | null }): Promise<User>;
+  reauthenticate(input: FactorInput & { password?: string | null }): Promise<SignedIn>;
   updateMe(input: { name?: string | null }): Promise<User>;
   /** Deletes the account. There is no way back. */
-  deleteMe(input: { password: string }): Promise<{ id: string }>;
+  deleteMe(input: { password?: string | null }): Promise<{ id: string }>;
   revokeSession(input: { id: string }): Promise<Revoked>;
+  /** With the token of the error `MFA_REQUIRED`: `error.mfa.token`. */
+  completeMfaLogin(input: FactorInput & { mfaToken: string }): Promise<SignedIn>;
+  startTotpEnrolment(input?: { label?: string | null }): Promise<TotpEnrolment>;
+  confirmTotpEnrolment(input: { code: string; name?: string | null }): Promise<{
+    readonly factor: Factor;
+    /** Where it is the first factor. They are shown this once. */
+    readonly recoveryCodes: readonly string[] | null;
+    readonly auth: SignedIn;
+  }>;
+  regenerateRecoveryCodes(): Promise<{ readonly recoveryCodes: readonly string[] }>;
+  removeFactor(input: { id: string }): Promise<User>;
+  renameFactor(input: { id: string; name?: string | null }): Promise<Factor>;
+  requestFactorReset(input: { mfaToken: string }): Promise<MailRequested>;
+  cancelFactorReset(): Promise<User>;
 }
 
 export interface Queries {
@@ -98,6 +143,8 @@ export interface Queries {
   session(): Promise<Session>;
   /** The live sessions of the user, the most recently used first. */
   sessions(): Promise<readonly Session[]>;
+  /** The second factors of the user. */
+  mfa(): Promise<Mfa>;
 }
 
 const USER = 'id email emailVerified name roles createdAt updatedAt';
@@ -106,11 +153,18 @@ const SESSION =
 const AUTH = `accessToken refreshToken deviceToken expiresIn expiresAt scope session{${SESSION}} user{${USER}}`;
 const REVOKED = 'revokedSessions';
 const MAILED = 'expiresIn';
+const FACTOR = 'id kind name createdAt lastUsedAt';
+const CODES = 'recoveryCodes';
 
 /** Opens a session, so its tokens are taken over. */
 const OPENS = 1;
 /** Needs the access token, or looks at it where there is one. */
 const BEARER = 2;
+
+/** The input may be left out. */
+const OPTIONAL = 4;
+/** There is no input. */
+const BARE = 8;
 
 const MUTATIONS: Readonly<Record<keyof Mutations, readonly [fields: string, flags?: number]>> = {
   register: [`auth{${AUTH}}verificationRequired`, OPENS],
@@ -130,6 +184,15 @@ const MUTATIONS: Readonly<Record<keyof Mutations, readonly [fields: string, flag
   updateMe: [USER, BEARER],
   deleteMe: ['id', BEARER],
   revokeSession: [REVOKED, BEARER],
+  removePassword: [USER, BEARER | OPTIONAL],
+  completeMfaLogin: [AUTH, OPENS],
+  startTotpEnrolment: ['secret otpauthUri qrCode expiresAt', BEARER | OPTIONAL],
+  confirmTotpEnrolment: [`factor{${FACTOR}}${CODES} auth{${AUTH}}`, OPENS | BEARER],
+  regenerateRecoveryCodes: [CODES, BEARER | BARE],
+  removeFactor: [USER, BEARER],
+  renameFactor: [FACTOR, BEARER],
+  requestFactorReset: [MAILED],
+  cancelFactorReset: [USER, BEARER | BARE],
 };
 
 export interface Operation {
@@ -143,7 +206,10 @@ export interface Operation {
 export const mutations: readonly Operation[] = Object.entries(MUTATIONS).map(
   ([name, [fields, flags = 0]]) => ({
     name,
-    document: mutation(name, `${name[0]?.toUpperCase()}${name.slice(1)}Input!`, fields),
+    document:
+      (flags & BARE) === 0
+        ? mutation(name, `${name[0]?.toUpperCase()}${name.slice(1)}Input${flags & OPTIONAL ? '' : '!'}`, fields)
+        : `mutation ${name}{${name}{${fields}}}`,
     opens: (flags & OPENS) !== 0,
     bearer: (flags & BEARER) !== 0,
   }),
