@@ -329,6 +329,23 @@ describe('the key set of the verifier', () => {
     expect(errors).toEqual([]);
   });
 
+  it('who does not wait for a renewal in the background sets no timer for it', async () => {
+    answer = publishOf(first);
+    const { ask } = start();
+    const token = await first.sign();
+    await ask(token);
+    travel(5 * MINUTE_MS);
+    const { open, opened } = gate();
+    answer = () => opened.then(publishOf(first));
+    const timers = jest.spyOn(globalThis, 'setTimeout');
+    for (let call = 0; call < 100; call += 1) expect(await ask(token)).toBe('user-1');
+    // That of the load itself.
+    expect(timers).toHaveBeenCalledTimes(1);
+    open();
+    await settle();
+    expect(requests).toBe(2);
+  });
+
   it('a load that never ends is given up by a later request, which begins one of its own', async () => {
     // As on Cloudflare Workers, where the fetch and the timers of a request end with the request.
     const timers = jest.spyOn(globalThis, 'setTimeout').mockImplementation(() => 0 as never);

@@ -42,7 +42,7 @@ export interface AuthClient extends Mutations, Queries {
   /** Hears of every change of `state`. The first listener restores the session. Call the answer to stop. */
   subscribe(listener: (state: AuthState) => void): () => void;
   /**
-   * An access token that is good, or undefined where nobody is signed in.
+   * A good access token. Undefined while no user is signed in.
    *
    * @throws AuthClientError when it had to be refreshed and could not be. The session stays.
    */

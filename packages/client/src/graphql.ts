@@ -85,7 +85,7 @@ export function readJson(text: string): unknown {
   }
 }
 
-/** Undefined for what is no answer of a GraphQL server: the page of a proxy, or JSON that breaks off. */
+/** The answer of a GraphQL server. Undefined for other text, as the page of a proxy or JSON that breaks off. */
 export function answerOf(json: unknown): GraphQLAnswer | undefined {
   const { data, errors } = Object(json) as { data?: unknown; errors?: unknown };
   const isRefusal = Array.isArray(errors) && errors.length > 0;

@@ -13,7 +13,7 @@ const TRY_TIMEOUT_MS = 5_000;
 /** Between the lock and the message of the tab that held it, at most: on a busy machine. */
 const MESSAGE_GRACE_MS = 500;
 const LOOK_AGAIN_MS = 25;
-/** For as long as it is not known whether there is a session, and somebody listens. */
+/** How often a client that has a listener asks whether there is a session, until the server has answered. */
 const RESTORE_AGAIN_MS = 10_000;
 /** After an early renewal that failed. */
 const RENEW_AGAIN_MS = 2_000;
@@ -109,7 +109,7 @@ export function createRefresh({
       const renewing = refresh(held.accessToken, false).catch(() => {
         renewAgainAt = performance.now() + RENEW_AGAIN_MS;
       });
-      // Otherwise nobody waits, and a failure is that of a later call.
+      // The token at hand is still good, so the caller does not wait. A later call meets the failure.
       if (isDoubtful) await renewing;
     }
     return current.held?.accessToken;

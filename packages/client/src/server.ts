@@ -70,7 +70,7 @@ export type SignInOperation =
 /** Who a request comes from, and what its response has to say. */
 export interface ServerSession {
   readonly accessToken: string | undefined;
-  /** As the server knows them, or undefined where nobody is signed in. */
+  /** The visitor, as the server knows them. Undefined for a visitor who is not signed in. */
   readonly user: User | undefined;
   /** The Cookie header of the request, with the tokens of now: what renders the page reads these. */
   readonly cookie: string;

@@ -63,10 +63,10 @@ export function createKeySet({ source, fetch, onError, onChange }: KeySetOptions
   const hasKeys = () => now() - loadedAt < LONGEST_OUTAGE_MS;
   const mayLoad = () => failedAt === undefined || now() - failedAt >= RETRY_PAUSE_MS;
 
-  /** One request for all who wait. Never rejects: what goes wrong is kept and reported. */
-  function load(): Promise<void> {
+  /** One request for all who wait. */
+  function underWay(): Load {
     if (loading === undefined || now() - loading.begunAt >= TIMEOUT_MS) loading = begin();
-    return finished(loading);
+    return loading;
   }
 
   function begin(): Load {
@@ -75,6 +75,7 @@ export function createKeySet({ source, fetch, onError, onChange }: KeySetOptions
     return begun;
   }
 
+  /** Never rejects: what goes wrong is kept and reported. */
   async function loadKeys(): Promise<void> {
     try {
       const loaded = await (source instanceof URL ? fetchKeys(source, fetch) : readKeys(source));
@@ -105,7 +106,7 @@ export function createKeySet({ source, fetch, onError, onChange }: KeySetOptions
     clearTimeout(timer);
     if (outcome === undefined) return;
     forget(begun);
-    if (outcome === 'dead') await load();
+    if (outcome === 'dead') await finished(underWay());
   }
 
   /** Asks for a new set when it is time. Gives a promise only where the caller must wait for it. */
@@ -113,8 +114,8 @@ export function createKeySet({ source, fetch, onError, onChange }: KeySetOptions
     const age = now() - loadedAt;
     if (age < MAX_AGE_MS || !(loading || mayLoad())) return undefined;
     const isIssuerAway = failedAt !== undefined && now() - failedAt < IDLE_AGE_MS;
-    const loaded = load();
-    return !hasKeys() || (age >= IDLE_AGE_MS && !isIssuerAway) ? loaded : undefined;
+    const begun = underWay();
+    return !hasKeys() || (age >= IDLE_AGE_MS && !isIssuerAway) ? finished(begun) : undefined;
   }
 
   /** Whether the set is to be loaded for a `kid` that is not in it. */
@@ -137,7 +138,7 @@ export function createKeySet({ source, fetch, onError, onChange }: KeySetOptions
         const isAnswered = loads > loadsBefore && failedAt === undefined;
         const mayAsk = !isAnswered && mayAskForUnknown();
         if (isAnswered || mayAsk) askedForUnknownAt = now();
-        if (mayAsk) await load();
+        if (mayAsk) await finished(underWay());
       }
       return find() ?? (hasKeys() && failedAt === undefined ? 'UNKNOWN' : 'UNAVAILABLE');
     },

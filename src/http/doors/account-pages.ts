@@ -22,6 +22,14 @@ export interface AccountPagesOptions {
   readonly sendsMail: boolean;
 }
 
+interface StaticFile {
+  /** Its media type. */
+  readonly type: string;
+  readonly content: Buffer;
+  /** `Cache-Control` */
+  readonly caching: string;
+}
+
 /** The pages that there are. One page of the browser shows each of them, by its address. */
 const NAMES = [
   '',
@@ -75,7 +83,7 @@ export function installAccountPages(
   logger: Logger,
   options: AccountPagesOptions,
 ): void {
-  const { issuer, appLogo, appStyles } = options.config;
+  const { config } = options;
   const folder = builtFolder();
   if (folder === undefined) {
     logger.warn(
@@ -84,6 +92,7 @@ export function installAccountPages(
     return;
   }
   const html = pageOf(readFileSync(join(folder, 'index.html'), 'utf8'), options);
+  const files = filesOf(folder, config);
 
   /** Addresses in the page are relative, so the folder ends in a slash and a page does not. */
   function sendPage({ url }: FastifyRequest, reply: FastifyReply, name: string): FastifyReply {
@@ -98,25 +107,31 @@ export function installAccountPages(
   }
 
   // A proxy may pass the path of the issuer on, or take it away.
-  const path = issuerPath(issuer);
+  const path = issuerPath(config.issuer);
   for (const base of routesOf('/account', `${path}/account`)) {
-    for (const name of NAMES) app.get(join(base, name), (request, reply) => sendPage(request, reply, name));
+    for (const name of NAMES) app.get(`${base}/${name}`, (request, reply) => sendPage(request, reply, name));
     app.get(`${base}/:name`, (_request, reply) => sendHtml(reply.code(404)));
-    for (const name of readdirSync(join(folder, 'assets')))
-      app.get(`${base}/assets/${name}`, (_request, reply) =>
-        reply
-          .type(TYPES[extname(name)] ?? 'application/octet-stream')
-          .header('cache-control', FOREVER)
-          .send(readFileSync(join(folder, 'assets', name))),
+    for (const [name, { type, content, caching }] of files)
+      app.get(`${base}/${name}`, (_request, reply) =>
+        reply.type(type).header('cache-control', caching).send(content),
       );
-    if (appLogo !== undefined) app.get(`${base}/logo`, (_request, reply) => sendFile(reply, appLogo));
-    if (appStyles !== undefined)
-      app.get(`${base}/styles.css`, (_request, reply) => sendFile(reply, appStyles));
   }
 }
 
-function sendFile(reply: FastifyReply, { type, content }: NonNullable<Config['appLogo']>): FastifyReply {
-  return reply.type(type).header('cache-control', FIVE_MINUTES).send(content);
+/** What the pages load, by its address below theirs. Read once, so that a build beside a running server changes nothing. */
+function filesOf(
+  folder: string,
+  { appLogo, appStyles }: AccountPagesOptions['config'],
+): Map<string, StaticFile> {
+  const files = new Map<string, StaticFile>();
+  for (const name of readdirSync(join(folder, 'assets'))) {
+    const type = TYPES[extname(name)] ?? 'application/octet-stream';
+    const content = readFileSync(join(folder, 'assets', name));
+    files.set(`assets/${name}`, { type, content, caching: FOREVER });
+  }
+  if (appLogo !== undefined) files.set('logo', { ...appLogo, caching: FIVE_MINUTES });
+  if (appStyles !== undefined) files.set('styles.css', { ...appStyles, caching: FIVE_MINUTES });
+  return files;
 }
 
 function pageOf(html: string, { config, sendsMail }: AccountPagesOptions): string {

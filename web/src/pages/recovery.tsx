@@ -1,33 +1,22 @@
 import { useState } from 'preact/hooks';
 import { auth } from '../auth.ts';
-import { EmailField, Form, PasswordField } from '../form.tsx';
+import { Form, PasswordField } from '../form.tsx';
 import { Page, To } from '../layout.tsx';
 import { linkToken } from '../link.ts';
 import { settings } from '../settings.ts';
 import { texts } from '../texts/index.ts';
-import { MailSent } from './mail-sent.tsx';
+import { MailRequest } from './mail-sent.tsx';
 import { NoLink } from './no-link.tsx';
 
 export function ForgotPassword() {
-  const [sent, setSent] = useState<{ email: string; minutes: number }>();
-  if (sent !== undefined)
+  const { title, explain, submit, noMail } = texts.forgotPassword;
+  if (settings.mail)
     return (
-      <MailSent text={texts.mailSent.text(sent.email, sent.minutes)} onAgain={() => setSent(undefined)} />
+      <MailRequest title={title} explain={explain} submit={submit} request={auth.requestPasswordReset} />
     );
   return (
-    <Page title={texts.forgotPassword.title}>
-      <p>{settings.mail ? texts.forgotPassword.explain : texts.forgotPassword.noMail}</p>
-      {settings.mail && (
-        <Form
-          submit={texts.forgotPassword.submit}
-          send={async ({ email = '' }) => {
-            const { expiresIn } = await auth.requestPasswordReset({ email });
-            setSent({ email, minutes: Math.round(expiresIn / 60) });
-          }}
-        >
-          <EmailField />
-        </Form>
-      )}
+    <Page title={title}>
+      <p>{noMail}</p>
       <nav class="links">
         <To page="sign-in">{texts.back}</To>
       </nav>

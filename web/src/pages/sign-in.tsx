@@ -6,7 +6,7 @@ import { linkToken } from '../link.ts';
 import { leave } from '../router.ts';
 import { settings } from '../settings.ts';
 import { texts } from '../texts/index.ts';
-import { MailSent } from './mail-sent.tsx';
+import { MailRequest, MailSent } from './mail-sent.tsx';
 import { NoLink } from './no-link.tsx';
 
 export function SignIn() {
@@ -78,49 +78,32 @@ export function SignUp() {
 
 /** A mail with a link and a code. */
 export function EmailCode() {
-  const [sent, setSent] = useState<{ email: string; minutes: number }>();
-  if (sent === undefined)
-    return (
-      <Page title={texts.byMail.title}>
-        <p>{texts.byMail.explain}</p>
-        <Form
-          submit={texts.byMail.submit}
-          send={async ({ email = '' }) => {
-            const { expiresIn } = await auth.requestMagicLink({ email });
-            setSent({ email, minutes: Math.round(expiresIn / 60) });
-          }}
-        >
-          <EmailField />
-        </Form>
-        <nav class="links">
-          <To page="sign-in">{texts.back}</To>
-        </nav>
-      </Page>
-    );
-  const { email, minutes } = sent;
+  const { title, explain, submit, enterCode, submitCode } = texts.byMail;
+  const wrong = { field: 'code', text: texts.errors.wrongCode };
   return (
-    <MailSent text={texts.mailSent.text(email, minutes)} onAgain={() => setSent(undefined)}>
-      <p>{texts.byMail.enterCode}</p>
-      <Form
-        submit={texts.byMail.submitCode}
-        send={async ({ code = '' }) => {
-          await auth.loginWithEmailCode({ email, code: code.replace(/\s/g, '') });
-          leave();
-        }}
-        own={{
-          INVALID_TOKEN: { field: 'code', text: texts.errors.wrongCode },
-          BAD_USER_INPUT: { field: 'code', text: texts.errors.wrongCode },
-        }}
-      >
-        <Field
-          name="code"
-          label={texts.fields.code}
-          hint={texts.hints.code}
-          inputMode="numeric"
-          autoComplete="one-time-code"
-        />
-      </Form>
-    </MailSent>
+    <MailRequest title={title} explain={explain} submit={submit} request={auth.requestMagicLink}>
+      {(email) => (
+        <>
+          <p>{enterCode}</p>
+          <Form
+            submit={submitCode}
+            send={async ({ code = '' }) => {
+              await auth.loginWithEmailCode({ email, code: code.replace(/\s/g, '') });
+              leave();
+            }}
+            own={{ INVALID_TOKEN: wrong, BAD_USER_INPUT: wrong }}
+          >
+            <Field
+              name="code"
+              label={texts.fields.code}
+              hint={texts.hints.code}
+              inputMode="numeric"
+              autoComplete="one-time-code"
+            />
+          </Form>
+        </>
+      )}
+    </MailRequest>
   );
 }
 

@@ -5,7 +5,6 @@ export const en: Texts = {
   language: 'en',
   loading: 'One moment…',
   working: 'One moment…',
-  or: 'or',
   back: 'Back',
   cancel: 'Cancel',
   show: 'Show',

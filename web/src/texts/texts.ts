@@ -3,7 +3,6 @@ export interface Texts {
   readonly language: string;
   readonly loading: string;
   readonly working: string;
-  readonly or: string;
   readonly back: string;
   readonly cancel: string;
   readonly show: string;
