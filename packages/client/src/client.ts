@@ -19,8 +19,20 @@ import { wasRefused } from './refusal.ts';
 import { createSession, type TokensOption } from './session.ts';
 import type { AuthState } from './state.ts';
 
-export { AuthClientError, type ClientErrorCode } from './errors.ts';
-export type { LoginInput, Mutations, Queries, Session, SignedIn, User } from './operations.ts';
+export { AuthClientError, type ClientErrorCode, type PendingLogin } from './errors.ts';
+export type {
+  Factor,
+  FactorConfirmation,
+  FactorKind,
+  LoginInput,
+  Mfa,
+  Mutations,
+  Queries,
+  Session,
+  SignedIn,
+  TotpEnrolment,
+  User,
+} from './operations.ts';
 export type { TokensOption } from './session.ts';
 export type { AuthState } from './state.ts';
 export type { TokenStorage } from './token-store.ts';
@@ -94,7 +106,10 @@ export function createAuthClient({ url, tokens, origins = [], fetch }: AuthClien
     return origin !== 'null' && [absolute(url).origin, ...trusted].includes(origin);
   };
 
-  async function call({ name, document, opens, bearer }: Operation, given?: object): Promise<unknown> {
+  async function call(
+    { name, root = name, document, opens, bearer }: Operation,
+    given?: object,
+  ): Promise<unknown> {
     const { logouts } = current;
     let userId: string | undefined;
     async function sendOnce(accessToken: string | undefined) {
@@ -115,7 +130,8 @@ export function createAuthClient({ url, tokens, origins = [], fetch }: AuthClien
     const answer = bearer
       ? await withBearer(inTurn, (refused) => wasRefused(refused, operation))
       : await inTurn();
-    const value = fieldOf<unknown>(answer, name);
+    const field = fieldOf<Record<string, unknown>>(answer, root);
+    const value = root === name ? field : field[name];
     await follow(name, value, { ...given, userId });
     return opens ? withoutTokens(value) : value;
   }

@@ -1,3 +1,5 @@
+import type { FactorKind } from './operations.ts';
+
 /** What the client itself finds wrong. All other codes are the server's (`enum ErrorCode` of its schema). */
 export type ClientErrorCode =
   /** No answer came: no network, no server, or none in time. What was sent may have been done. */
@@ -13,12 +15,13 @@ export type ClientErrorCode =
   /** The headers of a response cannot be set, because the platform made them. */
   | 'RESPONSE_FIXED';
 
-/** What completes a login that answered `MFA_REQUIRED`. */
+/** What an operation that answered `MFA_REQUIRED` waits for. */
 export interface PendingLogin {
-  /** For `completeMfaLogin`. It opens nothing by itself. */
+  /** For `completeMfaLogin`. Undefined at `reauthenticate`, which takes all factors in one call. */
   readonly token: string | undefined;
   /** The kinds of factor that would do. */
-  readonly factors: readonly string[];
+  readonly factors: readonly FactorKind[];
+  /** RFC 3339. */
   readonly expiresAt: string | undefined;
 }
 
@@ -31,11 +34,14 @@ export interface ErrorFields {
   readonly minLength?: number | undefined;
   /** Seconds until another try makes sense. */
   readonly retryAfter?: number | undefined;
+  /** Where the code is `MFA_REQUIRED`. */
+  readonly mfa?: PendingLogin | undefined;
 }
 
 /**
  * Every failure of this package. An app decides by `code`, and has its own words for its users. The message and the
- * fields are made of codes only, so no token and no password is in them.
+ * fields are made of codes only, so no password is in them. The one token is in `mfa`, which no log shows: it is not
+ * enumerable.
  */
 export class AuthClientError extends Error implements ErrorFields {
   override readonly name = 'AuthClientError';
@@ -44,6 +50,7 @@ export class AuthClientError extends Error implements ErrorFields {
   readonly field: string | undefined;
   readonly minLength: number | undefined;
   readonly retryAfter: number | undefined;
+  declare readonly mfa: PendingLogin | undefined;
 
   constructor(code: string, message: string, fields: ErrorFields = {}, options?: ErrorOptions) {
     super(message, options);
@@ -52,23 +59,34 @@ export class AuthClientError extends Error implements ErrorFields {
     this.field = fields.field;
     this.minLength = fields.minLength;
     this.retryAfter = fields.retryAfter;
+    Object.defineProperty(this, 'mfa', { value: fields.mfa });
   }
 }
 
 /** The first error of an answer. A foreign server may send anything, so only what has the form of a code is kept. */
 export function refusalOf(errors: readonly unknown[], operation: string): AuthClientError {
   const { extensions } = Object(errors[0]) as { extensions?: unknown };
-  const { code, reason, field, minLength, retryAfter } = Object(extensions) as Record<string, unknown>;
+  const given = Object(extensions) as Record<string, unknown>;
   const word = (value: unknown, pattern = /^[A-Z_]{2,64}$/) =>
     typeof value === 'string' && pattern.test(value) ? value : undefined;
   const count = (value: unknown) => (typeof value === 'number' && value >= 0 ? value : undefined);
-  const known = word(code) ?? 'BAD_RESPONSE';
+  const known = word(given.code) ?? 'BAD_RESPONSE';
   return new AuthClientError(known, `The server refuses ${operation}: ${known}`, {
-    reason: word(reason),
-    field: word(field, /^[A-Za-z_][\w.]{0,100}$/),
-    minLength: count(minLength),
-    retryAfter: count(retryAfter),
+    reason: word(given.reason),
+    field: word(given.field, /^[A-Za-z_][\w.]{0,100}$/),
+    minLength: count(given.minLength),
+    retryAfter: count(given.retryAfter),
+    mfa: known === 'MFA_REQUIRED' ? pendingLogin(given) : undefined,
   });
+}
+
+function pendingLogin({ mfaToken, factors, expiresAt }: Record<string, unknown>): PendingLogin {
+  const text = (value: unknown) => (typeof value === 'string' ? value : undefined);
+  return {
+    token: text(mfaToken),
+    factors: Array.isArray(factors) ? factors : [],
+    expiresAt: text(expiresAt),
+  };
 }
 
 export function hasCode(error: unknown, ...codes: readonly string[]): boolean {

@@ -52,7 +52,9 @@ interface MailRequested {
 interface Revoked {
   readonly revokedSessions: number;
 }
-/** A code of a second factor, where the account has one. Not both. */
+export type FactorKind = 'TOTP' | 'RECOVERY_CODE';
+
+/** What shows a second factor. Exactly one of them. */
 interface FactorInput {
   readonly totpCode?: string | null;
   readonly recoveryCode?: string | null;
@@ -60,10 +62,18 @@ interface FactorInput {
 
 export interface Factor {
   readonly id: string;
-  readonly kind: 'TOTP' | 'RECOVERY_CODE';
+  readonly kind: FactorKind;
   readonly name: string | null;
   readonly createdAt: string;
   readonly lastUsedAt: string | null;
+}
+
+/** What came of an enrolment. */
+export interface FactorConfirmation {
+  readonly factor: Factor;
+  /** Where it is the first factor. They are shown this once. */
+  readonly recoveryCodes: readonly string[] | null;
+  readonly auth: SignedIn;
 }
 
 export interface Mfa {
@@ -115,7 +125,7 @@ export interface Mutations {
   confirmEmailChange(input: { token: string; password?: string | null }): Promise<Revoked>;
   undoEmailChange(input: { token: string }): Promise<Revoked>;
   changePassword(input: { currentPassword?: string | null; newPassword: string }): Promise<SignedIn>;
-  removePassword(input?: { currentPassword?: string | null }): Promise<User>;
+  removePassword(input?: { password?: string | null }): Promise<User>;
   reauthenticate(input: FactorInput & { password?: string | null }): Promise<SignedIn>;
   updateMe(input: { name?: string | null }): Promise<User>;
   /** Deletes the account. There is no way back. */
@@ -124,12 +134,7 @@ export interface Mutations {
   /** With the token of the error `MFA_REQUIRED`: `error.mfa.token`. */
   completeMfaLogin(input: FactorInput & { mfaToken: string }): Promise<SignedIn>;
   startTotpEnrolment(input?: { label?: string | null }): Promise<TotpEnrolment>;
-  confirmTotpEnrolment(input: { code: string; name?: string | null }): Promise<{
-    readonly factor: Factor;
-    /** Where it is the first factor. They are shown this once. */
-    readonly recoveryCodes: readonly string[] | null;
-    readonly auth: SignedIn;
-  }>;
+  confirmTotpEnrolment(input: { code: string; name?: string | null }): Promise<FactorConfirmation>;
   regenerateRecoveryCodes(): Promise<{ readonly recoveryCodes: readonly string[] }>;
   removeFactor(input: { id: string }): Promise<User>;
   renameFactor(input: { id: string; name?: string | null }): Promise<Factor>;
@@ -160,7 +165,6 @@ const CODES = 'recoveryCodes';
 const OPENS = 1;
 /** Needs the access token, or looks at it where there is one. */
 const BEARER = 2;
-
 /** The input may be left out. */
 const OPTIONAL = 4;
 /** There is no input. */
@@ -201,6 +205,8 @@ export interface Operation {
   /** Whether the answer has the tokens of a new session. */
   readonly opens: boolean;
   readonly bearer: boolean;
+  /** The root field that has what is asked for, where it is another one than `name`. */
+  readonly root?: string;
 }
 
 export const mutations: readonly Operation[] = Object.entries(MUTATIONS).map(
@@ -208,20 +214,28 @@ export const mutations: readonly Operation[] = Object.entries(MUTATIONS).map(
     name,
     document:
       (flags & BARE) === 0
-        ? mutation(name, `${name[0]?.toUpperCase()}${name.slice(1)}Input${flags & OPTIONAL ? '' : '!'}`, fields)
+        ? mutation(
+            name,
+            `${name[0]?.toUpperCase()}${name.slice(1)}Input${flags & OPTIONAL ? '' : '!'}`,
+            fields,
+          )
         : `mutation ${name}{${name}{${fields}}}`,
     opens: (flags & OPENS) !== 0,
     bearer: (flags & BEARER) !== 0,
   }),
 );
 
-export const queries: readonly Operation[] = Object.entries({
-  me: USER,
-  session: SESSION,
-  sessions: SESSION,
-}).map(([name, fields]) => ({
+const QUERIES: Readonly<Record<keyof Queries, readonly [fields: string, root?: string]>> = {
+  me: [USER],
+  session: [SESSION],
+  sessions: [SESSION],
+  mfa: [`mfa{enabled factors{${FACTOR}}recoveryCodesLeft resetAt}`, 'me'],
+};
+
+export const queries: readonly Operation[] = Object.entries(QUERIES).map(([name, [fields, root = name]]) => ({
   name,
-  document: `query ${name}{${name}{${fields}}}`,
+  root,
+  document: `query ${name}{${root}{${fields}}}`,
   opens: false,
   bearer: true,
 }));
