@@ -10,6 +10,12 @@ export type ClientErrorCode =
   | 'SIGNED_OUT'
   /** An address, a header, an input or an option is wrong. */
   | 'BAD_REQUEST'
+  /** The user closed the dialog of a passkey, it took too long, or there is no passkey. Browsers do not tell which. */
+  | 'PASSKEY_CANCELLED'
+  /** The authenticator has a passkey of this account. */
+  | 'PASSKEY_EXISTS'
+  /** The browser, or the address of the page, allows no passkey. */
+  | 'PASSKEYS_UNAVAILABLE'
   /** It is too late to set the cookies of a response. */
   | 'RESPONSE_BEGUN'
   /** The headers of a response cannot be set, because the platform made them. */

@@ -52,12 +52,14 @@ interface MailRequested {
 interface Revoked {
   readonly revokedSessions: number;
 }
-export type FactorKind = 'TOTP' | 'RECOVERY_CODE';
+export type FactorKind = 'TOTP' | 'PASSKEY' | 'RECOVERY_CODE';
 
 /** What shows a second factor. Exactly one of them. */
 interface FactorInput {
   readonly totpCode?: string | null;
   readonly recoveryCode?: string | null;
+  /** `passkeyAnswer` of `@latchkey/client/passkeys` gets one. */
+  readonly passkey?: PasskeyAnswer | null;
 }
 
 export interface Factor {
@@ -66,6 +68,74 @@ export interface Factor {
   readonly name: string | null;
   readonly createdAt: string;
   readonly lastUsedAt: string | null;
+  readonly passkey: PasskeyDetails | null;
+}
+
+export interface PasskeyDetails {
+  /** Whether copies of it are kept, as by a password manager. */
+  readonly backedUp: boolean;
+  readonly transports: readonly string[];
+  /** What its authenticator is called, where that is known. */
+  readonly authenticator: string | null;
+}
+
+interface PasskeyOptions {
+  readonly challengeId: string;
+  readonly expiresAt: string;
+  readonly challenge: string;
+  /** In milliseconds. */
+  readonly timeout: number;
+}
+/** What a browser takes with `PublicKeyCredential.parseCreationOptionsFromJSON`. */
+export interface PasskeyRegistrationOptions extends PasskeyOptions {
+  readonly rp: { readonly id: string; readonly name: string };
+  readonly user: { readonly id: string; readonly name: string; readonly displayName: string };
+  readonly pubKeyCredParams: readonly { readonly type: string; readonly alg: number }[];
+  readonly excludeCredentials: readonly PasskeyDescriptor[];
+  readonly authenticatorSelection: {
+    readonly residentKey: string;
+    readonly requireResidentKey: boolean;
+    readonly userVerification: string;
+  };
+  readonly attestation: string;
+  readonly hints: readonly string[];
+}
+/** What a browser takes with `PublicKeyCredential.parseRequestOptionsFromJSON`. */
+export interface PasskeyLoginOptions extends PasskeyOptions {
+  readonly rpId: string;
+  readonly allowCredentials: readonly PasskeyDescriptor[];
+  readonly userVerification: string;
+}
+interface PasskeyDescriptor {
+  readonly id: string;
+  readonly type: string;
+  readonly transports: readonly string[];
+}
+
+interface PasskeyCredential<Response> {
+  readonly id: string;
+  readonly rawId: string;
+  readonly type: string;
+  readonly response: Response;
+}
+/** The answer of an authenticator to `PasskeyRegistrationOptions`. All bytes are base64url. */
+export interface PasskeyRegistration {
+  readonly challengeId: string;
+  readonly response: PasskeyCredential<{
+    readonly clientDataJSON: string;
+    readonly attestationObject: string;
+    readonly transports?: string[] | null;
+  }>;
+}
+/** The answer of an authenticator to `PasskeyLoginOptions`. All bytes are base64url. */
+export interface PasskeyAnswer {
+  readonly challengeId: string;
+  readonly response: PasskeyCredential<{
+    readonly clientDataJSON: string;
+    readonly authenticatorData: string;
+    readonly signature: string;
+    readonly userHandle?: string | null;
+  }>;
 }
 
 /** What came of an enrolment. */
@@ -138,6 +208,17 @@ export interface Mutations {
   regenerateRecoveryCodes(): Promise<{ readonly recoveryCodes: readonly string[] }>;
   removeFactor(input: { id: string }): Promise<User>;
   renameFactor(input: { id: string; name?: string | null }): Promise<Factor>;
+  /** `@latchkey/client/passkeys` has whole ceremonies, in a browser. These are their parts. */
+  startPasskeyRegistration(input?: {
+    attachment?: 'PLATFORM' | 'CROSS_PLATFORM' | null;
+  }): Promise<PasskeyRegistrationOptions>;
+  finishPasskeyRegistration(
+    input: PasskeyRegistration & { name?: string | null },
+  ): Promise<FactorConfirmation>;
+  startPasskeyLogin(): Promise<PasskeyLoginOptions>;
+  loginWithPasskey(input: SessionInput & { passkey: PasskeyAnswer }): Promise<SignedIn>;
+  /** Without a token it is for `reauthenticate`. */
+  startPasskeyChallenge(input?: { mfaToken?: string | null }): Promise<PasskeyLoginOptions>;
   requestFactorReset(input: { mfaToken: string }): Promise<MailRequested>;
   cancelFactorReset(): Promise<User>;
 }
@@ -158,8 +239,12 @@ const SESSION =
 const AUTH = `accessToken refreshToken deviceToken expiresIn expiresAt scope session{${SESSION}} user{${USER}}`;
 const REVOKED = 'revokedSessions';
 const MAILED = 'expiresIn';
-const FACTOR = 'id kind name createdAt lastUsedAt';
+const FACTOR = 'id kind name createdAt lastUsedAt passkey{backedUp transports authenticator}';
 const CODES = 'recoveryCodes';
+const CONFIRMED = `factor{${FACTOR}}${CODES} auth{${AUTH}}`;
+const CHALLENGE = 'challengeId expiresAt challenge timeout';
+const CREDENTIALS = 'Credentials{id type transports}';
+const ASKED = `${CHALLENGE} rpId allow${CREDENTIALS}userVerification`;
 
 /** Opens a session, so its tokens are taken over. */
 const OPENS = 1;
@@ -191,7 +276,15 @@ const MUTATIONS: Readonly<Record<keyof Mutations, readonly [fields: string, flag
   removePassword: [USER, BEARER | OPTIONAL],
   completeMfaLogin: [AUTH, OPENS],
   startTotpEnrolment: ['secret otpauthUri qrCode expiresAt', BEARER | OPTIONAL],
-  confirmTotpEnrolment: [`factor{${FACTOR}}${CODES} auth{${AUTH}}`, OPENS | BEARER],
+  confirmTotpEnrolment: [CONFIRMED, OPENS | BEARER],
+  startPasskeyRegistration: [
+    `${CHALLENGE} rp{id name}user{id name displayName}pubKeyCredParams{type alg}exclude${CREDENTIALS}authenticatorSelection{residentKey requireResidentKey userVerification}attestation hints`,
+    BEARER | OPTIONAL,
+  ],
+  finishPasskeyRegistration: [CONFIRMED, OPENS | BEARER],
+  startPasskeyLogin: [ASKED, BARE],
+  loginWithPasskey: [AUTH, OPENS],
+  startPasskeyChallenge: [ASKED, BEARER | OPTIONAL],
   regenerateRecoveryCodes: [CODES, BEARER | BARE],
   removeFactor: [USER, BEARER],
   renameFactor: [FACTOR, BEARER],

@@ -67,7 +67,9 @@ export type SignInOperation =
   | 'changePassword'
   | 'reauthenticate'
   | 'completeMfaLogin'
-  | 'confirmTotpEnrolment';
+  | 'confirmTotpEnrolment'
+  | 'finishPasskeyRegistration'
+  | 'loginWithPasskey';
 
 /** Who a request comes from, and what its response has to say. */
 export interface ServerSession {
