@@ -30,6 +30,36 @@ export type Scalars = {
   PositiveInt: { input: number; output: number; }
 };
 
+/** `AuthenticatorAssertionResponseJSON` (WebAuthn Level 3, §5.1.7). */
+export type AssertionResponseInput = {
+  /** Some browsers give it; not looked at. */
+  readonly attestationObject?: InputMaybe<Scalars['String']['input']>;
+  /** What the authenticator says of itself, base64url, at most 4,096 characters. */
+  readonly authenticatorData: Scalars['String']['input'];
+  /** What the browser says of the ceremony, base64url, at most 4,096 characters. */
+  readonly clientDataJSON: Scalars['String']['input'];
+  /** Over the two before, base64url, at most 1,024 characters. */
+  readonly signature: Scalars['String']['input'];
+  /** The user handle of the account, base64url, at most 64 bytes. Needed where the passkey is all that is shown. */
+  readonly userHandle?: InputMaybe<Scalars['String']['input']>;
+};
+
+/** `AuthenticatorAttestationResponseJSON` (WebAuthn Level 3, §5.1.7). Its members have at most 8,192 characters each. */
+export type AttestationResponseInput = {
+  /** What the authenticator made, base64url. Its format is `none`, or `packed` without certificates. */
+  readonly attestationObject: Scalars['String']['input'];
+  /** In `attestationObject`, too; not looked at. */
+  readonly authenticatorData?: InputMaybe<Scalars['String']['input']>;
+  /** What the browser says of the ceremony, base64url, at most 4,096 characters. */
+  readonly clientDataJSON: Scalars['String']['input'];
+  /** In `attestationObject`, too; not looked at. */
+  readonly publicKey?: InputMaybe<Scalars['String']['input']>;
+  /** In `attestationObject`, too; not looked at. */
+  readonly publicKeyAlgorithm?: InputMaybe<Scalars['Int']['input']>;
+  /** How to reach the authenticator; at most ten of them. Those that are not known are left out. */
+  readonly transports?: InputMaybe<ReadonlyArray<Scalars['String']['input']>>;
+};
+
 /** A pair of tokens and what they stand for. */
 export type AuthPayload = {
   readonly __typename?: 'AuthPayload';
@@ -61,6 +91,22 @@ export type AuthPayload = {
   readonly user: User;
 };
 
+/** `AuthenticationResponseJSON` (WebAuthn Level 3, §5.1.7), as a browser gives it. */
+export type AuthenticationResponseInput = {
+  /** Where the authenticator is; not looked at. */
+  readonly authenticatorAttachment?: InputMaybe<Scalars['String']['input']>;
+  /** What came of extensions; not looked at. */
+  readonly clientExtensionResults?: InputMaybe<Scalars['JSONObject']['input']>;
+  /** The credential's id, base64url, at most 1,023 bytes. */
+  readonly id: Scalars['String']['input'];
+  /** The same. */
+  readonly rawId: Scalars['String']['input'];
+  /** What the authenticator says. */
+  readonly response: AssertionResponseInput;
+  /** `public-key`. */
+  readonly type: Scalars['String']['input'];
+};
+
 /** What `changePassword` takes. */
 export type ChangePasswordInput = {
   /** The password until now; null where the authentication of the last 10 minutes is to count. */
@@ -77,6 +123,8 @@ export type CompleteMfaLoginInput = {
   readonly delivery?: TokenDelivery;
   /** The token of the answer `MFA_REQUIRED`, `lkm_…`. */
   readonly mfaToken: Scalars['String']['input'];
+  /** The answer to a challenge of `startPasskeyChallenge` for this `mfaToken`. */
+  readonly passkey?: InputMaybe<PasskeyAnswerInput>;
   /** A recovery code; case, spaces and hyphens do not matter. */
   readonly recoveryCode?: InputMaybe<Scalars['String']['input']>;
   /** The six digits of the app; spaces between them do not matter. */
@@ -209,7 +257,7 @@ export type ErrorCode =
 /** A second factor. */
 export type Factor = {
   readonly __typename?: 'Factor';
-  /** When its first code was proven. */
+  /** When it was confirmed. */
   readonly createdAt: Scalars['DateTime']['output'];
   /** Opaque. */
   readonly id: Scalars['ID']['output'];
@@ -219,6 +267,8 @@ export type Factor = {
   readonly lastUsedAt?: Maybe<Scalars['DateTime']['output']>;
   /** What its owner called it. */
   readonly name?: Maybe<Scalars['String']['output']>;
+  /** What is known of a passkey; null for every other kind. */
+  readonly passkey?: Maybe<PasskeyDetails>;
 };
 
 /** What came of an enrolment. */
@@ -234,10 +284,24 @@ export type FactorConfirmation = {
 
 /** A kind of second factor. */
 export type FactorKind =
+  /** A passkey (WebAuthn), which is a way in by itself, too. */
+  | 'PASSKEY'
   /** Codes that were shown at the first enrolment, each for one use. */
   | 'RECOVERY_CODE'
   /** Codes of six digits from an authenticator app (RFC 6238). */
   | 'TOTP';
+
+/** What `finishPasskeyRegistration` takes. */
+export type FinishPasskeyRegistrationInput = {
+  /** The `challengeId` of the options. */
+  readonly challengeId: Scalars['ID']['input'];
+  /** How the tokens come back. */
+  readonly delivery?: TokenDelivery;
+  /** What to call the factor, at most 100 characters, one of them visible. */
+  readonly name?: InputMaybe<Scalars['String']['input']>;
+  /** What `toJSON()` gives of the credential that `navigator.credentials.create` made. */
+  readonly response: RegistrationResponseInput;
+};
 
 /** What `login` takes. */
 export type LoginInput = {
@@ -286,6 +350,18 @@ export type LoginWithMagicLinkInput = {
   readonly scope?: InputMaybe<ReadonlyArray<Scalars['String']['input']>>;
   /** The token from the link, `lko_…`. */
   readonly token: Scalars['String']['input'];
+};
+
+/** What `loginWithPasskey` takes. */
+export type LoginWithPasskeyInput = {
+  /** How the tokens come back. */
+  readonly delivery?: TokenDelivery;
+  /** What to call this device in the list of sessions, at most 100 characters, one of them visible. */
+  readonly deviceName?: InputMaybe<Scalars['String']['input']>;
+  /** What the authenticator answered. */
+  readonly passkey: PasskeyAnswerInput;
+  /** The scopes to narrow the session to, as in `LoginInput.scope`. */
+  readonly scope?: InputMaybe<ReadonlyArray<Scalars['String']['input']>>;
 };
 
 /** What `logout` takes. */
@@ -353,8 +429,8 @@ export type Mutation = {
    */
   readonly changePassword: AuthPayload;
   /**
-   * Completes a login that answered `MFA_REQUIRED`, with a code of a second factor: exactly one of `totpCode` and
-   * `recoveryCode`. An `mfaToken` works once, for five minutes and for five wrong codes; a change of the account's password
+   * Completes a login that answered `MFA_REQUIRED`, with a second factor: exactly one of `totpCode`, `recoveryCode` and
+   * `passkey`. An `mfaToken` works once, for five minutes and for five wrong codes; a change of the account's password
    * or factors ends it. A TOTP code works once, and no code of an earlier time step after it. Ten wrong codes of an account
    * in 15 minutes make every code wait (`TOO_MANY_REQUESTS`), and a hundred in a row close TOTP and recovery codes until a
    * session with a factor answers `reauthenticate` with a right one, or an operator removes the factors.
@@ -389,6 +465,15 @@ export type Mutation = {
    */
   readonly deleteMe: DeleteMePayload;
   /**
+   * Makes a second factor, and a way in, of the passkey that the authenticator made. The session ends and another one takes
+   * its place, so use the new tokens from then on; the other sessions stay. Pending logins end. The first factor of an account
+   * brings ten recovery codes. Needs the session that began it, and an authentication as `startPasskeyRegistration` does.
+   * Errors: `UNAUTHENTICATED`, `REAUTHENTICATION_REQUIRED`, `INVALID_TOKEN` (the challenge is spent, expired or of another
+   * session: start again), `INVALID_CODE` (the answer is refused), `FACTOR_LIMIT`, `FEATURE_DISABLED`, `TOO_MANY_REQUESTS`,
+   * `BAD_USER_INPUT`, `UNAVAILABLE`, `FORBIDDEN` (cookies, and the page is of a foreign origin).
+   */
+  readonly finishPasskeyRegistration: FactorConfirmation;
+  /**
    * Opens a session with an email address and a password. Works whatever the Authorization header holds.
    * Where the account has a second factor it opens none, and answers `MFA_REQUIRED` with a token for `completeMfaLogin`.
    * Errors: `INVALID_CREDENTIALS` (one answer for every cause), `MFA_REQUIRED`, `TOO_MANY_REQUESTS`, `OVERLOADED`, `UNAVAILABLE`,
@@ -408,6 +493,14 @@ export type Mutation = {
    * (cookies, and the page is of a foreign origin).
    */
   readonly loginWithMagicLink: AuthPayload;
+  /**
+   * Opens a session with a passkey. Its authenticator has verified the user, which makes two factors of it (`acr` is `aal2`),
+   * so the login is complete. Works whatever the Authorization header holds.
+   * Errors: `INVALID_TOKEN` (the challenge is spent or expired: start again), `INVALID_CODE` (one answer for every passkey that
+   * is refused), `FEATURE_DISABLED`, `TOO_MANY_REQUESTS`, `UNAVAILABLE`, `BAD_USER_INPUT`, `FORBIDDEN` (cookies, and the
+   * page is of a foreign origin).
+   */
+  readonly loginWithPasskey: AuthPayload;
   /**
    * Ends sessions: their refresh tokens at once, their access tokens within a second. Needs a live access token,
    * or a `refreshToken` alone, which ends its own session and answers 0 when there is none. With both, they must
@@ -514,6 +607,28 @@ export type Mutation = {
    */
   readonly revokeSession: LogoutPayload;
   /**
+   * Asks for a passkey as second factor: with an `mfaToken` for `completeMfaLogin`, and without one for `reauthenticate`, by
+   * the session of the bearer.
+   * Errors: `INVALID_TOKEN` (log in again), `UNAUTHENTICATED` (neither), `NOT_FOUND` (the account has no passkey),
+   * `FEATURE_DISABLED`, `TOO_MANY_REQUESTS`, `UNAVAILABLE`.
+   */
+  readonly startPasskeyChallenge: PasskeyLoginOptions;
+  /**
+   * Begins a login with a passkey, and asks for no address: the authenticator shows the passkeys that it has. Says the same
+   * whoever asks.
+   * Errors: `FEATURE_DISABLED`, `UNAVAILABLE`.
+   */
+  readonly startPasskeyLogin: PasskeyLoginOptions;
+  /**
+   * Begins the registration of a passkey (WebAuthn Level 3, §7.1). The answer has the members of
+   * `PublicKeyCredentialCreationOptionsJSON`: a browser takes it whole, with
+   * `PublicKeyCredential.parseCreationOptionsFromJSON`. Nothing changes until `finishPasskeyRegistration`. Needs an
+   * authentication of the last 10 minutes, with a second factor once the account has one.
+   * Errors: `UNAUTHENTICATED`, `REAUTHENTICATION_REQUIRED`, `FACTOR_LIMIT` (an account has ten), `FEATURE_DISABLED`,
+   * `TOO_MANY_REQUESTS`, `UNAVAILABLE`.
+   */
+  readonly startPasskeyRegistration: PasskeyRegistrationOptions;
+  /**
    * Begins the enrolment of an authenticator app (TOTP, RFC 6238). Nothing changes until `confirmTotpEnrolment` proves a
    * code; another call takes the place of an enrolment that is not confirmed. Needs an authentication of the last 10 minutes.
    * Errors: `UNAUTHENTICATED`, `REAUTHENTICATION_REQUIRED`, `FACTOR_LIMIT` (an account has one; remove it first),
@@ -581,6 +696,12 @@ export type MutationDeleteMeArgs = {
 
 
 /** What can be done. The fields of one document run one after another, in order. */
+export type MutationFinishPasskeyRegistrationArgs = {
+  input: FinishPasskeyRegistrationInput;
+};
+
+
+/** What can be done. The fields of one document run one after another, in order. */
 export type MutationLoginArgs = {
   input: LoginInput;
 };
@@ -595,6 +716,12 @@ export type MutationLoginWithEmailCodeArgs = {
 /** What can be done. The fields of one document run one after another, in order. */
 export type MutationLoginWithMagicLinkArgs = {
   input: LoginWithMagicLinkInput;
+};
+
+
+/** What can be done. The fields of one document run one after another, in order. */
+export type MutationLoginWithPasskeyArgs = {
+  input: LoginWithPasskeyInput;
 };
 
 
@@ -683,6 +810,18 @@ export type MutationRevokeSessionArgs = {
 
 
 /** What can be done. The fields of one document run one after another, in order. */
+export type MutationStartPasskeyChallengeArgs = {
+  input?: InputMaybe<StartPasskeyChallengeInput>;
+};
+
+
+/** What can be done. The fields of one document run one after another, in order. */
+export type MutationStartPasskeyRegistrationArgs = {
+  input?: InputMaybe<StartPasskeyRegistrationInput>;
+};
+
+
+/** What can be done. The fields of one document run one after another, in order. */
 export type MutationStartTotpEnrolmentArgs = {
   input?: InputMaybe<StartTotpEnrolmentInput>;
 };
@@ -705,6 +844,129 @@ export type MutationVerifyEmailArgs = {
   input: VerifyEmailInput;
 };
 
+/** The answer of an authenticator. */
+export type PasskeyAnswerInput = {
+  /** The `challengeId` of the options. */
+  readonly challengeId: Scalars['ID']['input'];
+  /** What `toJSON()` gives of the credential that `navigator.credentials.get` found. */
+  readonly response: AuthenticationResponseInput;
+};
+
+/** Where the authenticator of a new passkey is. A wish, which the browser may pass over. */
+export type PasskeyAttachment =
+  /** Another device: a security key or a phone. */
+  | 'CROSS_PLATFORM'
+  /** The device that asks, as with a fingerprint. */
+  | 'PLATFORM';
+
+/** A passkey that an authenticator may know. */
+export type PasskeyDescriptor = {
+  readonly __typename?: 'PasskeyDescriptor';
+  /** The credential's id, base64url. */
+  readonly id: Scalars['String']['output'];
+  /** How to reach the authenticator: `internal`, `hybrid`, `usb`, `nfc`, `ble`, `smart-card`. */
+  readonly transports: ReadonlyArray<Scalars['String']['output']>;
+  /** `public-key`. */
+  readonly type: Scalars['String']['output'];
+};
+
+/** What is known of a passkey. */
+export type PasskeyDetails = {
+  readonly __typename?: 'PasskeyDetails';
+  /** What its authenticator is called, where that is known. The browser says so, and nobody has checked it. */
+  readonly authenticator?: Maybe<Scalars['String']['output']>;
+  /** Whether copies of it are kept, as by a password manager. */
+  readonly backedUp: Scalars['Boolean']['output'];
+  /** How to reach its authenticator: `internal`, `hybrid`, `usb`, `nfc`, `ble`, `smart-card`. */
+  readonly transports: ReadonlyArray<Scalars['String']['output']>;
+};
+
+/** `PublicKeyCredentialRequestOptionsJSON` (WebAuthn Level 3, §5.1.10), with the challenge that the answer names. A browser takes it whole, with `PublicKeyCredential.parseRequestOptionsFromJSON`. */
+export type PasskeyLoginOptions = {
+  readonly __typename?: 'PasskeyLoginOptions';
+  /** The passkeys of the account; empty for a login, where the authenticator shows those that it has. */
+  readonly allowCredentials: ReadonlyArray<PasskeyDescriptor>;
+  /** What the authenticator signs, base64url. */
+  readonly challenge: Scalars['String']['output'];
+  /** What `PasskeyAnswerInput` takes. It works once. */
+  readonly challengeId: Scalars['ID']['output'];
+  /** Until when it can be answered. */
+  readonly expiresAt: Scalars['DateTime']['output'];
+  /** The domain that the passkey works on. */
+  readonly rpId: Scalars['String']['output'];
+  /** How long the user may take, in milliseconds. */
+  readonly timeout: Scalars['Int']['output'];
+  /** `required` where the passkey is all that is shown, and `preferred` beside another factor. */
+  readonly userVerification: Scalars['String']['output'];
+};
+
+/** An algorithm of passkeys. */
+export type PasskeyParameters = {
+  readonly __typename?: 'PasskeyParameters';
+  /** As COSE numbers it (RFC 9053): -7 is ES256, -8 EdDSA, -257 RS256. */
+  readonly alg: Scalars['Int']['output'];
+  /** `public-key`. */
+  readonly type: Scalars['String']['output'];
+};
+
+/** `PublicKeyCredentialCreationOptionsJSON` (WebAuthn Level 3, §5.1.9), with the challenge that `finishPasskeyRegistration` names. */
+export type PasskeyRegistrationOptions = {
+  readonly __typename?: 'PasskeyRegistrationOptions';
+  /** `none`: the server does not ask who made the authenticator. */
+  readonly attestation: Scalars['String']['output'];
+  /** What the authenticator has to be able to do. */
+  readonly authenticatorSelection: PasskeySelection;
+  /** What the authenticator signs, base64url. */
+  readonly challenge: Scalars['String']['output'];
+  /** What `finishPasskeyRegistration` takes. It works once, in the session that asked for it. */
+  readonly challengeId: Scalars['ID']['output'];
+  /** The passkeys that the account has. An authenticator makes no second one beside them. */
+  readonly excludeCredentials: ReadonlyArray<PasskeyDescriptor>;
+  /** Until when it can be finished. */
+  readonly expiresAt: Scalars['DateTime']['output'];
+  /** Which authenticator to offer first: `client-device`, `security-key`, `hybrid`. */
+  readonly hints: ReadonlyArray<Scalars['String']['output']>;
+  /** The algorithms that are accepted, the preferred one first. */
+  readonly pubKeyCredParams: ReadonlyArray<PasskeyParameters>;
+  /** Whom the passkey is for. */
+  readonly rp: PasskeyRelyingParty;
+  /** How long the user may take, in milliseconds. */
+  readonly timeout: Scalars['Int']['output'];
+  /** Whose the passkey is. */
+  readonly user: PasskeyUser;
+};
+
+/** Whom a passkey is for. */
+export type PasskeyRelyingParty = {
+  readonly __typename?: 'PasskeyRelyingParty';
+  /** The domain that the passkey works on (`LATCHKEY_WEBAUTHN_RP_ID`). */
+  readonly id: Scalars['String']['output'];
+  /** What people sign in to (`LATCHKEY_APP_NAME`). */
+  readonly name: Scalars['String']['output'];
+};
+
+/** What the authenticator of a new passkey has to be able to do. */
+export type PasskeySelection = {
+  readonly __typename?: 'PasskeySelection';
+  /** The same, for browsers that know no `residentKey`. */
+  readonly requireResidentKey: Scalars['Boolean']['output'];
+  /** `required`: the authenticator keeps the passkey, so a login needs no address. */
+  readonly residentKey: Scalars['String']['output'];
+  /** `required`: by a PIN or biometrics, so the passkey alone shows two factors. */
+  readonly userVerification: Scalars['String']['output'];
+};
+
+/** Whose a passkey is. */
+export type PasskeyUser = {
+  readonly __typename?: 'PasskeyUser';
+  /** The name of the account's owner, or the address again. */
+  readonly displayName: Scalars['String']['output'];
+  /** The user handle, base64url: random, one for each account, and not the id of the user. */
+  readonly id: Scalars['String']['output'];
+  /** The address of the account. */
+  readonly name: Scalars['String']['output'];
+};
+
 /** What can be asked. */
 export type Query = {
   readonly __typename?: 'Query';
@@ -720,6 +982,11 @@ export type Query = {
 export type ReauthenticateInput = {
   /** How the tokens come back. */
   readonly delivery?: TokenDelivery;
+  /**
+   * A passkey in the place of `totpCode`: the answer to a challenge that this session got of `startPasskeyChallenge`. With
+   * user verification it shows two factors, and the password is not needed.
+   */
+  readonly passkey?: InputMaybe<PasskeyAnswerInput>;
   /** The account's password; needed (`BAD_USER_INPUT` otherwise). */
   readonly password?: InputMaybe<Scalars['String']['input']>;
   /** A recovery code in the place of `totpCode`; case, spaces and hyphens do not matter. */
@@ -771,6 +1038,22 @@ export type RegisterPayload = {
   readonly auth?: Maybe<AuthPayload>;
   /** Whether a link was sent to the address that has to be opened before the first login. */
   readonly verificationRequired: Scalars['Boolean']['output'];
+};
+
+/** `RegistrationResponseJSON` (WebAuthn Level 3, §5.1.7), as a browser gives it. */
+export type RegistrationResponseInput = {
+  /** Where the authenticator is; not looked at. */
+  readonly authenticatorAttachment?: InputMaybe<Scalars['String']['input']>;
+  /** What came of extensions; not looked at. */
+  readonly clientExtensionResults?: InputMaybe<Scalars['JSONObject']['input']>;
+  /** The credential's id, base64url, at most 1,023 bytes. */
+  readonly id: Scalars['String']['input'];
+  /** The same. */
+  readonly rawId: Scalars['String']['input'];
+  /** What the authenticator says. */
+  readonly response: AttestationResponseInput;
+  /** `public-key`. */
+  readonly type: Scalars['String']['input'];
 };
 
 /** What `removeFactor` takes. */
@@ -876,6 +1159,18 @@ export type Session = {
   readonly scope?: Maybe<ReadonlyArray<Scalars['String']['output']>>;
   /** The User-Agent header of its last refresh or its login, at most 256 characters. */
   readonly userAgent?: Maybe<Scalars['String']['output']>;
+};
+
+/** What `startPasskeyChallenge` takes. */
+export type StartPasskeyChallengeInput = {
+  /** The token of the answer `MFA_REQUIRED`, `lkm_…`; null for `reauthenticate`, by the session of the bearer. */
+  readonly mfaToken?: InputMaybe<Scalars['String']['input']>;
+};
+
+/** What `startPasskeyRegistration` takes. */
+export type StartPasskeyRegistrationInput = {
+  /** Where the authenticator is to be; null leaves it to the user. */
+  readonly attachment?: InputMaybe<PasskeyAttachment>;
 };
 
 /** What `startTotpEnrolment` takes. */
@@ -1059,7 +1354,10 @@ export type DirectiveResolverFn<TResult = Record<PropertyKey, never>, TParent = 
 
 /** Mapping between all available schema types and the resolvers types */
 export type ResolversTypes = {
+  AssertionResponseInput: AssertionResponseInput;
+  AttestationResponseInput: AttestationResponseInput;
   AuthPayload: ResolverTypeWrapper<AuthPayloadMapper>;
+  AuthenticationResponseInput: AuthenticationResponseInput;
   Boolean: ResolverTypeWrapper<Scalars['Boolean']['output']>;
   ChangePasswordInput: ChangePasswordInput;
   CompleteMfaLoginInput: CompleteMfaLoginInput;
@@ -1074,6 +1372,7 @@ export type ResolversTypes = {
   Factor: ResolverTypeWrapper<FactorMapper>;
   FactorConfirmation: ResolverTypeWrapper<Omit<FactorConfirmation, 'auth' | 'factor'> & { auth: ResolversTypes['AuthPayload'], factor: ResolversTypes['Factor'] }>;
   FactorKind: FactorKind;
+  FinishPasskeyRegistrationInput: FinishPasskeyRegistrationInput;
   ID: ResolverTypeWrapper<Scalars['ID']['output']>;
   Int: ResolverTypeWrapper<Scalars['Int']['output']>;
   JSONObject: ResolverTypeWrapper<Scalars['JSONObject']['output']>;
@@ -1081,12 +1380,23 @@ export type ResolversTypes = {
   LoginInput: LoginInput;
   LoginWithEmailCodeInput: LoginWithEmailCodeInput;
   LoginWithMagicLinkInput: LoginWithMagicLinkInput;
+  LoginWithPasskeyInput: LoginWithPasskeyInput;
   LogoutInput: LogoutInput;
   LogoutPayload: ResolverTypeWrapper<LogoutPayload>;
   LogoutScope: LogoutScope;
   MailRequestPayload: ResolverTypeWrapper<MailRequestPayload>;
   Mfa: ResolverTypeWrapper<MfaMapper>;
   Mutation: ResolverTypeWrapper<Record<PropertyKey, never>>;
+  PasskeyAnswerInput: PasskeyAnswerInput;
+  PasskeyAttachment: PasskeyAttachment;
+  PasskeyDescriptor: ResolverTypeWrapper<PasskeyDescriptor>;
+  PasskeyDetails: ResolverTypeWrapper<PasskeyDetails>;
+  PasskeyLoginOptions: ResolverTypeWrapper<PasskeyLoginOptions>;
+  PasskeyParameters: ResolverTypeWrapper<PasskeyParameters>;
+  PasskeyRegistrationOptions: ResolverTypeWrapper<PasskeyRegistrationOptions>;
+  PasskeyRelyingParty: ResolverTypeWrapper<PasskeyRelyingParty>;
+  PasskeySelection: ResolverTypeWrapper<PasskeySelection>;
+  PasskeyUser: ResolverTypeWrapper<PasskeyUser>;
   PositiveInt: ResolverTypeWrapper<Scalars['PositiveInt']['output']>;
   Query: ResolverTypeWrapper<Record<PropertyKey, never>>;
   ReauthenticateInput: ReauthenticateInput;
@@ -1094,6 +1404,7 @@ export type ResolversTypes = {
   RefreshTokenInput: RefreshTokenInput;
   RegisterInput: RegisterInput;
   RegisterPayload: ResolverTypeWrapper<Omit<RegisterPayload, 'auth'> & { auth?: Maybe<ResolversTypes['AuthPayload']> }>;
+  RegistrationResponseInput: RegistrationResponseInput;
   RemoveFactorInput: RemoveFactorInput;
   RemovePasswordInput: RemovePasswordInput;
   RenameFactorInput: RenameFactorInput;
@@ -1106,6 +1417,8 @@ export type ResolversTypes = {
   ResetPasswordPayload: ResolverTypeWrapper<ResetPasswordPayload>;
   RevokeSessionInput: RevokeSessionInput;
   Session: ResolverTypeWrapper<SessionMapper>;
+  StartPasskeyChallengeInput: StartPasskeyChallengeInput;
+  StartPasskeyRegistrationInput: StartPasskeyRegistrationInput;
   StartTotpEnrolmentInput: StartTotpEnrolmentInput;
   String: ResolverTypeWrapper<Scalars['String']['output']>;
   TokenDelivery: TokenDelivery;
@@ -1120,7 +1433,10 @@ export type ResolversTypes = {
 
 /** Mapping between all available schema types and the resolvers parents */
 export type ResolversParentTypes = {
+  AssertionResponseInput: AssertionResponseInput;
+  AttestationResponseInput: AttestationResponseInput;
   AuthPayload: AuthPayloadMapper;
+  AuthenticationResponseInput: AuthenticationResponseInput;
   Boolean: Scalars['Boolean']['output'];
   ChangePasswordInput: ChangePasswordInput;
   CompleteMfaLoginInput: CompleteMfaLoginInput;
@@ -1133,6 +1449,7 @@ export type ResolversParentTypes = {
   EmailAddress: Scalars['EmailAddress']['output'];
   Factor: FactorMapper;
   FactorConfirmation: Omit<FactorConfirmation, 'auth' | 'factor'> & { auth: ResolversParentTypes['AuthPayload'], factor: ResolversParentTypes['Factor'] };
+  FinishPasskeyRegistrationInput: FinishPasskeyRegistrationInput;
   ID: Scalars['ID']['output'];
   Int: Scalars['Int']['output'];
   JSONObject: Scalars['JSONObject']['output'];
@@ -1140,11 +1457,21 @@ export type ResolversParentTypes = {
   LoginInput: LoginInput;
   LoginWithEmailCodeInput: LoginWithEmailCodeInput;
   LoginWithMagicLinkInput: LoginWithMagicLinkInput;
+  LoginWithPasskeyInput: LoginWithPasskeyInput;
   LogoutInput: LogoutInput;
   LogoutPayload: LogoutPayload;
   MailRequestPayload: MailRequestPayload;
   Mfa: MfaMapper;
   Mutation: Record<PropertyKey, never>;
+  PasskeyAnswerInput: PasskeyAnswerInput;
+  PasskeyDescriptor: PasskeyDescriptor;
+  PasskeyDetails: PasskeyDetails;
+  PasskeyLoginOptions: PasskeyLoginOptions;
+  PasskeyParameters: PasskeyParameters;
+  PasskeyRegistrationOptions: PasskeyRegistrationOptions;
+  PasskeyRelyingParty: PasskeyRelyingParty;
+  PasskeySelection: PasskeySelection;
+  PasskeyUser: PasskeyUser;
   PositiveInt: Scalars['PositiveInt']['output'];
   Query: Record<PropertyKey, never>;
   ReauthenticateInput: ReauthenticateInput;
@@ -1152,6 +1479,7 @@ export type ResolversParentTypes = {
   RefreshTokenInput: RefreshTokenInput;
   RegisterInput: RegisterInput;
   RegisterPayload: Omit<RegisterPayload, 'auth'> & { auth?: Maybe<ResolversParentTypes['AuthPayload']> };
+  RegistrationResponseInput: RegistrationResponseInput;
   RemoveFactorInput: RemoveFactorInput;
   RemovePasswordInput: RemovePasswordInput;
   RenameFactorInput: RenameFactorInput;
@@ -1164,6 +1492,8 @@ export type ResolversParentTypes = {
   ResetPasswordPayload: ResetPasswordPayload;
   RevokeSessionInput: RevokeSessionInput;
   Session: SessionMapper;
+  StartPasskeyChallengeInput: StartPasskeyChallengeInput;
+  StartPasskeyRegistrationInput: StartPasskeyRegistrationInput;
   StartTotpEnrolmentInput: StartTotpEnrolmentInput;
   String: Scalars['String']['output'];
   TotpEnrolment: TotpEnrolment;
@@ -1237,6 +1567,7 @@ export type FactorResolvers<ContextType = Context, ParentType extends ResolversP
   kind?: Resolver<ResolversTypes['FactorKind'], ParentType, ContextType>;
   lastUsedAt?: Resolver<Maybe<ResolversTypes['DateTime']>, ParentType, ContextType>;
   name?: Resolver<Maybe<ResolversTypes['String']>, ParentType, ContextType>;
+  passkey?: Resolver<Maybe<ResolversTypes['PasskeyDetails']>, ParentType, ContextType>;
 };
 
 export type FactorConfirmationResolvers<ContextType = Context, ParentType extends ResolversParentTypes['FactorConfirmation'] = ResolversParentTypes['FactorConfirmation']> = {
@@ -1275,9 +1606,11 @@ export type MutationResolvers<ContextType = Context, ParentType extends Resolver
   confirmEmailChange?: Resolver<ResolversTypes['ConfirmEmailChangePayload'], ParentType, ContextType, RequireFields<MutationConfirmEmailChangeArgs, 'input'>>;
   confirmTotpEnrolment?: Resolver<ResolversTypes['FactorConfirmation'], ParentType, ContextType, RequireFields<MutationConfirmTotpEnrolmentArgs, 'input'>>;
   deleteMe?: Resolver<ResolversTypes['DeleteMePayload'], ParentType, ContextType, RequireFields<MutationDeleteMeArgs, 'input'>>;
+  finishPasskeyRegistration?: Resolver<ResolversTypes['FactorConfirmation'], ParentType, ContextType, RequireFields<MutationFinishPasskeyRegistrationArgs, 'input'>>;
   login?: Resolver<ResolversTypes['AuthPayload'], ParentType, ContextType, RequireFields<MutationLoginArgs, 'input'>>;
   loginWithEmailCode?: Resolver<ResolversTypes['AuthPayload'], ParentType, ContextType, RequireFields<MutationLoginWithEmailCodeArgs, 'input'>>;
   loginWithMagicLink?: Resolver<ResolversTypes['AuthPayload'], ParentType, ContextType, RequireFields<MutationLoginWithMagicLinkArgs, 'input'>>;
+  loginWithPasskey?: Resolver<ResolversTypes['AuthPayload'], ParentType, ContextType, RequireFields<MutationLoginWithPasskeyArgs, 'input'>>;
   logout?: Resolver<ResolversTypes['LogoutPayload'], ParentType, ContextType, Partial<MutationLogoutArgs>>;
   reauthenticate?: Resolver<ResolversTypes['AuthPayload'], ParentType, ContextType, RequireFields<MutationReauthenticateArgs, 'input'>>;
   refreshToken?: Resolver<ResolversTypes['AuthPayload'], ParentType, ContextType, Partial<MutationRefreshTokenArgs>>;
@@ -1293,10 +1626,71 @@ export type MutationResolvers<ContextType = Context, ParentType extends Resolver
   requestPasswordReset?: Resolver<ResolversTypes['MailRequestPayload'], ParentType, ContextType, RequireFields<MutationRequestPasswordResetArgs, 'input'>>;
   resetPassword?: Resolver<ResolversTypes['ResetPasswordPayload'], ParentType, ContextType, RequireFields<MutationResetPasswordArgs, 'input'>>;
   revokeSession?: Resolver<ResolversTypes['LogoutPayload'], ParentType, ContextType, RequireFields<MutationRevokeSessionArgs, 'input'>>;
+  startPasskeyChallenge?: Resolver<ResolversTypes['PasskeyLoginOptions'], ParentType, ContextType, Partial<MutationStartPasskeyChallengeArgs>>;
+  startPasskeyLogin?: Resolver<ResolversTypes['PasskeyLoginOptions'], ParentType, ContextType>;
+  startPasskeyRegistration?: Resolver<ResolversTypes['PasskeyRegistrationOptions'], ParentType, ContextType, Partial<MutationStartPasskeyRegistrationArgs>>;
   startTotpEnrolment?: Resolver<ResolversTypes['TotpEnrolment'], ParentType, ContextType, Partial<MutationStartTotpEnrolmentArgs>>;
   undoEmailChange?: Resolver<ResolversTypes['UndoEmailChangePayload'], ParentType, ContextType, RequireFields<MutationUndoEmailChangeArgs, 'input'>>;
   updateMe?: Resolver<ResolversTypes['User'], ParentType, ContextType, RequireFields<MutationUpdateMeArgs, 'input'>>;
   verifyEmail?: Resolver<Maybe<ResolversTypes['AuthPayload']>, ParentType, ContextType, RequireFields<MutationVerifyEmailArgs, 'input'>>;
+};
+
+export type PasskeyDescriptorResolvers<ContextType = Context, ParentType extends ResolversParentTypes['PasskeyDescriptor'] = ResolversParentTypes['PasskeyDescriptor']> = {
+  id?: Resolver<ResolversTypes['String'], ParentType, ContextType>;
+  transports?: Resolver<ReadonlyArray<ResolversTypes['String']>, ParentType, ContextType>;
+  type?: Resolver<ResolversTypes['String'], ParentType, ContextType>;
+};
+
+export type PasskeyDetailsResolvers<ContextType = Context, ParentType extends ResolversParentTypes['PasskeyDetails'] = ResolversParentTypes['PasskeyDetails']> = {
+  authenticator?: Resolver<Maybe<ResolversTypes['String']>, ParentType, ContextType>;
+  backedUp?: Resolver<ResolversTypes['Boolean'], ParentType, ContextType>;
+  transports?: Resolver<ReadonlyArray<ResolversTypes['String']>, ParentType, ContextType>;
+};
+
+export type PasskeyLoginOptionsResolvers<ContextType = Context, ParentType extends ResolversParentTypes['PasskeyLoginOptions'] = ResolversParentTypes['PasskeyLoginOptions']> = {
+  allowCredentials?: Resolver<ReadonlyArray<ResolversTypes['PasskeyDescriptor']>, ParentType, ContextType>;
+  challenge?: Resolver<ResolversTypes['String'], ParentType, ContextType>;
+  challengeId?: Resolver<ResolversTypes['ID'], ParentType, ContextType>;
+  expiresAt?: Resolver<ResolversTypes['DateTime'], ParentType, ContextType>;
+  rpId?: Resolver<ResolversTypes['String'], ParentType, ContextType>;
+  timeout?: Resolver<ResolversTypes['Int'], ParentType, ContextType>;
+  userVerification?: Resolver<ResolversTypes['String'], ParentType, ContextType>;
+};
+
+export type PasskeyParametersResolvers<ContextType = Context, ParentType extends ResolversParentTypes['PasskeyParameters'] = ResolversParentTypes['PasskeyParameters']> = {
+  alg?: Resolver<ResolversTypes['Int'], ParentType, ContextType>;
+  type?: Resolver<ResolversTypes['String'], ParentType, ContextType>;
+};
+
+export type PasskeyRegistrationOptionsResolvers<ContextType = Context, ParentType extends ResolversParentTypes['PasskeyRegistrationOptions'] = ResolversParentTypes['PasskeyRegistrationOptions']> = {
+  attestation?: Resolver<ResolversTypes['String'], ParentType, ContextType>;
+  authenticatorSelection?: Resolver<ResolversTypes['PasskeySelection'], ParentType, ContextType>;
+  challenge?: Resolver<ResolversTypes['String'], ParentType, ContextType>;
+  challengeId?: Resolver<ResolversTypes['ID'], ParentType, ContextType>;
+  excludeCredentials?: Resolver<ReadonlyArray<ResolversTypes['PasskeyDescriptor']>, ParentType, ContextType>;
+  expiresAt?: Resolver<ResolversTypes['DateTime'], ParentType, ContextType>;
+  hints?: Resolver<ReadonlyArray<ResolversTypes['String']>, ParentType, ContextType>;
+  pubKeyCredParams?: Resolver<ReadonlyArray<ResolversTypes['PasskeyParameters']>, ParentType, ContextType>;
+  rp?: Resolver<ResolversTypes['PasskeyRelyingParty'], ParentType, ContextType>;
+  timeout?: Resolver<ResolversTypes['Int'], ParentType, ContextType>;
+  user?: Resolver<ResolversTypes['PasskeyUser'], ParentType, ContextType>;
+};
+
+export type PasskeyRelyingPartyResolvers<ContextType = Context, ParentType extends ResolversParentTypes['PasskeyRelyingParty'] = ResolversParentTypes['PasskeyRelyingParty']> = {
+  id?: Resolver<ResolversTypes['String'], ParentType, ContextType>;
+  name?: Resolver<ResolversTypes['String'], ParentType, ContextType>;
+};
+
+export type PasskeySelectionResolvers<ContextType = Context, ParentType extends ResolversParentTypes['PasskeySelection'] = ResolversParentTypes['PasskeySelection']> = {
+  requireResidentKey?: Resolver<ResolversTypes['Boolean'], ParentType, ContextType>;
+  residentKey?: Resolver<ResolversTypes['String'], ParentType, ContextType>;
+  userVerification?: Resolver<ResolversTypes['String'], ParentType, ContextType>;
+};
+
+export type PasskeyUserResolvers<ContextType = Context, ParentType extends ResolversParentTypes['PasskeyUser'] = ResolversParentTypes['PasskeyUser']> = {
+  displayName?: Resolver<ResolversTypes['String'], ParentType, ContextType>;
+  id?: Resolver<ResolversTypes['String'], ParentType, ContextType>;
+  name?: Resolver<ResolversTypes['String'], ParentType, ContextType>;
 };
 
 export interface PositiveIntScalarConfig extends GraphQLScalarTypeConfig<ResolversTypes['PositiveInt'], any> {
@@ -1375,6 +1769,14 @@ export type Resolvers<ContextType = Context> = {
   MailRequestPayload?: MailRequestPayloadResolvers<ContextType>;
   Mfa?: MfaResolvers<ContextType>;
   Mutation?: MutationResolvers<ContextType>;
+  PasskeyDescriptor?: PasskeyDescriptorResolvers<ContextType>;
+  PasskeyDetails?: PasskeyDetailsResolvers<ContextType>;
+  PasskeyLoginOptions?: PasskeyLoginOptionsResolvers<ContextType>;
+  PasskeyParameters?: PasskeyParametersResolvers<ContextType>;
+  PasskeyRegistrationOptions?: PasskeyRegistrationOptionsResolvers<ContextType>;
+  PasskeyRelyingParty?: PasskeyRelyingPartyResolvers<ContextType>;
+  PasskeySelection?: PasskeySelectionResolvers<ContextType>;
+  PasskeyUser?: PasskeyUserResolvers<ContextType>;
   PositiveInt?: GraphQLScalarType;
   Query?: QueryResolvers<ContextType>;
   RecoveryCodes?: RecoveryCodesResolvers<ContextType>;
