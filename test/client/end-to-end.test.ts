@@ -1,7 +1,14 @@
+import { inspect } from 'node:util';
 import { ApolloClient, gql, HttpLink, InMemoryCache } from '@apollo/client';
 import { expect, it } from '@jest/globals';
 import { apolloLink } from '../../packages/client/src/apollo.ts';
-import { type AuthClientOptions, createAuthClient } from '../../packages/client/src/client.ts';
+import {
+  type AuthClient,
+  type AuthClientError,
+  type AuthClientOptions,
+  createAuthClient,
+} from '../../packages/client/src/client.ts';
+import { authenticatorOf } from '../support/authenticator.ts';
 import { eventsOf } from '../support/events.ts';
 import { mailedCode, mailedToken } from '../support/letters.ts';
 import { describeApp, PASSWORD, type TestApp } from '../support/start-app.ts';
@@ -21,6 +28,21 @@ function clientOf(app: TestApp, options: Partial<AuthClientOptions> = {}) {
   });
   return { auth, cookies, fetch };
 }
+
+/** The app of a new second factor. */
+async function enrolWith(app: TestApp, auth: AuthClient) {
+  const { secret } = await auth.startTotpEnrolment();
+  app.clock.travel(30_000);
+  return auth.confirmTotpEnrolment({ code: authenticatorOf(secret).codeAt(app.clock.now()) });
+}
+
+const refusedWith = (promise: Promise<unknown>) =>
+  promise.then(
+    () => {
+      throw new Error('It was not refused');
+    },
+    (error: AuthClientError) => error,
+  );
 
 const generations = (app: TestApp) =>
   app.database.all<{ generation: number }>('SELECT generation FROM sessions', {});
@@ -72,6 +94,74 @@ describeApp('the client of a server', (start) => {
     await auth.deleteMe({ password: newPassword });
     expect(auth.state.status).toBe('signedOut');
     expect(await codeOf(auth.login({ ...ADA, password: newPassword }))).toBe('INVALID_CREDENTIALS');
+  });
+
+  it('a login with a second factor waits for its code, and the first factor brings codes', async () => {
+    const app = await start();
+    const { auth } = clientOf(app);
+    await auth.register(ADA);
+    expect(await auth.mfa()).toEqual({ enabled: false, factors: [], recoveryCodesLeft: 0, resetAt: null });
+    const { secret } = await auth.startTotpEnrolment();
+    const authenticator = authenticatorOf(secret);
+    const totpCode = () => {
+      app.clock.travel(30_000);
+      return authenticator.codeAt(app.clock.now());
+    };
+    const before = auth.accessToken;
+    const { factor, recoveryCodes, auth: signedIn } = await auth.confirmTotpEnrolment({ code: totpCode() });
+    expect(factor.kind).toBe('TOTP');
+    expect(recoveryCodes).toHaveLength(10);
+    expect(Object.keys(signedIn).sort()).toEqual(['scope', 'session', 'user']);
+    expect(signedIn.session.amr).toEqual(['pwd', 'otp', 'mfa']);
+    expect(auth.accessToken).not.toBe(before);
+    expect(await auth.mfa()).toMatchObject({ enabled: true, factors: [factor], recoveryCodesLeft: 10 });
+    expect(await auth.renameFactor({ id: factor.id, name: 'Phone' })).toMatchObject({ name: 'Phone' });
+
+    const other = clientOf(app).auth;
+    const pending = await refusedWith(other.login({ ...ADA, deviceName: 'Laptop' }));
+    expect(pending.code).toBe('MFA_REQUIRED');
+    expect(pending.mfa).toMatchObject({
+      token: expect.stringMatching(/^lkm_/),
+      factors: ['TOTP', 'RECOVERY_CODE'],
+    });
+    expect(Date.parse(pending.mfa?.expiresAt ?? '')).toBe(app.clock.now() + 300_000);
+    expect(other.state.status).toBe('signedOut');
+    const mfaToken = pending.mfa?.token ?? '';
+    expect(JSON.stringify(pending) + inspect(pending, { depth: 9 })).not.toContain(mfaToken);
+    expect(await codeOf(other.completeMfaLogin({ mfaToken, recoveryCode: 'AAAA-BBBB' }))).toBe(
+      'INVALID_CODE',
+    );
+    const { session } = await other.completeMfaLogin({ mfaToken, recoveryCode: recoveryCodes?.[0] ?? '' });
+    expect(session).toMatchObject({ deviceName: 'Laptop', amr: ['pwd', 'otp', 'mfa'] });
+    expect(other.state.status).toBe('signedIn');
+    expect((await other.mfa()).recoveryCodesLeft).toBe(9);
+
+    const owed = await refusedWith(other.reauthenticate({ password: PASSWORD }));
+    expect(owed.mfa).toEqual({ token: undefined, factors: ['TOTP', 'RECOVERY_CODE'], expiresAt: undefined });
+    await other.reauthenticate({ password: PASSWORD, totpCode: totpCode() });
+    const { recoveryCodes: fresh } = await other.regenerateRecoveryCodes();
+    expect(fresh).toHaveLength(10);
+    expect(await codeOf(other.removePassword())).toBe('LAST_CREDENTIAL');
+    await other.removeFactor({ id: factor.id });
+    expect((await other.mfa()).enabled).toBe(false);
+    expect(await codeOf(auth.me())).toBe('UNAUTHENTICATED');
+  });
+
+  it('an owner who lost the factor asks for its removal, and any session cancels it', async () => {
+    const app = await start({ config: { factorResetSeconds: 72 * 3_600 } });
+    const { auth } = clientOf(app);
+    await auth.register(ADA);
+    await auth.requestEmailVerification({ email: ADA.email });
+    await auth.verifyEmail({ token: await mailedToken(app, '/verify-email') });
+    await enrolWith(app, auth);
+    const { mfa } = await refusedWith(clientOf(app).auth.login(ADA));
+    const { expiresIn } = await clientOf(app).auth.requestFactorReset({ mfaToken: mfa?.token ?? '' });
+    expect(expiresIn).toBe(72 * 3_600);
+    expect(await auth.mfa()).toMatchObject({
+      resetAt: new Date(app.clock.now() + expiresIn * 1_000).toISOString(),
+    });
+    await auth.cancelFactorReset();
+    expect((await auth.mfa()).resetAt).toBeNull();
   });
 
   it('every link of a mail works', async () => {

@@ -2,11 +2,13 @@ import { once } from 'node:events';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterEach, describe, expect, it, jest } from '@jest/globals';
+import type { AuthClientError } from '../../packages/client/src/client.ts';
 import {
   type ServerSession,
   type ServerSessionOptions,
   serverSession,
 } from '../../packages/client/src/server.ts';
+import { authenticatorOf, START_TOTP } from '../support/authenticator.ts';
 import { eventsOf } from '../support/events.ts';
 import { describeApp, PASSWORD, START, type TestApp } from '../support/start-app.ts';
 import { injectFetch } from './support/inject-fetch.ts';
@@ -445,6 +447,36 @@ describeApp('an app that renders pages for visitors of a server', (start) => {
     expect(late.user).toBeUndefined();
     browser.take(late.headers);
     expect((await open()).user?.email).toBe(ADA.email);
+  });
+
+  it('a visitor enrols a second factor and completes a login with it', async () => {
+    const app = await start();
+    const { browser, open } = pagesOf(app);
+    const { fetch } = injectFetch(app);
+    const registered = await (await open()).signIn('register', ADA);
+    browser.take(registered.headers);
+    expect(registered.recoveryCodes).toBeUndefined();
+    const { secret } = (await app.send(START_TOTP, {}, { token: registered.accessToken ?? '' })).data
+      .startTotpEnrolment;
+    const code = authenticatorOf(secret).codeAt(app.clock.now());
+    const enrolled = await (await open()).signIn('confirmTotpEnrolment', { code });
+    browser.take(enrolled.headers);
+    expect(enrolled.recoveryCodes).toHaveLength(10);
+    expect((await open()).user?.email).toBe(ADA.email);
+
+    const stranger = browse(app.clock.now);
+    const visit = () => serverSession(stranger.request(), { url: URL_OF_SERVER, fetch });
+    const session = await visit();
+    const pending = session.login(ADA).then(
+      () => undefined,
+      (error: AuthClientError) => error.mfa,
+    );
+    const mfaToken = (await pending)?.token ?? '';
+    const recoveryCode = enrolled.recoveryCodes?.[0] ?? '';
+    const completed = await session.signIn('completeMfaLogin', { mfaToken, recoveryCode });
+    expect(completed.recoveryCodes).toBeUndefined();
+    stranger.take(completed.headers);
+    expect((await visit()).user?.email).toBe(ADA.email);
   });
 
   it('a visitor logs in, changes the password and logs out', async () => {

@@ -1,26 +1,35 @@
 import { absolute, assertEndpoint, readOrigin } from './addresses.ts';
+import type { Mutations, Queries, SignedIn, User } from './api.ts';
 import { payloadOf } from './auth-payload.ts';
 import { createWithBearer } from './bearer.ts';
 import { hasCode, signedOut } from './errors.ts';
 import { createFetch } from './fetch.ts';
 import { type Fetch, fieldOf } from './graphql.ts';
-import {
-  LOGOUT,
-  type Mutations,
-  mutations,
-  type Operation,
-  type Queries,
-  queries,
-  type SignedIn,
-  type User,
-} from './operations.ts';
+import { LOGOUT, mutations, type Operation, queries } from './operations.ts';
 import { createRefresh } from './refresh.ts';
 import { wasRefused } from './refusal.ts';
 import { createSession, type TokensOption } from './session.ts';
 import type { AuthState } from './state.ts';
 
-export { AuthClientError, type ClientErrorCode } from './errors.ts';
-export type { LoginInput, Mutations, Queries, Session, SignedIn, User } from './operations.ts';
+export type {
+  Factor,
+  FactorConfirmation,
+  FactorKind,
+  LoginInput,
+  Mfa,
+  Mutations,
+  PasskeyAnswer,
+  PasskeyDetails,
+  PasskeyLoginOptions,
+  PasskeyRegistration,
+  PasskeyRegistrationOptions,
+  Queries,
+  Session,
+  SignedIn,
+  TotpEnrolment,
+  User,
+} from './api.ts';
+export { AuthClientError, type ClientErrorCode, type PendingLogin } from './errors.ts';
 export type { TokensOption } from './session.ts';
 export type { AuthState } from './state.ts';
 export type { TokenStorage } from './token-store.ts';
@@ -94,7 +103,10 @@ export function createAuthClient({ url, tokens, origins = [], fetch }: AuthClien
     return origin !== 'null' && [absolute(url).origin, ...trusted].includes(origin);
   };
 
-  async function call({ name, document, opens, bearer }: Operation, given?: object): Promise<unknown> {
+  async function call(
+    { name, root = name, document, opens, bearer }: Operation,
+    given?: object,
+  ): Promise<unknown> {
     const { logouts } = current;
     let userId: string | undefined;
     async function sendOnce(accessToken: string | undefined) {
@@ -115,7 +127,8 @@ export function createAuthClient({ url, tokens, origins = [], fetch }: AuthClien
     const answer = bearer
       ? await withBearer(inTurn, (refused) => wasRefused(refused, operation))
       : await inTurn();
-    const value = fieldOf<unknown>(answer, name);
+    const field = fieldOf<Record<string, unknown>>(answer, root);
+    const value = root === name ? field : field[name];
     await follow(name, value, { ...given, userId });
     return opens ? withoutTokens(value) : value;
   }

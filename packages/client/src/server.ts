@@ -1,16 +1,9 @@
 import { absolute, assertEndpoint, readOrigin } from './addresses.ts';
+import type { LoginInput, Mutations, User } from './api.ts';
 import { type AuthPayload, assertComplete, payloadOf } from './auth-payload.ts';
 import { AuthClientError, hasCode } from './errors.ts';
 import { type Fetch, fieldOf, send } from './graphql.ts';
-import {
-  LOGOUT,
-  type LoginInput,
-  type Mutations,
-  mutations,
-  queries,
-  REFRESH,
-  type User,
-} from './operations.ts';
+import { LOGOUT, mutations, queries, REFRESH } from './operations.ts';
 import { assertOwnSite } from './own-site.ts';
 import { retry } from './retry.ts';
 import { type CookieNames, cookiesOf, setCookie, withCookies } from './server-cookies.ts';
@@ -65,13 +58,19 @@ export type SignInOperation =
   | 'loginWithEmailCode'
   | 'verifyEmail'
   | 'changePassword'
-  | 'reauthenticate';
+  | 'reauthenticate'
+  | 'completeMfaLogin'
+  | 'confirmTotpEnrolment'
+  | 'finishPasskeyRegistration'
+  | 'loginWithPasskey';
 
 /** Who a request comes from, and what its response has to say. */
 export interface ServerSession {
   readonly accessToken: string | undefined;
   /** The visitor, as the server knows them. Undefined for a visitor who is not signed in. */
   readonly user: User | undefined;
+  /** The codes that the first second factor of the visitor brought. They are shown this once. */
+  readonly recoveryCodes?: readonly string[] | undefined;
   /** The Cookie header of the request, with the tokens of now: what renders the page reads these. */
   readonly cookie: string;
   /** What the response needs: Set-Cookie, and with it Cache-Control. Empty when nothing changed. */
@@ -109,8 +108,8 @@ interface Tokens {
 /**
  * Who a request comes from. Call it before the response begins, because it may have to set cookies.
  *
- * @throws AuthClientError `FORBIDDEN` for an unsafe method from another site; `BAD_REQUEST` for a wrong option; or when the server cannot be asked, which
- *   signs nobody out.
+ * @throws AuthClientError `FORBIDDEN` for an unsafe method from another site; `BAD_REQUEST` for a wrong option; or when
+ *   the server cannot be asked, which signs nobody out.
  */
 export async function serverSession(request: Request, options: ServerSessionOptions): Promise<ServerSession> {
   assertEndpoint(absolute(options.url));
@@ -195,14 +194,15 @@ export async function serverSession(request: Request, options: ServerSessionOpti
         delivery: 'BODY',
       };
       const answer = await ask(document, { input, accessToken: bearer ? tokens.access : undefined });
-      const auth = payloadOf(fieldOf(answer, operationName));
+      const field = fieldOf<{ recoveryCodes?: readonly string[] }>(answer, operationName);
+      const auth = payloadOf(field);
       // An address that must be verified first, or that is verified now: no session was opened.
       if (!auth) return session;
       assertComplete(auth, false);
       // ASVS 7.2.4: the session that this one replaces can no longer be reached, so it ends.
       if (tokens.refresh && !bearer)
         await ask(LOGOUT, { input: { refreshToken: tokens.refresh } }).catch(() => {});
-      return opened(auth, tokens);
+      return { ...opened(auth, tokens), recoveryCodes: field.recoveryCodes };
     }
 
     const session: ServerSession = {

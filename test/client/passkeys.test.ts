@@ -1,0 +1,213 @@
+import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
+import {
+  loginWithPasskey,
+  passkeyAnswer,
+  registerPasskey,
+  suggestsPasskeys,
+  supportsPasskeys,
+} from '../../packages/client/src/passkeys.ts';
+import { codeOf, refusal, scriptServer, standStill } from './support/scripted-server.ts';
+
+interface Ceremony {
+  readonly options: CredentialRequestOptions;
+  answer(): void;
+  refuse(name: string): void;
+}
+
+const ANSWER = {
+  id: 'aWQ',
+  rawId: 'aWQ',
+  type: 'public-key',
+  authenticatorAttachment: 'platform',
+  clientExtensionResults: { later: true },
+  response: {
+    clientDataJSON: 'e30',
+    authenticatorData: 'YXV0aA',
+    signature: 'c2ln',
+    userHandle: 'aGFuZGxl',
+    attestationObject: 'YXR0',
+    transports: ['internal'],
+    publicKeyAlgorithm: -7,
+  },
+};
+
+/** The functions of a browser. They refuse a second ceremony, as browsers do. */
+function installBrowser() {
+  const ceremonies: Ceremony[] = [];
+  let isBusy = false;
+  const run = (options: CredentialRequestOptions) =>
+    new Promise((resolve, reject) => {
+      const { signal } = options;
+      const end = (settle: () => void) => {
+        isBusy = false;
+        settle();
+      };
+      const refuse = (name: string) => end(() => reject(new DOMException('No.', name)));
+      if (isBusy) return reject(new DOMException('A request is already pending.', 'OperationError'));
+      isBusy = true;
+      signal?.addEventListener('abort', () => end(() => reject(signal.reason)));
+      ceremonies.push({
+        options,
+        answer: () => end(() => resolve({ toJSON: () => ANSWER })),
+        refuse,
+      });
+    });
+  const parsed = (options: object) => {
+    // A browser's conversion refuses null in the place of a member.
+    if (JSON.stringify(options).includes('null')) throw new TypeError('null is no sequence');
+    return options;
+  };
+  const PublicKeyCredential = {
+    parseCreationOptionsFromJSON: parsed,
+    parseRequestOptionsFromJSON: parsed,
+    isConditionalMediationAvailable: async () => true,
+  };
+  Object.assign(globalThis, { PublicKeyCredential });
+  Object.defineProperty(globalThis, 'navigator', {
+    configurable: true,
+    value: { credentials: { create: run, get: run } },
+  });
+  return {
+    ceremonies,
+    /** The ceremony of this number, once it has begun. */
+    async ceremony(number: number) {
+      for (let turn = 0; turn < 50 && ceremonies.length < number; turn += 1)
+        await jest.advanceTimersByTimeAsync(1);
+      const ceremony = ceremonies[number - 1];
+      if (ceremony === undefined) throw new Error(`Ceremony ${number} did not begin`);
+      return ceremony;
+    },
+  };
+}
+
+const OPTIONS = { challengeId: 'challenge', challenge: 'Y2g', timeout: 300_000, rpId: 'example.com' };
+
+function server() {
+  const scripted = scriptServer();
+  for (const name of ['startPasskeyLogin', 'startPasskeyChallenge', 'startPasskeyRegistration'])
+    scripted.script(name, ...Array(5).fill(() => ({ data: { [name]: OPTIONS } })));
+  return scripted;
+}
+
+const own = Object.getOwnPropertyDescriptor(globalThis, 'navigator');
+
+beforeEach(() => {
+  standStill();
+});
+
+afterEach(() => {
+  jest.useRealTimers();
+  delete (globalThis as { PublicKeyCredential?: unknown }).PublicKeyCredential;
+  if (own) Object.defineProperty(globalThis, 'navigator', own);
+});
+
+describe('passkeys in a browser', () => {
+  it('without a browser nothing is asked of the server', async () => {
+    const { client, sent } = server();
+    const auth = client();
+    expect(supportsPasskeys()).toBe(false);
+    expect(await suggestsPasskeys()).toBe(false);
+    for (const ceremony of [loginWithPasskey, passkeyAnswer, registerPasskey])
+      expect(await codeOf(ceremony(auth))).toBe('PASSKEYS_UNAVAILABLE');
+    expect(sent).toEqual([]);
+  });
+
+  it('only what the server knows of an answer is sent', async () => {
+    const browser = installBrowser();
+    const { client, sent } = server();
+    const auth = client();
+    const login = codeOf(loginWithPasskey(auth, { deviceName: 'Laptop' }));
+    (await browser.ceremony(1)).answer();
+    await login;
+    expect(sent.at(-1)?.input).toEqual({
+      delivery: 'BODY',
+      deviceName: 'Laptop',
+      scope: null,
+      passkey: {
+        challengeId: 'challenge',
+        response: {
+          id: 'aWQ',
+          rawId: 'aWQ',
+          type: 'public-key',
+          response: {
+            clientDataJSON: 'e30',
+            authenticatorData: 'YXV0aA',
+            signature: 'c2ln',
+            userHandle: 'aGFuZGxl',
+          },
+        },
+      },
+    });
+  });
+
+  it.each([
+    ['NotAllowedError', 'PASSKEY_CANCELLED'],
+    ['AbortError', 'PASSKEY_CANCELLED'],
+    ['InvalidStateError', 'PASSKEY_EXISTS'],
+    ['SecurityError', 'PASSKEYS_UNAVAILABLE'],
+    ['NotSupportedError', 'PASSKEYS_UNAVAILABLE'],
+  ])('a browser that answers %s is %s', async (name, code) => {
+    const browser = installBrowser();
+    const auth = server().client();
+    const answer = codeOf(passkeyAnswer(auth, { mfaToken: 'lkm_token' }));
+    (await browser.ceremony(1)).refuse(name);
+    expect(await answer).toBe(code);
+  });
+
+  it('the signal of the app ends a ceremony, with its own reason', async () => {
+    const browser = installBrowser();
+    const auth = server().client();
+    for (const [index, suggest] of [true, false].entries()) {
+      const controller = new AbortController();
+      const login = loginWithPasskey(auth, { suggest, signal: controller.signal }).catch(
+        (error: unknown) => error,
+      );
+      await browser.ceremony(index + 1);
+      controller.abort(new Error('The user went on'));
+      expect(await login).toEqual(new Error('The user went on'));
+    }
+  });
+
+  it('a suggestion asks again before its challenge ends', async () => {
+    const browser = installBrowser();
+    const { client, sent } = server();
+    const login = codeOf(loginWithPasskey(client(), { suggest: true }));
+    expect((await browser.ceremony(1)).options.mediation).toBe('conditional');
+    await jest.advanceTimersByTimeAsync(269_000);
+    expect(browser.ceremonies).toHaveLength(1);
+    await jest.advanceTimersByTimeAsync(2_000);
+    const second = await browser.ceremony(2);
+    expect(sent.filter(({ name }) => name === 'startPasskeyLogin')).toHaveLength(2);
+    second.answer();
+    await login;
+    expect(sent.at(-1)?.name).toBe('loginWithPasskey');
+    await jest.advanceTimersByTimeAsync(600_000);
+    expect(browser.ceremonies).toHaveLength(2);
+  });
+
+  it('a dialog interrupts a suggestion, which comes back after it', async () => {
+    const browser = installBrowser();
+    const auth = server().client();
+    const suggestion = codeOf(loginWithPasskey(auth, { suggest: true }));
+    await browser.ceremony(1);
+    const dialog = codeOf(loginWithPasskey(auth));
+    const shown = await browser.ceremony(2);
+    expect(shown.options.mediation).toBeUndefined();
+    await jest.advanceTimersByTimeAsync(1_000);
+    expect(browser.ceremonies).toHaveLength(2);
+    shown.refuse('NotAllowedError');
+    expect(await dialog).toBe('PASSKEY_CANCELLED');
+    const again = await browser.ceremony(3);
+    expect(again.options.mediation).toBe('conditional');
+    again.answer();
+    await suggestion;
+  });
+
+  it('what the server refuses is the error, and no dialog opens', async () => {
+    const browser = installBrowser();
+    const { client, script } = scriptServer();
+    script('startPasskeyChallenge', refusal('INVALID_TOKEN'));
+    expect(await codeOf(passkeyAnswer(client(), { mfaToken: 'lkm_token' }))).toBe('INVALID_TOKEN');
+    expect(browser.ceremonies).toEqual([]);
+  });
+});
