@@ -80,7 +80,7 @@ export function advancePasskey(
   );
 }
 
-/** The handle of a user who has none yet. 0 when there is one. */
+/** The handle of a user who has none yet. */
 export function insertUserHandle(sql: Sql, user: { userId: string; userHandle: string }): Promise<number> {
   return sql.run('INSERT INTO passkey_users (user_id, user_handle) VALUES (:userId, :userHandle)', user);
 }
