@@ -4,6 +4,7 @@ import type { Caller } from '../../platform/caller.ts';
 import type { Clock } from '../../platform/clock.ts';
 import type { PasskeyAnswer, Passkeys, Purpose, RefusedPasskey, Wanted } from '../passkeys/service.ts';
 import { type Attempt, type RateLimits, UNCOUNTED } from '../rate-limits/service.ts';
+import { deleteReset } from './reset-store.ts';
 import type { Seeds } from './seeds.ts';
 import type { ShownCode, ShownFactor } from './shown.ts';
 import * as store from './store.ts';
@@ -88,7 +89,7 @@ export function createFactorChecks({
       failuresBefore: (tx) => tries.failuresBefore(tx, trier, factor.attempt),
       async spend(tx) {
         if (!(await spend(tx))) return false;
-        await store.deleteReset(tx, { userId: trier.user.id });
+        await deleteReset(tx, { userId: trier.user.id });
         return true;
       },
     } as SecondFactor;

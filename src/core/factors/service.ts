@@ -9,6 +9,7 @@ import type { Passkeys } from '../passkeys/service.ts';
 import type { RateLimits } from '../rate-limits/service.ts';
 import { changeSecondFactors, lockUser, type UserRecord } from '../users/store.ts';
 import { createFactorChecks, type FactorKind } from './checks.ts';
+import { deleteReset, deleteResets } from './reset-store.ts';
 import { createSeeds, type SeedsOptions } from './seeds.ts';
 import * as store from './store.ts';
 import { createTries, type TriesOptions } from './tries.ts';
@@ -82,11 +83,11 @@ export function createFactors(options: FactorsOptions) {
 
     /** Whether a removal of all factors was waiting, which does so no more. */
     cancelReset: async (tx: Transaction, userId: string): Promise<boolean> =>
-      (await store.deleteReset(tx, { userId })) === 1,
+      (await deleteReset(tx, { userId })) === 1,
 
     /** Cancels those of all users. */
     async endResets(): Promise<void> {
-      await store.deleteResets(database);
+      await deleteResets(database);
     },
 
     /** What would do as a second factor; nothing where the account has none. */

@@ -1,6 +1,5 @@
 import type { RecordEvent } from '../../core/audit/store.ts';
 import { FACTOR_REMOVED } from '../../core/factors/mails.ts';
-import { EVERY_FACTOR, type Factors } from '../../core/factors/service.ts';
 import {
   deleteReset,
   deleteVoidReset,
@@ -9,7 +8,8 @@ import {
   listResets,
   postponeNotice,
   putReset,
-} from '../../core/factors/store.ts';
+} from '../../core/factors/reset-store.ts';
+import { EVERY_FACTOR, type Factors } from '../../core/factors/service.ts';
 import type { Challenges } from '../../core/login/challenges.ts';
 import type { Mail } from '../../core/mail/service.ts';
 import type { RateLimits } from '../../core/rate-limits/service.ts';

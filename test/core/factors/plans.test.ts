@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, expect, it } from '@jest/globals';
+import * as resets from '../../../src/core/factors/reset-store.ts';
 import * as store from '../../../src/core/factors/store.ts';
 import * as challenges from '../../../src/core/login/challenge-store.ts';
 import type { Sql } from '../../../src/database/database.ts';
@@ -47,8 +48,8 @@ const STATEMENTS: Record<string, (sql: Sql) => Promise<unknown>> = {
   hasRecoveryCode: (sql) => store.hasRecoveryCode(sql, { userId, codeHash: 'hash' }),
   deleteRecoveryCode: (sql) => store.deleteRecoveryCode(sql, { userId, codeHash: 'hash' }),
   deleteRecoveryCodes: (sql) => store.deleteRecoveryCodes(sql, { userId, since: 0 }),
-  findReset: (sql) => store.findReset(sql, userId),
-  listResets: (sql) => store.listResets(sql, { now, limit }),
+  findReset: (sql) => resets.findReset(sql, userId),
+  listResets: (sql) => resets.listResets(sql, { now, limit }),
   takeTry: (sql) => challenges.takeTry(sql, { tokenHash, now }),
   deleteChallenge: (sql) => challenges.deleteChallenge(sql, { tokenHash, now }),
   deleteExpiredChallenges: (sql) => challenges.deleteExpiredChallenges(sql, { expiredBefore: now, limit }),
