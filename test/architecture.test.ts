@@ -128,7 +128,7 @@ function verdictOn({ from, to }: Import): string | undefined {
     if (from.endsWith('/mails')) return allowed(DECLARATIONS, /^core\/one-time-tokens\/store$/);
     if (other === own) return to.endsWith('/resolvers') ? `${from} → ${to}` : undefined;
     return allowed(
-      /^core\/[^/]+\/(service|store|access-token|refresh-token|claims|mails)$/,
+      /^core\/[^/]+\/(service|([a-z]+-)?store|access-token|refresh-token|claims|mails)$/,
       DECLARATIONS,
       // What every way into a session stands on.
       /^core\/(login\/(challenges|door|mailbox|ownership|proof|ways-in)|passwords\/guesses|rate-limits\/(networks|subjects))$/,

@@ -87,6 +87,18 @@ describeApp('a reset of the factors', (start, engine) => {
       },
     ],
   ] as const;
+  it('is cancelled by a session that was narrowed, which may do little else', async () => {
+    const app = await start({ config });
+    const { account } = await begin(app);
+    const input = { email: 'ada@example.com', password: PASSWORD, scope: [] };
+    const mfaToken = mfaTokenOf(await app.send(LOGIN, { input }));
+    const completed = await complete(app, mfaToken, { totpCode: account.nextCode() });
+    const token = completed.data.completeMfaLogin.accessToken;
+    expect((await request(app)).answer.code).toBe('OK');
+    expect((await app.send('mutation { cancelFactorReset { id } }', {}, { token })).code).toBe('OK');
+    expect(await app.database.all('SELECT user_id FROM factor_resets')).toEqual([]);
+  });
+
   it.each(cancellations)('is cancelled by %s (MFA-6)', async (_name, cancel) => {
     const app = await start({ config });
     const begun = await begin(app);
