@@ -52,7 +52,7 @@ export interface PasskeyRegistrationOptions {
 }
 
 /** `PublicKeyCredentialCreationOptionsJSON`, with the challenge that it is about. */
-interface CreationOptions extends PasskeyChallenge {
+export interface CreationOptions extends PasskeyChallenge {
   readonly rp: { readonly id: string; readonly name: string };
   readonly user: { readonly id: string; readonly name: string; readonly displayName: string };
   readonly pubKeyCredParams: readonly { readonly type: string; readonly alg: number }[];
