@@ -23,7 +23,7 @@ export function problemOf(error: unknown, own: OwnProblems = {}): Problem {
       text: field === 'email' || field === 'newEmail' ? texts.errors.email : texts.errors.BAD_USER_INPUT,
     };
   if (code === 'TOO_MANY_REQUESTS') return { text: texts.errors.TOO_MANY_REQUESTS(Math.ceil(retryAfter)) };
-  if (reason === 'FOREIGN_ORIGIN') return { text: texts.errors.FOREIGN_ORIGIN };
+  if (reason === 'FOREIGN_ORIGIN' || reason === 'ENROLMENT_REQUIRED') return { text: texts.errors[reason] };
   const text = Object.hasOwn(texts.errors, code)
     ? texts.errors[code as keyof typeof texts.errors]
     : undefined;

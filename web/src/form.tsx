@@ -8,6 +8,12 @@ interface FormState {
   readonly problem: Problem | undefined;
 }
 
+/** Fields that have other names in some forms. */
+const SPELLINGS: Readonly<Record<string, readonly string[]>> = {
+  newPassword: ['newPassword', 'password'],
+  code: ['code', 'totpCode', 'recoveryCode'],
+};
+
 const Context = createContext<FormState>({ problem: undefined });
 
 interface FormProps {
@@ -26,7 +32,7 @@ export function Form({ submit, send, own, isDangerous = false, children }: FormP
   const [isBusy, setBusy] = useState(false);
 
   function show(next: Problem): void {
-    const names = next.field === 'newPassword' ? ['newPassword', 'password'] : [next.field ?? ''];
+    const names = SPELLINGS[next.field ?? ''] ?? [next.field ?? ''];
     const inputs = names.map((name) => form.current?.elements.namedItem(name));
     const input = inputs.find((element) => element instanceof HTMLInputElement);
     // The sentence stands above a form that does not have the field.

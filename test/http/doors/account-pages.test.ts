@@ -30,7 +30,7 @@ function settingsOf(html: string): unknown {
 describe('the pages of accounts', () => {
   it('each page is the same document, under a policy that allows nothing but files and the API of this server', async () => {
     const { server } = await start();
-    for (const name of ['', 'sign-in', 'reset-password', 'sessions']) {
+    for (const name of ['', 'sign-in', 'reset-password', 'second-factor', 'sessions']) {
       const { statusCode, headers, body } = await server.inject(`/account/${name}`);
       expect([statusCode, headers['content-type']]).toEqual([200, 'text/html; charset=utf-8']);
       expect(headers).toMatchObject({ 'cache-control': 'no-store', 'referrer-policy': 'no-referrer' });
@@ -85,7 +85,14 @@ describe('the pages of accounts', () => {
     });
     const origins = { redirectOrigins: ['https://app.example.com'] };
     const looks = { appName, appLogo, appStyles };
-    const { server } = await start({ registration: 'verify', magicLinks: true, ...origins, ...looks });
+    const factors = { mfa: 'required', factorResetSeconds: 259_200 } as const;
+    const { server } = await start({
+      registration: 'verify',
+      magicLinks: true,
+      ...factors,
+      ...origins,
+      ...looks,
+    });
     const { body } = await server.inject('/account/');
     expect(settingsOf(body)).toEqual({
       name: 'A & "B" <c>',
@@ -93,6 +100,7 @@ describe('the pages of accounts', () => {
       registration: 'verify',
       magicLinks: true,
       mail: true,
+      ...factors,
       passwordMinLength: 15,
       ...origins,
     });
@@ -107,6 +115,14 @@ describe('the pages of accounts', () => {
     const plain = await start();
     for (const name of ['logo', 'styles.css'])
       expect((await plain.server.inject(`/account/${name}`)).headers['content-type']).toMatch(/^text\/html/);
+  });
+
+  it('a page offers no removal of factors where no mail can tell of it', async () => {
+    const config = { mode: 'production', pages: true, factorResetSeconds: 259_200 } as const;
+    const app = await startApp({ engine: 'sqlite', mailer: null, config });
+    cleanups.push(() => app.stop());
+    const { body } = await app.server.inject('/account/');
+    expect(settingsOf(body)).toMatchObject({ mail: false, factorResetSeconds: 0 });
   });
 
   it.each([
