@@ -16,6 +16,8 @@ const server = new ApolloServer<AuthContext>({
     viewerId: ID
     "Needs an access token with the scope posts:write."
     drafts: [String!]
+    "Needs an access token of a login with a second factor, of the last 10 minutes."
+    payouts: [String!]
   }`,
   resolvers: {
     Query: {
@@ -24,6 +26,10 @@ const server = new ApolloServer<AuthContext>({
       drafts: (_parent, _args, context) => {
         const { userId } = requireViewer(context, { requireScopes: ['posts:write'] });
         return [`A draft of ${userId}`];
+      },
+      payouts: (_parent, _args, context) => {
+        const { userId } = requireViewer(context, { requireAcr: 'aal2', maxAuthAgeSeconds: 600 });
+        return [`A payout to ${userId}`];
       },
     },
   },

@@ -6,6 +6,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { alter, registerAccount } from '../support/accounts.ts';
+import { authenticatorOf, CONFIRM_TOTP, START_TOTP } from '../support/authenticator.ts';
 import { LOGIN } from '../support/documents.ts';
 import { examplesOf, freePort, makeWorkshop, startExample } from '../support/examples.ts';
 import { type ServerProcess, startServerProcess } from '../support/server-process.ts';
@@ -97,6 +98,21 @@ describe.each(names)('examples/%s', (name) => {
     // A refusal is no fault of the server.
     expect(api.complaints()).toBe('');
   });
+
+  if (name === 'apollo-express')
+    it('a field that needs a second factor is refused to a password alone', async () => {
+      const { accessToken } = await registerAccount(server.url);
+      const { data, errors } = await query(api.url, '{ payouts }', {}, accessToken);
+      expect(data).toEqual({ payouts: null });
+      expect(errors[0].extensions).toEqual({ code: 'REAUTHENTICATION_REQUIRED' });
+      const { secret } = (await query(server.url, START_TOTP, {}, accessToken)).data.startTotpEnrolment;
+      const code = authenticatorOf(secret).codeAt(Date.now());
+      const confirmed = await query(server.url, CONFIRM_TOTP, { input: { code } }, accessToken);
+      const { auth } = confirmed.data.confirmTotpEnrolment;
+      expect(await query(api.url, '{ payouts }', {}, auth.accessToken)).toEqual({
+        data: { payouts: [`A payout to ${auth.user.id}`] },
+      });
+    });
 
   if (name === 'nest')
     it('the controller of examples/nest answers with a status and a challenge', async () => {
