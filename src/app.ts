@@ -19,6 +19,7 @@ import { createEmailVerifications } from './features/email-verifications/feature
 import { createHousekeeping, HOUSEKEEPING_INTERVAL_MS } from './features/housekeeping/service.ts';
 import { createMagicLinks } from './features/magic-links/feature.ts';
 import { createMfa } from './features/mfa/feature.ts';
+import { createPasskeysFeature } from './features/passkeys/feature.ts';
 import { createPasswordResets } from './features/password-resets/feature.ts';
 import { createRolesService } from './features/roles/service.ts';
 import { createTransfers } from './features/transfers/service.ts';
@@ -64,11 +65,15 @@ export async function createApp({ config, database, clock, logger, metrics, mail
   const features: readonly Feature[] = [
     ...coreFeatures(core),
     emailVerifications,
-    createAccount(core, { registration, networkRegistrations, beginRegistration, magicLinks }),
+    createAccount(core, { registration, networkRegistrations, beginRegistration }),
     createPasswordResets(core),
     createEmailChanges(core),
     createMagicLinks(core, { isOn: magicLinks }),
     createMfa(core, { issuer: config.issuer, factorResetSeconds: config.factorResetSeconds }),
+    createPasskeysFeature(core, {
+      appName: config.appName,
+      requireVerification: registration === 'verify',
+    }),
   ];
   const { resolvers, mails, chores } = joinFeatures(features);
   const problems = templates.load(mails);

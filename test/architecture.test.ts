@@ -30,6 +30,7 @@ const CORE = [
   'one-time-tokens',
   'passwords',
   'sessions',
+  'passkeys',
   'factors',
   'login',
 ];
@@ -43,6 +44,7 @@ const FEATURES = [
   'housekeeping',
   'magic-links',
   'mfa',
+  'passkeys',
   'password-resets',
   'roles',
   'transfers',
@@ -129,7 +131,7 @@ function verdictOn({ from, to }: Import): string | undefined {
       /^core\/[^/]+\/(service|store|access-token|refresh-token|claims|mails)$/,
       DECLARATIONS,
       // What every way into a session stands on.
-      /^core\/(login\/(challenges|door|mailbox|ownership|proof)|passwords\/guesses|rate-limits\/(networks|subjects))$/,
+      /^core\/(login\/(challenges|door|mailbox|ownership|proof|ways-in)|passwords\/guesses|rate-limits\/(networks|subjects))$/,
       /^crypto\//,
       /^database\/database$/,
     );
@@ -330,6 +332,7 @@ describe('the schema', () => {
       'Mutation.login',
       'Mutation.loginWithEmailCode',
       'Mutation.loginWithMagicLink',
+      'Mutation.loginWithPasskey',
       'Mutation.logout',
       'Mutation.refreshToken',
       'Mutation.register',
@@ -338,6 +341,8 @@ describe('the schema', () => {
       'Mutation.requestMagicLink',
       'Mutation.requestPasswordReset',
       'Mutation.resetPassword',
+      'Mutation.startPasskeyChallenge',
+      'Mutation.startPasskeyLogin',
       'Mutation.undoEmailChange',
       'Mutation.verifyEmail',
     ]);
@@ -352,6 +357,7 @@ describe('the schema', () => {
       'Mutation.login',
       'Mutation.loginWithEmailCode',
       'Mutation.loginWithMagicLink',
+      'Mutation.loginWithPasskey',
       'Mutation.reauthenticate',
       'Mutation.refreshToken',
       'Mutation.register',
@@ -362,6 +368,8 @@ describe('the schema', () => {
       'Mutation.requestMagicLink',
       'Mutation.requestPasswordReset',
       'Mutation.resetPassword',
+      'Mutation.startPasskeyChallenge',
+      'Mutation.startPasskeyLogin',
       'Mutation.undoEmailChange',
       'Mutation.verifyEmail',
     ]);

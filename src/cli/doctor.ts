@@ -51,7 +51,7 @@ export function addDoctor(program: Command): void {
       const settings = describeConfig(config);
       if (!json) await printSettings(settings);
       const findings: Findings = {
-        notes: [...databasePath(config), ...config.notes, ...proxyNotes(config)],
+        notes: [...databasePath(config), ...config.notes, ...proxyNotes(config), ...passkeyNotes(config)],
         warnings: [...config.warnings],
         problems: fileWarnings(config.databaseUrl),
       };
@@ -89,6 +89,12 @@ function* proxyNotes({ mode, trustProxy }: Config): Generator<string> {
     yield `A request from ${trustProxy.join(' or ')} comes from the last address in its X-Forwarded-For that is none of these. Ports, brackets and quotes are read. Anything else, as "unknown", or no such header makes the proxy itself the client, and then all of its clients share one limit; the log warns of the first header that cannot be read.`;
   else if (mode === 'production')
     yield 'Is there a proxy in front of this server, for TLS or to balance the load? Then LATCHKEY_TRUST_PROXY must name its address: without it the proxy itself is the client, and all of its clients share one limit.';
+}
+
+/** Without a domain, every field of passkeys answers `FEATURE_DISABLED`. */
+function* passkeyNotes({ webauthnRpId }: Config): Generator<string> {
+  if (webauthnRpId === undefined)
+    yield 'There are no passkeys, because LATCHKEY_ISSUER has no domain that they could work on: browsers take https and a name, or http://localhost, and no IP address.';
 }
 
 /** What is wrong with the database and the keys in it. Makes nothing but the first key, as every start does. */

@@ -1,6 +1,7 @@
 import { claimsSetTwice } from '../core/roles/claims-template.ts';
 import { isInMemory, isPostgres } from '../platform/database-url.ts';
 import { isLoopback, isLoopbackUrl } from '../platform/loopback.ts';
+import { passkeyProblems } from './settings/passkeys.ts';
 import { SETTINGS, type SettingKey, type SettingValues } from './settings.ts';
 
 /** What sending mail takes. */
@@ -25,6 +26,7 @@ export function* contradictions(
     yield 'LATCHKEY_SESSION_IDLE_TTL: must not be longer than LATCHKEY_SESSION_ABSOLUTE_TTL';
   if (databaseUrl !== undefined && isInMemory(databaseUrl) && (values.workers ?? 1) > 1)
     yield 'LATCHKEY_WORKERS: must be 1 with a database in memory, which no other process can see';
+  yield* passkeyProblems(values, { rpId: has('webauthnRpId'), origins: has('webauthnOrigins') });
   if (values.claimsFile !== undefined)
     for (const { claim, preset } of claimsSetTwice(values.claimsFile.content, values.claims ?? []))
       yield `LATCHKEY_CLAIMS_FILE: ${claim} is a claim that LATCHKEY_CLAIMS=${preset} sets`;

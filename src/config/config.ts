@@ -4,12 +4,13 @@ import type { SettingValues } from './settings.ts';
 
 type OfMail = 'smtp' | 'mailFrom' | 'appUrl' | 'templates';
 type OfPages = 'appLogo' | 'appStyles';
+type OfPasskeys = 'webauthnRpId';
 
 /** Everything the environment decides, read once. Durations end in their unit. */
 export interface Config
   extends Omit<
     SettingValues,
-    'secretFile' | 'firebaseScrypt' | 'rolesFile' | 'claimsFile' | OfMail | OfPages
+    'secretFile' | 'firebaseScrypt' | 'rolesFile' | 'claimsFile' | OfMail | OfPages | OfPasskeys
   > {
   /** Where `secrets` was read from, when that is a file. */
   readonly secretFile?: SecretFile | undefined;
@@ -18,6 +19,8 @@ export interface Config
   readonly mailFrom?: SettingValues['mailFrom'] | undefined;
   readonly appUrl?: string | undefined;
   readonly templates?: string | undefined;
+  /** The domain of passkeys; none where the issuer has none that could be. */
+  readonly webauthnRpId?: string | undefined;
   /** What the pages look like. */
   readonly appLogo?: SettingValues['appLogo'] | undefined;
   readonly appStyles?: SettingValues['appStyles'] | undefined;

@@ -3,6 +3,7 @@ import { cautions, contradictions } from './checks.ts';
 import { chooseSecrets } from './choose-secrets.ts';
 import { type Config, ConfigError } from './config.ts';
 import type { Setting } from './setting.ts';
+import { relyingPartyOf } from './settings/passkeys.ts';
 import { SETTING_KEYS, SETTINGS, type SettingKey, type SettingValues } from './settings.ts';
 import { unknownNames } from './unknown-names.ts';
 
@@ -70,6 +71,10 @@ function readSettings(given: Given): { values: Partial<SettingValues>; problems:
   // A verifier is configured with the address that is printed at the start.
   if (!isProduction && !given.has(SETTINGS.issuer.name) && values.port !== undefined)
     values.issuer = `http://localhost:${values.port}`;
+  const relyingParty = relyingPartyOf(values.issuer as string | undefined);
+  values.webauthnRpId ??= relyingParty?.rpId;
+  if (relyingParty !== undefined && !given.has(SETTINGS.webauthnOrigins.name))
+    values.webauthnOrigins = [relyingParty.origin];
   // In production mail is off until a mail server is given.
   if (values.appUrl === undefined && (!isProduction || given.has(SETTINGS.smtp.name)))
     values.appUrl = defaultAppUrl(values as Partial<SettingValues>, isProduction);

@@ -8,6 +8,7 @@ import { MAIL } from './settings/mail.ts';
 import { METRICS } from './settings/metrics.ts';
 import { MFA } from './settings/mfa.ts';
 import { PAGES } from './settings/pages.ts';
+import { PASSKEYS } from './settings/passkeys.ts';
 import { PASSWORDS } from './settings/passwords.ts';
 import { ROLES } from './settings/roles.ts';
 import { SECRETS } from './settings/secrets.ts';
@@ -28,6 +29,7 @@ export const SETTINGS = {
   ...PASSWORDS,
   ...LOGIN,
   ...MFA,
+  ...PASSKEYS,
   ...THROTTLES,
   ...HTTP,
   ...MAIL,

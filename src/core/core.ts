@@ -16,9 +16,11 @@ import { createOwnership, type Ownership } from './login/ownership.ts';
 import { loginResolvers } from './login/resolvers.ts';
 import { createSecondStep, type SecondStep } from './login/second-step.ts';
 import { createLogin, type Login } from './login/service.ts';
+import { createWaysIn, type WaysIn } from './login/ways-in.ts';
 import { createMail, type Mail } from './mail/service.ts';
 import type { Templates } from './mail/templates.ts';
 import { createOneTimeTokens, type OneTimeTokens } from './one-time-tokens/service.ts';
+import { createPasskeys, type Passkeys, type PasskeysOptions } from './passkeys/service.ts';
 import { createGuesses, type Guesses } from './passwords/guesses.ts';
 import { PASSWORD_CHANGED, RESET_PASSWORD } from './passwords/mails.ts';
 import { createPasswords, type Passwords } from './passwords/service.ts';
@@ -58,6 +60,7 @@ export interface Core {
   readonly guesses: Guesses;
   readonly passwords: Passwords;
   readonly sessions: Sessions;
+  readonly passkeys: Passkeys;
   readonly factors: Factors;
   readonly challenges: Challenges;
   readonly door: Door;
@@ -65,6 +68,7 @@ export interface Core {
   readonly ownership: Ownership;
   readonly login: Login;
   readonly secondStep: SecondStep;
+  readonly waysIn: WaysIn;
 }
 
 /** Builds the modules of core in the order of their dependencies. */
@@ -133,7 +137,14 @@ export function createCore({ config, database, clock, logger, templates, hashCos
     retryWindowSeconds: config.refreshRetryWindowSeconds,
     refreshFailures: config.refreshFailures,
   });
-  const factors = createFactors({ database, clock, secrets, rateLimits });
+  const passkeys = createPasskeys({
+    database,
+    clock,
+    secrets,
+    rateLimits,
+    relyingParty: relyingPartyOf(config),
+  });
+  const factors = createFactors({ database, clock, secrets, rateLimits, passkeys });
   const challenges = createChallenges({ database, clock, rateLimits });
   const door = createDoor({
     database,
@@ -159,6 +170,7 @@ export function createCore({ config, database, clock, logger, templates, hashCos
     requireVerification: config.registration === 'verify',
   });
   const secondStep = createSecondStep({ database, clock, factors, challenges, door });
+  const waysIn = createWaysIn({ magicLinks: config.magicLinks, passkeys });
 
   return {
     database,
@@ -174,6 +186,7 @@ export function createCore({ config, database, clock, logger, templates, hashCos
     guesses,
     passwords,
     sessions,
+    passkeys,
     factors,
     challenges,
     door,
@@ -181,7 +194,13 @@ export function createCore({ config, database, clock, logger, templates, hashCos
     ownership,
     login,
     secondStep,
+    waysIn,
   };
+}
+
+/** Whom passkeys are for; none where the server has no domain that they could be for. */
+function relyingPartyOf({ webauthnRpId, webauthnOrigins }: Config): PasskeysOptions['relyingParty'] {
+  return webauthnRpId === undefined ? undefined : { rpId: webauthnRpId, origins: webauthnOrigins };
 }
 
 /** What the modules of core add to the server. */
@@ -189,6 +208,7 @@ export function coreFeatures({
   users,
   roles,
   sessions,
+  passkeys,
   factors,
   challenges,
   login,
@@ -204,6 +224,7 @@ export function coreFeatures({
     { resolvers: rolesResolvers(roles) },
     { chores: tokens.chores },
     { resolvers: sessionsResolvers(sessions), chores: sessions.chores },
+    { chores: passkeys.chores },
     { chores: factors.chores, mails: [FACTOR_REMOVED] },
     {
       resolvers: loginResolvers({ ...login, ...secondStep }),

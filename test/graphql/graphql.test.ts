@@ -86,6 +86,7 @@ describe('the guard', () => {
       'Mutation.login',
       'Mutation.loginWithEmailCode',
       'Mutation.loginWithMagicLink',
+      'Mutation.loginWithPasskey',
       'Mutation.logout',
       'Mutation.refreshToken',
       'Mutation.register',
@@ -94,6 +95,8 @@ describe('the guard', () => {
       'Mutation.requestMagicLink',
       'Mutation.requestPasswordReset',
       'Mutation.resetPassword',
+      'Mutation.startPasskeyChallenge',
+      'Mutation.startPasskeyLogin',
       'Mutation.undoEmailChange',
       'Mutation.verifyEmail',
     ]);
@@ -119,6 +122,9 @@ describe('the guard', () => {
           removeFactor: '{ id: "1" }',
           renameFactor: '{ id: "1" }',
           removePassword: '{ password: "p" }',
+          startPasskeyRegistration: '{ attachment: PLATFORM }',
+          finishPasskeyRegistration: `{ challengeId: "c", response: { id: "i", rawId: "i", type: "t",
+            response: { clientDataJSON: "d", attestationObject: "o" } } }`,
         }[name];
         const argument =
           args.length === 0 ? '' : `(input: ${input ?? '{ currentPassword: "p", newPassword: "n" }'})`;

@@ -44,6 +44,8 @@ export const TEST_CONFIG: Config = {
   magicLinks: false,
   mfa: 'optional',
   factorResetSeconds: 0,
+  webauthnRpId: 'localhost',
+  webauthnOrigins: ['http://localhost:4000'],
   throttles: true,
   accountFailures: 5,
   accountDisableAfter: 100,

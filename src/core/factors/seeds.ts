@@ -10,6 +10,8 @@ export interface SeedsOptions {
   readonly secrets: readonly Buffer[];
 }
 
+export type Seeds = ReturnType<typeof createSeeds>;
+
 /** The seeds of TOTP factors, sealed; each opens in its own row only (KEY-4). */
 export function createSeeds({ database, secrets }: SeedsOptions) {
   const sealer = createSealer(createKeyring(secrets, 'factors'));

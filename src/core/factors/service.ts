@@ -1,41 +1,25 @@
 import { createRecoveryCode, recoveryCodeHash } from '../../crypto/recovery-code.ts';
-import { totpStepOf } from '../../crypto/totp.ts';
 import type { Database, Sql, Transaction } from '../../database/database.ts';
 import { sweepChore } from '../../platform/chore.ts';
 import type { Clock } from '../../platform/clock.ts';
 import { DAY_MS } from '../../platform/durations.ts';
 import { sweep } from '../../platform/sweep.ts';
 import { wordsOf } from '../../platform/words.ts';
-import type { Attempt, RateLimits } from '../rate-limits/service.ts';
+import type { Passkeys } from '../passkeys/service.ts';
+import type { RateLimits } from '../rate-limits/service.ts';
 import { changeSecondFactors, lockUser, type UserRecord } from '../users/store.ts';
+import { createFactorChecks, type FactorKind } from './checks.ts';
 import { createSeeds, type SeedsOptions } from './seeds.ts';
-import type { ShownCode } from './shown.ts';
 import * as store from './store.ts';
-import { createTries, type Trier, type TriesOptions } from './tries.ts';
+import { createTries, type TriesOptions } from './tries.ts';
 
-export { type FactorInput, readCode, requireCode, type ShownCode } from './shown.ts';
+export type { FactorKind, SecondFactor } from './checks.ts';
+export { type FactorInput, readFactor, requireFactor, type ShownFactor } from './shown.ts';
 export type { FactorRecord } from './store.ts';
 
 const RECOVERY_CODES = 10;
 /** As with sessions: what a wrong clock took for expired is still there when it is right again (CR-7). */
 const KEEP_EXPIRED_MS = DAY_MS;
-
-/** What can be shown beside a first factor. */
-export type FactorKind = store.StoredKind | 'RECOVERY_CODE';
-
-declare const SHOWN: unique symbol;
-
-/** A second factor whose code was right. Made here and nowhere else: the brand is not exported. */
-export interface SecondFactor {
-  readonly [SHOWN]: true;
-  readonly kind: FactorKind;
-  /** What was counted of it. */
-  readonly attempt: Attempt;
-  /** How many codes were wrong before. */
-  readonly failuresBefore: (tx: Transaction) => Promise<number>;
-  /** After the user's row was written; ends what was counted. False when another request spent the code first. */
-  readonly spend: (tx: Transaction) => Promise<boolean>;
-}
 
 /** Which of a user's factors go: one, or those that were confirmed since a moment (ms since 1970), with their codes. */
 export type Which = { readonly id: string } | { readonly since: number };
@@ -46,42 +30,31 @@ export interface FactorsOptions extends SeedsOptions, TriesOptions {
   readonly database: Database;
   readonly clock: Clock;
   readonly rateLimits: TriesOptions['rateLimits'] & Pick<RateLimits, 'checking'>;
+  readonly passkeys: Pick<Passkeys, 'check'>;
 }
 
 export type Factors = ReturnType<typeof createFactors>;
 
 /** The second factors of accounts, and their recovery codes. */
 export function createFactors(options: FactorsOptions) {
-  const { database, clock, rateLimits } = options;
+  const { database, clock, rateLimits, passkeys } = options;
   const seeds = createSeeds(options);
   const tries = createTries(options);
-
-  /** How a code that is right is spent; none when it is wrong. */
-  async function findCode(
-    { user: { id: userId }, caller }: Trier,
-    shown: ShownCode,
-  ): Promise<((tx: Transaction) => Promise<boolean>) | undefined> {
-    const sql = database.before(caller.deadline);
-    if (shown.kind === 'RECOVERY_CODE') {
-      const { codeHash } = shown;
-      if (codeHash === undefined || !(await store.hasRecoveryCode(sql, { userId, codeHash })))
-        return undefined;
-      return async (tx) => (await store.deleteRecoveryCode(tx, { userId, codeHash })) === 1;
-    }
-    const totp = await store.findTotp(sql, userId);
-    if (totp === undefined) return undefined;
-    const { id, lastStep } = totp;
-    const now = clock.now();
-    const step = totpStepOf(shown.code, { seed: seeds.open(totp), lastStep, at: now });
-    if (step === undefined) return undefined;
-    return async (tx) => (await store.spendStep(tx, { id, step, now })) === 1;
-  }
 
   /** Inside a transaction that has locked the user's row. */
   function deleteWhich(tx: Transaction, userId: string, which: Which): Promise<{ id: string }[]> {
     return 'id' in which
       ? store.deleteFactor(tx, { userId, id: which.id })
       : store.deleteFactorsSince(tx, { userId, since: which.since });
+  }
+
+  /** Ten codes in the place of all before, inside a transaction that has locked the user's row. */
+  async function replaceRecoveryCodes(tx: Transaction, userId: string): Promise<string[]> {
+    const codes = Array.from({ length: RECOVERY_CODES }, createRecoveryCode);
+    const codeHashes = codes.flatMap((code) => recoveryCodeHash(code) ?? []);
+    await store.deleteRecoveryCodes(tx, { userId, since: 0 });
+    await store.insertRecoveryCodes(tx, { userId, codeHashes, now: clock.now() });
+    return codes;
   }
 
   /** After a change of the factors, inside the transaction that locked the user's row. */
@@ -100,6 +73,7 @@ export function createFactors(options: FactorsOptions) {
 
   return {
     ...seeds,
+    ...createFactorChecks({ database, clock, rateLimits, passkeys, seeds, tries }),
 
     /** Inside the transaction of a reset of the password, after the user's row was written. */
     async passwordWasReset(tx: Transaction, { id, secondFactors }: UserRecord): Promise<void> {
@@ -127,45 +101,21 @@ export function createFactors(options: FactorsOptions) {
       ];
     },
 
+    replaceRecoveryCodes,
+
     /**
-     * Checks a code, which is counted before (ASVS 6.6.3), and does not spend it yet.
+     * After a factor was confirmed, inside the transaction that holds the user's row.
      *
-     * @returns what was counted, and the factor if the code is right.
-     * @throws AuthError `TOO_MANY_REQUESTS`, `UNAVAILABLE`; then the code counts as no try.
+     * @param held the row as it was before.
+     * @returns the row as it is then, and the recovery codes that the first factor brings.
      */
-    async check(
-      trier: Trier,
-      shown: ShownCode,
-    ): Promise<{ attempt: Attempt; factor: SecondFactor | undefined }> {
-      const attempt = await tries.before(trier);
-      const spendCode = await rateLimits.checking(attempt, () => findCode(trier, shown));
-      if (spendCode === undefined) return { attempt, factor: undefined };
-      const { user } = trier;
-      const factor = {
-        kind: shown.kind,
-        attempt,
-        failuresBefore: (tx: Transaction) => tries.failuresBefore(tx, user.id, attempt),
-        async spend(tx: Transaction) {
-          if (!(await spendCode(tx))) return false;
-          // A reset that a thief may have asked for ends where the factor is there, after all.
-          await store.deleteReset(tx, { userId: user.id });
-          await tries.succeeded(tx, trier, attempt);
-          return true;
-        },
-      } as unknown as SecondFactor;
-      return { attempt, factor };
+    async added(
+      tx: Transaction,
+      held: UserRecord,
+    ): Promise<{ user: UserRecord; recoveryCodes: readonly string[] | null }> {
+      const recoveryCodes = held.secondFactors === '' ? await replaceRecoveryCodes(tx, held.id) : null;
+      return { user: await changed(tx, held.id), recoveryCodes };
     },
-
-    /** Ten codes in the place of all before, inside a transaction that has locked the user's row. */
-    async replaceRecoveryCodes(tx: Transaction, userId: string): Promise<string[]> {
-      const codes = Array.from({ length: RECOVERY_CODES }, createRecoveryCode);
-      const codeHashes = codes.flatMap((code) => recoveryCodeHash(code) ?? []);
-      await store.deleteRecoveryCodes(tx, { userId, since: 0 });
-      await store.insertRecoveryCodes(tx, { userId, codeHashes, now: clock.now() });
-      return codes;
-    },
-
-    changed,
 
     /**
      * Removes factors, with the recovery codes where no factor is left. What was proven before proves nothing any more:

@@ -4,7 +4,7 @@ import { LARGEST_LEAD_MS } from '../../platform/clock.ts';
 /*
  * A row of `factors` is a second factor of an account:
  *
- *   sealed_secret   the seed of a TOTP, sealed under the master secret; bound to the id of the row
+ *   sealed_secret   the seed of a TOTP, sealed under the master secret; bound to the id of the row. A passkey has none: ''
  *   last_step       the last time step whose code was spent: no code of it or of an earlier one is good any more
  *   confirmed_at    when its first code was proven; none while it waits for that, and then it is no factor yet
  *   expires_at      until when it waits
@@ -14,7 +14,7 @@ import { LARGEST_LEAD_MS } from '../../platform/clock.ts';
  */
 
 /** A kind of second factor that a row of `factors` can be. */
-export type StoredKind = 'TOTP';
+export type StoredKind = 'TOTP' | 'PASSKEY';
 
 /** A row of `factors`; moments are ms since 1970. */
 export interface FactorRecord {
@@ -75,6 +75,24 @@ export function confirmEnrolment(
      WHERE id = :id AND confirmed_at IS NULL RETURNING ${COLUMNS}`,
     proof,
   );
+}
+
+/** A factor that is confirmed from the first: a registration proved it. */
+export async function insertFactor(
+  sql: Sql,
+  factor: { id: string; userId: string; kind: StoredKind; name: string | null; now: number },
+): Promise<FactorRecord> {
+  const inserted = await sql.get<FactorRecord>(
+    `INSERT INTO factors (id, user_id, kind, name, sealed_secret, last_step, created_at, confirmed_at, last_used_at)
+     VALUES (:id, :userId, :kind, :name, '', 0, :now, :now, :now) RETURNING ${COLUMNS}`,
+    factor,
+  );
+  if (inserted === undefined) throw new Error('an insert without a condition made no row');
+  return inserted;
+}
+
+export function markUsed(sql: Sql, use: { id: string; now: number }): Promise<number> {
+  return sql.run('UPDATE factors SET last_used_at = :now WHERE id = :id', use);
 }
 
 /** The confirmed factors of a user, the oldest first. */
@@ -150,7 +168,8 @@ export function listSealedSecrets(
   page: { afterId: string; limit: number },
 ): Promise<Pick<FactorRecord, 'id' | 'sealedSecret'>[]> {
   return sql.all(
-    `SELECT id, sealed_secret AS "sealedSecret" FROM factors WHERE id > :afterId ORDER BY id LIMIT :limit`,
+    `SELECT id, sealed_secret AS "sealedSecret" FROM factors
+     WHERE id > :afterId AND kind = 'TOTP' ORDER BY id LIMIT :limit`,
     page,
   );
 }

@@ -1,4 +1,5 @@
 import type { Sql, Transaction } from '../../database/database.ts';
+import { AuthError } from '../../errors.ts';
 import type { Caller } from '../../platform/caller.ts';
 import { DAY_MS, MINUTE_MS } from '../../platform/durations.ts';
 import type { Attempt, RateLimits } from '../rate-limits/service.ts';
@@ -15,12 +16,15 @@ import type { UserRecord } from '../users/store.ts';
  *                                     back-off; all that are wrong in a row
  *
  * So an attacker who knows the password closes the first door, and the owner's sessions with a factor go on. A right code
- * of such a session opens the first door again, however many were wrong; so does an operator who removes the factors. A
+ * of such a session opens the first door again, however many were wrong. So does a passkey, which cannot be guessed and is
+ * not counted, and an operator who removes the factors. A
  * reset of the password ends the 15 minutes, once in 24 hours, and not the 100: the reader of the mailbox would otherwise
  * have no end of guesses.
  */
 
 const WINDOW = { name: 'second-factor', max: 10, windowMs: 15 * MINUTE_MS };
+/** Right passkeys of an account. Each opens a session, and only who holds a passkey can reach this. */
+const PASSKEYS = { name: 'passkey-uses', max: 30, windowMs: MINUTE_MS };
 const CLEARINGS = { name: 'second-factor-clearings', max: 1, windowMs: DAY_MS };
 
 export interface TriesOptions {
@@ -37,10 +41,13 @@ export interface Trier {
   readonly caller: Caller;
 }
 
+export type Tries = ReturnType<typeof createTries>;
+
 /** Lets codes of second factors be checked, and counts those that are wrong. */
 export function createTries({ rateLimits }: TriesOptions) {
   const window = rateLimits.window(WINDOW);
   const clearings = rateLimits.window(CLEARINGS);
+  const passkeys = rateLimits.window(PASSKEYS);
   const tally = rateLimits.tally('second-factor-tally');
   const sessionRun = rateLimits.run('second-factor-session');
 
@@ -49,6 +56,11 @@ export function createTries({ rateLimits }: TriesOptions) {
     const [first, ...others] = limits;
     if (first === undefined) return Promise.resolve();
     return rateLimits.endRun(sql, { ...first, keys: [first, ...others].flatMap(({ keys }) => keys) });
+  }
+
+  /** Opens the door that wrong codes have closed. */
+  function open(sql: Sql, userId: string): Promise<void> {
+    return endRuns(sql, [window(userId), tally(userId)]);
   }
 
   return {
@@ -72,8 +84,14 @@ export function createTries({ rateLimits }: TriesOptions) {
         ? rateLimits.succeeded(tx, attempt)
         : endRuns(tx, [sessionRun(session), window(id), tally(id)]),
 
-    /** Opens the door that wrong codes have closed. */
-    open: (sql: Sql, userId: string): Promise<void> => endRuns(sql, [window(userId), tally(userId)]),
+    open,
+
+    /** Inside the transaction of a right passkey. @throws AuthError `TOO_MANY_REQUESTS`. */
+    async passkeyWasShown(tx: Transaction, userId: string): Promise<void> {
+      if (!(await rateLimits.mayCount(tx, passkeys(userId))))
+        throw new AuthError('TOO_MANY_REQUESTS', { retryAfter: PASSKEYS.windowMs / 1_000 });
+      await open(tx, userId);
+    },
 
     /** Inside the transaction of a reset of the password. */
     async passwordWasReset(tx: Transaction, userId: string): Promise<void> {

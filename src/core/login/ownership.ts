@@ -2,8 +2,9 @@ import type { Database } from '../../database/database.ts';
 import { AuthError } from '../../errors.ts';
 import type { Caller } from '../../platform/caller.ts';
 import type { EventName } from '../audit/store.ts';
-import type { Factors, SecondFactor, ShownCode } from '../factors/service.ts';
+import type { Factors, SecondFactor, ShownFactor } from '../factors/service.ts';
 import type { OneTimeToken } from '../one-time-tokens/store.ts';
+import type { PasskeyAnswer } from '../passkeys/service.ts';
 import type { Guesses } from '../passwords/guesses.ts';
 import type { Passwords } from '../passwords/service.ts';
 import { findCredential } from '../passwords/store.ts';
@@ -20,7 +21,7 @@ export interface OwnershipOptions {
   readonly guesses: Pick<Guesses, 'beforeProof'>;
   readonly passwords: Pick<Passwords, 'assertRoom' | 'verify'>;
   readonly sessions: Pick<Sessions, 'viewerOrRefusal' | 'requireFreshAuthentication'>;
-  readonly factors: Pick<Factors, 'check'>;
+  readonly factors: Pick<Factors, 'check' | 'checkPasskey'>;
   readonly door: Pick<Door, 'refuse'>;
 }
 
@@ -122,22 +123,36 @@ export function createOwnership({
    */
   function requireFactor(
     { sessionId, acr }: Viewer,
-    { user, attempt, code, caller }: Owned & { code: ShownCode; caller: Caller },
+    { user, attempt, shown, caller }: Owned & { shown: ShownFactor; caller: Caller },
   ): Promise<SecondFactor> {
     const session = acr === 'aal2' ? sessionId : undefined;
     // The password was right: it is no failure, whatever becomes of the code.
     return rateLimits.checking(attempt, async () => {
-      const checked = await factors.check({ user, session, caller }, code);
+      const purpose = { ceremony: 'reauthentication', sessionId } as const;
+      const checked = await factors.check({ user, session, purpose, caller }, shown);
       if (checked.factor !== undefined) return checked.factor;
-      const refusal = 'INVALID_CODE';
-      return door.refuse({
-        userId: user.id,
-        reason: 'wrong_code',
-        caller,
-        attempt: checked.attempt,
-        refusal,
-      });
+      const { attempt, reason } = checked;
+      return door.refuse({ userId: user.id, reason, caller, attempt, refusal: 'INVALID_CODE' });
     });
+  }
+
+  /**
+   * A passkey of the owner of a live session, with user verification: it is all that a login takes.
+   *
+   * @throws AuthError `INVALID_CODE`, `INVALID_TOKEN`, `TOO_MANY_REQUESTS`, `FEATURE_DISABLED`, `UNAVAILABLE`.
+   */
+  async function requirePasskey(
+    { userId, sessionId }: Viewer,
+    { answer, caller }: { answer: PasskeyAnswer; caller: Caller },
+  ): Promise<{ user: UserRecord; factor: SecondFactor }> {
+    const user = await findUser(database.before(caller.deadline), userId);
+    if (user === undefined) throw new AuthError('INVALID_CREDENTIALS', { cause: 'the account is gone' });
+    const purpose = { ceremony: 'reauthentication', sessionId } as const;
+    const wanted = { purpose, userId, requireUserVerification: true, caller };
+    const checked = await factors.checkPasskey(answer, wanted);
+    if (!('refused' in checked)) return { user, factor: checked.factor };
+    const { refused: reason } = checked;
+    return door.refuse({ userId, reason, caller, attempt: UNCOUNTED, refusal: 'INVALID_CODE' });
   }
 
   /**
@@ -163,5 +178,5 @@ export function createOwnership({
     return (await compare(userId, { password, lane, caller, failure })).attempt;
   }
 
-  return { requirePassword, requireOwner, requireFactor, show };
+  return { requirePassword, requireOwner, requireFactor, requirePasskey, show };
 }

@@ -65,6 +65,16 @@ export function provenByMail({ user, attempt, hold }: Shown): Proof {
   return proof({ amr: ['otp'], attempt, hold, user, failure, refusal: 'INVALID_TOKEN' });
 }
 
+/** A passkey whose authenticator has verified the user: both factors at once. */
+export function provenByPasskey({
+  user,
+  factor,
+  hold,
+}: Pick<Proof, 'hold'> & { user: UserRecord; factor: SecondFactor }): Proof {
+  const failure = 'authn_login_fail';
+  return proof({ amr: [], factor, attempt: UNCOUNTED, hold, user, failure, refusal: 'INVALID_CODE' });
+}
+
 /** A first factor was proven earlier, and now the second one. */
 export function provenByBoth({
   user,
@@ -94,12 +104,12 @@ export function provenByBoth({
 /**
  * A live session whose authentication is fresh, with what was shown then.
  *
- * @param shown.withNewFactor whether a code of a factor was shown, too, that the same transaction confirms.
+ * @param shown.newFactor what a factor has shown, too, that the same transaction confirms (RFC 8176 §2).
  */
 export function provenBySession({
   user,
   session,
-  withNewFactor = false,
+  newFactor,
   attempt = UNCOUNTED,
   hold,
   failure,
@@ -107,14 +117,14 @@ export function provenBySession({
 }: Pick<Proof, 'hold' | 'failure' | 'refusal'> & {
   user: UserRecord;
   session: SessionRecord;
-  withNewFactor?: boolean;
+  newFactor?: readonly string[] | undefined;
   attempt?: Attempt | undefined;
 }): Proof {
   const { acr, authenticatedAt } = session;
-  const amr = [...wordsOf(session.amr), ...(withNewFactor ? OF_FACTOR : [])];
+  const amr = [...wordsOf(session.amr), ...(newFactor === undefined ? [] : [...newFactor, OF_BOTH])];
   return proof({
     amr: [...new Set(amr)],
-    session: { acr: withNewFactor ? 'aal2' : acr, authenticatedAt },
+    session: { acr: newFactor === undefined ? acr : 'aal2', authenticatedAt },
     attempt,
     hold,
     user,
@@ -138,12 +148,12 @@ export function provenByRegistration(
   });
 }
 
-/** RFC 8176 §2 has no word of its own for a recovery code, which is a code that works once. */
-const OF_FACTOR = ['otp', 'mfa'];
+/** RFC 8176 §2: more than one factor was shown. */
+const OF_BOTH = 'mfa';
 
 /** All that a proof shows, each once. */
 export function amrOf({ amr, factor }: Proof): string[] {
-  return [...new Set([...amr, ...(factor === undefined ? [] : OF_FACTOR)])];
+  return [...new Set([...amr, ...(factor === undefined ? [] : [...factor.amr, OF_BOTH])])];
 }
 
 function proof(shown: Omit<Proof, typeof PROVEN>): Proof {

@@ -3,7 +3,7 @@ import { AuthError } from '../../errors.ts';
 import type { Caller } from '../../platform/caller.ts';
 import type { Clock } from '../../platform/clock.ts';
 import { wordsOf } from '../../platform/words.ts';
-import { type FactorInput, type Factors, requireCode } from '../factors/service.ts';
+import { type FactorInput, type Factors, requireFactor } from '../factors/service.ts';
 import type { Grant } from '../sessions/service.ts';
 import { recordLogin } from '../users/store.ts';
 import type { Challenge, Challenges } from './challenges.ts';
@@ -20,7 +20,7 @@ export interface SecondStepOptions {
 
 export type SecondStep = ReturnType<typeof createSecondStep>;
 
-/** The second step of a login, with a code of a second factor. */
+/** The second step of a login, with a second factor. */
 export function createSecondStep({ database, clock, factors, challenges, door }: SecondStepOptions) {
   /** Takes a try, and gives it back when `work` fails: a fault of the server costs none. */
   async function trying<Result>(
@@ -47,15 +47,17 @@ export function createSecondStep({ database, clock, factors, challenges, door }:
       { mfaToken, ...input }: FactorInput & { readonly mfaToken: string },
       caller: Caller,
     ): Promise<Grant> {
-      const shown = requireCode(input);
-      const { challenge, user, attempt, factor } = await trying(mfaToken, caller, async (challenge) => {
+      const shown = requireFactor(input);
+      const { challenge, user, checked } = await trying(mfaToken, caller, async (challenge) => {
         const user = await challenges.ownerOf(challenge, caller);
-        const checked = await factors.check({ user, session: undefined, caller }, shown);
-        return { challenge, user, ...checked };
+        const purpose = { ceremony: 'second-factor', tokenHash: challenge.tokenHash } as const;
+        const checked = await factors.check({ user, session: undefined, purpose, caller }, shown);
+        return { challenge, user, checked };
       });
+      const { factor } = checked;
       if (factor === undefined) {
-        const refusal = 'INVALID_CODE';
-        return door.refuse({ userId: user.id, reason: 'wrong_code', caller, attempt, refusal });
+        const { attempt, reason } = checked;
+        return door.refuse({ userId: user.id, reason, caller, attempt, refusal: 'INVALID_CODE' });
       }
       const { userId: id, passwordVersion, credentialVersion } = challenge;
       const proof = provenByBoth({

@@ -75,6 +75,13 @@ export function changePasswordHash(
   );
 }
 
+export async function hasPassword(sql: Sql, id: string): Promise<boolean> {
+  const row = await sql.get('SELECT 1 AS found FROM users WHERE id = :id AND password_hash IS NOT NULL', {
+    id,
+  });
+  return row !== undefined;
+}
+
 /** The account goes on without one. No row when it has none, or another change came first. */
 export function removePasswordHash(
   sql: Sql,

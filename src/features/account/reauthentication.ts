@@ -1,7 +1,7 @@
-import { type FactorInput, readCode } from '../../core/factors/service.ts';
+import { type FactorInput, readFactor } from '../../core/factors/service.ts';
 import type { Door } from '../../core/login/door.ts';
 import type { Ownership } from '../../core/login/ownership.ts';
-import { provenByPassword, provenBySession } from '../../core/login/proof.ts';
+import { provenByPasskey, provenByPassword, provenBySession } from '../../core/login/proof.ts';
 import type { Mail } from '../../core/mail/service.ts';
 import type { OneTimeTokens } from '../../core/one-time-tokens/service.ts';
 import type { Guesses } from '../../core/passwords/guesses.ts';
@@ -11,7 +11,7 @@ import { changePasswordHash } from '../../core/passwords/store.ts';
 import type { RateLimits } from '../../core/rate-limits/service.ts';
 import type { Grant, Sessions } from '../../core/sessions/service.ts';
 import { canonicalEmail, type Users, type Viewer } from '../../core/users/service.ts';
-import { holdUser } from '../../core/users/store.ts';
+import { holdUser, type UserRecord } from '../../core/users/store.ts';
 import type { Transaction } from '../../database/database.ts';
 import { AuthError } from '../../errors.ts';
 import type { Caller } from '../../platform/caller.ts';
@@ -23,7 +23,10 @@ export interface ReauthenticationOptions {
   readonly guesses: Pick<Guesses, 'passwordWasSet'>;
   readonly users: Pick<Users, 'view'>;
   readonly passwords: Pick<Passwords, 'check' | 'hash'>;
-  readonly ownership: Pick<Ownership, 'requirePassword' | 'requireOwner' | 'requireFactor'>;
+  readonly ownership: Pick<
+    Ownership,
+    'requirePassword' | 'requireOwner' | 'requireFactor' | 'requirePasskey'
+  >;
   readonly door: Pick<Door, 'enter'>;
   readonly sessions: Pick<Sessions, 'endAllOf' | 'ownerChanged'>;
   readonly oneTimeTokens: Pick<OneTimeTokens, 'endAllOf'>;
@@ -85,7 +88,8 @@ export function createReauthentication({
     },
 
     /**
-     * Proves anew who the viewer is: ends their session, and no other, and opens one whose authentication is fresh.
+     * Proves anew who the viewer is: ends their session, and no other, and opens one whose authentication is fresh. A
+     * passkey with user verification shows two factors, so no password is asked for then.
      *
      * @throws AuthError `INVALID_CREDENTIALS`, `MFA_REQUIRED`, `INVALID_CODE`, `TOO_MANY_REQUESTS`, `UNAUTHENTICATED`,
      * `OVERLOADED`, `UNAVAILABLE`, `BAD_USER_INPUT`.
@@ -95,23 +99,23 @@ export function createReauthentication({
       { password, ...input }: FactorInput & { password?: string | null | undefined },
       caller: Caller,
     ): Promise<Grant> {
-      const code = readCode(input);
+      const shown = readFactor(input);
+      const hold = (user: UserRecord) => async (tx: Transaction) => {
+        const held = await holdUser(tx, user);
+        return held && { user: held };
+      };
+      const entry = { as: 'reauthenticated', caller, replaces: viewer.sessionId } as const;
+      if (password == null && shown?.kind === 'PASSKEY') {
+        const { user, factor } = await ownership.requirePasskey(viewer, { answer: shown.answer, caller });
+        return door.enter(provenByPasskey({ user, factor, hold: hold(user) }), entry);
+      }
       if (password == null) throw new AuthError('BAD_USER_INPUT', { field: 'input.password' });
       const failure = 'authn_login_fail';
       const owned = await ownership.requirePassword(viewer, { password, caller, failure });
-      const factor = code && (await ownership.requireFactor(viewer, { ...owned, code, caller }));
+      const factor = shown && (await ownership.requireFactor(viewer, { ...owned, shown, caller }));
       const { user, attempt } = owned;
-      const proof = provenByPassword({
-        user,
-        attempt,
-        factor,
-        failure,
-        hold: async (tx) => {
-          const held = await holdUser(tx, user);
-          return held && { user: held };
-        },
-      });
-      return door.enter(proof, { as: 'reauthenticated', caller, replaces: viewer.sessionId });
+      const proof = provenByPassword({ user, attempt, factor, failure, hold: hold(user) });
+      return door.enter(proof, entry);
     },
   };
 }

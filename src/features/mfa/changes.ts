@@ -7,6 +7,7 @@ import {
   listFactors,
   renameFactor,
 } from '../../core/factors/store.ts';
+import type { WaysIn } from '../../core/login/ways-in.ts';
 import type { Mail } from '../../core/mail/service.ts';
 import type { MailTemplate } from '../../core/mail/templates.ts';
 import type { Sessions } from '../../core/sessions/service.ts';
@@ -28,6 +29,7 @@ export interface FactorChangesOptions {
   readonly sessions: Pick<Sessions, 'requireFreshAuthentication' | 'ownerChanged' | 'endAllOf'>;
   readonly factors: Pick<Factors, 'remove' | 'replaceRecoveryCodes'>;
   readonly mail: Pick<Mail, 'notify'>;
+  readonly waysIn: WaysIn;
   /** Lets an account make so many changes of its factors, and no more. */
   readonly assertFewChanges: (viewer: Viewer, caller: Caller) => Promise<void>;
 }
@@ -41,6 +43,7 @@ export function createFactorChanges({
   sessions,
   factors,
   mail,
+  waysIn,
   assertFewChanges,
 }: FactorChangesOptions) {
   /** @throws AuthError `NOT_FOUND` where there is no factor; `REAUTHENTICATION_REQUIRED`. */
@@ -84,7 +87,7 @@ export function createFactorChanges({
     /**
      * The other sessions end, and every pending login: they may be of who the factor was removed for (SES-4).
      *
-     * @throws AuthError `NOT_FOUND`, `REAUTHENTICATION_REQUIRED`, `UNAVAILABLE`.
+     * @throws AuthError `NOT_FOUND`, `REAUTHENTICATION_REQUIRED`, `LAST_CREDENTIAL`, `UNAVAILABLE`.
      */
     async remove(viewer: Viewer, { id }: { id: string }, caller: Caller): Promise<UserView> {
       const { userId, sessionId } = viewer;
@@ -94,6 +97,8 @@ export function createFactorChanges({
         const done = await factors.remove(tx, userId, { id });
         if (done === undefined || done.removed === 0) throw new AuthError('NOT_FOUND');
         const { user } = done;
+        // A passkey may have been the last one.
+        await waysIn.requireOne(tx, user);
         const count = await sessions.endAllOf(tx, userId, 'factor', sessionId);
         const details = { fields: ['factors'], reason: 'removed', factor: id, count };
         await tell(tx, viewer, { user, details, template: FACTOR_REMOVED, caller });

@@ -31,7 +31,7 @@ export interface EnrolmentOptions {
   readonly database: Database;
   readonly clock: Clock;
   readonly sessions: Pick<Sessions, 'requireFreshAuthentication' | 'ownerChanged'>;
-  readonly factors: Pick<Factors, 'seal' | 'open' | 'changed' | 'replaceRecoveryCodes'>;
+  readonly factors: Pick<Factors, 'seal' | 'open' | 'added'>;
   readonly door: Pick<Door, 'enter'>;
   readonly mail: Pick<Mail, 'notify'>;
   /** Of the tokens; apps show its host as the name of this server. */
@@ -88,8 +88,7 @@ export function createEnrolment({
   ): Promise<Omit<Confirmation, 'grant'> & { user: UserRecord }> {
     const factor = await confirmEnrolment(tx, { id, name, step, now: clock.now() });
     if (factor === undefined) throw new AuthError('NOT_FOUND', { cause: 'another enrolment took its place' });
-    const recoveryCodes = held.secondFactors === '' ? await factors.replaceRecoveryCodes(tx, held.id) : null;
-    const user = await factors.changed(tx, held.id);
+    const { user, recoveryCodes } = await factors.added(tx, held);
     sessions.ownerChanged(tx, held.id);
     await mail.notify(tx, user, FACTOR_ADDED);
     return { factor, recoveryCodes, user };
@@ -150,7 +149,7 @@ export function createEnrolment({
       const proof = provenBySession({
         user,
         session,
-        withNewFactor: true,
+        newFactor: ['otp'],
         failure: 'user_updated',
         refusal: 'NOT_FOUND',
         async hold(tx) {

@@ -11,6 +11,8 @@ export interface OAuthRefusal {
   readonly hint?: string | undefined;
   /** What a second factor is proven along with. */
   readonly mfaToken?: string | undefined;
+  /** The kinds of second factor that would do. */
+  readonly factors?: readonly string[] | undefined;
 }
 
 /** RFC 6749 §5.2 allows no quotes and backslashes in a description. */

@@ -150,8 +150,8 @@ export function installTokenEndpoint(app: FastifyInstance, options: TokenEndpoin
       const { extensions } = funnel(error, request.id);
       const { code, hint } = extensions;
       if (extensions.field === 'input.scope') return refuseAsOAuth(request, reply, INVALID_SCOPE);
-      const { mfaToken } = extensions;
-      const refusal = { ...(REFUSALS[code] ?? MALFORMED), code, hint, mfaToken };
+      const { mfaToken, factors } = extensions;
+      const refusal = { ...(REFUSALS[code] ?? MALFORMED), code, hint, mfaToken, factors };
       if (refusal.status === 503 || refusal.status === 429)
         reply.header('retry-after', String(extensions.retryAfter ?? 1));
       return refuseAsOAuth(request, reply, refusal);
@@ -218,7 +218,7 @@ function isAsAsked({ scope }: IssuedTokens, form: URLSearchParams): boolean {
 function refuseAsOAuth(
   request: FastifyRequest,
   reply: FastifyReply,
-  { status, error, description, code, hint, mfaToken }: OAuthRefusal,
+  { status, error, description, code, hint, mfaToken, factors }: OAuthRefusal,
 ): FastifyReply {
   request.outcome = { code };
   // RFC 6750 §3: the challenge of the scheme that would have worked.
@@ -229,6 +229,7 @@ function refuseAsOAuth(
     error_description: description,
     detail: description,
     mfa_token: mfaToken,
+    factors,
     hint: request.server.showsHints ? hint : undefined,
   });
 }

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { expect, it } from '@jest/globals';
-import { COMPLETE_MFA, enrol, REGENERATE } from '../../support/authenticator.ts';
+import { COMPLETE_MFA, enrol, REGENERATE, REMOVE_FACTOR } from '../../support/authenticator.ts';
 import {
   CHANGE_PASSWORD,
   DELETE_ME,
@@ -22,6 +22,13 @@ import {
   UPDATE_ME,
   VERIFY_EMAIL,
 } from '../../support/documents.ts';
+import {
+  FINISH_REGISTRATION,
+  loginWithPasskey,
+  registerPasskey,
+  START_REGISTRATION,
+} from '../../support/passkeys.ts';
+import { createSoftAuthenticator, type SoftAuthenticator } from '../../support/soft-authenticator.ts';
 import { describeApp, PASSWORD, type TestApp } from '../../support/start-app.ts';
 
 const EMAIL = 'ada@example.com';
@@ -37,6 +44,7 @@ const TABLES = [
   'mails',
   'throttles',
   'mfa_challenges',
+  'spent_passkey_challenges',
 ] as const;
 type Rows = Partial<Record<(typeof TABLES)[number], number>>;
 
@@ -48,6 +56,8 @@ interface Door {
   readonly config?: object;
   /** Whether the account of the client has a second factor. */
   readonly isEnrolled?: boolean;
+  /** The same of a passkey. */
+  readonly hasPasskey?: boolean;
   /** One call of many; `auth` is the newest session of the client. */
   readonly call: (app: TestApp, client: Client, i: number) => Promise<unknown>;
 }
@@ -55,6 +65,7 @@ interface Door {
 interface Client {
   accessToken: string;
   refreshToken: string;
+  authenticator?: SoftAuthenticator;
 }
 
 const bearer = ({ accessToken: token }: Client) => ({ token });
@@ -132,6 +143,39 @@ const DOORS: readonly Door[] = [
     bound: '60 of an account in 5 minutes, in each process; 10 notices to an address in an hour',
     isEnrolled: true,
     call: (app, client) => app.send(REGENERATE, {}, bearer(client)),
+  },
+  {
+    door: '`loginWithPasskey`: right',
+    rows: { sessions: 30, audit_events: 30, throttles: 1, spent_passkey_challenges: 30 },
+    bound: '30 right passkeys of an account in a minute',
+    hasPasskey: true,
+    call: async (app, { authenticator }) => authenticator && loginWithPasskey(app, authenticator),
+  },
+  {
+    door: '`loginWithPasskey`: refused',
+    rows: { audit_events: 31 },
+    bound: '30 of a network in 5 minutes, then one event',
+    hasPasskey: true,
+    call: async (app, { authenticator }) =>
+      authenticator &&
+      loginWithPasskey(app, authenticator, { tamper: { signature: () => Buffer.alloc(70) } }),
+  },
+  {
+    door: '`finishPasskeyRegistration` and `removeFactor`, in turn',
+    rows: { sessions: 29, audit_events: 59, mails: 9, spent_passkey_challenges: 29 },
+    bound:
+      '60 registrations of an account in 5 minutes, begun and finished; 10 notices to an address in an hour',
+    hasPasskey: true,
+    async call(app, client) {
+      const started = await app.send(START_REGISTRATION, {}, bearer(client));
+      if (!started.data) return;
+      const input = createSoftAuthenticator().create(started.data.startPasskeyRegistration);
+      const { data } = await app.send(FINISH_REGISTRATION, { input }, bearer(client));
+      if (!data) return;
+      const { factor, auth } = data.finishPasskeyRegistration;
+      client.accessToken = auth.accessToken;
+      await app.send(REMOVE_FACTOR, { input: { id: factor.id } }, bearer(client));
+    },
   },
   {
     door: '`refreshToken`, `POST /token/refresh`',
@@ -227,11 +271,15 @@ const PAGE = readFileSync(new URL('../../../docs/writes.md', import.meta.url), '
 describeApp('what one client writes in a minute', (start) => {
   it.each(DOORS)(
     'the rows that one client makes in a minute are bounded: $door',
-    async ({ config = {}, rows, isEnrolled = false, call }) => {
+    async ({ config = {}, rows, isEnrolled = false, hasPasskey = false, call }) => {
       const app = await start({ config });
       await app.admin.createUser({ email: EMAIL, password: PASSWORD });
       const registered = await login(app);
-      const client: Client = isEnrolled ? (await enrol(app, registered.accessToken)).auth : registered;
+      const client: Client = isEnrolled
+        ? (await enrol(app, registered.accessToken)).auth
+        : hasPasskey
+          ? await withPasskey(app, registered.accessToken)
+          : registered;
       // Mail that is sent leaves no row.
       await app.mail.close();
       app.clock.travel(60_000);
@@ -265,6 +313,11 @@ it('docs/writes.md has the bounds that are tested', () => {
   const missing = lines.filter((line) => !PAGE.includes(line));
   expect(missing).toEqual([]);
 });
+
+async function withPasskey(app: TestApp, token: string): Promise<Client> {
+  const { auth, authenticator } = await registerPasskey(app, token);
+  return { accessToken: auth.accessToken, refreshToken: auth.refreshToken, authenticator };
+}
 
 async function countRows(app: TestApp): Promise<Rows> {
   const counts = await Promise.all(TABLES.map((table) => app.database.all(`SELECT 1 AS one FROM ${table}`)));

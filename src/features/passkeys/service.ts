@@ -1,0 +1,37 @@
+import { findPasskeyOf } from '../../core/passkeys/store.ts';
+import type { Database } from '../../database/database.ts';
+import { wordsOf } from '../../platform/words.ts';
+import { authenticatorName } from './authenticators.ts';
+import { createPasskeyLogin, type PasskeyLoginOptions } from './login.ts';
+import { createPasskeyRegistration, type PasskeyRegistrationOptions } from './registration.ts';
+
+export type PasskeysOptions = PasskeyRegistrationOptions & PasskeyLoginOptions;
+
+export type PasskeysService = ReturnType<typeof createPasskeysService>;
+
+/** What the API shows of a passkey. */
+export interface PasskeyDetails {
+  readonly backedUp: boolean;
+  readonly transports: readonly string[];
+  readonly authenticator: string | null;
+}
+
+/** Passkeys, as their owners use them. */
+export function createPasskeysService(options: PasskeysOptions) {
+  const { database }: { database: Database } = options;
+  return {
+    ...createPasskeyRegistration(options),
+    ...createPasskeyLogin(options),
+
+    /** None for a factor of another kind. */
+    async detailsOf({ id, kind }: { id: string; kind: string }): Promise<PasskeyDetails | null> {
+      const passkey = kind === 'PASSKEY' ? await findPasskeyOf(database, id) : undefined;
+      if (passkey === undefined) return null;
+      return {
+        backedUp: passkey.isBackedUp === 1,
+        transports: wordsOf(passkey.transports),
+        authenticator: authenticatorName(passkey.aaguid),
+      };
+    },
+  };
+}
