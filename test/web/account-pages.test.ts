@@ -351,7 +351,7 @@ describePages(
             `[...document.querySelectorAll('input')].map(({ type, autocomplete }) => type + ' ' + autocomplete)`,
           );
         await page.heading('Sign in');
-        expect(await fields()).toEqual(['email username', 'password current-password']);
+        expect(await fields()).toEqual(['email username webauthn', 'password current-password']);
         await page.visit('sign-up');
         await page.heading('Make an account');
         expect(await fields()).toEqual(['text name', 'email username', 'password new-password']);

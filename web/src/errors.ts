@@ -30,8 +30,8 @@ export function problemOf(error: unknown, own: OwnProblems = {}): Problem {
   return { text: typeof text === 'string' ? text : texts.errors.unknown };
 }
 
-export function hasCode(error: unknown, code: string): boolean {
-  return error instanceof AuthClientError && error.code === code;
+export function hasCode(error: unknown, ...codes: readonly string[]): boolean {
+  return error instanceof AuthClientError && codes.includes(error.code);
 }
 
 function weakness(reason: string | undefined, least: number): string {

@@ -3,6 +3,7 @@ import { useCallback, useEffect, useState } from 'preact/hooks';
 import { auth } from './auth.ts';
 import { type OwnProblems, problemOf } from './errors.ts';
 import { Field } from './form.tsx';
+import { hasPasskeys } from './passkeys.tsx';
 import { texts } from './texts/index.ts';
 
 /** The second factors of a user. Undefined until the server answered, and `problem` says why it did not. */
@@ -34,7 +35,7 @@ export function useFactors(userId: string): Factors {
 /** What would do as a second factor. */
 export function kindsOf(mfa: Mfa | undefined): readonly FactorKind[] {
   const kinds = mfa?.factors.map(({ kind }) => kind) ?? [];
-  return (mfa?.recoveryCodesLeft ?? 0) > 0 ? [...new Set(kinds), 'RECOVERY_CODE'] : [...new Set(kinds)];
+  return (mfa?.recoveryCodesLeft ?? 0) > 0 ? [...kinds, 'RECOVERY_CODE'] : kinds;
 }
 
 /** What a failure says is owed, where a second factor is. */
@@ -50,8 +51,12 @@ export const WRONG_CODE: OwnProblems = {
 /** A kind of factor that is typed. */
 export type TypedKind = Exclude<FactorKind, 'PASSKEY'>;
 
-export function isTyped(kind: FactorKind): kind is TypedKind {
-  return kind !== 'PASSKEY';
+/** In this order people are asked for them. */
+const ORDER: readonly FactorKind[] = ['PASSKEY', 'TOTP', 'RECOVERY_CODE'];
+
+/** Those of some kinds that this browser can ask for. */
+export function usable(kinds: readonly FactorKind[]): readonly FactorKind[] {
+  return ORDER.filter((kind) => kinds.includes(kind) && (kind !== 'PASSKEY' || hasPasskeys));
 }
 
 /** The field of a code. Its name is that of the API's input. */

@@ -1,9 +1,19 @@
+import { passkeyAnswer } from '@latchkey/client/passkeys';
 import { useEffect, useState } from 'preact/hooks';
 import { auth, useAuthState } from './auth.ts';
 import { Dialog } from './dialog.tsx';
 import { hasCode } from './errors.ts';
-import { CodeField, type Factors, kindsOf, pendingOf, type TypedKind, WRONG_CODE } from './factors.tsx';
+import {
+  CodeField,
+  type Factors,
+  kindsOf,
+  pendingOf,
+  type TypedKind,
+  usable,
+  WRONG_CODE,
+} from './factors.tsx';
 import { AccountOf, Form, PasswordField } from './form.tsx';
+import { PasskeyForm } from './passkeys.tsx';
 import { texts } from './texts/index.ts';
 
 type Answer = (isProven: boolean) => void;
@@ -40,9 +50,9 @@ export function ProofDialog({ factors: { mfa, reload } }: { factors: Factors }) 
     setUsesRecoveryCode(false);
   }
 
-  async function send(values: Record<string, string>): Promise<void> {
+  async function send(shown: Parameters<typeof auth.reauthenticate>[0]): Promise<void> {
     try {
-      await auth.reauthenticate(values);
+      await auth.reauthenticate(shown);
     } catch (error) {
       // The factor was added elsewhere meanwhile.
       if (pendingOf(error) !== undefined) await reload();
@@ -52,12 +62,28 @@ export function ProofDialog({ factors: { mfa, reload } }: { factors: Factors }) 
   }
 
   if (answer === undefined || user === undefined) return null;
-  const kinds = kindsOf(mfa);
+  const kinds = usable(kindsOf(mfa));
+  const takesPasskey = kinds.includes('PASSKEY');
   const kind: TypedKind = usesRecoveryCode || !kinds.includes('TOTP') ? 'RECOVERY_CODE' : 'TOTP';
+  const { title, explain, explainBoth, explainPasskey, explainOr, byPasskey, submit } = texts.proveAgain;
   return (
-    <Dialog title={texts.proveAgain.title} onCancel={() => close(false)}>
-      <p>{kinds.length === 0 ? texts.proveAgain.explain : texts.proveAgain.explainBoth}</p>
-      <Form submit={texts.proveAgain.submit} send={send} own={{ ...WRONG_PASSWORD, ...WRONG_CODE }}>
+    <Dialog title={title} onCancel={() => close(false)}>
+      {takesPasskey && (
+        <>
+          <p>{explainPasskey}</p>
+          <PasskeyForm
+            submit={byPasskey}
+            send={async (signal) => send({ passkey: await passkeyAnswer(auth, { signal }) })}
+          />
+        </>
+      )}
+      <p>{kinds.length === 0 ? explain : takesPasskey ? explainOr : explainBoth}</p>
+      <Form
+        submit={submit}
+        look={takesPasskey ? 'secondary' : 'primary'}
+        send={send}
+        own={{ ...WRONG_PASSWORD, ...WRONG_CODE }}
+      >
         <AccountOf email={user.email} />
         <PasswordField />
         {kinds.length > 0 && <CodeField kind={kind} />}

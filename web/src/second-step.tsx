@@ -1,12 +1,14 @@
-import type { PendingLogin } from '@latchkey/client';
+import type { FactorKind, PendingLogin } from '@latchkey/client';
+import { passkeyAnswer } from '@latchkey/client/passkeys';
 import type { JSX } from 'preact';
 import { useState } from 'preact/hooks';
 import { auth } from './auth.ts';
 import { hasCode } from './errors.ts';
-import { CodeField, isTyped, pendingOf, type TypedKind, WRONG_CODE } from './factors.tsx';
+import { CodeField, pendingOf, usable, WRONG_CODE } from './factors.tsx';
 import { Form } from './form.tsx';
 import { Page } from './layout.tsx';
 import { leave } from './leave.ts';
+import { PasskeyForm } from './passkeys.tsx';
 import { currentPage, navigate, say } from './router.ts';
 import { settings } from './settings.ts';
 import { texts } from './texts/index.ts';
@@ -25,7 +27,6 @@ export function useLogin(): {
   const [pending, setPending] = useState<PendingLogin>();
 
   async function enter(firstStep: () => Promise<unknown>): Promise<void> {
-    say('');
     try {
       await firstStep();
     } catch (error) {
@@ -47,6 +48,8 @@ export function useLogin(): {
   return { enter, secondStep };
 }
 
+type Completion = Parameters<typeof auth.completeMfaLogin>[0];
+
 interface StepProps {
   readonly pending: PendingLogin;
   /** The first step counts no more. */
@@ -54,9 +57,9 @@ interface StepProps {
 }
 
 /** Asks for a second factor: one of those that the account has. */
-function SecondStep({ pending: { token = '', factors }, onDead }: StepProps) {
-  const kinds = factors.filter(isTyped);
-  const [chosen, setChosen] = useState<TypedKind | 'LOST'>(kinds[0] ?? 'LOST');
+function SecondStep({ pending: { token: mfaToken = '', factors }, onDead }: StepProps) {
+  const kinds = usable(factors);
+  const [chosen, setChosen] = useState<FactorKind | 'LOST'>(kinds[0] ?? 'LOST');
 
   /** @throws what the form shows */
   async function orDead(work: () => Promise<void>): Promise<void> {
@@ -68,25 +71,31 @@ function SecondStep({ pending: { token = '', factors }, onDead }: StepProps) {
     }
   }
 
+  const complete = (show: () => Promise<Omit<Completion, 'mfaToken'>>) =>
+    orDead(async () => {
+      await auth.completeMfaLogin({ mfaToken, ...(await show()) });
+      await leave();
+    });
+
   return (
     <>
       {chosen === 'LOST' ? (
-        <LostFactor key={chosen} token={token} orDead={orDead} />
+        <LostFactor key={chosen} mfaToken={mfaToken} orDead={orDead} />
       ) : (
         <Page key={chosen} title={texts.secondStep[chosen].title}>
           <p>{texts.secondStep[chosen].explain}</p>
-          <Form
-            submit={texts.signIn.submit}
-            own={WRONG_CODE}
-            send={(code) =>
-              orDead(async () => {
-                await auth.completeMfaLogin({ mfaToken: token, ...code });
-                await leave();
-              })
-            }
-          >
-            <CodeField kind={chosen} />
-          </Form>
+          {chosen === 'PASSKEY' ? (
+            <PasskeyForm
+              submit={texts.signIn.byPasskey}
+              send={(signal) =>
+                complete(async () => ({ passkey: await passkeyAnswer(auth, { mfaToken, signal }) }))
+              }
+            />
+          ) : (
+            <Form submit={texts.signIn.submit} own={WRONG_CODE} send={(code) => complete(async () => code)}>
+              <CodeField kind={chosen} />
+            </Form>
+          )}
         </Page>
       )}
       <div class="links">
@@ -104,10 +113,10 @@ function SecondStep({ pending: { token = '', factors }, onDead }: StepProps) {
 
 /** What is left where no factor is at hand. */
 function LostFactor({
-  token,
+  mfaToken,
   orDead,
 }: {
-  token: string;
+  mfaToken: string;
   orDead: (work: () => Promise<void>) => Promise<void>;
 }) {
   const { title, done, doneTitle, ...lost } = texts.secondStep.LOST;
@@ -129,11 +138,11 @@ function LostFactor({
           <p>{lost.reset(hours)}</p>
           <Form
             submit={lost.submit}
-            isDangerous
+            look="danger"
             own={{ FORBIDDEN: { text: lost.unverified } }}
             send={() =>
               orDead(async () => {
-                const { expiresIn } = await auth.requestFactorReset({ mfaToken: token });
+                const { expiresIn } = await auth.requestFactorReset({ mfaToken });
                 setSeconds(expiresIn);
               })
             }

@@ -11,6 +11,8 @@ export interface PageSettings {
   readonly mfa: 'optional' | 'required';
   /** How long after the request all factors of an account are removed; 0 where people cannot ask for that. */
   readonly factorResetSeconds: number;
+  /** Whether passkeys work on these pages. */
+  readonly passkeys: boolean;
   readonly passwordMinLength: number;
   readonly redirectOrigins: readonly string[];
 }

@@ -15,6 +15,8 @@ export interface AccountPagesOptions {
     | 'magicLinks'
     | 'mfa'
     | 'factorResetSeconds'
+    | 'webauthnRpId'
+    | 'webauthnOrigins'
     | 'passwordMinLength'
     | 'redirectOrigins'
     | 'appName'
@@ -140,6 +142,7 @@ function filesOf(
 function pageOf(html: string, { config, sendsMail }: AccountPagesOptions): string {
   const { appName, appLogo, appStyles, ...others } = config;
   const { registration, magicLinks, mfa, factorResetSeconds, passwordMinLength, redirectOrigins } = others;
+  const { issuer, webauthnRpId, webauthnOrigins } = others;
   const settings = {
     name: appName,
     logo: appLogo !== undefined,
@@ -149,6 +152,8 @@ function pageOf(html: string, { config, sendsMail }: AccountPagesOptions): strin
     mfa,
     // Its owner is told by mail, or it does not happen.
     factorResetSeconds: sendsMail ? factorResetSeconds : 0,
+    // The operator may have them for the origins of apps alone.
+    passkeys: webauthnRpId !== undefined && webauthnOrigins.includes(new URL(issuer).origin),
     passwordMinLength,
     redirectOrigins,
   };

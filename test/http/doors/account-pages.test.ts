@@ -101,6 +101,7 @@ describe('the pages of accounts', () => {
       magicLinks: true,
       mail: true,
       ...factors,
+      passkeys: true,
       passwordMinLength: 15,
       ...origins,
     });
@@ -123,6 +124,14 @@ describe('the pages of accounts', () => {
     cleanups.push(() => app.stop());
     const { body } = await app.server.inject('/account/');
     expect(settingsOf(body)).toMatchObject({ mail: false, factorResetSeconds: 0 });
+  });
+
+  it.each([
+    ['the issuer has no domain', { webauthnRpId: undefined, webauthnOrigins: [] }],
+    ['they are for the pages of apps alone', { webauthnOrigins: ['https://app.example.com'] }],
+  ])('a page offers no passkeys where %s', async (_case, config) => {
+    const { server } = await start(config);
+    expect(settingsOf((await server.inject('/account/')).body)).toMatchObject({ passkeys: false });
   });
 
   it.each([

@@ -92,7 +92,15 @@ function createAccountPages() {
     app = await startApp({
       engine: 'sqlite',
       clock: createFrozenClock(Date.now()),
-      config: { issuer, audience: issuer, appUrl: account, pages: true, ...config },
+      config: {
+        issuer,
+        audience: issuer,
+        appUrl: account,
+        pages: true,
+        webauthnRpId: 'localhost',
+        webauthnOrigins: [issuer],
+        ...config,
+      },
     });
     if (onRequest)
       app.server.addHook('preHandler', async ({ body }) => onRequest(JSON.stringify(body ?? '')));

@@ -123,7 +123,7 @@ export function DeleteAccount({ user, hasFactor, onDone }: OwnProps & { readonly
       <p>{texts.remove.explain}</p>
       <Form
         submit={texts.remove.submit}
-        isDangerous
+        look="danger"
         send={async ({ password = null }) => {
           // There is no way back, so nobody gets here by one click.
           if (hasFactor && !(await prove())) return;

@@ -1,4 +1,5 @@
 import type { Factor, Mfa } from '@latchkey/client';
+import { Fragment } from 'preact';
 import { useEffect, useState } from 'preact/hooks';
 import { auth } from '../auth.ts';
 import { Dialog } from '../dialog.tsx';
@@ -7,7 +8,7 @@ import { Page } from '../layout.tsx';
 import { momentOf } from '../moments.ts';
 import { withFreshProof } from '../proof.tsx';
 import { texts } from '../texts/index.ts';
-import { TotpEnrolmentForms } from './enrolment.tsx';
+import { AddFactor } from './add-factor.tsx';
 
 /** At so few recovery codes people should make new ones. */
 const FEW_CODES = 3;
@@ -27,7 +28,6 @@ interface Question {
 /** What an account has as second factors, and what its owner can do with them. */
 export function SecondFactor({ mfa, reload, onCodes }: SecondFactorProps) {
   const [question, setQuestion] = useState<Question>();
-  const [isAdding, setAdding] = useState(false);
   const [news, setNews] = useState('');
   useEffect(() => {
     // Somebody may have asked for a removal since.
@@ -38,7 +38,6 @@ export function SecondFactor({ mfa, reload, onCodes }: SecondFactorProps) {
 
   async function changed(sentence: string, codes?: readonly string[] | null): Promise<void> {
     setQuestion(undefined);
-    setAdding(false);
     await (codes ? onCodes(codes) : reload());
     setNews(sentence);
   }
@@ -60,20 +59,8 @@ export function SecondFactor({ mfa, reload, onCodes }: SecondFactorProps) {
           <FactorItem key={factor.id} factor={factor} onAsk={(about) => asks({ about, factor })} />
         ))}
       </ul>
+      <AddFactor hasApp={hasApp} onDone={(codes) => changed(texts.secondFactor.added, codes)} />
       {mfa.enabled && <RecoveryCodesLeft mfa={mfa} onRegenerate={() => asks({ about: 'regenerate' })} />}
-      {!hasApp && !isAdding && (
-        <div class="actions">
-          <button type="button" class="primary" onClick={() => setAdding(true)}>
-            {texts.enrolment.add}
-          </button>
-        </div>
-      )}
-      {isAdding && (
-        <section>
-          <h2>{texts.enrolment.title}</h2>
-          <TotpEnrolmentForms onDone={(codes) => changed(texts.secondFactor.added, codes)} />
-        </section>
-      )}
       {question && (
         <QuestionDialog
           {...question}
@@ -86,26 +73,32 @@ export function SecondFactor({ mfa, reload, onCodes }: SecondFactorProps) {
   );
 }
 
-/** What a factor is called: by its owner, or by its kind. */
-function nameOf({ name, kind }: Factor): string {
-  return name ?? texts.secondFactor.kinds[kind];
+/** What a factor is called: by its owner, by its authenticator, or by its kind. */
+function nameOf({ name, kind, passkey }: Factor): string {
+  return name ?? passkey?.authenticator ?? texts.secondFactor.kinds[kind];
 }
 
 function FactorItem({ factor, onAsk }: { factor: Factor; onAsk: (about: 'rename' | 'remove') => void }) {
-  const { kinds, created, lastUsed, neverUsed, rename, renameLabel, remove, removeLabel } =
+  const { kinds, copied, notCopied, created, lastUsed, neverUsed, rename, renameLabel, remove, removeLabel } =
     texts.secondFactor;
   const name = nameOf(factor);
+  const { kind, passkey } = factor;
+  const details = [
+    kinds[kind],
+    ...(passkey?.authenticator ? [passkey.authenticator] : []),
+    ...(passkey ? [passkey.backedUp ? copied : notCopied] : []),
+  ].filter((detail) => detail !== name);
   return (
     <li>
       <div>
         <strong>{name}</strong>
         <p class="muted">
-          {factor.name !== null && (
-            <>
-              {kinds[factor.kind]}
+          {details.map((detail) => (
+            <Fragment key={detail}>
+              {detail}
               <br />
-            </>
-          )}
+            </Fragment>
+          ))}
           {created(momentOf(factor.createdAt))}
           <br />
           {factor.lastUsedAt === null ? neverUsed : lastUsed(momentOf(factor.lastUsedAt))}
@@ -200,9 +193,10 @@ function QuestionDialog({ about, factor, isLast, onCancel, onChanged }: Question
   return (
     <Dialog title={removeTitle(name)} onCancel={onCancel}>
       <p>{isLast ? removes.last : removes.one}</p>
+      {factor.kind === 'PASSKEY' && <p>{removes.passkey}</p>}
       <Form
         submit={remove}
-        isDangerous
+        look="danger"
         send={async () => {
           if (await withFreshProof(() => auth.removeFactor({ id: factor.id }))) await onChanged(removed);
         }}

@@ -1,9 +1,11 @@
+import { loginWithPasskey } from '@latchkey/client/passkeys';
 import { useState } from 'preact/hooks';
 import { auth } from '../auth.ts';
 import { EmailField, Field, Form, PasswordField } from '../form.tsx';
 import { Page, To } from '../layout.tsx';
 import { leave } from '../leave.ts';
 import { linkToken } from '../link.ts';
+import { hasPasskeys, PasskeyForm, useSuggestedPasskeys } from '../passkeys.tsx';
 import { useLogin } from '../second-step.tsx';
 import { settings } from '../settings.ts';
 import { texts } from '../texts/index.ts';
@@ -12,6 +14,7 @@ import { NoLink } from './no-link.tsx';
 
 export function SignIn() {
   const { enter, secondStep } = useLogin();
+  useSuggestedPasskeys({ isOn: secondStep === undefined, enter });
   if (secondStep) return secondStep;
   return (
     <Page title={texts.signIn.title}>
@@ -19,9 +22,16 @@ export function SignIn() {
         submit={texts.signIn.submit}
         send={({ email = '', password = '' }) => enter(() => auth.login({ email, password }))}
       >
-        <EmailField />
+        <EmailField autoComplete={hasPasskeys ? 'username webauthn' : 'username'} />
         <PasswordField />
       </Form>
+      {hasPasskeys && (
+        <PasskeyForm
+          submit={texts.signIn.byPasskey}
+          look="secondary"
+          send={(signal) => enter(() => loginWithPasskey(auth, { signal }))}
+        />
+      )}
       <nav class="links">
         {settings.mail && <To page="forgot-password">{texts.signIn.forgot}</To>}
         {settings.magicLinks && <To page="email-code">{texts.signIn.byMail}</To>}

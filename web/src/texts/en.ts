@@ -35,6 +35,7 @@ export const en: Texts = {
     totpCode: 'The six digits that your authenticator app shows.',
     recoveryCode: '25 letters and digits. You got ten of them when you added the second factor.',
     factorName: 'So that you know it again, as in “my phone”.',
+    passkeyName: 'So that you know it again, as in “my security key”.',
   },
 
   signIn: {
@@ -42,6 +43,7 @@ export const en: Texts = {
     submit: 'Sign in',
     forgot: 'Forgot your password?',
     byMail: 'Sign in by mail, without a password',
+    byPasskey: 'Sign in with a passkey',
     toSignUp: 'New here?',
     signUp: 'Make an account',
   },
@@ -188,9 +190,11 @@ export const en: Texts = {
   },
   secondFactor: {
     title: 'Second factor',
-    on: 'Signing in takes a second factor, beside your password or a mail.',
+    on: 'Signing in with your password or by mail takes a second factor, too.',
     off: 'A second factor keeps your account safe when somebody else learns your password or reads your mail.',
     kinds: { TOTP: 'Authenticator app', PASSKEY: 'Passkey', RECOVERY_CODE: 'Recovery code' },
+    copied: 'Copied to your other devices',
+    notCopied: 'On one device only',
     created: (moment) => `Added ${moment}`,
     lastUsed: (moment) => `Last used ${moment}`,
     neverUsed: 'Not used yet',
@@ -204,6 +208,7 @@ export const en: Texts = {
     removeTitle: (name) => `Remove ${name}?`,
     removes: {
       one: 'It signs you in no more. Your other second factors stay. Every other device is signed out.',
+      passkey: 'Delete it on your device or in your password manager, too.',
       last: 'This is your only second factor. Without it, your password or a mail alone signs you in, and your recovery codes are deleted. Every other device is signed out.',
     },
     removed: 'It is removed. Every other device is signed out.',
@@ -216,9 +221,14 @@ export const en: Texts = {
     title: 'Add a second factor',
     explain: 'This site wants every account to have a second factor. Add one before you go on.',
   },
+  addFactor: {
+    TOTP: 'Add an authenticator app',
+    PASSKEY: 'Add a passkey',
+    explainPasskey:
+      'Your device, your password manager or a security key keeps the passkey. You unlock it with your finger, your face or a PIN, and then it signs you in without a password.',
+    createPasskey: 'Make the passkey',
+  },
   enrolment: {
-    add: 'Add an authenticator app',
-    title: 'Add an authenticator app',
     explain:
       'You need an app on your phone that makes codes, such as the one your password manager has. It shows a new code every 30 seconds.',
     submit: 'Show the QR code',
@@ -274,6 +284,9 @@ export const en: Texts = {
     title: 'Prove that it is you',
     explain: 'Type your password again before this change.',
     explainBoth: 'Type your password and a code before this change.',
+    explainPasskey: 'Use your passkey before this change.',
+    explainOr: 'Or type your password and a code.',
+    byPasskey: 'Use a passkey',
     submit: 'Continue',
   },
   signedOut: {
@@ -306,6 +319,11 @@ export const en: Texts = {
     INVALID_TOKEN:
       'This link was used before, is too old, or a newer one was sent. Ask for a new one if you still need it.',
     INVALID_CODE: 'This code is wrong, or it was used before. Try the next one.',
+    passkeyRefused: 'This passkey does not work here. It may have been removed. Try another one.',
+    PASSKEY_CANCELLED: 'No passkey came: it was cancelled, or it took too long. Try again.',
+    PASSKEY_EXISTS: 'This device has a passkey of your account already.',
+    PASSKEYS_UNAVAILABLE: 'This browser does not use passkeys on this page.',
+    LAST_CREDENTIAL: 'This is the only way into your account. Add another one first.',
     MFA_REQUIRED: 'Your account has a second factor. Type a code as well.',
     FACTOR_LIMIT: 'Your account has as many of these as it can. Remove one first.',
     NOT_FOUND: 'It is not there any more. Load this page again.',

@@ -34,12 +34,14 @@ export interface Texts {
     readonly totpCode: string;
     readonly recoveryCode: string;
     readonly factorName: string;
+    readonly passkeyName: string;
   };
   readonly signIn: {
     readonly title: string;
     readonly submit: string;
     readonly forgot: string;
     readonly byMail: string;
+    readonly byPasskey: string;
     readonly toSignUp: string;
     readonly signUp: string;
   };
@@ -168,6 +170,8 @@ export interface Texts {
     readonly on: string;
     readonly off: string;
     readonly kinds: Readonly<Record<FactorKind, string>>;
+    readonly copied: string;
+    readonly notCopied: string;
     readonly created: (moment: string) => string;
     readonly lastUsed: (moment: string) => string;
     readonly neverUsed: string;
@@ -179,7 +183,7 @@ export interface Texts {
     readonly remove: string;
     readonly removeLabel: (name: string) => string;
     readonly removeTitle: (name: string) => string;
-    readonly removes: { readonly one: string; readonly last: string };
+    readonly removes: { readonly one: string; readonly last: string; readonly passkey: string };
     readonly removed: string;
     readonly resetAt: (moment: string) => string;
     readonly cancelReset: string;
@@ -189,9 +193,13 @@ export interface Texts {
     readonly title: string;
     readonly explain: string;
   };
+  readonly addFactor: {
+    readonly TOTP: string;
+    readonly PASSKEY: string;
+    readonly explainPasskey: string;
+    readonly createPasskey: string;
+  };
   readonly enrolment: {
-    readonly add: string;
-    readonly title: string;
     readonly explain: string;
     readonly submit: string;
     readonly scan: string;
@@ -244,6 +252,9 @@ export interface Texts {
     readonly title: string;
     readonly explain: string;
     readonly explainBoth: string;
+    readonly explainPasskey: string;
+    readonly explainOr: string;
+    readonly byPasskey: string;
     readonly submit: string;
   };
   readonly signedOut: {
@@ -273,6 +284,11 @@ export interface Texts {
     readonly wrongCode: string;
     readonly INVALID_TOKEN: string;
     readonly INVALID_CODE: string;
+    readonly passkeyRefused: string;
+    readonly PASSKEY_CANCELLED: string;
+    readonly PASSKEY_EXISTS: string;
+    readonly PASSKEYS_UNAVAILABLE: string;
+    readonly LAST_CREDENTIAL: string;
     readonly MFA_REQUIRED: string;
     readonly FACTOR_LIMIT: string;
     readonly NOT_FOUND: string;
