@@ -151,7 +151,7 @@ describePages('passkeys in the pages', (pages) => {
       await page.heading('Profile');
       await page.press('Second factor');
       await page.press('Remove My laptop');
-      await page.says('Delete it on your device or in your password manager, too.');
+      await page.says('Delete the passkey on your device or in your password manager, too.');
       await page.press('Remove');
       await page.says('It is removed.');
       await page.press('Sign out');

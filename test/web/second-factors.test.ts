@@ -520,6 +520,35 @@ describePages('second factors in the pages', (pages) => {
   );
 
   it(
+    'a person adds an app with the keyboard alone, and the focus goes on with each step',
+    async () => {
+      await start();
+      const page = await signedIn();
+      await page.visit('second-factor');
+      await page.heading('Second factor');
+      await page.until(`document.activeElement.tagName === 'H1'`);
+      await page.key('Tab');
+      await page.key('Enter');
+      await page.until(`document.activeElement.textContent === 'Add an authenticator app'`);
+      await page.key('Tab');
+      await page.key('Enter');
+      await page.until(`document.activeElement.textContent === 'Scan this picture with the app.'`);
+      const order: string[] = [];
+      for (let step = 0; step < 4; step += 1) {
+        await page.key('Tab');
+        order.push(await page.run('document.activeElement.name || document.activeElement.textContent'));
+      }
+      expect(order).toEqual(['Open it in an app on this device', 'You cannot scan it?', 'code', 'name']);
+      const uri = await page.run('document.querySelector("a[href^=otpauth]").href');
+      await page.fill({ Code: codeOf(new URL(uri).searchParams.get('secret') ?? '') });
+      await page.key('Enter');
+      await page.heading('Keep these recovery codes');
+      await page.until(`document.activeElement.tagName === 'H1'`);
+    },
+    PATIENCE_MS,
+  );
+
+  it(
     'a person takes the second step with the keyboard alone',
     async () => {
       await start();

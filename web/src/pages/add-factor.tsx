@@ -1,7 +1,9 @@
 import { registerPasskey } from '@latchkey/client/passkeys';
+import type { ComponentChildren } from 'preact';
 import { useState } from 'preact/hooks';
 import { auth } from '../auth.ts';
 import { Field } from '../form.tsx';
+import { useLanding } from '../layout.tsx';
 import { hasPasskeys, PasskeyForm } from '../passkeys.tsx';
 import { withFreshProof } from '../proof.tsx';
 import { texts } from '../texts/index.ts';
@@ -20,8 +22,8 @@ export function AddFactor({ hasApp = false, onDone }: EnrolmentProps & { readonl
   return (
     <>
       {adding !== undefined && (
-        <section>
-          <h2>{texts.addFactor[adding]}</h2>
+        <section key={adding}>
+          <SectionTitle>{texts.addFactor[adding]}</SectionTitle>
           {adding === 'TOTP' ? <TotpEnrolmentForms onDone={done} /> : <NewPasskey onDone={done} />}
         </section>
       )}
@@ -35,6 +37,15 @@ export function AddFactor({ hasApp = false, onDone }: EnrolmentProps & { readonl
           ))}
       </div>
     </>
+  );
+}
+
+function SectionTitle({ children }: { children: ComponentChildren }) {
+  const landing = useLanding<HTMLHeadingElement>();
+  return (
+    <h2 ref={landing} tabIndex={-1}>
+      {children}
+    </h2>
   );
 }
 

@@ -5,6 +5,7 @@ import { CopyButton } from '../copy.tsx';
 import { hasCode } from '../errors.ts';
 import { WRONG_CODE } from '../factors.tsx';
 import { Field, Form } from '../form.tsx';
+import { useLanding } from '../layout.tsx';
 import { withFreshProof } from '../proof.tsx';
 import { texts } from '../texts/index.ts';
 
@@ -34,32 +35,42 @@ export function TotpEnrolmentForms({ onDone }: EnrolmentProps) {
     }
   }
 
-  const { explain, submit, scan, qrCode, byHand, secret, copy, open, late, confirm: done } = texts.enrolment;
-  if (enrolment === undefined)
-    return (
-      <>
-        <p>{explain}</p>
-        <p class="problem" role="alert">
-          {isLate && late}
-        </p>
-        <Form submit={submit} send={start} />
-      </>
-    );
+  if (enrolment !== undefined) return <ScanForm enrolment={enrolment} confirm={confirm} />;
   return (
     <>
-      <p>{scan}</p>
-      <img class="qr-code" src={enrolment.qrCode} alt={qrCode} width="224" height="224" />
+      <p>{texts.enrolment.explain}</p>
+      <p class="problem" role="alert">
+        {isLate && texts.enrolment.late}
+      </p>
+      <Form submit={texts.enrolment.submit} send={start} />
+    </>
+  );
+}
+
+interface ScanProps {
+  readonly enrolment: TotpEnrolment;
+  readonly confirm: (values: Record<string, string>) => Promise<void>;
+}
+
+function ScanForm({ enrolment: { secret, otpauthUri, qrCode }, confirm }: ScanProps) {
+  const landing = useLanding<HTMLParagraphElement>();
+  return (
+    <>
+      <p ref={landing} tabIndex={-1}>
+        {texts.enrolment.scan}
+      </p>
+      <img class="qr-code" src={qrCode} alt={texts.enrolment.qrCode} width="224" height="224" />
       <p>
-        <a href={enrolment.otpauthUri}>{open}</a>
+        <a href={otpauthUri}>{texts.enrolment.open}</a>
       </p>
       <details>
-        <summary>{byHand}</summary>
+        <summary>{texts.enrolment.byHand}</summary>
         <p>
-          {secret} <code>{inGroups(enrolment.secret)}</code>
+          {texts.enrolment.secret} <code>{inGroups(secret)}</code>
         </p>
-        <CopyButton text={enrolment.secret} label={copy} />
+        <CopyButton text={secret} label={texts.enrolment.copy} />
       </details>
-      <Form submit={done} send={confirm} own={WRONG_CODE}>
+      <Form submit={texts.enrolment.confirm} send={confirm} own={WRONG_CODE}>
         <Field
           name="code"
           label={texts.fields.code}

@@ -56,7 +56,7 @@ export const en: Texts = {
     },
     PASSKEY: {
       title: 'Use your passkey',
-      explain: 'Your account asks for a second factor. Your device or security key asks you to unlock it.',
+      explain: 'Your account asks for a second factor. Unlock your passkey on your device or security key.',
       use: 'Use a passkey instead',
     },
     RECOVERY_CODE: {
@@ -208,7 +208,7 @@ export const en: Texts = {
     removeTitle: (name) => `Remove ${name}?`,
     removes: {
       one: 'It signs you in no more. Your other second factors stay. Every other device is signed out.',
-      passkey: 'Delete it on your device or in your password manager, too.',
+      passkey: 'Delete the passkey on your device or in your password manager, too.',
       last: 'This is your only second factor. Without it, your password or a mail alone signs you in, and your recovery codes are deleted. Every other device is signed out.',
     },
     removed: 'It is removed. Every other device is signed out.',
