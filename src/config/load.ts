@@ -74,7 +74,7 @@ function readSettings(given: Given): { values: Partial<SettingValues>; problems:
   const relyingParty = relyingPartyOf(values.issuer as string | undefined);
   values.webauthnRpId ??= relyingParty?.rpId;
   if (relyingParty !== undefined && !given.has(SETTINGS.webauthnOrigins.name))
-    values.webauthnOrigins = [relyingParty.origin];
+    values.webauthnOrigins = Object.freeze([relyingParty.origin]);
   // In production mail is off until a mail server is given.
   if (values.appUrl === undefined && (!isProduction || given.has(SETTINGS.smtp.name)))
     values.appUrl = defaultAppUrl(values as Partial<SettingValues>, isProduction);

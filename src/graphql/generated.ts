@@ -183,7 +183,7 @@ export type ErrorCode =
   | 'EMAIL_TAKEN'
   /** The account has as many second factors of this kind as it can have. Remove one first. */
   | 'FACTOR_LIMIT'
-  /** This server is configured without it: magic links are off, or no mail is sent. */
+  /** This server is configured without it: magic links are off, no mail is sent, or there is no domain that passkeys could work on. */
   | 'FEATURE_DISABLED'
   /**
    * The viewer is known and may not do this. `extensions.reason` is `NARROWED_SESSION` where the login asked for less
@@ -197,13 +197,13 @@ export type ErrorCode =
   | 'GRAPHQL_VALIDATION_FAILED'
   /** A fault of the server. `extensions.requestId` finds it in the log. */
   | 'INTERNAL_SERVER_ERROR'
-  /** The code of the second factor is wrong, or was used before. A TOTP code works once: wait for the next one. */
+  /** The code of the second factor is wrong, or was used before; or the passkey was refused. A TOTP code works once: wait for the next one. */
   | 'INVALID_CODE'
   /** The email and password do not match an account that may log in. Says no more, whatever the cause. */
   | 'INVALID_CREDENTIALS'
   /** The refresh token is unknown, ended, expired or was spent before. Log in again. */
   | 'INVALID_REFRESH_TOKEN'
-  /** The link or code from a mail is unknown, expired, was used, was replaced by a newer one or is good for something else. Ask for a new one. */
+  /** The link or code from a mail, or the challenge of a passkey, is unknown, expired, was used, was replaced by a newer one or is good for something else. Ask for a new one. */
   | 'INVALID_TOKEN'
   /** Without it there would be no way into the account. */
   | 'LAST_CREDENTIAL'
@@ -433,8 +433,8 @@ export type Mutation = {
    * `passkey`. An `mfaToken` works once, for five minutes and for five wrong codes; a change of the account's password
    * or factors ends it. A TOTP code works once, and no code of an earlier time step after it. Ten wrong codes of an account
    * in 15 minutes make every code wait (`TOO_MANY_REQUESTS`), and a hundred in a row close TOTP and recovery codes until a
-   * session with a factor answers `reauthenticate` with a right one, or an operator removes the factors.
-   * Errors: `INVALID_TOKEN` (log in again), `INVALID_CODE` (try again with the same token), `TOO_MANY_REQUESTS`,
+   * passkey is right, a session with a factor answers `reauthenticate` with a right code, or an operator removes the factors.
+   * Errors: `INVALID_TOKEN` (log in again; or the challenge of the passkey is dead), `INVALID_CODE` (try again with the same token), `TOO_MANY_REQUESTS`,
    * `UNAVAILABLE`, `BAD_USER_INPUT`, `FORBIDDEN` (cookies, and the page is of a foreign origin).
    */
   readonly completeMfaLogin: AuthPayload;
@@ -515,9 +515,9 @@ export type Mutation = {
   /**
    * Proves again who the viewer is, for what needs an authentication of the last 10 minutes
    * (`REAUTHENTICATION_REQUIRED`). Ends this session and opens a new one in its place (ASVS 7.2.4), so use the new tokens
-   * from then on; the other sessions stay. A refresh proves nothing. Takes what a login would: the password, and a code of a
-   * second factor where the account has one. An account without a password logs in again instead.
-   * Errors: `UNAUTHENTICATED`, `INVALID_CREDENTIALS`, `MFA_REQUIRED` (without an `mfaToken`), `INVALID_CODE`, `TOO_MANY_REQUESTS`, `OVERLOADED`, `UNAVAILABLE`,
+   * from then on; the other sessions stay. A refresh proves nothing. Takes what a login would: the password,
+   * and a second factor where the account has one; or a passkey alone. Without a password and a passkey, log in again instead.
+   * Errors: `UNAUTHENTICATED`, `INVALID_CREDENTIALS`, `MFA_REQUIRED` (without an `mfaToken`), `INVALID_CODE`, `INVALID_TOKEN` (the challenge of the passkey is dead), `TOO_MANY_REQUESTS`, `OVERLOADED`, `UNAVAILABLE`,
    * `BAD_USER_INPUT`, `FORBIDDEN` (cookies, and the page is of a foreign origin).
    */
   readonly reauthenticate: AuthPayload;
@@ -548,12 +548,12 @@ export type Mutation = {
   /**
    * Removes a second factor, and the recovery codes with the last one. Ends every other session and every pending login.
    * Needs an authentication of the last 10 minutes with a second factor.
-   * Errors: `UNAUTHENTICATED`, `REAUTHENTICATION_REQUIRED`, `NOT_FOUND`, `UNAVAILABLE`.
+   * Errors: `UNAUTHENTICATED`, `REAUTHENTICATION_REQUIRED`, `NOT_FOUND`, `LAST_CREDENTIAL`, `UNAVAILABLE`.
    */
   readonly removeFactor: User;
   /**
-   * Takes the password away from an account that has another way in: its verified address, where mail may log in
-   * (`LATCHKEY_MAGIC_LINKS=on`). Counts as a change of the password: ends every other session, every pending login, every
+   * Takes the password away from an account that has another way in: a passkey, or its verified address, where mail may log
+   * in (`LATCHKEY_MAGIC_LINKS=on`). Counts as a change of the password: ends every other session, every pending login, every
    * link and every known device. Needs what `changePassword` does. An account without a password is answered as it is.
    * Errors: `UNAUTHENTICATED`, `INVALID_CREDENTIALS`, `REAUTHENTICATION_REQUIRED`, `LAST_CREDENTIAL`, `TOO_MANY_REQUESTS`,
    * `OVERLOADED`, `UNAVAILABLE`.
@@ -987,7 +987,7 @@ export type ReauthenticateInput = {
    * user verification it shows two factors, and the password is not needed.
    */
   readonly passkey?: InputMaybe<PasskeyAnswerInput>;
-  /** The account's password; needed (`BAD_USER_INPUT` otherwise). */
+  /** The account's password; needed unless a passkey is given (`BAD_USER_INPUT` otherwise). */
   readonly password?: InputMaybe<Scalars['String']['input']>;
   /** A recovery code in the place of `totpCode`; case, spaces and hyphens do not matter. */
   readonly recoveryCode?: InputMaybe<Scalars['String']['input']>;

@@ -96,3 +96,12 @@ it('doctor calls tokens that are too large a problem', async () => {
 it('doctor does not ask about a proxy in development', async () => {
   expect((await doctor({})).filter((line) => line.startsWith('note: '))).toEqual([]);
 });
+
+it('doctor says that there are no passkeys where the issuer has no domain, and nothing of them otherwise', async () => {
+  const notes = async (settings: Record<string, string>) =>
+    (await doctor(settings)).filter((line) => line.includes('passkeys'));
+  expect(await notes({ LATCHKEY_ISSUER: 'http://127.0.0.1:4000' })).toEqual([
+    expect.stringContaining('note: There are no passkeys'),
+  ]);
+  expect(await notes({ LATCHKEY_ISSUER: 'http://localhost:4000' })).toEqual([]);
+});

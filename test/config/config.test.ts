@@ -92,6 +92,87 @@ describe('loading the configuration', () => {
     ]);
   });
 
+  it('passkeys are for the host and the origin of the issuer, unless a setting says so (MFA-5)', () => {
+    const passkeysOf = (settings: Parameters<typeof loadConfig>[0]) => {
+      const { webauthnRpId, webauthnOrigins } = loadConfig(settings);
+      return [webauthnRpId, webauthnOrigins];
+    };
+    expect(passkeysOf(DEVELOPMENT)).toEqual(['localhost', ['http://localhost:4000']]);
+    expect(passkeysOf({ ...PRODUCTION, LATCHKEY_ISSUER: 'https://id.example.com/auth' })).toEqual([
+      'id.example.com',
+      ['https://id.example.com'],
+    ]);
+    expect(
+      passkeysOf({
+        ...PRODUCTION,
+        LATCHKEY_WEBAUTHN_RP_ID: 'example.com',
+        LATCHKEY_WEBAUTHN_ORIGINS: 'https://example.com,https://app.example.com:8443',
+      }),
+    ).toEqual(['example.com', ['https://example.com', 'https://app.example.com:8443']]);
+    for (const issuer of ['http://127.0.0.1:4000', 'http://[::1]:4000'])
+      expect(passkeysOf({ ...DEVELOPMENT, LATCHKEY_ISSUER: issuer })).toEqual([undefined, []]);
+  });
+
+  it.each([
+    ['an IP address', { LATCHKEY_WEBAUTHN_RP_ID: '127.0.0.1' }, 'LATCHKEY_WEBAUTHN_RP_ID'],
+    ['a URL', { LATCHKEY_WEBAUTHN_RP_ID: 'https://auth.example.com' }, 'LATCHKEY_WEBAUTHN_RP_ID'],
+    ['a domain of the first level', { LATCHKEY_WEBAUTHN_RP_ID: 'com' }, 'LATCHKEY_WEBAUTHN_RP_ID'],
+    ['capitals', { LATCHKEY_WEBAUTHN_RP_ID: 'Example.com' }, 'LATCHKEY_WEBAUTHN_RP_ID'],
+    [
+      'another domain than that of the origins',
+      { LATCHKEY_WEBAUTHN_RP_ID: 'example.org' },
+      'LATCHKEY_WEBAUTHN_RP_ID',
+    ],
+    [
+      'a domain that only ends alike',
+      { LATCHKEY_WEBAUTHN_RP_ID: 'th.example.com' },
+      'LATCHKEY_WEBAUTHN_RP_ID',
+    ],
+    [
+      'a domain below the origin',
+      { LATCHKEY_WEBAUTHN_RP_ID: 'a.auth.example.com' },
+      'LATCHKEY_WEBAUTHN_RP_ID',
+    ],
+    [
+      'an origin of another domain',
+      { LATCHKEY_WEBAUTHN_ORIGINS: 'https://auth.example.com,https://b.example' },
+      'LATCHKEY_WEBAUTHN_RP_ID',
+    ],
+    [
+      'an origin without TLS',
+      { LATCHKEY_WEBAUTHN_ORIGINS: 'http://auth.example.com' },
+      'LATCHKEY_WEBAUTHN_ORIGINS',
+    ],
+    [
+      'an origin with an IP address',
+      { LATCHKEY_WEBAUTHN_ORIGINS: 'https://10.0.0.1' },
+      'LATCHKEY_WEBAUTHN_ORIGINS',
+    ],
+    [
+      'an origin with a path',
+      { LATCHKEY_WEBAUTHN_ORIGINS: 'https://auth.example.com/' },
+      'LATCHKEY_WEBAUTHN_ORIGINS',
+    ],
+    [
+      'an origin with a star',
+      { LATCHKEY_WEBAUTHN_ORIGINS: 'https://*.example.com' },
+      'LATCHKEY_WEBAUTHN_ORIGINS',
+    ],
+  ])('a server does not start with passkeys for %s', (_, settings, name) => {
+    const problems = problemsOf({ ...PRODUCTION, ...settings });
+    expect(problems).toEqual([expect.stringMatching(new RegExp(`^${name}: `))]);
+  });
+
+  it('an issuer without a domain needs both settings of passkeys, or none', () => {
+    const issuer = { ...DEVELOPMENT, LATCHKEY_ISSUER: 'http://127.0.0.1:4000' };
+    expect(problemsOf({ ...issuer, LATCHKEY_WEBAUTHN_RP_ID: 'localhost' })).toEqual([
+      expect.stringMatching(/^LATCHKEY_WEBAUTHN_ORIGINS: required/),
+    ]);
+    expect(problemsOf({ ...issuer, LATCHKEY_WEBAUTHN_ORIGINS: 'http://localhost:3000' })).toEqual([
+      expect.stringMatching(/^LATCHKEY_WEBAUTHN_RP_ID: required/),
+    ]);
+  });
+
   it('the loaded configuration and its lists are frozen', () => {
     const config = loadConfig({ ...DEVELOPMENT, LATCHKEY_CORS_ORIGINS: 'https://a.example' });
 

@@ -4,6 +4,8 @@ import { authenticatorOf, type Enrolled, enrol, mfaTokenOf, START_TOTP } from '.
 import { type Auth, LOGIN, login, register } from '../support/documents.ts';
 import { mailedCode, mailedToken } from '../support/letters.ts';
 import { readPages } from '../support/pages.ts';
+import { registerPasskey, startLogin, startRegistration } from '../support/passkeys.ts';
+import { createSoftAuthenticator } from '../support/soft-authenticator.ts';
 import { describeApp, PASSWORD, type TestApp } from '../support/start-app.ts';
 
 const EMAIL = 'ada@example.com';
@@ -68,6 +70,19 @@ const OPERATIONS: Readonly<Record<string, Prepare>> = {
     const { data } = await app.send(START_TOTP, {}, { token });
     const { secret } = data.startTotpEnrolment;
     return { input: { code: authenticatorOf(secret).codeAt(app.clock.now()), name: 'phone' } };
+  },
+  StartPasskeyRegistration: () => ({}),
+  FinishPasskeyRegistration: async (app, { accessToken }) => ({
+    input: createSoftAuthenticator().create(await startRegistration(app, accessToken)),
+  }),
+  StartPasskeyLogin: () => ({}),
+  LoginWithPasskey: async (app, { accessToken }) => {
+    const { authenticator } = await registerPasskey(app, accessToken);
+    return { input: { passkey: authenticator.get(await startLogin(app)) } };
+  },
+  StartPasskeyChallenge: async (app, { accessToken }) => {
+    await registerPasskey(app, accessToken);
+    return { input: { mfaToken: await pendingLogin(app) } };
   },
   SecondFactors: () => ({}),
   RenameFactor: async (app, auth) => {

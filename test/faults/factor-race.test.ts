@@ -11,7 +11,7 @@ import { START } from '../support/start-app.ts';
 import type { Round, Spending } from './factor-racer.ts';
 
 /*
- * Two processes on one database spend the same codes of second factors at the same time: 25 rounds of 8 tries, four of
+ * Two processes on one database spend the same codes of second factors, and the same challenges of passkeys, at the same time: 25 rounds of 8 tries, four of
  * each process. A code is spent once, or it let two logins in.
  */
 
@@ -27,8 +27,8 @@ const FACTOR = 'ada-totp';
 const cleanups = useCleanups();
 
 describe.each(engines)('races of two processes for the same codes on %s', (engine) => {
-  it.each(['TOTP', 'RECOVERY_CODE'] as const)(
-    'two processes at once spend each code once: %s (MFA-1, MFA-3)',
+  it.each(['TOTP', 'RECOVERY_CODE', 'PASSKEY'] as const)(
+    'two processes at once spend each code once: %s (MFA-1, MFA-3, MFA-5)',
     async (kind) => {
       const counts = await race(kind, { spending: 'one statement', rounds: ROUNDS });
       expect(counts).toEqual(Array(ROUNDS).fill(1));
@@ -36,7 +36,7 @@ describe.each(engines)('races of two processes for the same codes on %s', (engin
     TIME_LIMIT_MS,
   );
 
-  it.each(['TOTP', 'RECOVERY_CODE'] as const)(
+  it.each(['TOTP', 'RECOVERY_CODE', 'PASSKEY'] as const)(
     'a store that reads before it writes spends a code twice, and the race finds it: %s',
     async (kind) => {
       const counts = await race(kind, { spending: 'read, then write', rounds: BROKEN_ROUNDS });

@@ -1,4 +1,5 @@
 import { deleteRecoveryCode, hasRecoveryCode, spendStep } from '../../src/core/factors/store.ts';
+import { insertSpentChallenge } from '../../src/core/passkeys/store.ts';
 import type { Sql } from '../../src/database/database.ts';
 import { openDatabase } from '../../src/database/open.ts';
 
@@ -10,10 +11,11 @@ import { openDatabase } from '../../src/database/open.ts';
 export type Spending = 'one statement' | 'read, then write';
 
 export interface Round {
-  readonly kind: 'TOTP' | 'RECOVERY_CODE';
+  readonly kind: 'TOTP' | 'RECOVERY_CODE' | 'PASSKEY';
   readonly factorId: string;
   readonly userId: string;
   readonly step: number;
+  /** Of a recovery code, or of the challenge of a passkey. */
   readonly codeHash: string;
   /** Tries at once of this process. */
   readonly tries: number;
@@ -23,6 +25,7 @@ const now = 1_000;
 
 /** What the server does. */
 function spend(sql: Sql, { kind, factorId, userId, step, codeHash }: Round): Promise<number> {
+  if (kind === 'PASSKEY') return insertSpentChallenge(sql, { challengeHash: codeHash, expiresAt: now });
   return kind === 'TOTP'
     ? spendStep(sql, { id: factorId, step, now })
     : deleteRecoveryCode(sql, { userId, codeHash });
@@ -30,6 +33,15 @@ function spend(sql: Sql, { kind, factorId, userId, step, codeHash }: Round): Pro
 
 /** What it must not do: between the two statements another process may have spent the same code. */
 async function readThenWrite(sql: Sql, { kind, factorId, userId, step, codeHash }: Round): Promise<number> {
+  if (kind === 'PASSKEY') {
+    const spent = await sql.get(
+      'SELECT 1 AS found FROM spent_passkey_challenges WHERE challenge_hash = :codeHash',
+      { codeHash },
+    );
+    if (spent !== undefined) return 0;
+    await insertSpentChallenge(sql, { challengeHash: codeHash, expiresAt: now });
+    return 1;
+  }
   if (kind === 'RECOVERY_CODE') {
     if (!(await hasRecoveryCode(sql, { userId, codeHash }))) return 0;
     await sql.run('DELETE FROM recovery_codes WHERE user_id = :userId AND code_hash = :codeHash', {

@@ -163,6 +163,22 @@ export async function startChromium() {
         tell,
         requests,
         complaints,
+        /**
+         * Gives the tab an authenticator of passkeys, which is present and has verified its user unless the options say
+         * otherwise, and how to tell it more (`WebAuthn` of the DevTools protocol).
+         */
+        async addAuthenticator(options: object = {}) {
+          await tell('WebAuthn.enable', { enableUI: false });
+          const { authenticatorId } = await tell('WebAuthn.addVirtualAuthenticator', {
+            options: {
+              ...{ protocol: 'ctap2', ctap2Version: 'ctap2_1', transport: 'internal', hasResidentKey: true },
+              ...{ hasUserVerification: true, isUserVerified: true, automaticPresenceSimulation: true },
+              ...options,
+            },
+          });
+          return (method: string, params: object = {}): Promise<Result> =>
+            tell(`WebAuthn.${method}`, { authenticatorId, ...params });
+        },
         /** Presses a key, as `Tab` or `Enter`, with the control key or without. */
         async press(key: keyof typeof KEY_CODES, { control = false } = {}) {
           const stroke = {

@@ -29,12 +29,12 @@ export interface SecondFactor {
 }
 
 /** What came of a check: the factor where it was right, and otherwise why it was not, for the audit trail. */
-type Checked =
+export type Checked =
   | { readonly factor: SecondFactor }
   | { readonly factor?: undefined; readonly attempt: Attempt; readonly reason: string };
 
 /** A passkey that was right, and whose it is. */
-interface CheckedPasskey {
+export interface CheckedPasskey {
   readonly userId: string;
   readonly factor: SecondFactor;
 }

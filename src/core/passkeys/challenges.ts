@@ -16,7 +16,8 @@ import { deleteSpentChallenges, insertSpentChallenge } from './store.ts';
  *   challenge   what the authenticator signs; 32 random bytes (WebAuthn Level 3, §13.4.3)
  *
  * Nothing is stored of a challenge before it is answered, so a stranger who asks for many fills no table. Answering it
- * writes its hash, once over all processes.
+ * writes its hash, once over all processes. That of a registration needs no hash: it ends with the session that it is
+ * bound to, which a registration replaces.
  */
 
 const PREFIX = 'lkc_';

@@ -116,12 +116,6 @@ export function createPasskeys(options: PasskeysOptions) {
     throw new AuthError('INVALID_TOKEN', { cause: 'no challenge for this' });
   }
 
-  /** @throws AuthError `INVALID_TOKEN`; inside the transaction of what the challenge was answered for. */
-  async function spendChallenge(tx: Transaction, challenge: PasskeyChallenge): Promise<void> {
-    if (!(await challenges.spend(tx, challenge)))
-      throw new AuthError('INVALID_TOKEN', { cause: 'the challenge was answered before' });
-  }
-
   /** @throws PasskeyRefused */
   async function findShown(
     { id, response }: AuthenticationAnswer,
@@ -140,7 +134,6 @@ export function createPasskeys(options: PasskeysOptions) {
   return {
     requireOn,
     isOn: relyingParty !== undefined,
-    spendChallenge,
 
     /** What a new passkey has to sign, in the session that asks for it. */
     startRegistration(sessionId: string): PasskeyChallenge & { timeout: number } {
@@ -150,19 +143,18 @@ export function createPasskeys(options: PasskeysOptions) {
     },
 
     /**
-     * Checks what came of it, and spends nothing yet.
+     * Checks what came of it. The caller ends the session, and the challenge with it.
      *
      * @throws AuthError `INVALID_TOKEN`, `INVALID_CODE`, `TOO_MANY_REQUESTS`, `FEATURE_DISABLED`.
      */
     async checkRegistration(
       { challengeId, response }: { challengeId: string; response: RegistrationAnswer },
       { sessionId, caller }: { sessionId: string; caller: Caller },
-    ): Promise<{ challenge: PasskeyChallenge; passkey: NewPasskey }> {
+    ): Promise<NewPasskey> {
       const party = requireOn();
-      const challenge = await present(challengeId, { ceremony: 'registration', sessionId }, caller);
+      const { challenge } = await present(challengeId, { ceremony: 'registration', sessionId }, caller);
       try {
-        const expected = { challenge: challenge.challenge, relyingParty: party };
-        return { challenge, passkey: await checkRegistration(response, expected) };
+        return await checkRegistration(response, { challenge, relyingParty: party });
       } catch (error) {
         if (!(error instanceof PasskeyRefused)) throw error;
         throw new AuthError('INVALID_CODE', { cause: error });
@@ -208,7 +200,8 @@ export function createPasskeys(options: PasskeysOptions) {
           userId: passkey.userId,
           amr: passkeyAmr(isBackedUp),
           async spend(tx) {
-            await spendChallenge(tx, challenge);
+            if (!(await challenges.spend(tx, challenge)))
+              throw new AuthError('INVALID_TOKEN', { cause: 'the challenge was answered before' });
             const use = { factorId, signCount, isBackedUp: Number(isBackedUp) };
             return (await store.advancePasskey(tx, use)) === 1;
           },

@@ -40,10 +40,7 @@ export interface PasskeyRegistrationOptions {
   readonly clock: Clock;
   readonly rateLimits: Pick<RateLimits, 'failures'>;
   readonly sessions: Pick<Sessions, 'requireFreshAuthentication' | 'ownerChanged'>;
-  readonly passkeys: Pick<
-    Passkeys,
-    'requireOn' | 'startRegistration' | 'checkRegistration' | 'spendChallenge'
-  >;
+  readonly passkeys: Pick<Passkeys, 'requireOn' | 'startRegistration' | 'checkRegistration'>;
   readonly factors: Pick<Factors, 'added'>;
   readonly door: Pick<Door, 'enter'>;
   readonly mail: Pick<Mail, 'notify'>;
@@ -52,7 +49,7 @@ export interface PasskeyRegistrationOptions {
 }
 
 /** `PublicKeyCredentialCreationOptionsJSON`, with the challenge that it is about. */
-interface CreationOptions extends PasskeyChallenge {
+export interface CreationOptions extends PasskeyChallenge {
   readonly rp: { readonly id: string; readonly name: string };
   readonly user: { readonly id: string; readonly name: string; readonly displayName: string };
   readonly pubKeyCredParams: readonly { readonly type: string; readonly alg: number }[];
@@ -115,14 +112,8 @@ export function createPasskeyRegistration({
   /** Inside the transaction that holds the user's row. The first factor brings recovery codes. */
   async function addPasskey(
     tx: Transaction,
-    {
-      held,
-      name,
-      challenge,
-      passkey,
-    }: { held: UserRecord; name: string | null; challenge: PasskeyChallenge; passkey: NewPasskey },
+    { held, name, passkey }: { held: UserRecord; name: string | null; passkey: NewPasskey },
   ): Promise<Omit<Registered, 'grant'> & { user: UserRecord }> {
-    await passkeys.spendChallenge(tx, challenge);
     if ((await listPasskeys(tx, held.id)).length >= MOST_PASSKEYS) throw new AuthError('FACTOR_LIMIT');
     const id = randomUUID();
     const factor = await insertFactor(tx, { id, userId: held.id, kind: KIND, name, now: clock.now() });
@@ -172,8 +163,8 @@ export function createPasskeyRegistration({
     },
 
     /**
-     * The challenge is spent and the passkey written in one transaction, with the session that takes the place of the
-     * viewer's.
+     * The passkey is written in one transaction with the session that takes the place of the viewer's. The challenge is
+     * good in that session alone, so it works once.
      *
      * @throws AuthError `REAUTHENTICATION_REQUIRED`, `INVALID_TOKEN`, `INVALID_CODE`, `FACTOR_LIMIT`, `FEATURE_DISABLED`,
      * `TOO_MANY_REQUESTS`, `BAD_USER_INPUT`, `UNAUTHENTICATED`, `UNAVAILABLE`.
@@ -186,7 +177,7 @@ export function createPasskeyRegistration({
       const name = parseLabel(input.name, 'input.name');
       const { user, session } = await requireOwner(viewer, caller);
       const { sessionId } = viewer;
-      const { challenge, passkey } = await passkeys.checkRegistration(input, { sessionId, caller });
+      const passkey = await passkeys.checkRegistration(input, { sessionId, caller });
 
       let added: Awaited<ReturnType<typeof addPasskey>> | undefined;
       const proof = provenBySession({
@@ -198,7 +189,7 @@ export function createPasskeyRegistration({
         async hold(tx) {
           const held = await holdUser(tx, user);
           if (held === undefined) return undefined;
-          added = await addPasskey(tx, { held, name, challenge, passkey });
+          added = await addPasskey(tx, { held, name, passkey });
           const details = { fields: ['factors'], reason: 'added', kind: KIND };
           return { user: added.user, details: { ...details, factor: added.factor.id } };
         },

@@ -1,14 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from '@jest/globals';
 import { EVERY_FACTOR } from '../../../src/core/factors/service.ts';
-import {
-  complete,
-  type Enrolled,
-  enrol,
-  mfaTokenOf,
-  REGENERATE,
-  REMOVE_FACTOR,
-} from '../../support/authenticator.ts';
+import { COMPLETE_MFA, enrol, mfaTokenOf, REGENERATE, REMOVE_FACTOR } from '../../support/authenticator.ts';
 import {
   CHANGE_PASSWORD,
   CONFIRM_EMAIL_CHANGE,
@@ -24,6 +17,7 @@ import {
   UNDO_EMAIL_CHANGE,
 } from '../../support/documents.ts';
 import { mailedToken } from '../../support/letters.ts';
+import { registerPasskey, START_CHALLENGE } from '../../support/passkeys.ts';
 import { describeApp, PASSWORD, type TestApp } from '../../support/start-app.ts';
 
 /*
@@ -49,16 +43,27 @@ const HEADINGS = [
   'recovery codes',
 ];
 
-type Kind = 'a password' | 'a password and an app' | 'an app, and logs in by mail';
+type Kind =
+  | 'a password'
+  | 'a password and an app'
+  | 'an app, and logs in by mail'
+  | 'a password and a passkey'
+  | 'a passkey, and logs in by mail';
+
+/** A second factor of the account, and what it answers to a login that waits. */
+interface Second {
+  readonly factorId: string;
+  answer(mfaToken: string): Promise<object>;
+}
 
 /** An account in the state that an event meets. */
 interface Account {
   readonly email: string;
   readonly userId: string;
-  /** Fresh, and of two factors where there is an app. */
+  /** Fresh, and of two factors where there is a second one. */
   readonly asking: { accessToken: string; refreshToken: string };
   readonly other: { refreshToken: string };
-  readonly enrolled?: Enrolled | undefined;
+  readonly second?: Second | undefined;
   readonly mfaToken?: string | undefined;
   readonly deviceToken?: string | undefined;
 }
@@ -66,14 +71,16 @@ interface Account {
 /** What happens: the answer where the session that asks gets another one in its place. */
 interface Event {
   readonly of: readonly Kind[];
-  /** Whether the address of the account was changed before, and whether the app came after that was asked for. */
-  readonly moved?: 'before the app' | 'after the app';
+  /** Whether the address of the account was changed before, and whether the factor came after that was asked for. */
+  readonly moved?: 'before the factor' | 'after the factor';
   readonly asks: boolean;
   happen(app: TestApp, account: Account): Promise<{ refreshToken: string } | undefined>;
 }
 
-const ALL: readonly Kind[] = ['a password', 'a password and an app', 'an app, and logs in by mail'];
-const WITH_APP = ALL.slice(1);
+const WITH_PASSWORD: readonly Kind[] = ['a password', 'a password and an app', 'a password and a passkey'];
+const BY_MAIL: readonly Kind[] = ['an app, and logs in by mail', 'a passkey, and logs in by mail'];
+const ALL = [...WITH_PASSWORD, ...BY_MAIL];
+const WITH_FACTOR = ALL.slice(1);
 
 const EVENTS: Readonly<Record<string, Event>> = {
   '`changePassword`': {
@@ -85,7 +92,7 @@ const EVENTS: Readonly<Record<string, Event>> = {
     },
   },
   '`removePassword`': {
-    of: ALL.slice(0, 2),
+    of: WITH_PASSWORD,
     asks: true,
     happen: (app, { asking }) => ask(app, REMOVE_PASSWORD, {}, asking).then(() => undefined),
   },
@@ -95,16 +102,16 @@ const EVENTS: Readonly<Record<string, Event>> = {
     asks: false,
     happen: (app, { email }) => app.admin.setPassword(email, NEW_PASSWORD).then(() => undefined),
   },
-  '`undoEmailChange`': { of: ['a password'], moved: 'after the app', asks: false, happen: undo },
-  '`undoEmailChange`, and the app is older than the change': {
-    of: WITH_APP,
-    moved: 'after the app',
+  '`undoEmailChange`': { of: ['a password'], moved: 'after the factor', asks: false, happen: undo },
+  '`undoEmailChange`, and the factor is older than the change': {
+    of: WITH_FACTOR,
+    moved: 'after the factor',
     asks: false,
     happen: undo,
   },
-  '`undoEmailChange`, and the app came since': {
-    of: WITH_APP,
-    moved: 'before the app',
+  '`undoEmailChange`, and the factor came since': {
+    of: WITH_FACTOR,
+    moved: 'before the factor',
     asks: false,
     happen: undo,
   },
@@ -113,26 +120,31 @@ const EVENTS: Readonly<Record<string, Event>> = {
     asks: true,
     happen: async (app, { asking }) => (await enrol(app, asking.accessToken)).auth,
   },
-  '`removeFactor`': {
-    of: WITH_APP,
+  '`finishPasskeyRegistration`': {
+    of: ['a password', 'a password and an app', 'a password and a passkey'],
     asks: true,
-    async happen(app, { asking, enrolled }) {
-      await ask(app, REMOVE_FACTOR, { input: { id: enrolled?.factorId } }, asking);
+    happen: async (app, { asking }) => (await registerPasskey(app, asking.accessToken)).auth,
+  },
+  '`removeFactor`': {
+    of: WITH_FACTOR,
+    asks: true,
+    async happen(app, { asking, second }) {
+      await ask(app, REMOVE_FACTOR, { input: { id: second?.factorId } }, asking);
       return undefined;
     },
   },
   '`latchkey users factors --remove-all`': {
-    of: WITH_APP,
+    of: WITH_FACTOR,
     asks: false,
     happen: (app, { email }) => app.admin.removeFactors(email, EVERY_FACTOR).then(() => undefined),
   },
   '`regenerateRecoveryCodes`': {
-    of: WITH_APP,
+    of: WITH_FACTOR,
     asks: true,
     happen: (app, { asking }) => ask(app, REGENERATE, {}, asking).then(() => undefined),
   },
   '`requestFactorReset`, after its delay': {
-    of: WITH_APP,
+    of: WITH_FACTOR,
     asks: false,
     async happen(app, { mfaToken }) {
       const { code } = await app.send(REQUEST_FACTOR_RESET, { input: { mfaToken } });
@@ -180,59 +192,83 @@ async function undo(app: TestApp): Promise<undefined> {
 
 /** The first step of a login, by the password or by mail. */
 async function firstStep(app: TestApp, kind: Kind, email: string) {
-  if (kind !== 'an app, and logs in by mail')
-    return app.send(LOGIN, { input: { email, password: PASSWORD } });
+  if (!BY_MAIL.includes(kind)) return app.send(LOGIN, { input: { email, password: PASSWORD } });
   await app.send(REQUEST_MAGIC_LINK, { input: { email } });
   return app.send(LOGIN_WITH_LINK, { input: { token: await mailedToken(app, '/magic-link', email) } });
 }
 
+async function complete(app: TestApp, mfaToken: string, { answer }: Second) {
+  return app.send(COMPLETE_MFA, { input: { mfaToken, ...(await answer(mfaToken)) } });
+}
+
 async function logIn(
   app: TestApp,
-  { kind, email, enrolled }: { kind: Kind; email: string; enrolled: Enrolled | undefined },
+  { kind, email, second }: { kind: Kind; email: string; second: Second | undefined },
 ) {
   const first = await firstStep(app, kind, email);
-  if (enrolled === undefined) return first.data.login;
-  return (await complete(app, mfaTokenOf(first), { totpCode: enrolled.nextCode() })).data.completeMfaLogin;
+  if (second === undefined) return first.data.login;
+  return (await complete(app, mfaTokenOf(first), second)).data.completeMfaLogin;
+}
+
+/** Adds the second factor of such an account, and gives the session that takes the place of the one that asked. */
+async function addSecond(
+  app: TestApp,
+  kind: Kind,
+  token: string,
+): Promise<{ auth: Account['asking']; second: Second }> {
+  if (/an app/.test(kind)) {
+    const { auth, factorId, nextCode } = await enrol(app, token);
+    return { auth, second: { factorId, answer: async () => ({ totpCode: nextCode() }) } };
+  }
+  const { auth, factorId, authenticator } = await registerPasskey(app, token);
+  const answer = async (mfaToken: string) => {
+    const { data } = await app.send(START_CHALLENGE, { input: { mfaToken } });
+    // The login that waited has ended.
+    if (!data) return { recoveryCode: '' };
+    return { passkey: authenticator.get(data.startPasskeyChallenge) };
+  };
+  return { auth, second: { factorId, answer } };
 }
 
 async function setUp(app: TestApp, kind: Kind, { moved }: Event): Promise<Account> {
   let asking: Account['asking'] & { user?: { id: string } } = await register(app);
   const userId = asking.user?.id ?? '';
   await app.database.run('UPDATE users SET email_verified_at = 1');
-  const isToEnrol = kind !== 'a password';
+  const hasSecond = kind !== 'a password';
   let email = 'ada@example.com';
-  let enrolled: Enrolled | undefined;
-  const enrolNow = async () => {
-    enrolled = await enrol(app, asking.accessToken);
-    asking = enrolled.auth;
+  let second: Second | undefined;
+  const addNow = async () => {
+    const added = await addSecond(app, kind, asking.accessToken);
+    asking = added.auth;
+    second = added.second;
     app.clock.travel(1);
   };
   const requestMove = async () => {
     await ask(app, REQUEST_EMAIL_CHANGE, { input: { newEmail: 'new@example.com' } }, asking);
     app.clock.travel(1);
   };
-  if (isToEnrol && moved !== 'before the app') await enrolNow();
+  if (hasSecond && moved !== 'before the factor') await addNow();
   if (moved !== undefined) {
     await requestMove();
-    if (moved === 'before the app') {
-      await enrolNow();
+    if (moved === 'before the factor') {
+      await addNow();
       await requestMove();
     }
     email = 'new@example.com';
     const input = { token: await mailedToken(app, '/confirm-email', email) };
     await ask(app, CONFIRM_EMAIL_CHANGE, { input }, asking);
   }
-  if (kind === 'an app, and logs in by mail') await ask(app, REMOVE_PASSWORD, {}, asking);
-  const other = await logIn(app, { kind, email, enrolled });
-  const mfaToken = enrolled && mfaTokenOf(await firstStep(app, kind, email));
-  const deviceToken = kind === 'an app, and logs in by mail' ? undefined : other.deviceToken;
-  return { email, userId, asking, other, enrolled, mfaToken, deviceToken };
+  if (BY_MAIL.includes(kind)) await ask(app, REMOVE_PASSWORD, {}, asking);
+  const other = await logIn(app, { kind, email, second });
+  const mfaToken = second && mfaTokenOf(await firstStep(app, kind, email));
+  const deviceToken = BY_MAIL.includes(kind) ? undefined : other.deviceToken;
+  return { email, userId, asking, other, second, mfaToken, deviceToken };
 }
 
 /** What became of it all, in the words of the table. */
 async function lookAt(
   app: TestApp,
-  { userId, asking, other, enrolled, mfaToken, deviceToken }: Account,
+  { userId, asking, other, second, mfaToken, deviceToken }: Account,
   {
     event,
     successor,
@@ -259,14 +295,14 @@ async function lookAt(
         ? 'stays'
         : 'ends';
   const others = (await works(other)) ? 'stay' : 'end';
-  const pending = mfaToken && (await complete(app, mfaToken, { totpCode: enrolled?.nextCode() ?? '' })).code;
+  const pending = mfaToken && second && (await complete(app, mfaToken, second)).code;
   const changed = codes.length === 0 ? 'go' : 'new';
   return [
     event.asks ? own : '–',
     others,
     mfaToken === undefined ? '–' : pending === 'OK' ? 'stay' : 'end',
     deviceToken === undefined ? '–' : device === undefined ? 'end' : 'stay',
-    rows.length > 0 ? (enrolled === undefined ? 'new' : 'stay') : enrolled === undefined ? '–' : 'go',
+    rows.length > 0 ? (second === undefined ? 'new' : 'stay') : second === undefined ? '–' : 'go',
     codes.join() === codesBefore.join() ? (codes.length === 0 ? '–' : 'stay') : changed,
   ];
 }

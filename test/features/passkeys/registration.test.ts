@@ -1,3 +1,8 @@
+import { execFileSync, spawnSync } from 'node:child_process';
+import { createPrivateKey, type KeyObject } from 'node:crypto';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { expect, it } from '@jest/globals';
 import { enrol, MFA, RENAME_FACTOR } from '../../support/authenticator.ts';
 import { login, ME, refresh, register } from '../../support/documents.ts';
@@ -10,10 +15,13 @@ import {
   START_REGISTRATION,
   startRegistration,
 } from '../../support/passkeys.ts';
+import { cleanEnvironment } from '../../support/server-process.ts';
 import { createSoftAuthenticator } from '../../support/soft-authenticator.ts';
 import { describeApp, type TestApp } from '../../support/start-app.ts';
 
 const MINUTE = 60_000;
+const withOpenssl =
+  spawnSync('openssl', ['version'], { env: cleanEnvironment() }).status === 0 ? it : it.skip;
 const FACTORS = `{ me { mfa { enabled recoveryCodesLeft factors {
   id kind name lastUsedAt passkey { backedUp transports authenticator } } } } }`;
 
@@ -135,6 +143,19 @@ describeApp('the registration of a passkey', (start) => {
     await registerPasskey(app, token, { authenticator });
   });
 
+  withOpenssl('an attestation with a certificate is refused, though it is right', async () => {
+    const app = await start();
+    const { accessToken: token } = await register(app);
+    const { key, certificate } = attestationKey();
+    const attestation = (map: Map<string, unknown>) => {
+      (map.get('attStmt') as Map<string, unknown>).set('x5c', [certificate]);
+      return map;
+    };
+    const authenticator = createSoftAuthenticator({ attests: 'packed' });
+    const input = authenticator.create(await startRegistration(app, token), { key, attestation });
+    expect((await finish(app, input, token)).code).toBe('INVALID_CODE');
+  });
+
   it('the second factor of an account brings no new recovery codes, and needs a session that showed the first', async () => {
     const app = await start();
     const { accessToken: token } = await register(app);
@@ -245,6 +266,27 @@ describeApp('the registration of a passkey', (start) => {
     );
   });
 });
+
+/** A key as makers of authenticators have it, and its certificate (WebAuthn Level 3, §8.2.1). */
+function attestationKey(): { key: KeyObject; certificate: Buffer } {
+  const folder = mkdtempSync(join(tmpdir(), 'latchkey-attestation-'));
+  try {
+    const [key, certificate] = [join(folder, 'key.pem'), join(folder, 'certificate.der')];
+    const subject = '/C=AA/O=Acme/OU=Authenticator Attestation/CN=Acme Key';
+    execFileSync(
+      'openssl',
+      [
+        ...['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-days', '30'],
+        ...['-subj', subject, '-addext', 'basicConstraints=critical,CA:FALSE', '-outform', 'DER'],
+        ...['-keyout', key, '-out', certificate],
+      ],
+      { env: cleanEnvironment(), stdio: 'ignore' },
+    );
+    return { key: createPrivateKey(readFileSync(key)), certificate: readFileSync(certificate) };
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+}
 
 /** Another process on the same database, which remembers nothing of sessions that this one ended. */
 function anotherProcess(

@@ -403,6 +403,26 @@ describeApp('a login with a passkey', (start) => {
     expect((await toLogin(lastMoment)).code).toBe('OK');
   });
 
+  it('a challenge of a clock that ran ahead is dead once the clock is right again', async () => {
+    const app = await start();
+    const { authenticator } = await setUp(app);
+    app.clock.travel(120 * MINUTE);
+    const passkey = authenticator.get(await startLogin(app));
+    app.clock.travel(-120 * MINUTE);
+    expect((await app.send(LOGIN_WITH_PASSKEY, { input: { passkey } })).code).toBe('INVALID_TOKEN');
+  });
+
+  it('of an authenticator and its copy that answer at the same time, one is let in', async () => {
+    const app = await start();
+    const { authenticator } = await setUp(app);
+    const [one, two] = [await startLogin(app), await startLogin(app)];
+    const answers = [one, two].map((options) => authenticator.get(options, { signCount: 5 }));
+    const codes = await Promise.all(
+      answers.map(async (passkey) => (await app.send(LOGIN_WITH_PASSKEY, { input: { passkey } })).code),
+    );
+    expect(codes.sort()).toEqual(['INVALID_CODE', 'OK']);
+  });
+
   it('the challenge of one login does not fit the id of another', async () => {
     const app = await start();
     const { authenticator } = await setUp(app);
@@ -469,7 +489,7 @@ describeApp('a registration of a passkey', (start) => {
     await registerPasskey(app, token);
   });
 
-  it('a registration works once, also in a session that another answer has not replaced', async () => {
+  it('a registration works once, also for two answers at the same time', async () => {
     const app = await start();
     const { accessToken: token } = await register(app);
     await app.database.run('UPDATE users SET email_verified_at = 1');
