@@ -1,5 +1,5 @@
+import type { SignedIn } from './api.ts';
 import { AuthClientError } from './errors.ts';
-import type { SignedIn } from './operations.ts';
 
 /** The answer of the server that opens or renews a session. */
 export interface AuthPayload extends SignedIn {

@@ -1,25 +1,16 @@
 import { absolute, assertEndpoint, readOrigin } from './addresses.ts';
+import type { Mutations, Queries, SignedIn, User } from './api.ts';
 import { payloadOf } from './auth-payload.ts';
 import { createWithBearer } from './bearer.ts';
 import { hasCode, signedOut } from './errors.ts';
 import { createFetch } from './fetch.ts';
 import { type Fetch, fieldOf } from './graphql.ts';
-import {
-  LOGOUT,
-  type Mutations,
-  mutations,
-  type Operation,
-  type Queries,
-  queries,
-  type SignedIn,
-  type User,
-} from './operations.ts';
+import { LOGOUT, mutations, type Operation, queries } from './operations.ts';
 import { createRefresh } from './refresh.ts';
 import { wasRefused } from './refusal.ts';
 import { createSession, type TokensOption } from './session.ts';
 import type { AuthState } from './state.ts';
 
-export { AuthClientError, type ClientErrorCode, type PendingLogin } from './errors.ts';
 export type {
   Factor,
   FactorConfirmation,
@@ -37,7 +28,8 @@ export type {
   SignedIn,
   TotpEnrolment,
   User,
-} from './operations.ts';
+} from './api.ts';
+export { AuthClientError, type ClientErrorCode, type PendingLogin } from './errors.ts';
 export type { TokensOption } from './session.ts';
 export type { AuthState } from './state.ts';
 export type { TokenStorage } from './token-store.ts';

@@ -1,4 +1,4 @@
-import type { FactorKind } from './operations.ts';
+import type { FactorKind } from './api.ts';
 
 /** What the client itself finds wrong. All other codes are the server's (`enum ErrorCode` of its schema). */
 export type ClientErrorCode =

@@ -1,5 +1,3 @@
-import type { AuthClient } from './client.ts';
-import { AuthClientError } from './errors.ts';
 import type {
   FactorConfirmation,
   PasskeyAnswer,
@@ -7,7 +5,9 @@ import type {
   PasskeyRegistration,
   PasskeyRegistrationOptions,
   SignedIn,
-} from './operations.ts';
+} from './api.ts';
+import type { AuthClient } from './client.ts';
+import { AuthClientError } from './errors.ts';
 
 /*
  * Ceremonies of WebAuthn in a browser, by the browser's own functions for JSON (WebAuthn Level 3, §5.1.7 to §5.1.10).

@@ -1,16 +1,9 @@
 import { absolute, assertEndpoint, readOrigin } from './addresses.ts';
+import type { LoginInput, Mutations, User } from './api.ts';
 import { type AuthPayload, assertComplete, payloadOf } from './auth-payload.ts';
 import { AuthClientError, hasCode } from './errors.ts';
 import { type Fetch, fieldOf, send } from './graphql.ts';
-import {
-  LOGOUT,
-  type LoginInput,
-  type Mutations,
-  mutations,
-  queries,
-  REFRESH,
-  type User,
-} from './operations.ts';
+import { LOGOUT, mutations, queries, REFRESH } from './operations.ts';
 import { assertOwnSite } from './own-site.ts';
 import { retry } from './retry.ts';
 import { type CookieNames, cookiesOf, setCookie, withCookies } from './server-cookies.ts';

@@ -1,4 +1,4 @@
-import type { User } from './operations.ts';
+import type { User } from './api.ts';
 
 export interface AuthState {
   /** `loading` until it is known whether the cookie or the storage has a session. */
