@@ -26,6 +26,12 @@ navigator.credentials.get = (options) => {
 };
 }`;
 
+/** Lets a ceremony last a second. The browser ends it then. */
+const HURRY = `{
+const parse = PublicKeyCredential.parseRequestOptionsFromJSON.bind(PublicKeyCredential);
+PublicKeyCredential.parseRequestOptionsFromJSON = (options) => parse({ ...options, timeout: 1_000 });
+}`;
+
 describePages('passkeys in the pages', (pages) => {
   const { start, open, signedIn, faultsOf, app, account } = pages;
 
@@ -192,6 +198,23 @@ describePages('passkeys in the pages', (pages) => {
       await authenticator.attend(true);
       await page.press(BY_PASSKEY);
       await page.says(CANCELLED);
+    },
+    PATIENCE_MS,
+  );
+
+  it(
+    'a ceremony that nobody answers in time is said in words, and another one can begin',
+    async () => {
+      await start();
+      const page = await signedIn();
+      const authenticator = await makePasskey(page);
+      await signOut(page);
+      await page.run(HURRY);
+      await page.press(BY_PASSKEY);
+      await page.says(CANCELLED);
+      await authenticator.attend(true);
+      await page.press(BY_PASSKEY);
+      await page.heading('Profile');
     },
     PATIENCE_MS,
   );
