@@ -220,6 +220,23 @@ describePages('passkeys in the pages', (pages) => {
   );
 
   it(
+    'a passkey that reaches the server too late is said in words',
+    async () => {
+      const onRequest = async (body: string) => {
+        if (body.includes('mutation finishPasskeyRegistration(')) app().clock.travel(6 * 60_000);
+      };
+      await start({}, { onRequest });
+      const page = await signedIn();
+      await addAuthenticator(page);
+      await secondFactorPage(page);
+      await page.press('Add a passkey');
+      await page.press('Make the passkey');
+      await page.says(CANCELLED);
+    },
+    PATIENCE_MS,
+  );
+
+  it(
     'a passkey alone is the fresh proof that a change takes',
     async () => {
       await start();

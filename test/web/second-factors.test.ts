@@ -1,7 +1,7 @@
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { describe, expect, it } from '@jest/globals';
+import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { freePort } from '../faults/support/server.ts';
 import {
   authenticatorOf,
@@ -13,7 +13,7 @@ import {
 } from '../support/authenticator.ts';
 import { LOGIN, login, REQUEST_VERIFICATION, register, VERIFY_EMAIL } from '../support/documents.ts';
 import { mailedCode } from '../support/letters.ts';
-import { PASSWORD, startApp } from '../support/start-app.ts';
+import { PASSWORD, startApp, type TestApp } from '../support/start-app.ts';
 import { until } from '../support/until.ts';
 import { describePages, EMAIL, NEW_PASSWORD, PATIENCE_MS, type Tab, VIEWS } from './support/account-pages.ts';
 
@@ -483,15 +483,25 @@ describePages('second factors in the pages', (pages) => {
     PATIENCE_MS,
   );
 
-  it(
-    'where each account must have a second factor, people add one before they go on to the app',
-    async () => {
+  describe('the way back to an app', () => {
+    let target = '';
+    let other: TestApp | undefined;
+
+    beforeEach(async () => {
       const port = await freePort();
-      const target = `http://localhost:${port}/livez`;
-      const app2 = await startApp({ engine: 'sqlite' });
-      await app2.server.listen({ port, host: '127.0.0.1' });
-      try {
-        await start({ mfa: 'required', redirectOrigins: [`http://localhost:${port}`] });
+      other = await startApp({ engine: 'sqlite' });
+      await other.server.listen({ port, host: '127.0.0.1' });
+      target = `http://localhost:${port}/livez`;
+    });
+    afterEach(async () => {
+      other?.server.server.closeAllConnections();
+      await other?.stop();
+    });
+
+    it(
+      'where each account must have a second factor, people add one before they go on to the app',
+      async () => {
+        await start({ mfa: 'required', redirectOrigins: [new URL(target).origin] });
         const redirect = `?redirect_to=${encodeURIComponent(target)}`;
         await register(app(), EMAIL);
         const page = await open(`sign-in${redirect}`);
@@ -511,13 +521,29 @@ describePages('second factors in the pages', (pages) => {
         await page.until(`location.href === ${JSON.stringify(target)}`);
         await page.visit('profile');
         await page.heading('Profile');
-      } finally {
-        app2.server.server.closeAllConnections();
-        await app2.stop();
-      }
-    },
-    PATIENCE_MS,
-  );
+      },
+      PATIENCE_MS,
+    );
+
+    it(
+      'an app sends people to add a factor, and the browser asks nothing on the way back',
+      async () => {
+        await start({ redirectOrigins: [new URL(target).origin] });
+        const page = await signedIn();
+        await page.visit(`second-factor?redirect_to=${encodeURIComponent(target)}`);
+        await page.press('Add an authenticator app');
+        const secret = await showCode(page);
+        await page.fill({ Code: codeOf(secret) });
+        await page.press('Add the app');
+        await page.heading('Keep these recovery codes');
+        // A key makes the browser take the page for one that is in use, which it asks about.
+        await page.run(`byText('button', 'I have kept them').focus()`);
+        await page.key('Enter');
+        await page.until(`location.href === ${JSON.stringify(target)}`);
+      },
+      PATIENCE_MS,
+    );
+  });
 
   it(
     'a person adds an app with the keyboard alone, and the focus goes on with each step',

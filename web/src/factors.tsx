@@ -6,17 +6,16 @@ import { Field } from './form.tsx';
 import { hasPasskeys } from './passkeys.tsx';
 import { texts } from './texts/index.ts';
 
-/** The second factors of a user. Undefined until the server answered, and `problem` says why it did not. */
+/** The second factors of who is signed in. Undefined until the server answered; `problem` says why it did not. */
 export interface Factors {
   readonly mfa: Mfa | undefined;
   readonly problem: string;
   readonly reload: () => Promise<void>;
 }
 
-export function useFactors(userId: string): Factors {
+export function useFactors(): Factors {
   const [mfa, setMfa] = useState<Mfa>();
   const [problem, setProblem] = useState('');
-  // Another user has other factors.
   const reload = useCallback(async () => {
     setProblem('');
     try {
@@ -24,9 +23,8 @@ export function useFactors(userId: string): Factors {
     } catch (error) {
       setProblem(problemOf(error).text);
     }
-  }, [userId]);
+  }, []);
   useEffect(() => {
-    setMfa(undefined);
     void reload();
   }, [reload]);
   return { mfa, problem, reload };

@@ -90,7 +90,9 @@ function App() {
         <SignIn />
       </Card>
     );
-  return <Account page={page} user={user} onSignOut={signOut} onDeleted={() => setDeleted(true)} />;
+  return (
+    <Account key={user.id} page={page} user={user} onSignOut={signOut} onDeleted={() => setDeleted(true)} />
+  );
 }
 
 function Card({ notice, children }: { notice?: string; children: ComponentChildren }) {
@@ -138,7 +140,7 @@ interface AccountProps {
 
 /** The pages of who is signed in. New recovery codes, and a factor that is owed, take the place of all of them. */
 function Account({ page, user, onSignOut, onDeleted }: AccountProps) {
-  const factors = useFactors(user.id);
+  const factors = useFactors();
   const { mfa, problem, reload } = factors;
   const [codes, setCodes] = useState<readonly string[]>();
   const isRequired = settings.mfa === 'required';
@@ -157,7 +159,7 @@ function Account({ page, user, onSignOut, onDeleted }: AccountProps) {
 
   function content(): ComponentChildren {
     if (codes !== undefined) return <RecoveryCodes codes={codes} email={user.email} onKept={goOn} />;
-    if (!isRequired && page === 'profile') return <Profile key={user.id} user={user} />;
+    if (!isRequired && page === 'profile') return <Profile user={user} />;
     if (!isRequired && page === 'sessions') return <Sessions />;
     if (mfa === undefined) return <Waiting problem={problem} onRetry={reload} />;
     if (owesFactor) return <FirstFactor onDone={show} />;
@@ -174,7 +176,7 @@ function Account({ page, user, onSignOut, onDeleted }: AccountProps) {
       case 'remove':
         return <DeleteAccount {...own} onDone={onDeleted} />;
       default:
-        return <Profile key={user.id} user={user} />;
+        return <Profile user={user} />;
     }
   }
 

@@ -11,8 +11,11 @@ import { texts } from './texts/index.ts';
 /** Whether this browser and this server have passkeys. Nothing is shown of them otherwise. */
 export const hasPasskeys = settings.passkeys && supportsPasskeys();
 
-/** What is said of a passkey that the server refuses. */
-export const REFUSED: OwnProblems = { INVALID_CODE: { text: texts.errors.passkeyRefused } };
+/** What is said of a passkey that the server refuses, or that came too late. */
+const REFUSED: OwnProblems = {
+  INVALID_CODE: { text: texts.errors.passkeyRefused },
+  INVALID_TOKEN: { text: texts.errors.PASSKEY_CANCELLED },
+};
 
 interface PasskeyFormProps {
   readonly submit: string;

@@ -18,8 +18,6 @@ export function RecoveryCodes({ codes, email, onKept }: RecoveryCodesProps) {
     URL.createObjectURL(new Blob([`${owner}\n\n${codes.join('\n')}\n`], { type: 'text/plain' })),
   );
   useEffect(() => {
-    // The browser asks before it leaves the page.
-    const hold = (event: Event) => event.preventDefault();
     addEventListener('beforeunload', hold);
     return () => {
       removeEventListener('beforeunload', hold);
@@ -54,4 +52,9 @@ export function RecoveryCodes({ codes, email, onKept }: RecoveryCodesProps) {
       </div>
     </Page>
   );
+}
+
+/** The browser asks before it leaves the page. */
+function hold(event: Event): void {
+  event.preventDefault();
 }
