@@ -1,8 +1,9 @@
 import { randomBytes } from 'node:crypto';
-import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { gzipSync } from 'node:zlib';
 import { afterAll, describe, expect, it } from '@jest/globals';
 import type { Config } from '../../../src/config/config.ts';
 import { loadConfig } from '../../../src/config/load.ts';
@@ -70,6 +71,13 @@ describe('the pages of accounts', () => {
       expect(headers['content-type']).toMatch(name.endsWith('.js') ? /^text\/javascript/ : /^text\/css/);
     }
     expect((await server.inject('/account/assets/..%2findex.html')).statusCode).toBe(404);
+  });
+
+  it('all that a page loads is small', () => {
+    const sizes = readdirSync(`${BUILT}assets`).map(
+      (name) => gzipSync(readFileSync(`${BUILT}assets/${name}`)).length,
+    );
+    expect(sizes.reduce((sum, size) => sum + size, 0)).toBeLessThan(30_000);
   });
 
   it('a page says what the server offers, and what the operator calls it', async () => {
