@@ -10,7 +10,7 @@ export const ERRORS = {
   INVALID_REFRESH_TOKEN: 'The refresh token is not valid. Log in again.',
   INVALID_TOKEN: 'The link or code is not valid. Ask for a new one.',
   MFA_REQUIRED: 'A second factor is needed.',
-  INVALID_CODE: 'The code is not valid.',
+  INVALID_CODE: 'The code or the passkey is not valid.',
   FACTOR_LIMIT: 'The account has as many factors of this kind as it can have.',
   LAST_CREDENTIAL: 'It is the last way into the account.',
   EMAIL_TAKEN: 'An account with this email address exists.',

@@ -152,7 +152,6 @@ export type StoredPasskey = Pick<NewPasskey, 'credentialId' | 'publicKey' | 'sig
 export interface Assertion {
   readonly signCount: number;
   readonly isBackedUp: boolean;
-  readonly isUserVerified: boolean;
 }
 
 /**
@@ -204,12 +203,12 @@ export async function checkAuthentication(
       requireUserVerification,
     });
     if (!verified) throw new PasskeyRefused('passkey_wrong', 'the signature');
-    const { newCounter, credentialBackedUp, credentialDeviceType, userVerified } = authenticationInfo;
+    const { newCounter, credentialBackedUp, credentialDeviceType } = authenticationInfo;
     if ((credentialDeviceType === 'multiDevice') !== passkey.isBackupEligible)
       throw new PasskeyRefused('passkey_backup_eligibility');
     if ((newCounter > 0 || passkey.signCount > 0) && newCounter <= passkey.signCount)
       throw new PasskeyRefused('passkey_counter');
-    return { signCount: newCounter, isBackedUp: credentialBackedUp, isUserVerified: userVerified };
+    return { signCount: newCounter, isBackedUp: credentialBackedUp };
   });
 }
 

@@ -1134,7 +1134,8 @@ export type Session = {
   readonly __typename?: 'Session';
   /**
    * How its owner proved who they are (RFC 8176): `pwd` is the password, `otp` a code or a link that was mailed, a code of an
-   * app or a recovery code, and `mfa` stands beside them where it was two factors.
+   * app or a recovery code, `pop` and `user` a passkey, with `swk` where copies of it are kept, and `mfa` stands beside them
+   * where it was two factors.
    */
   readonly amr: ReadonlyArray<Scalars['String']['output']>;
   /** When its owner last proved who they are (the `auth_time` claim). */

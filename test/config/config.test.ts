@@ -109,6 +109,10 @@ describe('loading the configuration', () => {
         LATCHKEY_WEBAUTHN_ORIGINS: 'https://example.com,https://app.example.com:8443',
       }),
     ).toEqual(['example.com', ['https://example.com', 'https://app.example.com:8443']]);
+    expect(passkeysOf({ ...PRODUCTION, LATCHKEY_ISSUER: 'https://intranet' })).toEqual([
+      'intranet',
+      ['https://intranet'],
+    ]);
     for (const issuer of ['http://127.0.0.1:4000', 'http://[::1]:4000'])
       expect(passkeysOf({ ...DEVELOPMENT, LATCHKEY_ISSUER: issuer })).toEqual([undefined, []]);
   });

@@ -159,6 +159,8 @@ export async function startChromium() {
         /** What an expression comes to, once that is anything but null, undefined and false. */
         until: (expression: string): Promise<Result> =>
           until(async () => (await run(expression)) || undefined),
+        /** Gives the tab a command of the DevTools protocol. */
+        tell,
         requests,
         complaints,
         /**

@@ -23,15 +23,15 @@ export function problemOf(error: unknown, own: OwnProblems = {}): Problem {
       text: field === 'email' || field === 'newEmail' ? texts.errors.email : texts.errors.BAD_USER_INPUT,
     };
   if (code === 'TOO_MANY_REQUESTS') return { text: texts.errors.TOO_MANY_REQUESTS(Math.ceil(retryAfter)) };
-  if (reason === 'FOREIGN_ORIGIN') return { text: texts.errors.FOREIGN_ORIGIN };
+  if (reason === 'FOREIGN_ORIGIN' || reason === 'ENROLMENT_REQUIRED') return { text: texts.errors[reason] };
   const text = Object.hasOwn(texts.errors, code)
     ? texts.errors[code as keyof typeof texts.errors]
     : undefined;
   return { text: typeof text === 'string' ? text : texts.errors.unknown };
 }
 
-export function hasCode(error: unknown, code: string): boolean {
-  return error instanceof AuthClientError && error.code === code;
+export function hasCode(error: unknown, ...codes: readonly string[]): boolean {
+  return error instanceof AuthClientError && codes.includes(error.code);
 }
 
 function weakness(reason: string | undefined, least: number): string {

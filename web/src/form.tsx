@@ -1,6 +1,7 @@
 import { type ComponentChildren, createContext, type JSX } from 'preact';
 import { useContext, useId, useRef, useState } from 'preact/hooks';
 import { type OwnProblems, type Problem, problemOf } from './errors.ts';
+import { say } from './router.ts';
 import { settings } from './settings.ts';
 import { texts } from './texts/index.ts';
 
@@ -8,25 +9,34 @@ interface FormState {
   readonly problem: Problem | undefined;
 }
 
+/** Fields that have other names in some forms. */
+const SPELLINGS: Readonly<Record<string, readonly string[]>> = {
+  newPassword: ['newPassword', 'password'],
+  code: ['code', 'totpCode', 'recoveryCode'],
+};
+
 const Context = createContext<FormState>({ problem: undefined });
+
+export type FormLook = 'primary' | 'danger' | 'secondary';
 
 interface FormProps {
   readonly submit: string;
   /** What is done with the fields. What it throws is shown. */
   readonly send: (values: Record<string, string>) => Promise<void>;
   readonly own?: OwnProblems;
-  readonly isDangerous?: boolean;
+  /** What the button is like. */
+  readonly look?: FormLook;
   readonly children?: ComponentChildren;
 }
 
 /** One form for one purpose. It is sent once at a time, and shows what went wrong where it went wrong. */
-export function Form({ submit, send, own, isDangerous = false, children }: FormProps) {
+export function Form({ submit, send, own, look = 'primary', children }: FormProps) {
   const form = useRef<HTMLFormElement>(null);
   const [problem, setProblem] = useState<Problem>();
   const [isBusy, setBusy] = useState(false);
 
   function show(next: Problem): void {
-    const names = next.field === 'newPassword' ? ['newPassword', 'password'] : [next.field ?? ''];
+    const names = SPELLINGS[next.field ?? ''] ?? [next.field ?? ''];
     const inputs = names.map((name) => form.current?.elements.namedItem(name));
     const input = inputs.find((element) => element instanceof HTMLInputElement);
     // The sentence stands above a form that does not have the field.
@@ -44,6 +54,7 @@ export function Form({ submit, send, own, isDangerous = false, children }: FormP
     if (empty !== undefined) return show({ field: empty.name, text: texts.required });
     setBusy(true);
     setProblem(undefined);
+    say('');
     try {
       await send(Object.fromEntries(inputs.map(({ name, value }) => [name, value])));
     } catch (error) {
@@ -60,7 +71,7 @@ export function Form({ submit, send, own, isDangerous = false, children }: FormP
           {problem?.field === undefined && problem?.text}
         </p>
         {children}
-        <button type="submit" class={isDangerous ? 'danger' : 'primary'} aria-disabled={isBusy}>
+        <button type="submit" class={look} aria-disabled={isBusy}>
           {submit}
         </button>
         <p class="visually-hidden" role="status">
@@ -116,11 +127,11 @@ export function Field({ name, label, hint, after, required = true, ...input }: F
 export function EmailField({ name = 'email', label = texts.fields.email, ...input }: Partial<FieldProps>) {
   return (
     <Field
+      autoComplete="username"
       {...input}
       name={name}
       label={label}
       type="email"
-      autoComplete="username"
       autoCapitalize="none"
       spellcheck={false}
     />

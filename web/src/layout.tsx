@@ -1,4 +1,4 @@
-import type { ComponentChildren } from 'preact';
+import type { ComponentChildren, RefObject } from 'preact';
 import { useEffect, useRef } from 'preact/hooks';
 import { addressOf } from './router.ts';
 import { settings } from './settings.ts';
@@ -24,6 +24,13 @@ export function Page({ title, children }: PageProps) {
       {children}
     </>
   );
+}
+
+/** The focus goes here when it appears, because what had the focus is gone. */
+export function useLanding<Kind extends HTMLElement>(): RefObject<Kind> {
+  const landing = useRef<Kind>(null);
+  useEffect(() => landing.current?.focus(), []);
+  return landing;
 }
 
 export function Header() {

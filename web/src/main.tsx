@@ -5,16 +5,22 @@ import type { ComponentChildren } from 'preact';
 import { render } from 'preact';
 import { useEffect, useState } from 'preact/hooks';
 import { auth, useAuthState } from './auth.ts';
+import { useFactors } from './factors.tsx';
 import { Header, Page } from './layout.tsx';
+import { leave } from './leave.ts';
 import { onLink } from './link.ts';
 import { ChangeEmail, ChangePassword, DeleteAccount, Profile } from './pages/account.tsx';
 import { ConfirmEmail, UndoEmailChange, VerifyEmail } from './pages/addresses.tsx';
+import { FirstFactor } from './pages/first-factor.tsx';
 import { NotFound } from './pages/no-link.tsx';
 import { ForgotPassword, ResetPassword } from './pages/recovery.tsx';
+import { RecoveryCodes } from './pages/recovery-codes.tsx';
+import { SecondFactor } from './pages/second-factor.tsx';
 import { Sessions } from './pages/sessions.tsx';
 import { EmailCode, MagicLink, SignIn, SignUp } from './pages/sign-in.tsx';
 import { ProofDialog } from './proof.tsx';
-import { ENTRANCES, followLink, leave, navigate, usePage } from './router.ts';
+import { ENTRANCES, followLink, navigate, say, usePage } from './router.ts';
+import { settings } from './settings.ts';
 import { texts } from './texts/index.ts';
 
 /** Pages for everyone. */
@@ -34,13 +40,12 @@ const OPEN: Readonly<Record<string, () => ComponentChildren>> = {
 const CONFIRMATIONS = ['verify-email', 'confirm-email'];
 
 /** Pages of the account, in the order of the navigation. */
-const ACCOUNT = ['profile', 'password', 'sessions', 'remove'] as const;
+const ACCOUNT = ['profile', 'password', 'second-factor', 'sessions', 'remove'] as const;
 
 function App() {
-  const page = usePage();
+  const { page, notice } = usePage();
   const [linkCount, setLinkCount] = useState(0);
   const [isDeleted, setDeleted] = useState(false);
-  const [notice, setNotice] = useState('');
   useEffect(() => onLink(() => setLinkCount((count) => count + 1)), []);
   const { status, user } = useAuthState();
   const isEntrance = ENTRANCES.includes(page);
@@ -48,13 +53,12 @@ function App() {
   // The other open pages are the same for everyone.
   const waits = Open === undefined || isEntrance || CONFIRMATIONS.includes(page);
   useEffect(() => {
-    if (isEntrance && status === 'signedIn') leave();
+    if (isEntrance && status === 'signedIn') void leave();
   }, [isEntrance, status]);
 
   /** The pages forget the session at once. What the browser keeps of it goes with the answer of the server. */
   function signOut(): void {
-    setNotice('');
-    auth.logout().catch(() => setNotice(texts.signedOut.failed));
+    auth.logout().catch(() => say(texts.signedOut.failed));
     navigate('sign-in');
   }
 
@@ -82,11 +86,13 @@ function App() {
     );
   if (user === undefined)
     return (
-      <Card>
+      <Card notice={notice}>
         <SignIn />
       </Card>
     );
-  return <Account page={page} user={user} onSignOut={signOut} onDeleted={() => setDeleted(true)} />;
+  return (
+    <Account key={user.id} page={page} user={user} onSignOut={signOut} onDeleted={() => setDeleted(true)} />
+  );
 }
 
 function Card({ notice, children }: { notice?: string; children: ComponentChildren }) {
@@ -132,30 +138,88 @@ interface AccountProps {
   readonly onDeleted: () => void;
 }
 
+/** The pages of who is signed in. New recovery codes, and a factor that is owed, take the place of all of them. */
 function Account({ page, user, onSignOut, onDeleted }: AccountProps) {
+  const factors = useFactors();
+  const { mfa, problem, reload } = factors;
+  const [codes, setCodes] = useState<readonly string[]>();
+  const isRequired = settings.mfa === 'required';
+  const owesFactor = isRequired && mfa?.enabled === false;
+
+  async function show(recoveryCodes: readonly string[] | null): Promise<void> {
+    setCodes(recoveryCodes ?? undefined);
+    await reload();
+  }
+
+  async function goOn(): Promise<void> {
+    setCodes(undefined);
+    // An app may have sent people here to add a factor.
+    await leave();
+  }
+
+  function content(): ComponentChildren {
+    if (codes !== undefined) return <RecoveryCodes codes={codes} email={user.email} onKept={goOn} />;
+    if (!isRequired && page === 'profile') return <Profile user={user} />;
+    if (!isRequired && page === 'sessions') return <Sessions />;
+    if (mfa === undefined) return <Waiting problem={problem} onRetry={reload} />;
+    if (owesFactor) return <FirstFactor onDone={show} />;
+    const own = { user, hasFactor: mfa.enabled };
+    switch (page) {
+      case 'email':
+        return <ChangeEmail {...own} />;
+      case 'password':
+        return <ChangePassword {...own} />;
+      case 'second-factor':
+        return <SecondFactor mfa={mfa} reload={reload} onCodes={show} />;
+      case 'sessions':
+        return <Sessions />;
+      case 'remove':
+        return <DeleteAccount {...own} onDone={onDeleted} />;
+      default:
+        return <Profile user={user} />;
+    }
+  }
+
   return (
     <>
       <Header />
       <div class="account">
-        <nav aria-label={texts.account.navigation} class="tabs">
-          {ACCOUNT.map((name) => (
-            <a key={name} href={name + location.search} aria-current={name === page ? 'page' : undefined}>
-              {texts.account[name]}
-            </a>
-          ))}
-          <button type="button" class="plain" onClick={onSignOut}>
-            {texts.account.signOut}
-          </button>
-        </nav>
-        <main class="card">
-          {page === 'profile' && <Profile key={user.id} user={user} />}
-          {page === 'email' && <ChangeEmail user={user} />}
-          {page === 'password' && <ChangePassword user={user} />}
-          {page === 'sessions' && <Sessions />}
-          {page === 'remove' && <DeleteAccount user={user} onDone={onDeleted} />}
-        </main>
+        {codes === undefined && (
+          <nav aria-label={texts.account.navigation} class="tabs">
+            {!owesFactor &&
+              ACCOUNT.map((name) => (
+                <a key={name} href={name + location.search} aria-current={name === page ? 'page' : undefined}>
+                  {texts.account[name]}
+                </a>
+              ))}
+            <button type="button" class="plain" onClick={onSignOut}>
+              {texts.account.signOut}
+            </button>
+          </nav>
+        )}
+        <main class="card">{content()}</main>
       </div>
-      <ProofDialog />
+      <ProofDialog factors={factors} />
+    </>
+  );
+}
+
+/** While the server has not said which second factors there are. */
+function Waiting({ problem, onRetry }: { problem: string; onRetry: () => void }) {
+  if (problem === '')
+    return (
+      <p role="status" class="muted">
+        {texts.loading}
+      </p>
+    );
+  return (
+    <>
+      <p class="problem" role="alert">
+        {problem}
+      </p>
+      <button type="button" onClick={onRetry}>
+        {texts.retry}
+      </button>
     </>
   );
 }

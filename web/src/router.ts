@@ -1,6 +1,5 @@
 import { useEffect, useState } from 'preact/hooks';
 import { forgetLink } from './link.ts';
-import { settings } from './settings.ts';
 
 /** The folder of the pages. The server may lie below a path of its host. */
 const BASE = location.pathname.slice(0, location.pathname.lastIndexOf('/account/') + '/account/'.length);
@@ -20,26 +19,35 @@ export function currentPage(): string {
   return location.pathname.slice(BASE.length);
 }
 
-export function navigate(page: string, { replaces = false } = {}): void {
+/** `notice` is a sentence above the page, until people leave that page. */
+export function navigate(page: string, { replaces = false, notice = '' } = {}): void {
   forgetLink();
   if (replaces) history.replaceState(null, '', addressOf(page));
   else history.pushState(null, '', addressOf(page));
-  dispatchEvent(new Event(CHANGED));
+  say(notice);
   scrollTo(0, 0);
 }
 
-/** The page that is to be shown. */
-export function usePage(): string {
-  const [page, setPage] = useState(currentPage);
+/** Puts a sentence above the page that is shown. */
+export function say(notice: string): void {
+  dispatchEvent(new CustomEvent(CHANGED, { detail: notice }));
+}
+
+/** The page that is to be shown, and the sentence above it. */
+export function usePage(): { page: string; notice: string } {
+  const [shown, setShown] = useState({ page: currentPage(), notice: '' });
   useEffect(() => {
-    const follow = () => setPage(currentPage());
+    const follow = (event: Event) => {
+      const notice = event instanceof CustomEvent ? String(event.detail) : '';
+      setShown({ page: currentPage(), notice });
+    };
     const names = ['popstate', CHANGED];
     for (const name of names) addEventListener(name, follow);
     return () => {
       for (const name of names) removeEventListener(name, follow);
     };
   }, []);
-  return page;
+  return shown;
 }
 
 /** Follows a link of these pages without loading the page again. Leaves new tabs and windows to the browser. */
@@ -51,15 +59,4 @@ export function followLink(event: MouseEvent): void {
   if (origin !== location.origin || !pathname.startsWith(BASE)) return;
   event.preventDefault();
   navigate(pathname.slice(BASE.length));
-}
-
-/**
- * After a person signed in: back to where they came from, if that is a place that the operator allows. Else to the
- * account, unless they are at a page of it.
- */
-export function leave(): void {
-  const target = new URLSearchParams(location.search).get('redirect_to') ?? '';
-  const url = URL.canParse(target) ? new URL(target) : undefined;
-  if (url !== undefined && settings.redirectOrigins.includes(url.origin)) location.assign(url.href);
-  else if ([...ENTRANCES, 'magic-link'].includes(currentPage())) navigate('profile', { replaces: true });
 }

@@ -7,6 +7,12 @@ export interface PageSettings {
   readonly magicLinks: boolean;
   /** Whether mail is sent. Without it no address can be verified and no password reset. */
   readonly mail: boolean;
+  /** Whether each account must have a second factor. */
+  readonly mfa: 'optional' | 'required';
+  /** How long after the request all factors of an account are removed; 0 where people cannot ask for that. */
+  readonly factorResetSeconds: number;
+  /** Whether passkeys work on these pages. */
+  readonly passkeys: boolean;
   readonly passwordMinLength: number;
   readonly redirectOrigins: readonly string[];
 }

@@ -1,4 +1,3 @@
-import { isIP } from 'node:net';
 import type { Settings } from '../setting.ts';
 import { kind, list, readUrl } from '../values.ts';
 
@@ -6,7 +5,7 @@ export const PASSKEYS = {
   webauthnRpId: {
     name: 'LATCHKEY_WEBAUTHN_RP_ID',
     description:
-      'The domain that passkeys work on, and all domains below it; the host of `LATCHKEY_ISSUER` unless given. A passkey works on this one for ever. Without a domain, as where the issuer is an IP address, there are no passkeys',
+      'The domain that passkeys work on, and all domains below it; the host of `LATCHKEY_ISSUER` unless given. A passkey never moves to another one. Without a domain, as where the issuer is an IP address, there are no passkeys',
     value: domain(),
   },
   webauthnOrigins: {
@@ -21,20 +20,20 @@ export const PASSKEYS = {
   },
 } as const satisfies Settings;
 
-/** A name that WebAuthn takes as RP id: two labels at least, because no browser lets a page have all of `com`. */
+/** A name that WebAuthn takes as RP id. */
 function domain() {
   return kind<string>({
     read: (text, refuse) => {
-      if (!isDomain(text)) refuse('must be a domain in lower case, as in example.com, or localhost');
+      if (!isDomain(text)) refuse('must be a domain in lower case, as in example.com');
       return text;
     },
     write: (value) => value,
   });
 }
 
+/** The last label begins with a letter, so no IP address is one. */
 function isDomain(text: string): boolean {
-  const isName = /^(?=.{1,253}$)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z0-9-]{2,63}$/.test(text);
-  return text === 'localhost' || (isName && isIP(text) === 0);
+  return /^(?=.{1,253}$)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)*[a-z]([a-z0-9-]{0,61}[a-z0-9])?$/.test(text);
 }
 
 /** Browsers offer WebAuthn to secure contexts alone, and to domains alone. */
@@ -68,6 +67,7 @@ export function* passkeyProblems(
     yield 'LATCHKEY_WEBAUTHN_RP_ID: must be the host of each of LATCHKEY_WEBAUTHN_ORIGINS, or a domain above it';
 }
 
+/** No browser lets a page have all of `com`, so a domain above it has two labels at least. */
 function isBelow(host: string, domain: string): boolean {
-  return host === domain || host.endsWith(`.${domain}`);
+  return host === domain || (domain.includes('.') && host.endsWith(`.${domain}`));
 }

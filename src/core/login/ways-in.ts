@@ -20,7 +20,7 @@ export function createWaysIn({ magicLinks, passkeys }: WaysInOptions) {
      *
      * @throws AuthError `LAST_CREDENTIAL` when no other one is left; then nothing may be written.
      */
-    async requireOne(tx: Transaction, { id, emailVerifiedAt }: UserRecord): Promise<void> {
+    async assertOneLeft(tx: Transaction, { id, emailVerifiedAt }: UserRecord): Promise<void> {
       if (magicLinks && emailVerifiedAt !== null) return;
       if (await hasPassword(tx, id)) return;
       if (passkeys.isOn && (await listPasskeys(tx, id)).length > 0) return;

@@ -78,7 +78,7 @@ export interface PasskeyDescriptor {
 }
 
 /** `PublicKeyCredentialRequestOptionsJSON`, with the challenge that it is about. */
-export interface LoginOptions extends PasskeyChallenge {
+export interface RequestOptions extends PasskeyChallenge {
   readonly timeout: number;
   readonly rpId: string;
   readonly allowCredentials: readonly PasskeyDescriptor[];
@@ -165,8 +165,8 @@ export function createPasskeys(options: PasskeysOptions) {
     startLogin(
       purpose: Purpose,
       passkeys: readonly store.PasskeyRecord[],
-      userVerification: LoginOptions['userVerification'],
-    ): LoginOptions {
+      userVerification: RequestOptions['userVerification'],
+    ): RequestOptions {
       const { rpId } = requireOn();
       const allowCredentials = passkeys.map(descriptorOf);
       const timeout = challenges.lifetimeMs;

@@ -68,7 +68,7 @@ export function createPasswordRemoval({
             return viewOf(held, viewer);
           }
           // Last, and as the row is now: nothing of it is written where no way in is left.
-          await waysIn.requireOne(tx, removed);
+          await waysIn.assertOneLeft(tx, removed);
           await guesses.passwordWasSet(tx, canonicalEmail(removed.email));
           await oneTimeTokens.endAllOf(tx, removed.id);
           const count = await sessions.endAllOf(tx, removed.id, 'password', viewer.sessionId);

@@ -98,7 +98,7 @@ export function createFactorChanges({
         if (done === undefined || done.removed === 0) throw new AuthError('NOT_FOUND');
         const { user } = done;
         // A passkey may have been the last one.
-        await waysIn.requireOne(tx, user);
+        await waysIn.assertOneLeft(tx, user);
         const count = await sessions.endAllOf(tx, userId, 'factor', sessionId);
         const details = { fields: ['factors'], reason: 'removed', factor: id, count };
         await tell(tx, viewer, { user, details, template: FACTOR_REMOVED, caller });

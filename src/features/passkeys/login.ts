@@ -2,7 +2,7 @@ import type { Factors } from '../../core/factors/service.ts';
 import type { Challenges } from '../../core/login/challenges.ts';
 import type { Door } from '../../core/login/door.ts';
 import { provenByPasskey } from '../../core/login/proof.ts';
-import type { LoginOptions, PasskeyAnswer, Passkeys, Purpose } from '../../core/passkeys/service.ts';
+import type { PasskeyAnswer, Passkeys, Purpose, RequestOptions } from '../../core/passkeys/service.ts';
 import { listPasskeys } from '../../core/passkeys/store.ts';
 import { UNCOUNTED } from '../../core/rate-limits/service.ts';
 import { readScope } from '../../core/roles/service.ts';
@@ -58,7 +58,7 @@ export function createPasskeyLogin({
 
   return {
     /** Says the same whoever asks. @throws AuthError `FEATURE_DISABLED`. */
-    startLogin: (): LoginOptions => passkeys.startLogin(LOGIN, [], 'required'),
+    startLogin: (): RequestOptions => passkeys.startLogin(LOGIN, [], 'required'),
 
     /**
      * With an `mfaToken`, or by the session of the bearer.
@@ -69,7 +69,7 @@ export function createPasskeyLogin({
     async startChallenge(
       { mfaToken }: { mfaToken?: string | null | undefined },
       from: { bearer: AccessToken | AuthError; caller: Caller },
-    ): Promise<LoginOptions> {
+    ): Promise<RequestOptions> {
       passkeys.requireOn();
       const { purpose, userId } = await purposeOf(mfaToken, from);
       const known = await listPasskeys(database.before(from.caller.deadline), userId);

@@ -1,11 +1,10 @@
 import { findPasskeyOf } from '../../core/passkeys/store.ts';
-import type { Database } from '../../database/database.ts';
 import { wordsOf } from '../../platform/words.ts';
 import { authenticatorName } from './authenticators.ts';
 import { createPasskeyLogin, type PasskeyLoginOptions } from './login.ts';
 import { createPasskeyRegistration, type PasskeyRegistrationOptions } from './registration.ts';
 
-export type PasskeysOptions = PasskeyRegistrationOptions & PasskeyLoginOptions;
+export type PasskeysFeatureOptions = PasskeyRegistrationOptions & PasskeyLoginOptions;
 
 export type PasskeysService = ReturnType<typeof createPasskeysService>;
 
@@ -17,8 +16,8 @@ export interface PasskeyDetails {
 }
 
 /** Passkeys, as their owners use them. */
-export function createPasskeysService(options: PasskeysOptions) {
-  const { database }: { database: Database } = options;
+export function createPasskeysService(options: PasskeysFeatureOptions) {
+  const { database } = options;
   return {
     ...createPasskeyRegistration(options),
     ...createPasskeyLogin(options),

@@ -13,6 +13,10 @@ export interface AccountPagesOptions {
     | 'issuer'
     | 'registration'
     | 'magicLinks'
+    | 'mfa'
+    | 'factorResetSeconds'
+    | 'webauthnRpId'
+    | 'webauthnOrigins'
     | 'passwordMinLength'
     | 'redirectOrigins'
     | 'appName'
@@ -45,6 +49,7 @@ const NAMES = [
   'profile',
   'email',
   'password',
+  'second-factor',
   'sessions',
   'remove',
 ];
@@ -136,13 +141,19 @@ function filesOf(
 
 function pageOf(html: string, { config, sendsMail }: AccountPagesOptions): string {
   const { appName, appLogo, appStyles, ...others } = config;
-  const { registration, magicLinks, passwordMinLength, redirectOrigins } = others;
+  const { registration, magicLinks, mfa, factorResetSeconds, passwordMinLength, redirectOrigins } = others;
+  const { issuer, webauthnRpId, webauthnOrigins } = others;
   const settings = {
     name: appName,
     logo: appLogo !== undefined,
     registration,
     magicLinks,
     mail: sendsMail,
+    mfa,
+    // Its owner is told by mail, or it does not happen.
+    factorResetSeconds: sendsMail ? factorResetSeconds : 0,
+    // The operator may have them for the origins of apps alone.
+    passkeys: webauthnRpId !== undefined && webauthnOrigins.includes(new URL(issuer).origin),
     passwordMinLength,
     redirectOrigins,
   };

@@ -3,6 +3,7 @@ import { describe, expect, it } from '@jest/globals';
 import { complete, enrol, mfaTokenOf } from '../../support/authenticator.ts';
 import { engines, migratedDatabase } from '../../support/databases.ts';
 import { LOGIN, register } from '../../support/documents.ts';
+import { LOGIN_WITH_PASSKEY, registerPasskey, startLogin } from '../../support/passkeys.ts';
 import { useCleanups } from '../../support/setup.ts';
 import { createFrozenClock, PASSWORD, startApp } from '../../support/start-app.ts';
 
@@ -36,6 +37,30 @@ describe.each(engines)('a change of the master secret on %s', (engine) => {
     expect((await complete(next, await pending(next), { totpCode: account.nextCode() })).code).toBe('OK');
     expect((await complete(next, await pending(next), { recoveryCode })).code).toBe('OK');
     await expect(old.factors.reseal()).rejects.toThrow('cannot be opened');
+  });
+
+  it('a passkey is not sealed: it works under a new secret, but no challenge of the old one does (KEY-4, MFA-5)', async () => {
+    const [before, after] = [randomBytes(32), randomBytes(32)];
+    const own = await migratedDatabase(engine);
+    cleanups.push(own.drop);
+    const clock = createFrozenClock();
+    const start = async (...secrets: Buffer[]) => {
+      const app = await startApp({ engine, database: own.database, clock, config: { secrets } });
+      cleanups.push(app.stop);
+      return app;
+    };
+    const old = await start(before);
+    const { authenticator } = await registerPasskey(old, (await register(old)).accessToken);
+    const both = await start(after, before);
+    await both.tokens.reseal();
+    const next = await start(after);
+    expect(await next.factors.reseal()).toBe(0);
+    const answerTo = async (app: typeof old) => ({
+      input: { passkey: authenticator.get(await startLogin(app)) },
+    });
+    expect((await both.send(LOGIN_WITH_PASSKEY, await answerTo(old))).code).toBe('OK');
+    expect((await next.send(LOGIN_WITH_PASSKEY, await answerTo(old))).code).toBe('INVALID_TOKEN');
+    expect((await next.send(LOGIN_WITH_PASSKEY, await answerTo(next))).code).toBe('OK');
   });
 
   it('a seal of another row does not open', async () => {

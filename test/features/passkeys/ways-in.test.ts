@@ -3,8 +3,10 @@ import { enrol, REMOVE_FACTOR } from '../../support/authenticator.ts';
 import {
   DELETE_ME,
   LOGIN,
+  LOGIN_WITH_LINK,
   ME,
   REAUTHENTICATE,
+  REQUEST_MAGIC_LINK,
   REQUEST_RESET,
   RESET_PASSWORD,
   register,
@@ -115,6 +117,17 @@ describeApp('the ways into an account with a passkey', (start) => {
     expect((await app.send(DELETE_ME, { input: {} }, { token: auth.accessToken })).code).toBe('OK');
     for (const table of ['factors', 'passkeys', 'passkey_users'])
       expect(await app.database.all(`SELECT * FROM ${table}`)).toEqual([]);
+    expect((await loginWithPasskey(app, authenticator)).code).toBe('INVALID_CODE');
+  });
+
+  it('the first proof of an address by its mailbox alone takes the passkeys of whoever registered it', async () => {
+    const app = await start({ config: { magicLinks: true } });
+    const { authenticator } = await registerPasskey(app, (await register(app)).accessToken);
+    await app.send(REQUEST_MAGIC_LINK, { input: { email: EMAIL } });
+    const input = { token: await mailedToken(app, '/magic-link') };
+    // The reader of the mail owes no factor that a stranger made.
+    expect((await app.send(LOGIN_WITH_LINK, { input })).code).toBe('OK');
+    expect(await factorsOf(app)).toEqual([]);
     expect((await loginWithPasskey(app, authenticator)).code).toBe('INVALID_CODE');
   });
 

@@ -1,8 +1,9 @@
 import { randomBytes } from 'node:crypto';
-import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { gzipSync } from 'node:zlib';
 import { afterAll, describe, expect, it } from '@jest/globals';
 import type { Config } from '../../../src/config/config.ts';
 import { loadConfig } from '../../../src/config/load.ts';
@@ -30,7 +31,7 @@ function settingsOf(html: string): unknown {
 describe('the pages of accounts', () => {
   it('each page is the same document, under a policy that allows nothing but files and the API of this server', async () => {
     const { server } = await start();
-    for (const name of ['', 'sign-in', 'reset-password', 'sessions']) {
+    for (const name of ['', 'sign-in', 'reset-password', 'second-factor', 'sessions']) {
       const { statusCode, headers, body } = await server.inject(`/account/${name}`);
       expect([statusCode, headers['content-type']]).toEqual([200, 'text/html; charset=utf-8']);
       expect(headers).toMatchObject({ 'cache-control': 'no-store', 'referrer-policy': 'no-referrer' });
@@ -72,6 +73,13 @@ describe('the pages of accounts', () => {
     expect((await server.inject('/account/assets/..%2findex.html')).statusCode).toBe(404);
   });
 
+  it('all that a page loads is small', () => {
+    const sizes = readdirSync(`${BUILT}assets`).map(
+      (name) => gzipSync(readFileSync(`${BUILT}assets/${name}`)).length,
+    );
+    expect(sizes.reduce((sum, size) => sum + size, 0)).toBeLessThan(30_000);
+  });
+
   it('a page says what the server offers, and what the operator calls it', async () => {
     const logo = join(folder, 'logo.svg');
     const styles = join(folder, 'styles.css');
@@ -85,7 +93,14 @@ describe('the pages of accounts', () => {
     });
     const origins = { redirectOrigins: ['https://app.example.com'] };
     const looks = { appName, appLogo, appStyles };
-    const { server } = await start({ registration: 'verify', magicLinks: true, ...origins, ...looks });
+    const factors = { mfa: 'required', factorResetSeconds: 259_200 } as const;
+    const { server } = await start({
+      registration: 'verify',
+      magicLinks: true,
+      ...factors,
+      ...origins,
+      ...looks,
+    });
     const { body } = await server.inject('/account/');
     expect(settingsOf(body)).toEqual({
       name: 'A & "B" <c>',
@@ -93,6 +108,8 @@ describe('the pages of accounts', () => {
       registration: 'verify',
       magicLinks: true,
       mail: true,
+      ...factors,
+      passkeys: true,
       passwordMinLength: 15,
       ...origins,
     });
@@ -107,6 +124,22 @@ describe('the pages of accounts', () => {
     const plain = await start();
     for (const name of ['logo', 'styles.css'])
       expect((await plain.server.inject(`/account/${name}`)).headers['content-type']).toMatch(/^text\/html/);
+  });
+
+  it('a page offers no removal of factors where no mail can tell of it', async () => {
+    const config = { mode: 'production', pages: true, factorResetSeconds: 259_200 } as const;
+    const app = await startApp({ engine: 'sqlite', mailer: null, config });
+    cleanups.push(() => app.stop());
+    const { body } = await app.server.inject('/account/');
+    expect(settingsOf(body)).toMatchObject({ mail: false, factorResetSeconds: 0 });
+  });
+
+  it.each([
+    ['the issuer has no domain', { webauthnRpId: undefined, webauthnOrigins: [] }],
+    ['they are for the pages of apps alone', { webauthnOrigins: ['https://app.example.com'] }],
+  ])('a page offers no passkeys where %s', async (_case, config) => {
+    const { server } = await start(config);
+    expect(settingsOf((await server.inject('/account/')).body)).toMatchObject({ passkeys: false });
   });
 
   it.each([

@@ -3,12 +3,19 @@ import { useState } from 'preact/hooks';
 import { auth } from '../auth.ts';
 import { AccountOf, Field, Form, PasswordField } from '../form.tsx';
 import { Page, To } from '../layout.tsx';
+import { prove, withFreshProof } from '../proof.tsx';
 import { settings } from '../settings.ts';
 import { texts } from '../texts/index.ts';
 
 const WRONG_PASSWORD = (field: string) => ({
   INVALID_CREDENTIALS: { field, text: texts.errors.wrongPassword },
 });
+
+interface OwnProps {
+  readonly user: User;
+  /** Then the dialog asks for the password, together with the factor. */
+  readonly hasFactor: boolean;
+}
 
 export function Profile({ user }: { user: User }) {
   const [news, setNews] = useState('');
@@ -55,7 +62,7 @@ export function Profile({ user }: { user: User }) {
   );
 }
 
-export function ChangeEmail({ user }: { user: User }) {
+export function ChangeEmail({ user, hasFactor }: OwnProps) {
   const [sent, setSent] = useState<{ email: string; minutes: number }>();
   if (sent !== undefined)
     return (
@@ -69,21 +76,21 @@ export function ChangeEmail({ user }: { user: User }) {
       <p>{texts.email.explain}</p>
       <Form
         submit={texts.email.submit}
-        send={async ({ newEmail = '', password = '' }) => {
-          const { expiresIn } = await auth.requestEmailChange({ newEmail, password });
-          setSent({ email: newEmail, minutes: Math.round(expiresIn / 60) });
+        send={async ({ newEmail = '', password = null }) => {
+          const asked = await withFreshProof(() => auth.requestEmailChange({ newEmail, password }));
+          if (asked) setSent({ email: newEmail, minutes: Math.round(asked.expiresIn / 60) });
         }}
         own={WRONG_PASSWORD('password')}
       >
         <Field name="newEmail" label={texts.fields.newEmail} type="email" autoComplete="email" />
         <AccountOf email={user.email} />
-        <PasswordField label={texts.fields.currentPassword} />
+        {!hasFactor && <PasswordField label={texts.fields.currentPassword} />}
       </Form>
     </Page>
   );
 }
 
-export function ChangePassword({ user }: { user: User }) {
+export function ChangePassword({ user, hasFactor }: OwnProps) {
   const [isDone, setDone] = useState(false);
   return (
     <Page title={texts.password.title}>
@@ -92,15 +99,17 @@ export function ChangePassword({ user }: { user: User }) {
         // A form that was sent is empty again.
         key={String(isDone)}
         submit={texts.password.submit}
-        send={async ({ password = '', newPassword = '' }) => {
+        send={async ({ password = null, newPassword = '' }) => {
           setDone(false);
-          await auth.changePassword({ currentPassword: password, newPassword });
-          setDone(true);
+          const changed = await withFreshProof(() =>
+            auth.changePassword({ currentPassword: password, newPassword }),
+          );
+          setDone(changed !== undefined);
         }}
         own={WRONG_PASSWORD('password')}
       >
         <AccountOf email={user.email} />
-        <PasswordField label={texts.fields.currentPassword} />
+        {!hasFactor && <PasswordField label={texts.fields.currentPassword} />}
         <PasswordField isNew />
       </Form>
       <p role="status">{isDone && texts.password.done}</p>
@@ -108,21 +117,23 @@ export function ChangePassword({ user }: { user: User }) {
   );
 }
 
-export function DeleteAccount({ user, onDone }: { user: User; onDone: () => void }) {
+export function DeleteAccount({ user, hasFactor, onDone }: OwnProps & { readonly onDone: () => void }) {
   return (
     <Page title={texts.remove.title}>
       <p>{texts.remove.explain}</p>
       <Form
         submit={texts.remove.submit}
-        isDangerous
-        send={async ({ password = '' }) => {
+        look="danger"
+        send={async ({ password = null }) => {
+          // There is no way back, so nobody gets here by one click.
+          if (hasFactor && !(await prove())) return;
           await auth.deleteMe({ password });
           onDone();
         }}
         own={WRONG_PASSWORD('password')}
       >
         <AccountOf email={user.email} />
-        <PasswordField label={texts.fields.currentPassword} />
+        {!hasFactor && <PasswordField label={texts.fields.currentPassword} />}
       </Form>
     </Page>
   );

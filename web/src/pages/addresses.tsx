@@ -45,7 +45,7 @@ export function VerifyEmail() {
           <p>{texts.verifyEmail.lost}</p>
           <Form
             submit={texts.verifyEmail.lostSubmit}
-            isDangerous
+            look="danger"
             own={{ BAD_USER_INPUT: NEW_ACCOUNT, WEAK_PASSWORD: NEW_ACCOUNT }}
             send={async () => {
               await auth.verifyEmail({ token });
@@ -109,7 +109,7 @@ export function UndoEmailChange() {
       <p>{texts.undoEmailChange.explain}</p>
       <Form
         submit={texts.undoEmailChange.submit}
-        isDangerous
+        look="danger"
         send={async () => {
           await auth.undoEmailChange({ token });
           setDone(true);

@@ -4,10 +4,9 @@ import { auth } from '../auth.ts';
 import { deviceOf } from '../device.ts';
 import { problemOf } from '../errors.ts';
 import { Page } from '../layout.tsx';
+import { momentOf } from '../moments.ts';
 import { withFreshProof } from '../proof.tsx';
 import { texts } from '../texts/index.ts';
-
-const moments = new Intl.DateTimeFormat(texts.language, { dateStyle: 'medium', timeStyle: 'short' });
 
 export function Sessions() {
   const [sessions, setSessions] = useState<readonly Session[]>();
@@ -56,7 +55,7 @@ export function Sessions() {
           {texts.retry}
         </button>
       )}
-      <ul class="sessions">
+      <ul class="rows">
         {sessions?.map((session) => (
           <SessionItem
             key={session.id}
@@ -100,15 +99,14 @@ interface SessionProps {
 
 function SessionItem({ session, isBusy, onEnd }: SessionProps) {
   const device = session.deviceName ?? deviceOf(session.userAgent) ?? texts.sessions.unknownDevice;
-  const at = (moment: string) => moments.format(new Date(moment));
   return (
     <li>
       <div>
         <strong>{device}</strong> {session.current && <span class="badge">{texts.sessions.current}</span>}
         <p class="muted">
-          {texts.sessions.lastUsed(at(session.lastUsedAt))}
+          {texts.sessions.lastUsed(momentOf(session.lastUsedAt))}
           <br />
-          {texts.sessions.since(at(session.createdAt))}
+          {texts.sessions.since(momentOf(session.createdAt))}
           {session.ip !== null && (
             <>
               <br />

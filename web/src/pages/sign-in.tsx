@@ -1,27 +1,37 @@
+import { loginWithPasskey } from '@latchkey/client/passkeys';
 import { useState } from 'preact/hooks';
 import { auth } from '../auth.ts';
 import { EmailField, Field, Form, PasswordField } from '../form.tsx';
 import { Page, To } from '../layout.tsx';
+import { leave } from '../leave.ts';
 import { linkToken } from '../link.ts';
-import { leave } from '../router.ts';
+import { hasPasskeys, PasskeyForm, useSuggestedPasskeys } from '../passkeys.tsx';
+import { useLogin } from '../second-step.tsx';
 import { settings } from '../settings.ts';
 import { texts } from '../texts/index.ts';
 import { MailRequest, MailSent } from './mail-sent.tsx';
 import { NoLink } from './no-link.tsx';
 
 export function SignIn() {
+  const { enter, secondStep } = useLogin();
+  useSuggestedPasskeys({ isOn: secondStep === undefined, enter });
+  if (secondStep) return secondStep;
   return (
     <Page title={texts.signIn.title}>
       <Form
         submit={texts.signIn.submit}
-        send={async ({ email = '', password = '' }) => {
-          await auth.login({ email, password });
-          leave();
-        }}
+        send={({ email = '', password = '' }) => enter(() => auth.login({ email, password }))}
       >
-        <EmailField />
+        <EmailField autoComplete={hasPasskeys ? 'username webauthn' : 'username'} />
         <PasswordField />
       </Form>
+      {hasPasskeys && (
+        <PasskeyForm
+          submit={texts.signIn.byPasskey}
+          look="secondary"
+          send={(signal) => enter(() => loginWithPasskey(auth, { signal }))}
+        />
+      )}
       <nav class="links">
         {settings.mail && <To page="forgot-password">{texts.signIn.forgot}</To>}
         {settings.magicLinks && <To page="email-code">{texts.signIn.byMail}</To>}
@@ -59,7 +69,7 @@ export function SignUp() {
             ...(password && { password }),
           });
           if (verificationRequired) setSent({ email });
-          else leave();
+          else await leave();
         }}
         own={{ EMAIL_TAKEN: { field: 'email', text: texts.errors.EMAIL_TAKEN } }}
       >
@@ -80,6 +90,8 @@ export function SignUp() {
 export function EmailCode() {
   const { title, explain, submit, enterCode, submitCode } = texts.byMail;
   const wrong = { field: 'code', text: texts.errors.wrongCode };
+  const { enter, secondStep } = useLogin();
+  if (secondStep) return secondStep;
   return (
     <MailRequest title={title} explain={explain} submit={submit} request={auth.requestMagicLink}>
       {(email) => (
@@ -87,10 +99,9 @@ export function EmailCode() {
           <p>{enterCode}</p>
           <Form
             submit={submitCode}
-            send={async ({ code = '' }) => {
-              await auth.loginWithEmailCode({ email, code: code.replace(/\s/g, '') });
-              leave();
-            }}
+            send={({ code = '' }) =>
+              enter(() => auth.loginWithEmailCode({ email, code: code.replace(/\s/g, '') }))
+            }
             own={{ INVALID_TOKEN: wrong, BAD_USER_INPUT: wrong }}
           >
             <Field
@@ -110,17 +121,13 @@ export function EmailCode() {
 /** A button, because programs that look at mail open its links. */
 export function MagicLink() {
   const token = linkToken();
+  const { enter, secondStep } = useLogin();
+  if (secondStep) return secondStep;
   if (token === undefined) return <NoLink />;
   return (
     <Page title={texts.magicLink.title}>
       <p>{texts.magicLink.explain}</p>
-      <Form
-        submit={texts.magicLink.submit}
-        send={async () => {
-          await auth.loginWithMagicLink({ token });
-          leave();
-        }}
-      />
+      <Form submit={texts.magicLink.submit} send={() => enter(() => auth.loginWithMagicLink({ token }))} />
     </Page>
   );
 }

@@ -14,6 +14,8 @@ export const en: Texts = {
   optional: 'optional',
   retry: 'Try again',
   required: 'Fill this in.',
+  copied: 'Copied.',
+  notCopied: 'The browser does not allow it. Select the text, and copy it by hand.',
   newTitle: (title, name) => `${title} – ${name}`,
 
   fields: {
@@ -24,10 +26,16 @@ export const en: Texts = {
     newPassword: 'New password',
     name: 'Name',
     code: 'Code',
+    recoveryCode: 'Recovery code',
+    factorName: 'A name for it',
   },
   hints: {
     newPassword: (least) => `At least ${least} characters. Several words are easy to remember.`,
     code: 'The digits in the mail.',
+    totpCode: 'The six digits that your authenticator app shows.',
+    recoveryCode: '25 letters and digits. You got ten of them when you added the second factor.',
+    factorName: 'So that you know it again, as in “my phone”.',
+    passkeyName: 'So that you know it again, as in “my security key”.',
   },
 
   signIn: {
@@ -35,8 +43,42 @@ export const en: Texts = {
     submit: 'Sign in',
     forgot: 'Forgot your password?',
     byMail: 'Sign in by mail, without a password',
+    byPasskey: 'Sign in with a passkey',
     toSignUp: 'New here?',
     signUp: 'Make an account',
+  },
+  secondStep: {
+    dead: 'It took too long, or too many codes were wrong. Sign in again.',
+    TOTP: {
+      title: 'Type the code of your app',
+      explain: 'Your account asks for a second factor.',
+      use: 'Use a code of the app instead',
+    },
+    PASSKEY: {
+      title: 'Use your passkey',
+      explain: 'Your account asks for a second factor. Unlock your passkey on your device or security key.',
+      use: 'Use a passkey instead',
+    },
+    RECOVERY_CODE: {
+      title: 'Type a recovery code',
+      explain: 'Each recovery code signs you in once.',
+      use: 'Use a recovery code instead',
+    },
+    LOST: {
+      title: 'You lost your device?',
+      use: 'I lost my device',
+      first:
+        'If you kept your recovery codes, use one of them. Then remove the lost device, and add the new one.',
+      operator: 'Otherwise ask the people who run this site. They can remove your second factors.',
+      reset: (hours) =>
+        `Otherwise we can remove all your second factors and recovery codes in ${lasting(hours * 60)}. After that you sign in without them. We tell you by mail until then, and you can cancel it.`,
+      submit: 'Remove my second factors',
+      unverified:
+        'Your email address is not confirmed, so we cannot do this. Ask the people who run this site.',
+      doneTitle: 'Your second factors will be removed',
+      done: (hours) =>
+        `This happens in ${lasting(hours * 60)}. Then sign in again, and add a new second factor. If you find your device before, sign in with it: that cancels the removal.`,
+    },
   },
   signUp: {
     title: 'Make an account',
@@ -117,6 +159,7 @@ export const en: Texts = {
     navigation: 'Account',
     profile: 'Profile',
     password: 'Password',
+    'second-factor': 'Second factor',
     sessions: 'Devices',
     remove: 'Delete',
     signOut: 'Sign out',
@@ -145,6 +188,75 @@ export const en: Texts = {
     submit: 'Change the password',
     done: 'The password is changed. Every other device is signed out.',
   },
+  secondFactor: {
+    title: 'Second factor',
+    on: 'Signing in with your password or by mail takes a second factor, too.',
+    off: 'A second factor keeps your account safe when somebody else learns your password or reads your mail.',
+    kinds: { TOTP: 'Authenticator app', PASSKEY: 'Passkey', RECOVERY_CODE: 'Recovery code' },
+    copied: 'Copied to your other devices',
+    notCopied: 'On one device only',
+    created: (moment) => `Added ${moment}`,
+    lastUsed: (moment) => `Last used ${moment}`,
+    neverUsed: 'Not used yet',
+    added: 'It is added. Signing in asks for it from now on.',
+    rename: 'Rename',
+    renameLabel: (name) => `Rename ${name}`,
+    renameTitle: (name) => `Rename ${name}`,
+    renamed: 'It is renamed.',
+    remove: 'Remove',
+    removeLabel: (name) => `Remove ${name}`,
+    removeTitle: (name) => `Remove ${name}?`,
+    removes: {
+      one: 'It signs you in no more. Your other second factors stay. Every other device is signed out.',
+      passkey: 'Delete the passkey on your device or in your password manager, too.',
+      last: 'This is your only second factor. Without it, your password or a mail alone signs you in, and your recovery codes are deleted. Every other device is signed out.',
+    },
+    removed: 'It is removed. Every other device is signed out.',
+    resetAt: (moment) =>
+      `Somebody who knows your password, or reads your mail, asked us to remove all your second factors. We do so on ${moment}. If that was not you, cancel it and change your password.`,
+    cancelReset: 'Cancel the removal',
+    resetCancelled: 'Your second factors stay.',
+  },
+  firstFactor: {
+    title: 'Add a second factor',
+    explain: 'This site wants every account to have a second factor. Add one before you go on.',
+  },
+  addFactor: {
+    TOTP: 'Add an authenticator app',
+    PASSKEY: 'Add a passkey',
+    explainPasskey:
+      'Your device, your password manager or a security key keeps the passkey. You unlock it with your finger, your face or a PIN, and then it signs you in without a password.',
+    createPasskey: 'Make the passkey',
+  },
+  enrolment: {
+    explain:
+      'You need an app on your phone that makes codes, such as the one your password manager has. It shows a new code every 30 seconds.',
+    submit: 'Show the QR code',
+    scan: 'Scan this picture with the app.',
+    qrCode: 'QR code for your authenticator app',
+    open: 'Open it in an app on this device',
+    byHand: 'You cannot scan it?',
+    secret: 'Type this secret into the app:',
+    copy: 'Copy the secret',
+    confirm: 'Add the app',
+    late: 'That took longer than ten minutes. Start again.',
+  },
+  recoveryCodes: {
+    title: 'Recovery codes',
+    newTitle: 'Keep these recovery codes',
+    explain:
+      'When you lose your device, each of these codes signs you in once. Keep them in a safe place. We cannot show them again.',
+    belongTo: (email, name) => `Recovery codes for ${email} at ${name}`,
+    copy: 'Copy',
+    download: 'Download',
+    print: 'Print',
+    kept: 'I have kept them',
+    left: (count) =>
+      count === 1 ? 'One of your codes is left.' : `${count === 0 ? 'None' : count} of your codes are left.`,
+    few: 'Make new ones before they run out.',
+    regenerate: 'Make new codes',
+    regenerates: 'You get ten new recovery codes. The old ones work no more.',
+  },
   sessions: {
     title: 'Devices',
     explain: 'Where you are signed in. End what you do not know, and change your password then.',
@@ -171,6 +283,10 @@ export const en: Texts = {
   proveAgain: {
     title: 'Prove that it is you',
     explain: 'Type your password again before this change.',
+    explainBoth: 'Type your password and a code before this change.',
+    explainPasskey: 'Use your passkey before this change.',
+    explainOr: 'Or type your password and a code.',
+    byPasskey: 'Use a passkey',
     submit: 'Continue',
   },
   signedOut: {
@@ -202,6 +318,16 @@ export const en: Texts = {
     wrongCode: 'This code is wrong, or it is not good any more. Look at the newest mail.',
     INVALID_TOKEN:
       'This link was used before, is too old, or a newer one was sent. Ask for a new one if you still need it.',
+    INVALID_CODE: 'This code is wrong, or it was used before. Try the next one.',
+    passkeyRefused: 'This passkey does not work here. It may have been removed. Try another one.',
+    PASSKEY_CANCELLED: 'No passkey came: it was cancelled, or it took too long. Try again.',
+    PASSKEY_EXISTS: 'This device has a passkey of your account already.',
+    PASSKEYS_UNAVAILABLE: 'This browser does not use passkeys on this page.',
+    LAST_CREDENTIAL: 'This is the only way into your account. Add another one first.',
+    MFA_REQUIRED: 'Your account has a second factor. Type a code as well.',
+    FACTOR_LIMIT: 'Your account has as many of these as it can. Remove one first.',
+    NOT_FOUND: 'It is not there any more. Load this page again.',
+    ENROLMENT_REQUIRED: 'Your account needs a second factor first. Load this page again to add one.',
     EMAIL_TAKEN: 'There is an account with this address already. Sign in, or ask for a new password.',
     REGISTRATION_CLOSED: 'Nobody can make an account here.',
     FEATURE_DISABLED: 'This site does not offer this.',

@@ -1,3 +1,5 @@
+import type { FactorKind } from '@latchkey/client';
+
 /** What a file of texts holds. The compiler checks each language against it. */
 export interface Texts {
   readonly language: string;
@@ -12,6 +14,8 @@ export interface Texts {
   readonly optional: string;
   readonly retry: string;
   readonly required: string;
+  readonly copied: string;
+  readonly notCopied: string;
   readonly newTitle: (title: string, name: string) => string;
   readonly fields: {
     readonly email: string;
@@ -21,18 +25,42 @@ export interface Texts {
     readonly newPassword: string;
     readonly name: string;
     readonly code: string;
+    readonly recoveryCode: string;
+    readonly factorName: string;
   };
   readonly hints: {
     readonly newPassword: (least: number) => string;
     readonly code: string;
+    readonly totpCode: string;
+    readonly recoveryCode: string;
+    readonly factorName: string;
+    readonly passkeyName: string;
   };
   readonly signIn: {
     readonly title: string;
     readonly submit: string;
     readonly forgot: string;
     readonly byMail: string;
+    readonly byPasskey: string;
     readonly toSignUp: string;
     readonly signUp: string;
+  };
+  /** The second step of a sign-in, for each kind of factor and for people who have none at hand. */
+  readonly secondStep: Readonly<
+    Record<FactorKind, { readonly title: string; readonly explain: string; readonly use: string }>
+  > & {
+    readonly dead: string;
+    readonly LOST: {
+      readonly title: string;
+      readonly use: string;
+      readonly first: string;
+      readonly operator: string;
+      readonly reset: (hours: number) => string;
+      readonly submit: string;
+      readonly unverified: string;
+      readonly doneTitle: string;
+      readonly done: (hours: number) => string;
+    };
   };
   readonly signUp: {
     readonly title: string;
@@ -109,6 +137,7 @@ export interface Texts {
     readonly navigation: string;
     readonly profile: string;
     readonly password: string;
+    readonly 'second-factor': string;
     readonly sessions: string;
     readonly remove: string;
     readonly signOut: string;
@@ -136,6 +165,66 @@ export interface Texts {
     readonly submit: string;
     readonly done: string;
   };
+  readonly secondFactor: {
+    readonly title: string;
+    readonly on: string;
+    readonly off: string;
+    readonly kinds: Readonly<Record<FactorKind, string>>;
+    readonly copied: string;
+    readonly notCopied: string;
+    readonly created: (moment: string) => string;
+    readonly lastUsed: (moment: string) => string;
+    readonly neverUsed: string;
+    readonly added: string;
+    readonly rename: string;
+    readonly renameLabel: (name: string) => string;
+    readonly renameTitle: (name: string) => string;
+    readonly renamed: string;
+    readonly remove: string;
+    readonly removeLabel: (name: string) => string;
+    readonly removeTitle: (name: string) => string;
+    readonly removes: { readonly one: string; readonly last: string; readonly passkey: string };
+    readonly removed: string;
+    readonly resetAt: (moment: string) => string;
+    readonly cancelReset: string;
+    readonly resetCancelled: string;
+  };
+  readonly firstFactor: {
+    readonly title: string;
+    readonly explain: string;
+  };
+  readonly addFactor: {
+    readonly TOTP: string;
+    readonly PASSKEY: string;
+    readonly explainPasskey: string;
+    readonly createPasskey: string;
+  };
+  readonly enrolment: {
+    readonly explain: string;
+    readonly submit: string;
+    readonly scan: string;
+    readonly qrCode: string;
+    readonly open: string;
+    readonly byHand: string;
+    readonly secret: string;
+    readonly copy: string;
+    readonly confirm: string;
+    readonly late: string;
+  };
+  readonly recoveryCodes: {
+    readonly title: string;
+    readonly newTitle: string;
+    readonly explain: string;
+    readonly belongTo: (email: string, name: string) => string;
+    readonly copy: string;
+    readonly download: string;
+    readonly print: string;
+    readonly kept: string;
+    readonly left: (count: number) => string;
+    readonly few: string;
+    readonly regenerate: string;
+    readonly regenerates: string;
+  };
   readonly sessions: {
     readonly title: string;
     readonly explain: string;
@@ -162,6 +251,10 @@ export interface Texts {
   readonly proveAgain: {
     readonly title: string;
     readonly explain: string;
+    readonly explainBoth: string;
+    readonly explainPasskey: string;
+    readonly explainOr: string;
+    readonly byPasskey: string;
     readonly submit: string;
   };
   readonly signedOut: {
@@ -190,6 +283,16 @@ export interface Texts {
     readonly wrongPassword: string;
     readonly wrongCode: string;
     readonly INVALID_TOKEN: string;
+    readonly INVALID_CODE: string;
+    readonly passkeyRefused: string;
+    readonly PASSKEY_CANCELLED: string;
+    readonly PASSKEY_EXISTS: string;
+    readonly PASSKEYS_UNAVAILABLE: string;
+    readonly LAST_CREDENTIAL: string;
+    readonly MFA_REQUIRED: string;
+    readonly FACTOR_LIMIT: string;
+    readonly NOT_FOUND: string;
+    readonly ENROLMENT_REQUIRED: string;
     readonly EMAIL_TAKEN: string;
     readonly REGISTRATION_CLOSED: string;
     readonly FEATURE_DISABLED: string;

@@ -1,0 +1,84 @@
+import { AuthClientError, type FactorKind, type Mfa, type PendingLogin } from '@latchkey/client';
+import { useCallback, useEffect, useState } from 'preact/hooks';
+import { auth } from './auth.ts';
+import { type OwnProblems, problemOf } from './errors.ts';
+import { Field } from './form.tsx';
+import { hasPasskeys } from './passkeys.tsx';
+import { texts } from './texts/index.ts';
+
+/** The second factors of who is signed in. Undefined until the server answered; `problem` says why it did not. */
+export interface Factors {
+  readonly mfa: Mfa | undefined;
+  readonly problem: string;
+  readonly reload: () => Promise<void>;
+}
+
+export function useFactors(): Factors {
+  const [mfa, setMfa] = useState<Mfa>();
+  const [problem, setProblem] = useState('');
+  const reload = useCallback(async () => {
+    setProblem('');
+    try {
+      setMfa(await auth.mfa());
+    } catch (error) {
+      setProblem(problemOf(error).text);
+    }
+  }, []);
+  useEffect(() => {
+    void reload();
+  }, [reload]);
+  return { mfa, problem, reload };
+}
+
+/** What would do as a second factor. */
+export function kindsOf(mfa: Mfa | undefined): readonly FactorKind[] {
+  const kinds = mfa?.factors.map(({ kind }) => kind) ?? [];
+  return (mfa?.recoveryCodesLeft ?? 0) > 0 ? [...kinds, 'RECOVERY_CODE'] : kinds;
+}
+
+/** What a failure says is owed, where a second factor is. */
+export function pendingOf(error: unknown): PendingLogin | undefined {
+  return error instanceof AuthClientError ? error.mfa : undefined;
+}
+
+/** What a form says of a wrong code. */
+export const WRONG_CODE: OwnProblems = {
+  INVALID_CODE: { field: 'code', text: texts.errors.INVALID_CODE },
+};
+
+/** A kind of factor that is typed. */
+export type TypedKind = Exclude<FactorKind, 'PASSKEY'>;
+
+/** In this order people are asked for them. */
+const ORDER: readonly FactorKind[] = ['PASSKEY', 'TOTP', 'RECOVERY_CODE'];
+
+/** Those of some kinds that this browser can ask for. */
+export function usable(kinds: readonly FactorKind[]): readonly FactorKind[] {
+  return ORDER.filter((kind) => kinds.includes(kind) && (kind !== 'PASSKEY' || hasPasskeys));
+}
+
+/** The field of a code. Its name is that of the API's input. */
+export function CodeField({ kind }: { kind: TypedKind }) {
+  if (kind === 'TOTP')
+    return (
+      <Field
+        key={kind}
+        name="totpCode"
+        label={texts.fields.code}
+        hint={texts.hints.totpCode}
+        inputMode="numeric"
+        autoComplete="one-time-code"
+      />
+    );
+  return (
+    <Field
+      key={kind}
+      name="recoveryCode"
+      label={texts.fields.recoveryCode}
+      hint={texts.hints.recoveryCode}
+      autoComplete="off"
+      autoCapitalize="none"
+      spellcheck={false}
+    />
+  );
+}
