@@ -107,7 +107,7 @@ export function createFactorChecks({
   ): Promise<CheckedPasskey | RefusedPasskey> {
     const shown = await passkeys.check(answer, wanted);
     if ('refused' in shown) return shown;
-    const { userId, factorId, amr } = shown;
+    const { userId, amr } = shown;
     const factor = shownFactor(
       { user: { id: userId }, session: wanted.session },
       {
@@ -116,7 +116,6 @@ export function createFactorChecks({
         attempt: UNCOUNTED,
         async spend(tx) {
           if (!(await shown.spend(tx))) return false;
-          await store.markUsed(tx, { id: factorId, now: clock.now() });
           await tries.passkeyWasShown(tx, userId);
           return true;
         },

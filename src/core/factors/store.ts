@@ -91,10 +91,6 @@ export async function insertFactor(
   return inserted;
 }
 
-export function markUsed(sql: Sql, use: { id: string; now: number }): Promise<number> {
-  return sql.run('UPDATE factors SET last_used_at = :now WHERE id = :id', use);
-}
-
 /** The confirmed factors of a user, the oldest first. */
 export function listFactors(sql: Sql, userId: string): Promise<FactorRecord[]> {
   return sql.all(

@@ -51,7 +51,6 @@ export interface Wanted {
 
 /** A passkey whose answer was right. */
 export interface ShownPasskey {
-  readonly factorId: string;
   readonly userId: string;
   /** RFC 8176 §2: possession of a key and presence of the user; `swk` where copies of the key are kept. */
   readonly amr: readonly string[];
@@ -89,7 +88,7 @@ export type Passkeys = ReturnType<typeof createPasskeys>;
 
 /** Passkeys (WebAuthn): what authenticators are asked, and whether their answers are right. */
 export function createPasskeys(options: PasskeysOptions) {
-  const { database, rateLimits, relyingParty } = options;
+  const { database, clock, rateLimits, relyingParty } = options;
   const { prune, ...challenges } = createPasskeyChallenges(options);
   const failures = rateLimits.failures({ name: 'passkeys', windowMs: NETWORK_WINDOW_MS });
 
@@ -196,14 +195,15 @@ export function createPasskeys(options: PasskeysOptions) {
         });
         const { factorId } = passkey;
         return {
-          factorId,
           userId: passkey.userId,
           amr: passkeyAmr(isBackedUp),
           async spend(tx) {
             if (!(await challenges.spend(tx, challenge)))
               throw new AuthError('INVALID_TOKEN', { cause: 'the challenge was answered before' });
             const use = { factorId, signCount, isBackedUp: Number(isBackedUp) };
-            return (await store.advancePasskey(tx, use)) === 1;
+            if ((await store.advancePasskey(tx, use)) === 0) return false;
+            await store.markUsed(tx, { factorId, now: clock.now() });
+            return true;
           },
         };
       } catch (error) {

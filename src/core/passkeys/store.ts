@@ -80,6 +80,10 @@ export function advancePasskey(
   );
 }
 
+export function markUsed(sql: Sql, use: { factorId: string; now: number }): Promise<number> {
+  return sql.run('UPDATE factors SET last_used_at = :now WHERE id = :factorId', use);
+}
+
 /** The handle of a user who has none yet. */
 export function insertUserHandle(sql: Sql, user: { userId: string; userHandle: string }): Promise<number> {
   return sql.run('INSERT INTO passkey_users (user_id, user_handle) VALUES (:userId, :userHandle)', user);

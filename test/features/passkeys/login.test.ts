@@ -29,6 +29,7 @@ describeApp('a login with a passkey alone', (start) => {
   it('shows two factors, and needs no further step (MFA-5)', async () => {
     const app = await start();
     const { authenticator } = await registerPasskey(app, (await register(app)).accessToken);
+    app.clock.travel(MINUTE);
     const { data } = await loginWithPasskey(app, authenticator, { deviceName: 'phone', scope: [] });
     const { accessToken, session, user } = data.loginWithPasskey;
     expect(user.email).toBe(EMAIL);
@@ -40,8 +41,10 @@ describeApp('a login with a passkey alone', (start) => {
     });
     const [event] = (await eventsOf(app, 'authn_login_success')).slice(-1);
     expect(JSON.parse(event?.details ?? '')).toMatchObject({ factor: 'PASSKEY' });
-    const [passkey] = await app.database.all('SELECT sign_count AS count FROM passkeys');
-    expect(passkey).toEqual({ count: 2 });
+    const [passkey] = await app.database.all(
+      'SELECT sign_count AS count, last_used_at AS used FROM passkeys JOIN factors ON factors.id = factor_id',
+    );
+    expect(passkey).toEqual({ count: 2, used: app.clock.now() });
   });
 
   it('a synced passkey says swk', async () => {
