@@ -526,6 +526,30 @@ describePages('second factors in the pages', (pages) => {
     );
 
     it(
+      'who signed in before the factor was there is told to show it, and goes on with it',
+      async () => {
+        await start({ mfa: 'required' });
+        const { accessToken } = await register(app(), EMAIL);
+        const page = await open('sign-in');
+        await typePassword(page);
+        await page.heading('Add a second factor');
+        const owner = await enrol(app(), accessToken);
+        await page.visit('sessions');
+        await page.says('You signed in before your account had a second factor.');
+        await page.visit('second-factor');
+        await page.heading('Second factor');
+        await page.press('Make new codes');
+        await asks(page, 'Make new codes');
+        await page.press('Make new codes');
+        await asks(page, PROOF);
+        await page.fill({ Password: PASSWORD, Code: owner.nextCode() });
+        await page.press('Continue');
+        await page.heading('Keep these recovery codes');
+      },
+      PATIENCE_MS,
+    );
+
+    it(
       'an app sends people to add a factor, and the browser asks nothing on the way back',
       async () => {
         await start({ redirectOrigins: [new URL(target).origin] });

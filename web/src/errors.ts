@@ -23,7 +23,8 @@ export function problemOf(error: unknown, own: OwnProblems = {}): Problem {
       text: field === 'email' || field === 'newEmail' ? texts.errors.email : texts.errors.BAD_USER_INPUT,
     };
   if (code === 'TOO_MANY_REQUESTS') return { text: texts.errors.TOO_MANY_REQUESTS(Math.ceil(retryAfter)) };
-  if (reason === 'FOREIGN_ORIGIN' || reason === 'ENROLMENT_REQUIRED') return { text: texts.errors[reason] };
+  if (reason === 'FOREIGN_ORIGIN' || reason === 'ENROLMENT_REQUIRED' || reason === 'FACTOR_REQUIRED')
+    return { text: texts.errors[reason] };
   const text = Object.hasOwn(texts.errors, code)
     ? texts.errors[code as keyof typeof texts.errors]
     : undefined;
@@ -32,6 +33,14 @@ export function problemOf(error: unknown, own: OwnProblems = {}): Problem {
 
 export function hasCode(error: unknown, ...codes: readonly string[]): boolean {
   return error instanceof AuthClientError && codes.includes(error.code);
+}
+
+/** Whether who it is has to be proven anew, because it was long ago or without the factor that is asked for now. */
+export function asksForProof(error: unknown): boolean {
+  return (
+    hasCode(error, 'REAUTHENTICATION_REQUIRED') ||
+    (error instanceof AuthClientError && error.reason === 'FACTOR_REQUIRED')
+  );
 }
 
 function weakness(reason: string | undefined, least: number): string {

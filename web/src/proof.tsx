@@ -2,7 +2,7 @@ import { passkeyAnswer } from '@latchkey/client/passkeys';
 import { useEffect, useState } from 'preact/hooks';
 import { auth, useAuthState } from './auth.ts';
 import { Dialog } from './dialog.tsx';
-import { hasCode } from './errors.ts';
+import { asksForProof } from './errors.ts';
 import {
   CodeField,
   type Factors,
@@ -30,7 +30,7 @@ export async function withFreshProof<Result>(work: () => Promise<Result>): Promi
   try {
     return await work();
   } catch (error) {
-    if (!hasCode(error, 'REAUTHENTICATION_REQUIRED')) throw error;
+    if (!asksForProof(error)) throw error;
   }
   return (await prove()) ? work() : undefined;
 }

@@ -328,6 +328,8 @@ export const en: Texts = {
     FACTOR_LIMIT: 'Your account has as many of these as it can. Remove one first.',
     NOT_FOUND: 'It is not there any more. Load this page again.',
     ENROLMENT_REQUIRED: 'Your account needs a second factor first. Load this page again to add one.',
+    FACTOR_REQUIRED:
+      'You signed in before your account had a second factor. Sign out, and sign in again with it.',
     EMAIL_TAKEN: 'There is an account with this address already. Sign in, or ask for a new password.',
     REGISTRATION_CLOSED: 'Nobody can make an account here.',
     FEATURE_DISABLED: 'This site does not offer this.',

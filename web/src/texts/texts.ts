@@ -293,6 +293,7 @@ export interface Texts {
     readonly FACTOR_LIMIT: string;
     readonly NOT_FOUND: string;
     readonly ENROLMENT_REQUIRED: string;
+    readonly FACTOR_REQUIRED: string;
     readonly EMAIL_TAKEN: string;
     readonly REGISTRATION_CLOSED: string;
     readonly FEATURE_DISABLED: string;
