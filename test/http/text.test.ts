@@ -1,6 +1,12 @@
 import { type AddressInfo, connect } from 'node:net';
 import { describe, expect, it } from '@jest/globals';
-import { type GraphQLInputType, getNamedType, isInputObjectType, isListType, isNonNullType } from 'graphql';
+import {
+  type GraphQLInputObjectType,
+  getNamedType,
+  isInputObjectType,
+  isListType,
+  isNonNullType,
+} from 'graphql';
 import { AuthError } from '../../src/errors.ts';
 import { rootFields } from '../../src/graphql/marks.ts';
 import type { Caller } from '../../src/platform/caller.ts';
@@ -403,31 +409,45 @@ const FITTING: Readonly<Record<string, string>> = {
   ID: '00000000-0000-4000-8000-000000000000',
 };
 
-/** Every text that a root field takes. */
+/** Every text that a root field takes, those of nested inputs too. */
 function textFields({ schema }: TestApp): TextField[] {
   return rootFields(schema).flatMap(({ path, field }) =>
     field.args.flatMap((argument) => {
       const type = getNamedType(argument.type);
       if (!isInputObjectType(type)) throw new Error(`${path} takes what is no input.`);
-      const fields = Object.values(type.getFields());
       const document = `mutation ($input: ${argument.type}) { ${field.name}(input: $input) { __typename } }`;
-      const needed = fields.filter((one) => isNonNullType(one.type) && nameOf(one.type) in FITTING);
-      const others = Object.fromEntries(needed.map((one) => [one.name, FITTING[nameOf(one.type)]]));
-      return fields
-        .filter((one) => nameOf(one.type) in FITTING)
-        .map((one) => ({
-          // GraphQL takes one text for a list of one.
-          path: `${field.name}.${one.name}${isListType(one.type) ? '.0' : ''}`,
-          type: nameOf(one.type),
-          document,
-          input: (text: string) => ({ ...others, [one.name]: text }),
-        }));
+      return textsIn(type).map((text) => ({ ...text, path: `${field.name}.${text.path}`, document }));
     }),
   );
 }
 
-function nameOf(type: GraphQLInputType): string {
-  return getNamedType(type).name;
+function textsIn(type: GraphQLInputObjectType): Omit<TextField, 'document'>[] {
+  const others = fitting(type);
+  return Object.values(type.getFields()).flatMap((field) => {
+    const { name } = field;
+    const own = getNamedType(field.type);
+    if (isInputObjectType(own))
+      return textsIn(own).map((nested) => ({
+        ...nested,
+        path: `${name}.${nested.path}`,
+        input: (text: string) => ({ ...others, [name]: nested.input(text) }),
+      }));
+    if (!(own.name in FITTING)) return [];
+    // GraphQL takes one text for a list of one.
+    const path = `${name}${isListType(field.type) ? '.0' : ''}`;
+    return [{ path, type: own.name, input: (text: string) => ({ ...others, [name]: text }) }];
+  });
+}
+
+/** The fields that must be there, each with a value that fits. */
+function fitting(type: GraphQLInputObjectType): Record<string, unknown> {
+  const values: Record<string, unknown> = {};
+  for (const field of Object.values(type.getFields()).filter((one) => isNonNullType(one.type))) {
+    const own = getNamedType(field.type);
+    if (isInputObjectType(own)) values[field.name] = fitting(own);
+    else if (own.name in FITTING) values[field.name] = FITTING[own.name];
+  }
+  return values;
 }
 
 function errorsOf({ lines }: TestApp): string[] {

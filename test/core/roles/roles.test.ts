@@ -277,7 +277,7 @@ describeApp('roles', (start, engine) => {
       bearer: app.tokens.verifyAccessToken(accessToken),
       caller: { ip: '192.0.2.1', userAgent: 'jest', requestId: 'r', deadline: NO_DEADLINE, connection: {} },
     };
-    const open = ['Mutation.reauthenticate', 'Query.me', 'Query.session'];
+    const open = ['Mutation.cancelFactorReset', 'Mutation.reauthenticate', 'Query.me', 'Query.session'];
     expect(markedFields(app.schema, 'narrow').map(({ path }) => path)).toEqual(open);
     const closed = rootFields(app.schema).filter(
       ({ path, field }) => !open.includes(path) && !isMarked(field, 'public'),
