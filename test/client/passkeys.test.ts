@@ -68,13 +68,22 @@ function installBrowser({ ignoresSignals = false } = {}) {
     parseRequestOptionsFromJSON: parsed,
     isConditionalMediationAvailable: async () => true,
   };
-  Object.assign(globalThis, { PublicKeyCredential });
+  const document = Object.assign(new EventTarget(), { visibilityState: 'visible' });
+  const listeners = jest.spyOn(document, 'addEventListener');
+  const gone = jest.spyOn(document, 'removeEventListener');
+  Object.assign(globalThis, { PublicKeyCredential, document });
   Object.defineProperty(globalThis, 'navigator', {
     configurable: true,
     value: { credentials: { create: run, get: run } },
   });
   return {
     ceremonies,
+    show(visibilityState: 'visible' | 'hidden') {
+      document.visibilityState = visibilityState;
+      document.dispatchEvent(new Event('visibilitychange'));
+    },
+    /** Of the document, which are still there. */
+    listeners: () => listeners.mock.calls.length - gone.mock.calls.length,
     /** The ceremony of this number, once it has begun. */
     async ceremony(number: number) {
       for (let turn = 0; turn < 50 && ceremonies.length < number; turn += 1)
@@ -103,7 +112,9 @@ beforeEach(() => {
 
 afterEach(() => {
   jest.useRealTimers();
+  jest.restoreAllMocks();
   delete (globalThis as { PublicKeyCredential?: unknown }).PublicKeyCredential;
+  delete (globalThis as { document?: unknown }).document;
   if (own) Object.defineProperty(globalThis, 'navigator', own);
 });
 
@@ -369,6 +380,39 @@ describe('passkeys in a browser', () => {
       'startPasskeyLogin',
       'loginWithPasskey',
     ]);
+  });
+
+  it('a suggestion on a page that nobody sees asks the server nothing, and again as soon as it is seen', async () => {
+    const browser = installBrowser();
+    const { client, count } = server();
+    const suggestion = codeOf(loginWithPasskey(client(), { suggest: true }));
+    await browser.ceremony(1);
+    browser.show('hidden');
+    await jest.advanceTimersByTimeAsync(3_600_000);
+    expect([count('startPasskeyLogin'), browser.ceremonies.length]).toEqual([1, 1]);
+    browser.show('visible');
+    (await browser.ceremony(2)).answer();
+    await suggestion;
+    expect(count('startPasskeyLogin')).toBe(2);
+  });
+
+  it('a suggestion leaves no listener behind', async () => {
+    const browser = installBrowser();
+    const added = jest.spyOn(AbortSignal.prototype, 'addEventListener');
+    const removed = jest.spyOn(AbortSignal.prototype, 'removeEventListener');
+    const controller = new AbortController();
+    const suggestion = loginWithPasskey(server().client(), { suggest: true, signal: controller.signal });
+    for (const number of [1, 2, 3]) {
+      await browser.ceremony(number);
+      expect(browser.listeners()).toBe(1);
+      await jest.advanceTimersByTimeAsync(270_000);
+    }
+    (await browser.ceremony(4)).refuse('NotAllowedError');
+    expect(await codeOf(suggestion)).toBe('PASSKEY_CANCELLED');
+    expect(browser.listeners()).toBe(0);
+    // The browser of this test has one for each ceremony.
+    expect(added.mock.calls.length - removed.mock.calls.length).toBe(4);
+    expect(jest.getTimerCount()).toBe(0);
   });
 
   it('what the server refuses is the error, and no dialog opens', async () => {

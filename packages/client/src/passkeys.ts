@@ -173,14 +173,22 @@ async function renewed(
   }
 }
 
-/** By both clocks: the one stands still while the machine sleeps, and the other can be set back. */
+/**
+ * By both clocks: the one stands still while the machine sleeps, and the other can be set back. A page that nobody sees
+ * waits until it is seen: some browsers refuse it a ceremony, and it would ask the server for ever.
+ */
 function beforeItEnds({ timeout }: PasskeyLoginOptions, renew: () => void): () => void {
   const [wall, monotonic] = [Date.now(), performance.now()];
-  const timer = setInterval(() => {
+  const look = () => {
     const passed = Math.max(Date.now() - wall, performance.now() - monotonic);
-    if (passed >= timeout - EARLY_MS) renew();
-  }, LOOK_MS);
-  return () => clearInterval(timer);
+    if (passed >= timeout - EARLY_MS && document.visibilityState === 'visible') renew();
+  };
+  const timer = setInterval(look, LOOK_MS);
+  document.addEventListener('visibilitychange', look);
+  return () => {
+    clearInterval(timer);
+    document.removeEventListener('visibilitychange', look);
+  };
 }
 
 /** Only what the server knows is sent, because later browsers may answer with more. */
