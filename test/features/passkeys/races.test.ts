@@ -41,7 +41,13 @@ describeApp('passkeys in races', (start) => {
     const tokens = [(await register(app)).accessToken];
     await app.database.run('UPDATE users SET email_verified_at = 1');
     while (tokens.length < 11) tokens.push((await login(app)).accessToken);
-    expect(await registerAtOnce(app, tokens)).toEqual([...Array(10).fill('INVALID_TOKEN'), 'OK']);
+    const codes = await registerAtOnce(app, tokens);
+    expect(codes.filter((code) => code === 'OK')).toHaveLength(1);
+    // Who reads the account after the first one finds a factor that their session has not shown.
+    const others = codes.filter((code) => code !== 'OK');
+    expect(others.filter((code) => !['INVALID_TOKEN', 'REAUTHENTICATION_REQUIRED'].includes(code))).toEqual(
+      [],
+    );
     expect(await app.database.all('SELECT factor_id FROM passkeys')).toHaveLength(1);
     expect(await app.database.all('SELECT code_hash FROM recovery_codes')).toHaveLength(10);
   });
