@@ -5,6 +5,7 @@ import type { Clock } from '../platform/clock.ts';
 import type { Logger } from '../platform/logger.ts';
 import { type Audit, createAudit } from './audit/service.ts';
 import type { RecordEvent } from './audit/store.ts';
+import { createExternalLogins, type ExternalLogins } from './external-logins/service.ts';
 import { FACTOR_REMOVED } from './factors/mails.ts';
 import { createFactors, type Factors } from './factors/service.ts';
 import type { Feature } from './feature.ts';
@@ -16,6 +17,7 @@ import { createOwnership, type Ownership } from './login/ownership.ts';
 import { loginResolvers } from './login/resolvers.ts';
 import { createSecondStep, type SecondStep } from './login/second-step.ts';
 import { createLogin, type Login } from './login/service.ts';
+import { createWaysIn, type WaysIn } from './login/ways-in.ts';
 import { createMail, type Mail } from './mail/service.ts';
 import type { Templates } from './mail/templates.ts';
 import { createOneTimeTokens, type OneTimeTokens } from './one-time-tokens/service.ts';
@@ -59,12 +61,14 @@ export interface Core {
   readonly passwords: Passwords;
   readonly sessions: Sessions;
   readonly factors: Factors;
+  readonly externalLogins: ExternalLogins;
   readonly challenges: Challenges;
   readonly door: Door;
   readonly mailbox: Mailbox;
   readonly ownership: Ownership;
   readonly login: Login;
   readonly secondStep: SecondStep;
+  readonly waysIn: WaysIn;
 }
 
 /** Builds the modules of core in the order of their dependencies. */
@@ -134,6 +138,7 @@ export function createCore({ config, database, clock, logger, templates, hashCos
     refreshFailures: config.refreshFailures,
   });
   const factors = createFactors({ database, clock, secrets, rateLimits });
+  const externalLogins = createExternalLogins({ database, clock, providers: config.providers });
   const challenges = createChallenges({ database, clock, rateLimits });
   const door = createDoor({
     database,
@@ -146,7 +151,7 @@ export function createCore({ config, database, clock, logger, templates, hashCos
     sessions,
     mail,
   });
-  const mailbox = createMailbox({ clock, guesses, oneTimeTokens, sessions, factors });
+  const mailbox = createMailbox({ clock, guesses, oneTimeTokens, sessions, factors, externalLogins });
   const ownership = createOwnership({ database, rateLimits, guesses, passwords, sessions, factors, door });
   const login = createLogin({
     database,
@@ -159,6 +164,7 @@ export function createCore({ config, database, clock, logger, templates, hashCos
     requireVerification: config.registration === 'verify',
   });
   const secondStep = createSecondStep({ database, clock, factors, challenges, door });
+  const waysIn = createWaysIn({ externalLogins, magicLinks: config.magicLinks });
 
   return {
     database,
@@ -175,12 +181,14 @@ export function createCore({ config, database, clock, logger, templates, hashCos
     passwords,
     sessions,
     factors,
+    externalLogins,
     challenges,
     door,
     mailbox,
     ownership,
     login,
     secondStep,
+    waysIn,
   };
 }
 
@@ -190,6 +198,7 @@ export function coreFeatures({
   roles,
   sessions,
   factors,
+  externalLogins,
   challenges,
   login,
   secondStep,
@@ -205,6 +214,7 @@ export function coreFeatures({
     { chores: tokens.chores },
     { resolvers: sessionsResolvers(sessions), chores: sessions.chores },
     { chores: factors.chores, mails: [FACTOR_REMOVED] },
+    { chores: externalLogins.chores },
     {
       resolvers: loginResolvers({ ...login, ...secondStep }),
       mails: [LOGIN_AFTER_FAILURES],

@@ -38,6 +38,14 @@ export async function findCredential(sql: Sql, id: string): Promise<Credential |
   return credentialOf(await sql.get(`SELECT ${CREDENTIAL_COLUMNS} FROM users WHERE id = :id`, { id }));
 }
 
+/** Whether an account has a password. */
+export async function hasPassword(sql: Sql, id: string): Promise<boolean> {
+  return (
+    (await sql.get('SELECT 1 AS found FROM users WHERE id = :id AND password_hash IS NOT NULL', { id })) !==
+    undefined
+  );
+}
+
 /** A page of all accounts with their hashes, for the operator's export. */
 export async function listCredentials(
   sql: Sql,

@@ -88,7 +88,7 @@ export function insertUser(
     email: string;
     emailCanonical: string;
     name: string | null;
-    passwordHash: string;
+    passwordHash: string | null;
     emailVerifiedAt?: number | null;
     now: number;
   },
@@ -160,6 +160,14 @@ export function changeSecondFactors(
     `UPDATE users SET second_factors = :secondFactors, credential_version = credential_version + 1
      WHERE id = :id RETURNING ${COLUMNS}`,
     change,
+  );
+}
+
+/** After a way in was removed, with the row locked before. What was proven against the version before proves nothing. */
+export function raiseCredentialVersion(sql: Sql, id: string): Promise<UserRecord | undefined> {
+  return sql.get(
+    `UPDATE users SET credential_version = credential_version + 1 WHERE id = :id RETURNING ${COLUMNS}`,
+    { id },
   );
 }
 

@@ -3,7 +3,7 @@ import { PASSWORD_REMOVED } from './mails.ts';
 import { accountResolvers } from './resolvers.ts';
 import { type AccountOptions, createAccountService } from './service.ts';
 
-type Settings = 'registration' | 'networkRegistrations' | 'beginRegistration' | 'magicLinks';
+type Settings = 'registration' | 'networkRegistrations' | 'beginRegistration';
 
 /** What people do to their own accounts. */
 export function createAccount(

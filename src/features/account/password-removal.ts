@@ -1,5 +1,6 @@
 import type { RecordEvent } from '../../core/audit/store.ts';
 import type { Ownership } from '../../core/login/ownership.ts';
+import type { WaysIn } from '../../core/login/ways-in.ts';
 import type { Mail } from '../../core/mail/service.ts';
 import type { OneTimeTokens } from '../../core/one-time-tokens/service.ts';
 import type { Guesses } from '../../core/passwords/guesses.ts';
@@ -24,8 +25,7 @@ export interface PasswordRemovalOptions {
   readonly sessions: Pick<Sessions, 'endAllOf' | 'ownerChanged'>;
   readonly oneTimeTokens: Pick<OneTimeTokens, 'endAllOf'>;
   readonly mail: Pick<Mail, 'notify'>;
-  /** Whether a verified address is a way in. */
-  readonly magicLinks: boolean;
+  readonly waysIn: Pick<WaysIn, 'assertOneLeft'>;
 }
 
 /** The end of a password, where another way into the account remains. */
@@ -39,7 +39,7 @@ export function createPasswordRemoval({
   sessions,
   oneTimeTokens,
   mail,
-  magicLinks,
+  waysIn,
 }: PasswordRemovalOptions) {
   return {
     /**
@@ -68,7 +68,7 @@ export function createPasswordRemoval({
             return viewOf(held, viewer);
           }
           // Last, and as the row is now: nothing of it is written where no way in is left.
-          if (!magicLinks || removed.emailVerifiedAt === null) throw new AuthError('LAST_CREDENTIAL');
+          await waysIn.assertOneLeft(tx, removed);
           await guesses.passwordWasSet(tx, canonicalEmail(removed.email));
           await oneTimeTokens.endAllOf(tx, removed.id);
           const count = await sessions.endAllOf(tx, removed.id, 'password', viewer.sessionId);
