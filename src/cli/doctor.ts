@@ -45,7 +45,7 @@ export function addDoctor(program: Command): void {
     .command('doctor')
     .summary('print the effective configuration and what is wrong with it')
     .description(
-      'print the effective configuration, secrets masked, and what is wrong with it, the database and the mail server; exits with 1 if anything is',
+      'print the effective configuration, secrets masked, and what is wrong with it, the database, the mail server and the providers of external logins; exits with 1 if anything is',
     )
     .option('--json', 'print one JSON object')
     .action(async ({ json }: { json?: true }) => {

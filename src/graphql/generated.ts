@@ -583,8 +583,8 @@ export type Mutation = {
    */
   readonly removeFactor: User;
   /**
-   * Takes the password away from an account that has another way in: its verified address, where mail may log in
-   * (`LATCHKEY_MAGIC_LINKS=on`). Counts as a change of the password: ends every other session, every pending login, every
+   * Takes the password away from an account that has another way in: an external login, or its verified address where mail
+   * may log in (`LATCHKEY_MAGIC_LINKS=on`). Counts as a change of the password: ends every other session, every pending login, every
    * link and every known device. Needs what `changePassword` does. An account without a password is answered as it is.
    * Errors: `UNAUTHENTICATED`, `INVALID_CREDENTIALS`, `REAUTHENTICATION_REQUIRED`, `LAST_CREDENTIAL`, `TOO_MANY_REQUESTS`,
    * `OVERLOADED`, `UNAVAILABLE`.
@@ -662,7 +662,7 @@ export type Mutation = {
   /**
    * Takes a change of address back with the token of the link `/undo-email-change#token=…`, and all that came after it.
    * Whoever changed the address knew the password, so that goes, too, with every session, every other link, and the second
-   * factors and recovery codes that were made since the change was asked for; a link to set a new password is mailed to the restored address.
+   * factors, recovery codes and external logins that came since the change was asked for; a link to set a new password is mailed to the restored address.
    * Errors: `INVALID_TOKEN`, `EMAIL_TAKEN` (somebody else proved the address since), `TOO_MANY_REQUESTS`, `UNAVAILABLE`.
    */
   readonly undoEmailChange: UndoEmailChangePayload;

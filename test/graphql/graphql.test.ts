@@ -81,6 +81,8 @@ describe('the guard', () => {
 
   it('the root fields that the SDL marks @public are exactly the ones in this list (GQL-8)', () => {
     expect(publicFields(testSchema())).toEqual([
+      'Mutation.completeExternalLogin',
+      'Mutation.completeExternalRegistration',
       'Mutation.completeMfaLogin',
       'Mutation.confirmEmailChange',
       'Mutation.login',
@@ -90,12 +92,15 @@ describe('the guard', () => {
       'Mutation.refreshToken',
       'Mutation.register',
       'Mutation.requestEmailVerification',
+      'Mutation.requestExternalRegistration',
       'Mutation.requestFactorReset',
       'Mutation.requestMagicLink',
       'Mutation.requestPasswordReset',
       'Mutation.resetPassword',
+      'Mutation.startExternalLogin',
       'Mutation.undoEmailChange',
       'Mutation.verifyEmail',
+      'Query.externalProviders',
     ]);
   });
 
@@ -119,6 +124,9 @@ describe('the guard', () => {
           removeFactor: '{ id: "1" }',
           renameFactor: '{ id: "1" }',
           removePassword: '{ password: "p" }',
+          linkExternalLogin: '{ provider: "p", redirectTo: "r" }',
+          completeExternalLink: '{ code: "1" }',
+          unlinkExternalLogin: '{ id: "1" }',
         }[name];
         const argument =
           args.length === 0 ? '' : `(input: ${input ?? '{ currentPassword: "p", newPassword: "n" }'})`;

@@ -1,5 +1,6 @@
 import type { RecordEvent } from '../../core/audit/store.ts';
 import {
+  type Answer,
   deleteStart,
   type StartRecord,
   takeState,
@@ -13,13 +14,16 @@ import { MINUTE_MS } from '../../platform/durations.ts';
 import type { Logger } from '../../platform/logger.ts';
 import { nameOf, ProviderFault } from './identity.ts';
 import type { Providers } from './providers.ts';
-import { makeToken } from './secrets.ts';
+import { makeToken, type StartSecrets } from './secrets.ts';
 import type { Starts } from './starts.ts';
 
 /** Time for the page to load and to send the code. */
 const CODE_LIFETIME_MS = 2 * MINUTE_MS;
 /** RFC 6749 §4.1.2.1, and the words of LinkedIn and Apple for the same. */
 const DENIALS: readonly string[] = ['access_denied', 'user_cancelled_login', 'user_cancelled_authorize'];
+
+/** Answers that are being asked for. The memory of them has a bound, whatever a provider does (DOS-4). */
+const MOST_UNDER_WAY = 100;
 
 const WORDS = {
   DENIED: 'You did not let the provider sign you in here.',
@@ -37,6 +41,8 @@ export interface CallbackOptions {
 
 /** What a provider sends the browser back with. */
 export function createCallback({ database, clock, logger, recordEvent, providers, starts }: CallbackOptions) {
+  let underWay = 0;
+
   /** Ends it, and says so to the page that it began on. */
   async function fail(
     { id, redirectTo, userId, provider }: StartRecord,
@@ -60,6 +66,21 @@ export function createCallback({ database, clock, logger, recordEvent, providers
     });
   }
 
+  async function exchange(
+    provider: string,
+    parameters: URLSearchParams,
+    secrets: StartSecrets,
+  ): Promise<Answer> {
+    if (underWay >= MOST_UNDER_WAY) throw new ProviderFault('too many logins wait for a provider');
+    underWay += 1;
+    try {
+      const client = await providers.clientOf(provider);
+      return await client.exchange(parameters, secrets);
+    } finally {
+      underWay -= 1;
+    }
+  }
+
   return {
     /**
      * Asks the provider who logged in, keeps that for two minutes, and links and opens nothing: the page that began does,
@@ -78,8 +99,7 @@ export function createCallback({ database, clock, logger, recordEvent, providers
       const error = parameters.get('error');
       if (error !== null && DENIALS.includes(error)) return fail(start, { reason: 'DENIED', caller });
       try {
-        const client = await providers.clientOf(provider);
-        const answer = await client.exchange(parameters, secrets);
+        const answer = await exchange(provider, parameters, secrets);
         const code = makeToken('lkc_');
         await writeAnswer(database, {
           ...answer,

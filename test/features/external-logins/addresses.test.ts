@@ -15,10 +15,12 @@ import {
   comeBack,
   complete,
   loginBy,
+  PAGE,
   REQUEST_EXTERNAL_REGISTRATION,
   refusalOf,
   registerVerified,
   registrationOf,
+  START_EXTERNAL,
   writtenIn,
 } from '../../support/external-logins.ts';
 import { lettersTo, mailedCode, subjectsTo } from '../../support/letters.ts';
@@ -161,6 +163,14 @@ describeApp('the address of an external login', (start) => {
     if (code === undefined) return reason === 'PROVIDER' ? 'refused' : 'lost';
     return proves(await complete(app, code, begun.verifier)) ? 'proven' : 'unproven';
   }
+
+  it('a document of Microsoft that names every tenant is no document of one tenant', async () => {
+    const issuer = 'https://login.microsoftonline.com/{tenantid}/v2.0';
+    const app = await start(presetOptions('microsoft', { tenant: TENANT }, issuer));
+    const input = { provider: 'microsoft', redirectTo: PAGE };
+    const answer = await app.send(START_EXTERNAL, { input });
+    expect(refusalOf(answer)).toBe('EXTERNAL_LOGIN_FAILED PROVIDER');
+  });
 
   it('an address that the provider does not prove is proven by a mailed code, and makes an account', async () => {
     const app = await start(options());

@@ -348,6 +348,22 @@ describeApp('an evil provider', (start) => {
     for (const secret of evil.state.secrets) expect(written).not.toContain(secret);
   });
 
+  it('a provider that is silent is waited for by a hundred logins and no more (DOS-4)', async () => {
+    const { config, ...rest } = options();
+    app = await start({ ...rest, config: { ...config, throttles: false } });
+    await begin(app);
+    evil.state.twist = { isSlow: true, at: { '/token': silent } };
+    const starts = await Promise.all(Array.from({ length: 110 }, () => begin(app)));
+    const exchanges = () => evil.state.requests.filter(({ path }) => path === '/token').length;
+    const before = exchanges();
+    const backs = await Promise.all(starts.map((begun) => visit(app, evil, begun, ADA)));
+    expect(new Set(backs.map(({ reason }) => reason))).toEqual(new Set(['PROVIDER']));
+    const refused = app.lines.filter((line) => line.includes('too many logins wait'));
+    expect([exchanges() - before <= 100, refused.length >= 1]).toEqual([true, true]);
+    evil.state.twist = {};
+    expect((await loginBy(app, evil, ADA)).code).toBe('OK');
+  });
+
   it('bad states of one network are limited, and good ones are not', async () => {
     app = await start(options());
     const begun = await begin(app);

@@ -1,5 +1,5 @@
 import { afterAll, afterEach, beforeAll, expect, it } from '@jest/globals';
-import { enrol, loginWithBoth } from '../../support/authenticator.ts';
+import { complete as completeMfa, enrol, loginWithBoth, mfaTokenOf } from '../../support/authenticator.ts';
 import { LOGIN, login, ME } from '../../support/documents.ts';
 import { eventsOf } from '../../support/events.ts';
 import { type EvilProvider, providerOf, startEvilProvider } from '../../support/evil-provider.ts';
@@ -173,6 +173,17 @@ describeApp('unlinking an external login', (start) => {
     expect(JSON.parse(event?.details ?? '')).toEqual({
       ...{ fields: ['externalLogins'], reason: 'unlinked', provider: 'work', count: 1 },
     });
+  });
+
+  it('a login that waits for its second factor ends with the external login that it began with', async () => {
+    const app = await start(options());
+    const enrolled = await enrol(app, (await registerVerified(app)).accessToken);
+    const { accessToken: token } = await loginWithBoth(app, enrolled);
+    await linkTo(app, evil, token, { sub: 'ada-1' });
+    const waiting = mfaTokenOf(await loginBy(app, evil, { sub: 'ada-1' }));
+    const [{ id }] = await listOf(app, token);
+    await unlink(app, token, id);
+    expect((await completeMfa(app, waiting, { totpCode: enrolled.nextCode() })).code).toBe('INVALID_TOKEN');
   });
 
   it('an external login of somebody else, an unknown one and a made-up id are not found', async () => {

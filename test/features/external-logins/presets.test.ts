@@ -236,7 +236,6 @@ describeApp('providers that differ', (start) => {
   it.each([
     ['not verified', { contact: { email: 'ada@example.com', verified: false } }],
     ['verified as a text', { contact: { email: 'ada@example.com', verified: 'true' } }],
-    ['inherited', { contact: Object.create({ email: 'ada@example.com' }) }],
     ['missing', {}],
   ])('an address of an OAuth 2 server that is %s proves nothing', async (_what, person) => {
     const app = await start(oauth2Options());

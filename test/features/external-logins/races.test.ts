@@ -149,6 +149,7 @@ describeApp('races of external logins', (start, engine) => {
   });
 
   it.each([
+    ['before the account is read', 'before', /^get SELECT .*FROM users WHERE id = :id/s],
     ['before the session is looked up', 'before', /^get SELECT (?!.*FROM users).*FROM sessions WHERE id/s],
     ['after it', 'before', /^transaction$/],
   ] as const)(
