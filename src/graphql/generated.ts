@@ -247,7 +247,7 @@ export type ExternalLogin = {
   readonly email?: Maybe<Scalars['String']['output']>;
   /** Opaque. */
   readonly id: Scalars['ID']['output'];
-  /** When a session was opened with it last. */
+  /** When it was used to log in last, whether or not a second factor followed. */
   readonly lastUsedAt?: Maybe<Scalars['DateTime']['output']>;
   /** When it was linked. */
   readonly linkedAt: Scalars['DateTime']['output'];

@@ -16,7 +16,7 @@ export interface ExternalLoginRecord {
   /** As the provider said it at the last login. It proves nothing. */
   readonly email: string | null;
   readonly linkedAt: number;
-  /** When a session was last opened with it. */
+  /** When it was last used to log in, whether or not a second factor followed. */
   readonly lastUsedAt: number | null;
 }
 

@@ -145,11 +145,10 @@ export function createEntries({ clock, oneTimeTokens, mailbox, roles, door, mail
         });
         const held = await recordFirstFactor(tx, { ...user, now: clock.now() });
         if (held === undefined) return undefined;
-        if (held.secondFactors === '') {
-          await link(tx, arrival, user.id);
-          await mail.notify(tx, held, EXTERNAL_LOGIN_LINKED);
-        }
-        return { user: held, details: { provider } };
+        if (held.secondFactors !== '') return { user: held, details: { provider } };
+        await link(tx, arrival, user.id);
+        await mail.notify(tx, held, EXTERNAL_LOGIN_LINKED);
+        return { user: held, details: { provider, reason: 'linked' } };
       };
       return enter(arrival, { user, hold });
     },

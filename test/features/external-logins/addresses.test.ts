@@ -300,6 +300,8 @@ describeApp('the address of an external login', (start) => {
     const auth = authOf(await loginBy(app, evil, ADA));
     expect(auth.user.id).toBe(owner.user.id);
     expect(await subjectsTo(app)).toContain('A way to log in was added');
+    const [event] = await eventsOf(app, 'authn_login_success');
+    expect(JSON.parse(event?.details ?? '')).toEqual({ amr: ['fed'], provider: 'work', reason: 'linked' });
     // The password and the other sessions are the owner's.
     expect((await app.send(ME, {}, { token: owner.accessToken })).code).toBe('OK');
     expect((await login(app)).user.id).toBe(owner.user.id);

@@ -101,6 +101,18 @@ describeApp('external logins', (start) => {
     expect(other.get('code_challenge')).not.toBe(challenge);
   });
 
+  it('the callback is below the path of the issuer, whether or not a proxy takes that away', async () => {
+    const app = await start(options({ issuer: 'http://localhost:4000/auth' }));
+    for (const prefix of ['', '/auth']) {
+      const begun = await begin(app);
+      const { searchParams } = new URL(begun.authorizationUrl);
+      expect(searchParams.get('redirect_uri')).toBe('http://localhost:4000/auth/external/callback/work');
+      const answer = new URLSearchParams(evil.authorize(begun.authorizationUrl, ADA));
+      const { headers } = await app.server.inject(`${prefix}/external/callback/work?${answer}`);
+      expect(headers.location).toContain('#code=lkc_');
+    }
+  });
+
   it('a login that was begun goes on after another master secret was promoted', async () => {
     const [before] = TEST_CONFIG.secrets;
     const app = await start(options());
