@@ -80,7 +80,8 @@ export function createOidcClient(options: ProviderClientOptions<Provider & OidcD
     const { email, email_verified } = user;
     return {
       ...identity,
-      ...addressOf(provider, { ...claims, email, email_verified }),
+      // What else an ID token says of an address, as Microsoft's does, it says of the one beside it.
+      ...addressOf(provider, { hd: claims.hd, email, email_verified }),
       name: identity.name ?? nameOf(user.name),
     };
   }

@@ -164,6 +164,16 @@ describeApp('the address of an external login', (start) => {
     return proves(await complete(app, code, begun.verifier)) ? 'proven' : 'unproven';
   }
 
+  it('what an ID token of Microsoft says of an address is not said of the one at the user endpoint', async () => {
+    const issuer = `https://login.microsoftonline.com/${TENANT}/v2.0`;
+    const app = await start(presetOptions('microsoft', { tenant: TENANT }, issuer));
+    evil.state.twist = {
+      document: { authorization_response_iss_parameter_supported: undefined },
+      userinfo: { sub: 'ada-1', email: ADA.email },
+    };
+    expect(await loginByMicrosoft(app, { sub: 'ada-1', iss: issuer, xms_edov: true })).toBe('unproven');
+  });
+
   it('a document of Microsoft that names every tenant is no document of one tenant', async () => {
     const issuer = 'https://login.microsoftonline.com/{tenantid}/v2.0';
     const app = await start(presetOptions('microsoft', { tenant: TENANT }, issuer));
