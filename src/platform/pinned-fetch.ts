@@ -31,6 +31,7 @@ export interface FetchInit {
 export interface PinnedFetch {
   /** @throws FetchRefused for what may not be asked or answered; other errors where the server cannot be reached. */
   fetch(url: string, init?: FetchInit): Promise<Response>;
+  /** Ends what is under way. It may be called again. */
   close(): Promise<void>;
 }
 
@@ -104,7 +105,7 @@ export function createPinnedFetch({
     },
 
     close: async () => {
-      await Promise.all([open.close(), pinned.close()]);
+      await Promise.all([open.destroy(), pinned.destroy()]);
     },
   };
 }

@@ -138,6 +138,15 @@ describe('a pinned fetch', () => {
     expect(await why(fits.fetch(fits.origin))).toBe('answered');
   });
 
+  it('ends what is under way when it is closed, once and again', async () => {
+    const { origin, fetch, close } = await serve(() => {}, { timeoutMs: 60_000 });
+    const waiting = why(fetch(origin));
+    await close();
+    await close();
+    expect(await waiting).not.toBe('answered');
+    expect(await why(fetch(origin))).not.toBe('answered');
+  });
+
   it('gives up when who asks does', async () => {
     const { origin, fetch } = await serve(() => {}, { timeoutMs: 60_000 });
     expect(await why(fetch(origin, { signal: AbortSignal.timeout(50) }))).toContain('TimeoutError');
