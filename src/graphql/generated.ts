@@ -202,7 +202,7 @@ export type ErrorCode =
   /**
    * The document is larger than one request may be: it checks more than one credential, or goes past 1,000 tokens,
    * 16 Ki characters, 10 root fields, 10 aliases, 5 directives, 20 fragments, 20 fields of one name (100 of
-   * `__typename`), 8 levels of fields, 100 items in a list, 1,000 values in its variables, or a cost of 2,000. Each value
+   * `__typename`), 8 levels of fields, 100 items in a list, 1,000 values in its variables, or a cost of 2,100. Each value
    * of the answer costs 1, or the `@cost` of its field; a list costs its `@listSize` times what one of its items does; and
    * an introspection is asked for once and without aliases in it (`__schema` costs 1,500, `__type` 500). Every field of a
    * viewer and of all their sessions fits in twice. Nothing of a document past a limit is run.

@@ -17,6 +17,8 @@ const claimsOf = (account: string) => ({
   name: account,
 });
 
+export type RealProvider = Awaited<ReturnType<typeof startRealProvider>>;
+
 /** A real OpenID provider on a port of this machine, where a person logs in on a page. */
 export async function startRealProvider(redirectUris: readonly string[]) {
   const server = createServer().listen(0, '127.0.0.1');

@@ -1,4 +1,4 @@
-import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
+import { afterAll, afterEach, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import { freePort } from '../../faults/support/server.ts';
 import { type Chromium, isChromiumInstalled, type Page, startChromium } from '../../support/chromium.ts';
 import { providerOf } from '../../support/evil-provider.ts';
@@ -10,7 +10,7 @@ import {
   LINK_EXTERNAL,
   registerVerified,
 } from '../../support/external-logins.ts';
-import { REAL_CLIENT, startRealProvider } from '../../support/real-provider.ts';
+import type { RealProvider } from '../../support/real-provider.ts';
 import { createFrozenClock, startApp, type TestApp } from '../../support/start-app.ts';
 import { until } from '../../support/until.ts';
 
@@ -18,7 +18,7 @@ const suite = isChromiumInstalled ? describe : describe.skip;
 const INSTALLED = isChromiumInstalled ? '' : ' (skipped: no Chromium; apt-get install chromium)';
 
 suite(`a person who logs in at oidc-provider in Chromium${INSTALLED}`, () => {
-  let provider: Awaited<ReturnType<typeof startRealProvider>>;
+  let provider: RealProvider;
   let app: TestApp;
   let chromium: Chromium;
   let home: string;
@@ -28,6 +28,9 @@ suite(`a person who logs in at oidc-provider in Chromium${INSTALLED}`, () => {
     const port = await freePort();
     const issuer = `http://127.0.0.1:${port}`;
     home = `${issuer}/livez`;
+    // It warns of its store in memory, and of the oldest Node.js that runs it.
+    jest.spyOn(console, 'warn').mockImplementation(() => {});
+    const { REAL_CLIENT, startRealProvider } = await import('../../support/real-provider.ts');
     const names = ['real', 'form'];
     provider = await startRealProvider(names.map((name) => `${issuer}/external/callback/${name}`));
     const { clientId, clientSecret } = REAL_CLIENT;
@@ -47,6 +50,7 @@ suite(`a person who logs in at oidc-provider in Chromium${INSTALLED}`, () => {
     await chromium?.stop();
     await app?.stop();
     await provider?.close();
+    jest.restoreAllMocks();
   }, 30_000);
 
   afterEach(async () => {
