@@ -66,11 +66,10 @@ export async function createApp(options: AppOptions) {
 
   const emailVerifications = createEmailVerifications(core);
   const { beginRegistration } = emailVerifications;
+  const { issuer, secrets, providers, redirectOrigins, networkChecks, addressMails } = config;
   const externalLogins = createExternalLoginsFeature(core, {
     ...{ logger, registration, fetchOfProviders, isDevelopment: config.mode === 'development' },
-    ...{ issuer: config.issuer, secrets: config.secrets, providers: config.providers },
-    ...{ redirectOrigins: config.redirectOrigins, networkChecks: config.networkChecks },
-    addressMails: config.addressMails,
+    ...{ issuer, secrets, providers, redirectOrigins, networkChecks, addressMails },
   });
   const features: readonly Feature[] = [
     ...coreFeatures(core),

@@ -1,4 +1,5 @@
 import type { Sql } from '../../database/database.ts';
+import { type UserRecord, userColumns } from '../users/store.ts';
 
 /*
  * A row of `external_logins` is an account at a provider, which belongs to one account here. It is known by `issuer` and
@@ -73,6 +74,14 @@ export function deleteExternalLogin(
   return sql.get(
     `DELETE FROM external_logins WHERE id = :id AND user_id = :userId RETURNING ${COLUMNS}`,
     login,
+  );
+}
+
+/** After a login was unlinked, with the user's row locked before. What was proven against the version before proves nothing. */
+export function raiseCredentialVersion(sql: Sql, id: string): Promise<UserRecord | undefined> {
+  return sql.get(
+    `UPDATE users SET credential_version = credential_version + 1 WHERE id = :id RETURNING ${userColumns()}`,
+    { id },
   );
 }
 

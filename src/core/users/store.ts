@@ -163,14 +163,6 @@ export function changeSecondFactors(
   );
 }
 
-/** After a way in was removed, with the row locked before. What was proven against the version before proves nothing. */
-export function raiseCredentialVersion(sql: Sql, id: string): Promise<UserRecord | undefined> {
-  return sql.get(
-    `UPDATE users SET credential_version = credential_version + 1 WHERE id = :id RETURNING ${COLUMNS}`,
-    { id },
-  );
-}
-
 /** Locks the row of a user who has proven who they are; no row when that changed or the account was disabled since. */
 export function holdUser(sql: Sql, user: AsRead): Promise<UserRecord | undefined> {
   return sql.get(

@@ -7,6 +7,7 @@ import {
   findExternalLogin,
   insertExternalLogin,
   listExternalLogins,
+  raiseCredentialVersion,
 } from '../../core/external-logins/store.ts';
 import type { WaysIn } from '../../core/login/ways-in.ts';
 import type { Mail } from '../../core/mail/service.ts';
@@ -14,13 +15,7 @@ import type { MailTemplate } from '../../core/mail/templates.ts';
 import type { Sessions } from '../../core/sessions/service.ts';
 import { findSession } from '../../core/sessions/store.ts';
 import { assertWide, type UserView, type Viewer, viewOf } from '../../core/users/service.ts';
-import {
-  findUser,
-  holdUser,
-  lockUser,
-  raiseCredentialVersion,
-  type UserRecord,
-} from '../../core/users/store.ts';
+import { findUser, holdUser, lockUser, type UserRecord } from '../../core/users/store.ts';
 import type { Database, Transaction } from '../../database/database.ts';
 import { AuthError } from '../../errors.ts';
 import type { Caller } from '../../platform/caller.ts';
