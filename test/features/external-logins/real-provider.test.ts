@@ -5,10 +5,12 @@ import { providerOf } from '../../support/evil-provider.ts';
 import {
   authOf,
   begin,
+  COMPLETE_EXTERNAL,
   COMPLETE_LINK,
   complete,
   LINK_EXTERNAL,
   registerVerified,
+  START_EXTERNAL,
 } from '../../support/external-logins.ts';
 import type { RealProvider } from '../../support/real-provider.ts';
 import { createFrozenClock, startApp, type TestApp } from '../../support/start-app.ts';
@@ -26,8 +28,9 @@ suite(`a person who logs in at oidc-provider in Chromium${INSTALLED}`, () => {
 
   beforeAll(async () => {
     const port = await freePort();
-    const issuer = `http://127.0.0.1:${port}`;
-    home = `${issuer}/livez`;
+    // Another site than the provider's: what it sends the browser back with brings no strict cookie.
+    const issuer = `http://localhost:${port}`;
+    home = `${issuer}/`;
     // It warns of its store in memory, and of the oldest Node.js that runs it.
     jest.spyOn(console, 'warn').mockImplementation(() => {});
     const { REAL_CLIENT, startRealProvider } = await import('../../support/real-provider.ts');
@@ -41,7 +44,7 @@ suite(`a person who logs in at oidc-provider in Chromium${INSTALLED}`, () => {
     ];
     // The provider looks at the clock of the machine.
     const clock = createFrozenClock(Date.now());
-    app = await startApp({ engine: 'sqlite', clock, config: { issuer, providers } });
+    app = await startApp({ engine: 'sqlite', clock, config: { issuer, providers, cookies: true } });
     await app.server.listen({ host: '127.0.0.1', port });
     chromium = await startChromium();
   }, 60_000);
@@ -66,6 +69,10 @@ suite(`a person who logs in at oidc-provider in Chromium${INSTALLED}`, () => {
   ): Promise<URLSearchParams> {
     const tab = await chromium.open(authorizationUrl);
     tabs.push(tab);
+    return answerAt(tab, account, answer);
+  }
+
+  async function answerAt(tab: Page, account: string, answer = 'sign-in'): Promise<URLSearchParams> {
     await tab.until("document.querySelector('[name=account]')");
     await tab.run(`document.querySelector('[name=account]').value = ${JSON.stringify(account)}`);
     await tab.click(`[value=${answer}]`);
@@ -86,6 +93,28 @@ suite(`a person who logs in at oidc-provider in Chromium${INSTALLED}`, () => {
       expect(links).toEqual([{ issuer: provider.issuer, subject: 'real|ada' }]);
     },
   );
+
+  it('in cookie mode the page that began has the cookie when the browser is back from the other site', async () => {
+    const tab = await chromium.open(home);
+    tabs.push(tab);
+    const send = (query: string, input: object) => {
+      const body = JSON.stringify({ query, variables: { input } });
+      const init = { method: 'POST', headers: { 'content-type': 'application/json' }, body };
+      return tab.run(`fetch('/graphql', ${JSON.stringify(init)}).then((answer) => answer.json())`);
+    };
+    const input = { provider: 'form', redirectTo: home, delivery: 'COOKIE' };
+    const { authorizationUrl, verifier } = (await send(START_EXTERNAL, input)).data.startExternalLogin;
+    expect(verifier).toBeNull();
+    await tab.go(authorizationUrl);
+    const fragment = await answerAt(tab, 'hedy');
+    const done = await send(COMPLETE_EXTERNAL, { code: fragment.get('code') });
+    expect(done.data.completeExternalLogin.auth).toMatchObject({
+      refreshToken: null,
+      user: { email: 'hedy@example.com' },
+    });
+    const names = (await chromium.cookies()).map(({ name }) => name);
+    expect(names).toEqual(expect.arrayContaining(['__Host-latchkey-external', '__Host-latchkey-refresh']));
+  });
 
   it('who declines comes back with a refusal', async () => {
     const begun = await begin(app, 'real', { redirectTo: home });
