@@ -148,7 +148,7 @@ describe('the pages of accounts', () => {
     ['LATCHKEY_APP_LOGO', 'large.png', 'the file must have at most 262144 bytes, and has 262145'],
     ['LATCHKEY_APP_STYLES', 'styles.txt', 'must be a file that ends in .css'],
     ['LATCHKEY_REDIRECT_ORIGINS', 'https://app.example.com/', 'must be origins as browsers send them'],
-    ['LATCHKEY_REDIRECT_ORIGINS', 'capacitor://localhost', 'must be origins as browsers send them'],
+    ['LATCHKEY_REDIRECT_ORIGINS', 'javascript:/alert(1)', 'must be origins as browsers send them'],
   ])('%s=%s stops the start', (name, value, problem) => {
     writeFileSync(join(folder, 'large.png'), Buffer.alloc(262_145));
     const given = name.endsWith('ORIGINS') ? value : join(folder, value);
