@@ -43,6 +43,7 @@ const text = await codegen({
       User: '../core/users/service.ts#UserView as UserMapper',
       Session: '../core/sessions/service.ts#SessionView as SessionMapper',
       Factor: '../core/factors/service.ts#FactorRecord as FactorMapper',
+      ExternalLogin: '../core/external-logins/service.ts#ExternalLoginRecord as ExternalLoginMapper',
       Mfa: '../core/users/service.ts#UserView as MfaMapper',
       AuthPayload: './context.ts#Delivered as AuthPayloadMapper',
     },

@@ -16,6 +16,7 @@ import { createAccount } from './features/account/feature.ts';
 import { createAdmin } from './features/admin/service.ts';
 import { createEmailChanges } from './features/email-changes/feature.ts';
 import { createEmailVerifications } from './features/email-verifications/feature.ts';
+import { createExternalLoginsFeature } from './features/external-logins/feature.ts';
 import { createHousekeeping, HOUSEKEEPING_INTERVAL_MS } from './features/housekeeping/service.ts';
 import { createMagicLinks } from './features/magic-links/feature.ts';
 import { createMfa } from './features/mfa/feature.ts';
@@ -34,6 +35,7 @@ import type { Metrics } from './metrics/metrics.ts';
 import { observeRequests } from './metrics/requests.ts';
 import type { Clock } from './platform/clock.ts';
 import { createMailer, type Mailer } from './platform/mailer.ts';
+import type { PinnedFetch } from './platform/pinned-fetch.ts';
 
 /** Shorter than a request's: probes wait a few seconds. */
 const READINESS_MS = 2_000;
@@ -49,12 +51,15 @@ export interface AppOptions {
   readonly mailer?: Mailer | undefined;
   /** What the hash of a new password costs instead of what OWASP says. */
   readonly hashCost?: Argon2Cost | undefined;
+  /** What asks the providers of external logins instead of the internet. */
+  readonly fetchOfProviders?: PinnedFetch['fetch'] | undefined;
 }
 
 export type App = Awaited<ReturnType<typeof createApp>>;
 
 /** Joins core, the features and the HTTP side; the only place that knows them all. */
-export async function createApp({ config, database, clock, logger, metrics, mailer, hashCost }: AppOptions) {
+export async function createApp(options: AppOptions) {
+  const { config, database, clock, logger, metrics, mailer, hashCost, fetchOfProviders } = options;
   const templates = createTemplates(config.templates);
   const core = createCore({ config, database, clock, logger, templates, hashCost });
   const { tokens, mail, rateLimits, sessions, login, secondStep, audit, passwords } = core;
@@ -62,6 +67,11 @@ export async function createApp({ config, database, clock, logger, metrics, mail
 
   const emailVerifications = createEmailVerifications(core);
   const { beginRegistration } = emailVerifications;
+  const { issuer, secrets, providers, redirectOrigins, networkChecks, addressMails } = config;
+  const externalLogins = createExternalLoginsFeature(core, {
+    ...{ logger, registration, fetchOfProviders, isDevelopment: config.mode === 'development' },
+    ...{ issuer, secrets, providers, redirectOrigins, networkChecks, addressMails },
+  });
   const features: readonly Feature[] = [
     ...coreFeatures(core),
     emailVerifications,
@@ -69,6 +79,7 @@ export async function createApp({ config, database, clock, logger, metrics, mail
     createPasswordResets(core),
     createEmailChanges(core),
     createMagicLinks(core, { isOn: magicLinks }),
+    externalLogins,
     createMfa(core, { issuer: config.issuer, factorResetSeconds: config.factorResetSeconds }),
     createPasskeysFeature(core, {
       appName: config.appName,
@@ -180,6 +191,7 @@ export async function createApp({ config, database, clock, logger, metrics, mail
         readiness,
         maxConnections,
         devMail: devMailbox?.letters,
+        externalCallback: config.providers.length > 0 ? externalLogins.callback : undefined,
         accountPages: config.pages ? { config, sendsMail: usedMailer !== undefined } : undefined,
         startPage: config.mode === 'development' ? config : undefined,
         createContext: (request) => createContext(tokens, request),
@@ -192,7 +204,7 @@ export async function createApp({ config, database, clock, logger, metrics, mail
     /** Ends the chores; the database is its owner's to close. */
     async close(): Promise<void> {
       for (const timer of timers) clearInterval(timer);
-      await Promise.all([housekeeping.close(), mail.close()]);
+      await Promise.all([housekeeping.close(), mail.close(), externalLogins.close()]);
     },
   };
 }

@@ -13,6 +13,7 @@ export const ERRORS = {
   INVALID_CODE: 'The code or the passkey is not valid.',
   FACTOR_LIMIT: 'The account has as many factors of this kind as it can have.',
   LAST_CREDENTIAL: 'It is the last way into the account.',
+  EXTERNAL_LOGIN_FAILED: 'The login at the provider did not work.',
   EMAIL_TAKEN: 'An account with this email address exists.',
   REGISTRATION_CLOSED: 'Registration is closed.',
   FEATURE_DISABLED: 'This server does not offer this.',

@@ -32,6 +32,7 @@ const CORE = [
   'sessions',
   'passkeys',
   'factors',
+  'external-logins',
   'login',
 ];
 
@@ -41,6 +42,7 @@ const FEATURES = [
   'admin',
   'email-changes',
   'email-verifications',
+  'external-logins',
   'housekeeping',
   'magic-links',
   'mfa',
@@ -55,11 +57,16 @@ const LAYERS: Readonly<Record<string, readonly RegExp[]>> = {
   platform: [],
   crypto: [],
   database: [],
-  config: [/^crypto\//, /^core\/roles\/(roles-file|claims-template)$/],
+  config: [/^crypto\//, /^core\/(roles\/(roles-file|claims-template)|external-logins\/providers-file)$/],
   metrics: [/^database\/database$/, /^http\/access-log$/],
   graphql: [/^core\/[^/]+\/service$/, /^core\/tokens\/access-token$/],
   http: [/^graphql\//, /^config\/config$/, /^core\/[^/]+\/service$/],
-  cli: [/^(app|main)$/, /^(config|crypto|database)\//, /^features\/transfers\/(row|service)$/, /^core\//],
+  cli: [
+    /^(app|main)$/,
+    /^(config|crypto|database)\//,
+    /^features\/(transfers\/(row|service)|external-logins\/providers)$/,
+    /^core\//,
+  ],
 };
 
 const MOST_LINES = 300;
@@ -131,7 +138,7 @@ function verdictOn({ from, to }: Import): string | undefined {
       /^core\/[^/]+\/(service|([a-z]+-)?store|access-token|refresh-token|claims|mails)$/,
       DECLARATIONS,
       // What every way into a session stands on.
-      /^core\/(login\/(challenges|door|mailbox|ownership|proof|ways-in)|passwords\/guesses|rate-limits\/(networks|subjects))$/,
+      /^core\/(external-logins\/(providers-file|start-store)|login\/(challenges|door|mailbox|ownership|proof|ways-in)|passwords\/guesses|rate-limits\/(networks|subjects))$/,
       /^crypto\//,
       /^database\/database$/,
     );
@@ -327,6 +334,8 @@ describe('the schema', () => {
 
   it('the public fields of the schema are exactly the ones in this list (GQL-8)', () => {
     expect(publicFields(schema)).toEqual([
+      'Mutation.completeExternalLogin',
+      'Mutation.completeExternalRegistration',
       'Mutation.completeMfaLogin',
       'Mutation.confirmEmailChange',
       'Mutation.login',
@@ -337,20 +346,25 @@ describe('the schema', () => {
       'Mutation.refreshToken',
       'Mutation.register',
       'Mutation.requestEmailVerification',
+      'Mutation.requestExternalRegistration',
       'Mutation.requestFactorReset',
       'Mutation.requestMagicLink',
       'Mutation.requestPasswordReset',
       'Mutation.resetPassword',
+      'Mutation.startExternalLogin',
       'Mutation.startPasskeyChallenge',
       'Mutation.startPasskeyLogin',
       'Mutation.undoEmailChange',
       'Mutation.verifyEmail',
+      'Query.externalProviders',
     ]);
   });
 
   it('the fields of the schema that check a credential are exactly the ones in this list (GQL-1)', () => {
     expect(markedFields(schema, 'credential').map(({ path }) => path)).toEqual([
       'Mutation.changePassword',
+      'Mutation.completeExternalLogin',
+      'Mutation.completeExternalRegistration',
       'Mutation.completeMfaLogin',
       'Mutation.confirmEmailChange',
       'Mutation.deleteMe',
@@ -364,10 +378,12 @@ describe('the schema', () => {
       'Mutation.removePassword',
       'Mutation.requestEmailChange',
       'Mutation.requestEmailVerification',
+      'Mutation.requestExternalRegistration',
       'Mutation.requestFactorReset',
       'Mutation.requestMagicLink',
       'Mutation.requestPasswordReset',
       'Mutation.resetPassword',
+      'Mutation.startExternalLogin',
       'Mutation.startPasskeyChallenge',
       'Mutation.startPasskeyLogin',
       'Mutation.undoEmailChange',

@@ -17,6 +17,8 @@ import {
   fileWarnings,
   openDatabase,
 } from '../database/open.ts';
+import { createProviders } from '../features/external-logins/providers.ts';
+import { createClock } from '../platform/clock.ts';
 import { isInMemory, sqliteFile } from '../platform/database-url.ts';
 import { checkMailServer } from '../platform/mailer.ts';
 import { describeError } from './describe-error.ts';
@@ -43,7 +45,7 @@ export function addDoctor(program: Command): void {
     .command('doctor')
     .summary('print the effective configuration and what is wrong with it')
     .description(
-      'print the effective configuration, secrets masked, and what is wrong with it, the database and the mail server; exits with 1 if anything is',
+      'print the effective configuration, secrets masked, and what is wrong with it, the database, the mail server and the providers of external logins; exits with 1 if anything is',
     )
     .option('--json', 'print one JSON object')
     .action(async ({ json }: { json?: true }) => {
@@ -56,7 +58,11 @@ export function addDoctor(program: Command): void {
         problems: fileWarnings(config.databaseUrl),
       };
       examineTokens(config, findings);
-      await Promise.all([examineDatabase(config, findings), examineMailServer(config, findings)]);
+      await Promise.all([
+        examineDatabase(config, findings),
+        examineMailServer(config, findings),
+        examineProviders(config, findings),
+      ]);
       if (findings.problems.length > 0) process.exitCode = 1;
       if (json) {
         const values = Object.fromEntries(settings.map(({ name, value }) => [name, value || null]));
@@ -171,4 +177,19 @@ async function examineMailServer({ smtp }: Config, { problems }: Findings): Prom
   await checkMailServer(smtp).catch((error: unknown) =>
     problems.push(`The mail server of LATCHKEY_SMTP_URL takes no mail from here: ${describeError(error)}.`),
   );
+}
+
+/** Asks the providers of external logins for what a start does not ask for. */
+async function examineProviders(config: Config, { notes, problems }: Findings): Promise<void> {
+  const { providers: definitions, issuer, mode } = config;
+  const isDevelopment = mode === 'development';
+  const providers = createProviders({ providers: definitions, issuer, isDevelopment, clock: createClock() });
+  try {
+    for (const { name, redirectUri, problem } of await providers.examine()) {
+      notes.push(`The redirect URI to register at the provider ${name} is ${redirectUri}.`);
+      if (problem !== undefined) problems.push(`The provider ${name} cannot be used: ${problem}.`);
+    }
+  } finally {
+    await providers.close();
+  }
 }

@@ -1,3 +1,4 @@
+import { urlsOf } from '../core/external-logins/providers-file.ts';
 import { claimsSetTwice } from '../core/roles/claims-template.ts';
 import { isInMemory, isPostgres } from '../platform/database-url.ts';
 import { isLoopback, isLoopbackUrl } from '../platform/loopback.ts';
@@ -42,6 +43,9 @@ export function* contradictions(
       yield 'LATCHKEY_ISSUER: must be https in production';
     if (appUrl !== undefined && new URL(appUrl).protocol !== 'https:')
       yield 'LATCHKEY_APP_URL: must be https in production';
+    for (const provider of values.providersFile?.content ?? [])
+      if (urlsOf(provider).some((url) => url.startsWith('http:')))
+        yield `LATCHKEY_PROVIDERS_FILE: providers.${provider.name}: every URL must be https in production`;
     // The pages of this server take the place of an app.
     const isGiven = (key: SettingKey) => has(key) || (key === 'appUrl' && values.pages === true);
     const missing = SENDING_KEYS.filter((key) => !isGiven(key));

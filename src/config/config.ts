@@ -1,3 +1,4 @@
+import type { Provider } from '../core/external-logins/providers-file.ts';
 import type { FirebaseParameters } from '../crypto/foreign-hashes.ts';
 import type { SecretFile } from './master-secret.ts';
 import type { SettingValues } from './settings.ts';
@@ -10,7 +11,14 @@ type OfPasskeys = 'webauthnRpId';
 export interface Config
   extends Omit<
     SettingValues,
-    'secretFile' | 'firebaseScrypt' | 'rolesFile' | 'claimsFile' | OfMail | OfPages | OfPasskeys
+    | 'secretFile'
+    | 'firebaseScrypt'
+    | 'rolesFile'
+    | 'claimsFile'
+    | 'providersFile'
+    | OfMail
+    | OfPages
+    | OfPasskeys
   > {
   /** Where `secrets` was read from, when that is a file. */
   readonly secretFile?: SecretFile | undefined;
@@ -27,6 +35,9 @@ export interface Config
   /** The roles that are not the built-in one, and the claims that are no preset's. */
   readonly rolesFile?: SettingValues['rolesFile'] | undefined;
   readonly claimsFile?: SettingValues['claimsFile'] | undefined;
+  /** The providers of external logins, as the file has them, and with their secrets. */
+  readonly providersFile?: SettingValues['providersFile'] | undefined;
+  readonly providers: readonly Provider[];
   readonly firebaseScrypt?: FirebaseParameters | undefined;
   /** How many threads libuv has for work off the event loop. Most of that work is hashing. */
   readonly poolThreads: number;

@@ -1,12 +1,35 @@
 import { readFileSync, statSync } from 'node:fs';
+import type { Report } from '../platform/json-shape.ts';
+import { kind } from './values.ts';
 
 /** What a file of settings holds; the problem where it holds no JSON. */
-export type JsonFile = { readonly value: unknown; readonly text: string } | { readonly problem: string };
+type JsonFile = { readonly value: unknown; readonly text: string } | { readonly problem: string };
 
 const UTF_8 = new TextDecoder('utf-8', { fatal: true });
 
+/** A setting that is a file of JSON, read when the configuration is. */
+export function jsonFile<Content>(
+  mostBytes: number,
+  readContent: (value: unknown, report: Report) => Content,
+) {
+  return kind<{ readonly path: string; readonly text: string; readonly content: Content }>({
+    read: (path, refuse) => {
+      const file = readJsonFile(path, { mostBytes });
+      if ('problem' in file) {
+        refuse(file.problem);
+        return { path, text: '', content: readContent({}, () => {}) };
+      }
+      const content = readContent(file.value, (place, problem) =>
+        refuse(place === '' ? `the file ${problem}` : `${place} ${problem}`),
+      );
+      return { path, text: file.text, content };
+    },
+    write: ({ path }) => path,
+  });
+}
+
 /** Reads a file of JSON in UTF-8 that has at most `mostBytes`. */
-export function readJsonFile(path: string, { mostBytes }: { mostBytes: number }): JsonFile {
+function readJsonFile(path: string, { mostBytes }: { mostBytes: number }): JsonFile {
   let bytes: Buffer;
   try {
     const file = statSync(path);

@@ -2,6 +2,7 @@ import { availableParallelism } from 'node:os';
 import { cautions, contradictions } from './checks.ts';
 import { chooseSecrets } from './choose-secrets.ts';
 import { type Config, ConfigError } from './config.ts';
+import { readProviderSecrets } from './provider-secrets.ts';
 import type { Setting } from './setting.ts';
 import { relyingPartyOf } from './settings/passkeys.ts';
 import { SETTING_KEYS, SETTINGS, type SettingKey, type SettingValues } from './settings.ts';
@@ -27,6 +28,9 @@ export function loadConfig(environment: Environment): Config {
   const { values, problems } = readSettings(given);
   problems.unshift(...unknownNames(given.keys()));
   problems.push(...contradictions(given, values));
+  const providers = readProviderSecrets(values.providersFile?.content ?? [], given, (problem) =>
+    problems.push(problem),
+  );
   if (problems.length > 0) throw new ConfigError(problems);
 
   // No problem: whatever has a default has a value, and in production what has none was given.
@@ -39,6 +43,7 @@ export function loadConfig(environment: Environment): Config {
     sessionIdleTtlSeconds: Math.min(settings.sessionIdleTtlSeconds, settings.sessionAbsoluteTtlSeconds),
     secrets,
     secretFile,
+    providers: Object.freeze(providers),
     audience: values.audience ?? settings.issuer,
     poolThreads,
     hashConcurrency: hashConcurrency(settings.workers, poolThreads),

@@ -1,6 +1,7 @@
 import type { z } from 'zod';
 import type { Settings } from './setting.ts';
 import { AUDIT } from './settings/audit.ts';
+import { EXTERNAL_LOGINS } from './settings/external-logins.ts';
 import { GRAPHQL } from './settings/graphql.ts';
 import { HTTP } from './settings/http.ts';
 import { LOGIN } from './settings/login.ts';
@@ -30,6 +31,7 @@ export const SETTINGS = {
   ...LOGIN,
   ...MFA,
   ...PASSKEYS,
+  ...EXTERNAL_LOGINS,
   ...THROTTLES,
   ...HTTP,
   ...MAIL,

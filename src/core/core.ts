@@ -5,6 +5,7 @@ import type { Clock } from '../platform/clock.ts';
 import type { Logger } from '../platform/logger.ts';
 import { type Audit, createAudit } from './audit/service.ts';
 import type { RecordEvent } from './audit/store.ts';
+import { createExternalLogins, type ExternalLogins } from './external-logins/service.ts';
 import { FACTOR_REMOVED } from './factors/mails.ts';
 import { createFactors, type Factors } from './factors/service.ts';
 import type { Feature } from './feature.ts';
@@ -62,6 +63,7 @@ export interface Core {
   readonly sessions: Sessions;
   readonly passkeys: Passkeys;
   readonly factors: Factors;
+  readonly externalLogins: ExternalLogins;
   readonly challenges: Challenges;
   readonly door: Door;
   readonly mailbox: Mailbox;
@@ -145,6 +147,7 @@ export function createCore({ config, database, clock, logger, templates, hashCos
     relyingParty: relyingPartyOf(config),
   });
   const factors = createFactors({ database, clock, secrets, rateLimits, passkeys });
+  const externalLogins = createExternalLogins({ database, clock, providers: config.providers });
   const challenges = createChallenges({ database, clock, rateLimits });
   const door = createDoor({
     database,
@@ -157,7 +160,7 @@ export function createCore({ config, database, clock, logger, templates, hashCos
     sessions,
     mail,
   });
-  const mailbox = createMailbox({ clock, guesses, oneTimeTokens, sessions, factors });
+  const mailbox = createMailbox({ clock, guesses, oneTimeTokens, sessions, factors, externalLogins });
   const ownership = createOwnership({ database, rateLimits, guesses, passwords, sessions, factors, door });
   const login = createLogin({
     database,
@@ -170,7 +173,7 @@ export function createCore({ config, database, clock, logger, templates, hashCos
     requireVerification: config.registration === 'verify',
   });
   const secondStep = createSecondStep({ database, clock, factors, challenges, door });
-  const waysIn = createWaysIn({ magicLinks: config.magicLinks, passkeys });
+  const waysIn = createWaysIn({ magicLinks: config.magicLinks, passkeys, externalLogins });
 
   return {
     database,
@@ -188,6 +191,7 @@ export function createCore({ config, database, clock, logger, templates, hashCos
     sessions,
     passkeys,
     factors,
+    externalLogins,
     challenges,
     door,
     mailbox,
@@ -210,6 +214,7 @@ export function coreFeatures({
   sessions,
   passkeys,
   factors,
+  externalLogins,
   challenges,
   login,
   secondStep,
@@ -226,6 +231,7 @@ export function coreFeatures({
     { resolvers: sessionsResolvers(sessions), chores: sessions.chores },
     { chores: passkeys.chores },
     { chores: factors.chores, mails: [FACTOR_REMOVED] },
+    { chores: externalLogins.chores },
     {
       resolvers: loginResolvers({ ...login, ...secondStep }),
       mails: [LOGIN_AFTER_FAILURES],

@@ -50,6 +50,15 @@ export interface TokenCookies extends KeptRefreshToken {
    * @throws AuthError `BAD_USER_INPUT` and `FORBIDDEN` as above; `INVALID_REFRESH_TOKEN` when there is none.
    */
   renew(work: (refreshToken: string) => Promise<Grant>): Promise<Delivered>;
+  /**
+   * A secret of this browser, so that what began in it can end in it alone: the one it has, or a new one. None where the
+   * client keeps a secret of its own.
+   *
+   * @throws AuthError `BAD_USER_INPUT` and `FORBIDDEN` as above.
+   */
+  bind(how: TokenDelivery | undefined): string | undefined;
+  /** The secret of this browser, if it has one. @throws AuthError `FORBIDDEN` for a page that may not use it. */
+  bound(): string | undefined;
 }
 
 /** One for all: half of what comes in has no token, and to note where an error was made costs 3 % of a refresh. */

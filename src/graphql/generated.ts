@@ -2,6 +2,7 @@ import type { GraphQLResolveInfo, GraphQLScalarType, GraphQLScalarTypeConfig } f
 import type { UserView as UserMapper, UserView as MfaMapper } from '../core/users/service.ts';
 import type { SessionView as SessionMapper } from '../core/sessions/service.ts';
 import type { FactorRecord as FactorMapper } from '../core/factors/service.ts';
+import type { ExternalLoginRecord as ExternalLoginMapper } from '../core/external-logins/service.ts';
 import type { Delivered as AuthPayloadMapper, Context } from './context.ts';
 export type Maybe<T> = T | null;
 export type InputMaybe<T> = Maybe<T>;
@@ -117,6 +118,30 @@ export type ChangePasswordInput = {
   readonly newPassword: Scalars['String']['input'];
 };
 
+/** What `completeExternalLink` takes. */
+export type CompleteExternalLinkInput = {
+  /** The code from the fragment, `lke_…`. */
+  readonly code: Scalars['String']['input'];
+  /** The `verifier` of the start; null where it is in a cookie. */
+  readonly verifier?: InputMaybe<Scalars['String']['input']>;
+};
+
+/** What `completeExternalLogin` takes. */
+export type CompleteExternalLoginInput = {
+  /** The code from the fragment, `lke_…`. */
+  readonly code: Scalars['String']['input'];
+  /** The `verifier` of the start; null where it is in a cookie. */
+  readonly verifier?: InputMaybe<Scalars['String']['input']>;
+};
+
+/** What `completeExternalRegistration` takes. */
+export type CompleteExternalRegistrationInput = {
+  /** The eight digits of the mail; spaces between them do not matter. */
+  readonly code: Scalars['String']['input'];
+  /** The token of `completeExternalLogin`. */
+  readonly registrationToken: Scalars['String']['input'];
+};
+
 /** What `completeMfaLogin` takes. */
 export type CompleteMfaLoginInput = {
   /** How the tokens come back. */
@@ -181,9 +206,16 @@ export type ErrorCode =
   | 'BAD_USER_INPUT'
   /** An account with this email address exists. */
   | 'EMAIL_TAKEN'
+  /**
+   * A login with an account at a provider did not work. `extensions.reason` is `DENIED` (the person declined, or the account
+   * may not log in), `PROVIDER` (the provider is away, or its answer is not in order), `LINK_FIRST` (a verified account has
+   * the address: log in to it another way, and link the provider), `LINKED_ELSEWHERE` (the account at the provider is linked
+   * to another account here) or `EXPIRED` (too late, used before, or begun by another client: begin anew).
+   */
+  | 'EXTERNAL_LOGIN_FAILED'
   /** The account has as many second factors of this kind as it can have. Remove one first. */
   | 'FACTOR_LIMIT'
-  /** This server is configured without it: magic links are off, no mail is sent, or there is no domain that passkeys could work on. */
+  /** This server is configured without it: magic links are off, there are no providers, no mail is sent, or there is no domain that passkeys could work on. */
   | 'FEATURE_DISABLED'
   /**
    * The viewer is known and may not do this. `extensions.reason` is `NARROWED_SESSION` where the login asked for less
@@ -218,7 +250,7 @@ export type ErrorCode =
   /**
    * The document is larger than one request may be: it checks more than one credential, or goes past 1,000 tokens,
    * 16 Ki characters, 10 root fields, 10 aliases, 5 directives, 20 fragments, 20 fields of one name (100 of
-   * `__typename`), 8 levels of fields, 100 items in a list, 1,000 values in its variables, or a cost of 2,000. Each value
+   * `__typename`), 8 levels of fields, 100 items in a list, 1,000 values in its variables, or a cost of 2,100. Each value
    * of the answer costs 1, or the `@cost` of its field; a list costs its `@listSize` times what one of its items does; and
    * an introspection is asked for once and without aliases in it (`__schema` costs 1,500, `__type` 500). Every field of a
    * viewer and of all their sessions fits in twice. Nothing of a document past a limit is run.
@@ -253,6 +285,57 @@ export type ErrorCode =
   | 'UNAVAILABLE'
   /** The new password is refused. `extensions.reason` is `TOO_SHORT`, `TOO_LONG`, `MALFORMED`, `TOO_COMMON` (all of it is common words, runs and repetitions) or `CONTAINS_PERSONAL_INFO` (little but the account's own address and name); `extensions.minLength` is the least number of characters. */
   | 'WEAK_PASSWORD';
+
+/** An account at a provider, linked to an account here. */
+export type ExternalLogin = {
+  readonly __typename?: 'ExternalLogin';
+  /** What people call the provider. */
+  readonly displayName: Scalars['String']['output'];
+  /** The address that the provider gave at the last login. It proves nothing. */
+  readonly email?: Maybe<Scalars['String']['output']>;
+  /** Opaque. */
+  readonly id: Scalars['ID']['output'];
+  /** When it was used to log in last, whether or not a second factor followed. */
+  readonly lastUsedAt?: Maybe<Scalars['DateTime']['output']>;
+  /** When it was linked. */
+  readonly linkedAt: Scalars['DateTime']['output'];
+  /** The name of the provider. */
+  readonly provider: Scalars['String']['output'];
+};
+
+/** What a login at a provider came to: a session, or a registration that needs an address. */
+export type ExternalLoginPayload = {
+  readonly __typename?: 'ExternalLoginPayload';
+  /** The session, where there is one. */
+  readonly auth?: Maybe<AuthPayload>;
+  /** The address that the provider gave without proof, to fill a form with. */
+  readonly email?: Maybe<Scalars['String']['output']>;
+  /** What `requestExternalRegistration` takes for 20 minutes, where the provider proves no address: `lkn_…`. */
+  readonly registrationToken?: Maybe<Scalars['String']['output']>;
+};
+
+/** A login at a provider that was begun. */
+export type ExternalLoginStart = {
+  readonly __typename?: 'ExternalLoginStart';
+  /** Where to lead the browser. */
+  readonly authorizationUrl: Scalars['String']['output'];
+  /** Until when the browser can come back. */
+  readonly expiresAt: Scalars['DateTime']['output'];
+  /**
+   * Proves at the end that this client began. Keep it where only this client can read it. Null where the browser keeps it in
+   * a cookie that no script can read (`__Host-latchkey-external`).
+   */
+  readonly verifier?: Maybe<Scalars['String']['output']>;
+};
+
+/** A provider by whose accounts people can log in. */
+export type ExternalProvider = {
+  readonly __typename?: 'ExternalProvider';
+  /** What to write on the button. */
+  readonly displayName: Scalars['String']['output'];
+  /** What `startExternalLogin` takes. */
+  readonly name: Scalars['String']['output'];
+};
 
 /** A second factor. */
 export type Factor = {
@@ -301,6 +384,16 @@ export type FinishPasskeyRegistrationInput = {
   readonly name?: InputMaybe<Scalars['String']['input']>;
   /** What `toJSON()` gives of the credential that `navigator.credentials.create` made. */
   readonly response: RegistrationResponseInput;
+};
+
+/** What `linkExternalLogin` takes. */
+export type LinkExternalLoginInput = {
+  /** Where the verifier is kept; the link gives no tokens. */
+  readonly delivery?: TokenDelivery;
+  /** The `name` of one of `externalProviders`. */
+  readonly provider: Scalars['String']['input'];
+  /** Where the browser goes at the end, as in `StartExternalLoginInput.redirectTo`. */
+  readonly redirectTo: Scalars['String']['input'];
 };
 
 /** What `login` takes. */
@@ -429,6 +522,30 @@ export type Mutation = {
    */
   readonly changePassword: AuthPayload;
   /**
+   * Links the account at the provider with the code that came back, in the session that began. The owner is told by mail.
+   * Errors: `UNAUTHENTICATED`, `EXTERNAL_LOGIN_FAILED`, `FACTOR_LIMIT` (an account has at most ten), `TOO_MANY_REQUESTS`,
+   * `UNAVAILABLE`, `FORBIDDEN` (cookies, and the page is of a foreign origin).
+   */
+  readonly completeExternalLink: User;
+  /**
+   * Opens a session with the code that came back, in the client that began, within two minutes. The start decided how the
+   * tokens come. An account that has another one at the same provider, or whose verified address the provider does not prove,
+   * is not opened: its owner logs in and links the provider. Where the provider proves no address, there is no session yet,
+   * and `registrationToken` is what `requestExternalRegistration` takes.
+   * Errors: `EXTERNAL_LOGIN_FAILED`, `MFA_REQUIRED` (as for `login`; the code is spent), `REGISTRATION_CLOSED`,
+   * `INVALID_TOKEN` (the address changed hands meanwhile), `TOO_MANY_REQUESTS`, `UNAVAILABLE`, `BAD_USER_INPUT` (the roles do
+   * not allow the scope), `FORBIDDEN` (cookies, and the page is of a foreign origin).
+   */
+  readonly completeExternalLogin: ExternalLoginPayload;
+  /**
+   * Makes an account of the address that the code proves, and opens a session of it. An account that nobody has verified
+   * becomes the caller's, without all that was made before. A verified one stays as it is: `EXTERNAL_LOGIN_FAILED` with the
+   * reason `LINK_FIRST`. A code can be tried five times.
+   * Errors: `INVALID_TOKEN` (the code is wrong), `EXTERNAL_LOGIN_FAILED`, `MFA_REQUIRED`, `REGISTRATION_CLOSED`,
+   * `TOO_MANY_REQUESTS`, `UNAVAILABLE`, `BAD_USER_INPUT`, `FORBIDDEN` (cookies, and the page is of a foreign origin).
+   */
+  readonly completeExternalRegistration: AuthPayload;
+  /**
    * Completes a login that answered `MFA_REQUIRED`, with a second factor: exactly one of `totpCode`, `recoveryCode` and
    * `passkey`. An `mfaToken` works once, for five minutes and for five wrong codes; a change of the account's password
    * or factors ends it. A TOTP code works once, and no code of an earlier time step after it. Ten wrong codes of an account
@@ -473,6 +590,13 @@ export type Mutation = {
    * `BAD_USER_INPUT`, `UNAVAILABLE`, `FORBIDDEN` (cookies, and the page is of a foreign origin).
    */
   readonly finishPasskeyRegistration: FactorConfirmation;
+  /**
+   * Begins to link an account at a provider to the viewer's own, as `startExternalLogin` does. Needs an authentication of the
+   * last 10 minutes, with a second factor where the account has one.
+   * Errors: `UNAUTHENTICATED`, `REAUTHENTICATION_REQUIRED`, `FEATURE_DISABLED`, `BAD_USER_INPUT`, `EXTERNAL_LOGIN_FAILED`,
+   * `TOO_MANY_REQUESTS`, `UNAVAILABLE`, `FORBIDDEN` (cookies, and the page is of a foreign origin).
+   */
+  readonly linkExternalLogin: ExternalLoginStart;
   /**
    * Opens a session with an email address and a password. Works whatever the Authorization header holds.
    * Where the account has a second factor it opens none, and answers `MFA_REQUIRED` with a token for `completeMfaLogin`.
@@ -552,9 +676,10 @@ export type Mutation = {
    */
   readonly removeFactor: User;
   /**
-   * Takes the password away from an account that has another way in: a passkey, or its verified address, where mail may log
-   * in (`LATCHKEY_MAGIC_LINKS=on`). Counts as a change of the password: ends every other session, every pending login, every
-   * link and every known device. Needs what `changePassword` does. An account without a password is answered as it is.
+   * Takes the password away from an account that has another way in: a passkey, an external login, or its verified address,
+   * where mail may log in (`LATCHKEY_MAGIC_LINKS=on`). Counts as a change of the password: ends every other session, every
+   * pending login, every link and every known device. Needs what `changePassword` does. An account without a password is
+   * answered as it is.
    * Errors: `UNAUTHENTICATED`, `INVALID_CREDENTIALS`, `REAUTHENTICATION_REQUIRED`, `LAST_CREDENTIAL`, `TOO_MANY_REQUESTS`,
    * `OVERLOADED`, `UNAVAILABLE`.
    */
@@ -574,6 +699,12 @@ export type Mutation = {
    * Errors: `TOO_MANY_REQUESTS`, `FEATURE_DISABLED` (no mail is sent), `UNAVAILABLE`, `BAD_USER_INPUT`.
    */
   readonly requestEmailVerification: MailRequestPayload;
+  /**
+   * Mails a code to an address, whether or not an account has it. The code works for 10 minutes, in this registration alone.
+   * Errors: `EXTERNAL_LOGIN_FAILED` (`EXPIRED`), `FEATURE_DISABLED` (no mail is sent), `TOO_MANY_REQUESTS`, `UNAVAILABLE`,
+   * `BAD_USER_INPUT`, `FORBIDDEN` (cookies, and the page is of a foreign origin).
+   */
+  readonly requestExternalRegistration: MailRequestPayload;
   /**
    * Asks for the removal of every second factor and recovery code of an account whose owner has lost them, with the token of
    * a login that waits. It happens after `LATCHKEY_FACTOR_RESET`, and ends every session then. The owner is told at once, at
@@ -607,6 +738,15 @@ export type Mutation = {
    */
   readonly revokeSession: LogoutPayload;
   /**
+   * Begins a login with an account at a provider. Lead the browser to `authorizationUrl`; it comes back to `redirectTo` with
+   * `#code=…` for `completeExternalLogin`, or with `#error=EXTERNAL_LOGIN_FAILED&reason=…&error_description=…`. A start
+   * lives for ten minutes.
+   * Errors: `FEATURE_DISABLED` (there are no providers), `BAD_USER_INPUT` (`redirectTo` is not in
+   * `LATCHKEY_REDIRECT_ORIGINS`), `EXTERNAL_LOGIN_FAILED` (the provider is away), `TOO_MANY_REQUESTS`, `UNAVAILABLE`,
+   * `FORBIDDEN` (cookies, and the page is of a foreign origin).
+   */
+  readonly startExternalLogin: ExternalLoginStart;
+  /**
    * Asks for a passkey as second factor: with an `mfaToken` for `completeMfaLogin`, and without one for `reauthenticate`, by
    * the session of the bearer.
    * Errors: `INVALID_TOKEN` (log in again), `UNAUTHENTICATED` (neither), `NOT_FOUND` (the account has no passkey),
@@ -638,10 +778,16 @@ export type Mutation = {
   /**
    * Takes a change of address back with the token of the link `/undo-email-change#token=…`, and all that came after it.
    * Whoever changed the address knew the password, so that goes, too, with every session, every other link, and the second
-   * factors and recovery codes that were made since the change was asked for; a link to set a new password is mailed to the restored address.
+   * factors, recovery codes and external logins that came since the change was asked for; a link to set a new password is mailed to the restored address.
    * Errors: `INVALID_TOKEN`, `EMAIL_TAKEN` (somebody else proved the address since), `TOO_MANY_REQUESTS`, `UNAVAILABLE`.
    */
   readonly undoEmailChange: UndoEmailChangePayload;
+  /**
+   * Unlinks an account at a provider. Ends every other session and every pending login. Needs an authentication of the last
+   * 10 minutes, with a second factor where the account has one.
+   * Errors: `UNAUTHENTICATED`, `REAUTHENTICATION_REQUIRED`, `NOT_FOUND`, `LAST_CREDENTIAL`, `UNAVAILABLE`.
+   */
+  readonly unlinkExternalLogin: User;
   /** Changes what the account says of its owner. Errors: `UNAUTHENTICATED`, `TOO_MANY_REQUESTS`, `BAD_USER_INPUT`, `UNAVAILABLE`. */
   readonly updateMe: User;
   /**
@@ -672,6 +818,24 @@ export type MutationChangePasswordArgs = {
 
 
 /** What can be done. The fields of one document run one after another, in order. */
+export type MutationCompleteExternalLinkArgs = {
+  input: CompleteExternalLinkInput;
+};
+
+
+/** What can be done. The fields of one document run one after another, in order. */
+export type MutationCompleteExternalLoginArgs = {
+  input: CompleteExternalLoginInput;
+};
+
+
+/** What can be done. The fields of one document run one after another, in order. */
+export type MutationCompleteExternalRegistrationArgs = {
+  input: CompleteExternalRegistrationInput;
+};
+
+
+/** What can be done. The fields of one document run one after another, in order. */
 export type MutationCompleteMfaLoginArgs = {
   input: CompleteMfaLoginInput;
 };
@@ -698,6 +862,12 @@ export type MutationDeleteMeArgs = {
 /** What can be done. The fields of one document run one after another, in order. */
 export type MutationFinishPasskeyRegistrationArgs = {
   input: FinishPasskeyRegistrationInput;
+};
+
+
+/** What can be done. The fields of one document run one after another, in order. */
+export type MutationLinkExternalLoginArgs = {
+  input: LinkExternalLoginInput;
 };
 
 
@@ -780,6 +950,12 @@ export type MutationRequestEmailVerificationArgs = {
 
 
 /** What can be done. The fields of one document run one after another, in order. */
+export type MutationRequestExternalRegistrationArgs = {
+  input: RequestExternalRegistrationInput;
+};
+
+
+/** What can be done. The fields of one document run one after another, in order. */
 export type MutationRequestFactorResetArgs = {
   input: RequestFactorResetInput;
 };
@@ -810,6 +986,12 @@ export type MutationRevokeSessionArgs = {
 
 
 /** What can be done. The fields of one document run one after another, in order. */
+export type MutationStartExternalLoginArgs = {
+  input: StartExternalLoginInput;
+};
+
+
+/** What can be done. The fields of one document run one after another, in order. */
 export type MutationStartPasskeyChallengeArgs = {
   input?: InputMaybe<StartPasskeyChallengeInput>;
 };
@@ -830,6 +1012,12 @@ export type MutationStartTotpEnrolmentArgs = {
 /** What can be done. The fields of one document run one after another, in order. */
 export type MutationUndoEmailChangeArgs = {
   input: UndoEmailChangeInput;
+};
+
+
+/** What can be done. The fields of one document run one after another, in order. */
+export type MutationUnlinkExternalLoginArgs = {
+  input: UnlinkExternalLoginInput;
 };
 
 
@@ -970,6 +1158,8 @@ export type PasskeyUser = {
 /** What can be asked. */
 export type Query = {
   readonly __typename?: 'Query';
+  /** The providers by whose accounts people can log in, in the order of the operator. Errors: `UNAVAILABLE`. */
+  readonly externalProviders: ReadonlyArray<ExternalProvider>;
   /** Who the access token speaks for. Errors: `UNAUTHENTICATED`. */
   readonly me: User;
   /** The session that the access token belongs to. Errors: `UNAUTHENTICATED`. */
@@ -1090,6 +1280,14 @@ export type RequestEmailVerificationInput = {
   readonly email: Scalars['EmailAddress']['input'];
 };
 
+/** What `requestExternalRegistration` takes. */
+export type RequestExternalRegistrationInput = {
+  /** The address for the account. */
+  readonly email: Scalars['EmailAddress']['input'];
+  /** The token of `completeExternalLogin`. */
+  readonly registrationToken: Scalars['String']['input'];
+};
+
 /** What `requestFactorReset` takes. */
 export type RequestFactorResetInput = {
   /** The token of the answer `MFA_REQUIRED`, `lkm_…`. */
@@ -1134,8 +1332,8 @@ export type Session = {
   readonly __typename?: 'Session';
   /**
    * How its owner proved who they are (RFC 8176): `pwd` is the password, `otp` a code or a link that was mailed, a code of an
-   * app or a recovery code, `pop` and `user` a passkey, with `swk` where copies of it are kept, and `mfa` stands beside them
-   * where it was two factors.
+   * app or a recovery code, `pop` and `user` a passkey, with `swk` where copies of it are kept, `fed` an account at a
+   * provider, and `mfa` stands beside them where it was two factors.
    */
   readonly amr: ReadonlyArray<Scalars['String']['output']>;
   /** When its owner last proved who they are (the `auth_time` claim). */
@@ -1160,6 +1358,23 @@ export type Session = {
   readonly scope?: Maybe<ReadonlyArray<Scalars['String']['output']>>;
   /** The User-Agent header of its last refresh or its login, at most 256 characters. */
   readonly userAgent?: Maybe<Scalars['String']['output']>;
+};
+
+/** What `startExternalLogin` takes. */
+export type StartExternalLoginInput = {
+  /** How the tokens come back at the end. With `COOKIE` the browser keeps the verifier in a cookie, too. */
+  readonly delivery?: TokenDelivery;
+  /** What to call this device in the list of sessions, at most 100 characters, one of them visible. */
+  readonly deviceName?: InputMaybe<Scalars['String']['input']>;
+  /** The `name` of one of `externalProviders`. */
+  readonly provider: Scalars['String']['input'];
+  /**
+   * Where the browser goes at the end: a URL of this server or of an origin in `LATCHKEY_REDIRECT_ORIGINS`, or an address of
+   * an app that stands there whole. It has no fragment, and at most 2,000 characters.
+   */
+  readonly redirectTo: Scalars['String']['input'];
+  /** The scopes to narrow the session to, as in `LoginInput.scope`. */
+  readonly scope?: InputMaybe<ReadonlyArray<Scalars['String']['input']>>;
 };
 
 /** What `startPasskeyChallenge` takes. */
@@ -1222,6 +1437,12 @@ export type UndoEmailChangePayload = {
   readonly revokedSessions: Scalars['Int']['output'];
 };
 
+/** What `unlinkExternalLogin` takes. */
+export type UnlinkExternalLoginInput = {
+  /** The `id` of one of the viewer's external logins. */
+  readonly id: Scalars['ID']['input'];
+};
+
 /** What `updateMe` takes; a field that is left out stays as it is. */
 export type UpdateMeInput = {
   /** What to call the viewer, at most 100 characters, one of them visible; null removes it. */
@@ -1240,6 +1461,11 @@ export type User = {
    * `latchkey users create` made counts as verified, one that `register` made without verification does not.
    */
   readonly emailVerified: Scalars['Boolean']['output'];
+  /**
+   * The accounts at providers that they log in with, the oldest first. Errors: `FORBIDDEN` (the session that asks was
+   * narrowed; `extensions.reason` is `NARROWED_SESSION`).
+   */
+  readonly externalLogins: ReadonlyArray<ExternalLogin>;
   /** Stable and opaque; the `sub` claim of access tokens. */
   readonly id: Scalars['ID']['output'];
   /** What operators keep about them, at most 4 KiB of JSON. Operators alone write it. */
@@ -1361,6 +1587,9 @@ export type ResolversTypes = {
   AuthenticationResponseInput: AuthenticationResponseInput;
   Boolean: ResolverTypeWrapper<Scalars['Boolean']['output']>;
   ChangePasswordInput: ChangePasswordInput;
+  CompleteExternalLinkInput: CompleteExternalLinkInput;
+  CompleteExternalLoginInput: CompleteExternalLoginInput;
+  CompleteExternalRegistrationInput: CompleteExternalRegistrationInput;
   CompleteMfaLoginInput: CompleteMfaLoginInput;
   ConfirmEmailChangeInput: ConfirmEmailChangeInput;
   ConfirmEmailChangePayload: ResolverTypeWrapper<ConfirmEmailChangePayload>;
@@ -1370,6 +1599,10 @@ export type ResolversTypes = {
   DeleteMePayload: ResolverTypeWrapper<DeleteMePayload>;
   EmailAddress: ResolverTypeWrapper<Scalars['EmailAddress']['output']>;
   ErrorCode: ErrorCode;
+  ExternalLogin: ResolverTypeWrapper<ExternalLoginMapper>;
+  ExternalLoginPayload: ResolverTypeWrapper<Omit<ExternalLoginPayload, 'auth'> & { auth?: Maybe<ResolversTypes['AuthPayload']> }>;
+  ExternalLoginStart: ResolverTypeWrapper<ExternalLoginStart>;
+  ExternalProvider: ResolverTypeWrapper<ExternalProvider>;
   Factor: ResolverTypeWrapper<FactorMapper>;
   FactorConfirmation: ResolverTypeWrapper<Omit<FactorConfirmation, 'auth' | 'factor'> & { auth: ResolversTypes['AuthPayload'], factor: ResolversTypes['Factor'] }>;
   FactorKind: FactorKind;
@@ -1378,6 +1611,7 @@ export type ResolversTypes = {
   Int: ResolverTypeWrapper<Scalars['Int']['output']>;
   JSONObject: ResolverTypeWrapper<Scalars['JSONObject']['output']>;
   JWT: ResolverTypeWrapper<Scalars['JWT']['output']>;
+  LinkExternalLoginInput: LinkExternalLoginInput;
   LoginInput: LoginInput;
   LoginWithEmailCodeInput: LoginWithEmailCodeInput;
   LoginWithMagicLinkInput: LoginWithMagicLinkInput;
@@ -1411,6 +1645,7 @@ export type ResolversTypes = {
   RenameFactorInput: RenameFactorInput;
   RequestEmailChangeInput: RequestEmailChangeInput;
   RequestEmailVerificationInput: RequestEmailVerificationInput;
+  RequestExternalRegistrationInput: RequestExternalRegistrationInput;
   RequestFactorResetInput: RequestFactorResetInput;
   RequestMagicLinkInput: RequestMagicLinkInput;
   RequestPasswordResetInput: RequestPasswordResetInput;
@@ -1418,6 +1653,7 @@ export type ResolversTypes = {
   ResetPasswordPayload: ResolverTypeWrapper<ResetPasswordPayload>;
   RevokeSessionInput: RevokeSessionInput;
   Session: ResolverTypeWrapper<SessionMapper>;
+  StartExternalLoginInput: StartExternalLoginInput;
   StartPasskeyChallengeInput: StartPasskeyChallengeInput;
   StartPasskeyRegistrationInput: StartPasskeyRegistrationInput;
   StartTotpEnrolmentInput: StartTotpEnrolmentInput;
@@ -1427,6 +1663,7 @@ export type ResolversTypes = {
   TotpEnrolment: ResolverTypeWrapper<TotpEnrolment>;
   UndoEmailChangeInput: UndoEmailChangeInput;
   UndoEmailChangePayload: ResolverTypeWrapper<UndoEmailChangePayload>;
+  UnlinkExternalLoginInput: UnlinkExternalLoginInput;
   UpdateMeInput: UpdateMeInput;
   User: ResolverTypeWrapper<UserMapper>;
   VerifyEmailInput: VerifyEmailInput;
@@ -1440,6 +1677,9 @@ export type ResolversParentTypes = {
   AuthenticationResponseInput: AuthenticationResponseInput;
   Boolean: Scalars['Boolean']['output'];
   ChangePasswordInput: ChangePasswordInput;
+  CompleteExternalLinkInput: CompleteExternalLinkInput;
+  CompleteExternalLoginInput: CompleteExternalLoginInput;
+  CompleteExternalRegistrationInput: CompleteExternalRegistrationInput;
   CompleteMfaLoginInput: CompleteMfaLoginInput;
   ConfirmEmailChangeInput: ConfirmEmailChangeInput;
   ConfirmEmailChangePayload: ConfirmEmailChangePayload;
@@ -1448,6 +1688,10 @@ export type ResolversParentTypes = {
   DeleteMeInput: DeleteMeInput;
   DeleteMePayload: DeleteMePayload;
   EmailAddress: Scalars['EmailAddress']['output'];
+  ExternalLogin: ExternalLoginMapper;
+  ExternalLoginPayload: Omit<ExternalLoginPayload, 'auth'> & { auth?: Maybe<ResolversParentTypes['AuthPayload']> };
+  ExternalLoginStart: ExternalLoginStart;
+  ExternalProvider: ExternalProvider;
   Factor: FactorMapper;
   FactorConfirmation: Omit<FactorConfirmation, 'auth' | 'factor'> & { auth: ResolversParentTypes['AuthPayload'], factor: ResolversParentTypes['Factor'] };
   FinishPasskeyRegistrationInput: FinishPasskeyRegistrationInput;
@@ -1455,6 +1699,7 @@ export type ResolversParentTypes = {
   Int: Scalars['Int']['output'];
   JSONObject: Scalars['JSONObject']['output'];
   JWT: Scalars['JWT']['output'];
+  LinkExternalLoginInput: LinkExternalLoginInput;
   LoginInput: LoginInput;
   LoginWithEmailCodeInput: LoginWithEmailCodeInput;
   LoginWithMagicLinkInput: LoginWithMagicLinkInput;
@@ -1486,6 +1731,7 @@ export type ResolversParentTypes = {
   RenameFactorInput: RenameFactorInput;
   RequestEmailChangeInput: RequestEmailChangeInput;
   RequestEmailVerificationInput: RequestEmailVerificationInput;
+  RequestExternalRegistrationInput: RequestExternalRegistrationInput;
   RequestFactorResetInput: RequestFactorResetInput;
   RequestMagicLinkInput: RequestMagicLinkInput;
   RequestPasswordResetInput: RequestPasswordResetInput;
@@ -1493,6 +1739,7 @@ export type ResolversParentTypes = {
   ResetPasswordPayload: ResetPasswordPayload;
   RevokeSessionInput: RevokeSessionInput;
   Session: SessionMapper;
+  StartExternalLoginInput: StartExternalLoginInput;
   StartPasskeyChallengeInput: StartPasskeyChallengeInput;
   StartPasskeyRegistrationInput: StartPasskeyRegistrationInput;
   StartTotpEnrolmentInput: StartTotpEnrolmentInput;
@@ -1500,6 +1747,7 @@ export type ResolversParentTypes = {
   TotpEnrolment: TotpEnrolment;
   UndoEmailChangeInput: UndoEmailChangeInput;
   UndoEmailChangePayload: UndoEmailChangePayload;
+  UnlinkExternalLoginInput: UnlinkExternalLoginInput;
   UpdateMeInput: UpdateMeInput;
   User: UserMapper;
   VerifyEmailInput: VerifyEmailInput;
@@ -1562,6 +1810,32 @@ export interface EmailAddressScalarConfig extends GraphQLScalarTypeConfig<Resolv
   name: 'EmailAddress';
 }
 
+export type ExternalLoginResolvers<ContextType = Context, ParentType extends ResolversParentTypes['ExternalLogin'] = ResolversParentTypes['ExternalLogin']> = {
+  displayName?: Resolver<ResolversTypes['String'], ParentType, ContextType>;
+  email?: Resolver<Maybe<ResolversTypes['String']>, ParentType, ContextType>;
+  id?: Resolver<ResolversTypes['ID'], ParentType, ContextType>;
+  lastUsedAt?: Resolver<Maybe<ResolversTypes['DateTime']>, ParentType, ContextType>;
+  linkedAt?: Resolver<ResolversTypes['DateTime'], ParentType, ContextType>;
+  provider?: Resolver<ResolversTypes['String'], ParentType, ContextType>;
+};
+
+export type ExternalLoginPayloadResolvers<ContextType = Context, ParentType extends ResolversParentTypes['ExternalLoginPayload'] = ResolversParentTypes['ExternalLoginPayload']> = {
+  auth?: Resolver<Maybe<ResolversTypes['AuthPayload']>, ParentType, ContextType>;
+  email?: Resolver<Maybe<ResolversTypes['String']>, ParentType, ContextType>;
+  registrationToken?: Resolver<Maybe<ResolversTypes['String']>, ParentType, ContextType>;
+};
+
+export type ExternalLoginStartResolvers<ContextType = Context, ParentType extends ResolversParentTypes['ExternalLoginStart'] = ResolversParentTypes['ExternalLoginStart']> = {
+  authorizationUrl?: Resolver<ResolversTypes['String'], ParentType, ContextType>;
+  expiresAt?: Resolver<ResolversTypes['DateTime'], ParentType, ContextType>;
+  verifier?: Resolver<Maybe<ResolversTypes['String']>, ParentType, ContextType>;
+};
+
+export type ExternalProviderResolvers<ContextType = Context, ParentType extends ResolversParentTypes['ExternalProvider'] = ResolversParentTypes['ExternalProvider']> = {
+  displayName?: Resolver<ResolversTypes['String'], ParentType, ContextType>;
+  name?: Resolver<ResolversTypes['String'], ParentType, ContextType>;
+};
+
 export type FactorResolvers<ContextType = Context, ParentType extends ResolversParentTypes['Factor'] = ResolversParentTypes['Factor']> = {
   createdAt?: Resolver<ResolversTypes['DateTime'], ParentType, ContextType>;
   id?: Resolver<ResolversTypes['ID'], ParentType, ContextType>;
@@ -1603,11 +1877,15 @@ export type MfaResolvers<ContextType = Context, ParentType extends ResolversPare
 export type MutationResolvers<ContextType = Context, ParentType extends ResolversParentTypes['Mutation'] = ResolversParentTypes['Mutation']> = {
   cancelFactorReset?: Resolver<ResolversTypes['User'], ParentType, ContextType>;
   changePassword?: Resolver<ResolversTypes['AuthPayload'], ParentType, ContextType, RequireFields<MutationChangePasswordArgs, 'input'>>;
+  completeExternalLink?: Resolver<ResolversTypes['User'], ParentType, ContextType, RequireFields<MutationCompleteExternalLinkArgs, 'input'>>;
+  completeExternalLogin?: Resolver<ResolversTypes['ExternalLoginPayload'], ParentType, ContextType, RequireFields<MutationCompleteExternalLoginArgs, 'input'>>;
+  completeExternalRegistration?: Resolver<ResolversTypes['AuthPayload'], ParentType, ContextType, RequireFields<MutationCompleteExternalRegistrationArgs, 'input'>>;
   completeMfaLogin?: Resolver<ResolversTypes['AuthPayload'], ParentType, ContextType, RequireFields<MutationCompleteMfaLoginArgs, 'input'>>;
   confirmEmailChange?: Resolver<ResolversTypes['ConfirmEmailChangePayload'], ParentType, ContextType, RequireFields<MutationConfirmEmailChangeArgs, 'input'>>;
   confirmTotpEnrolment?: Resolver<ResolversTypes['FactorConfirmation'], ParentType, ContextType, RequireFields<MutationConfirmTotpEnrolmentArgs, 'input'>>;
   deleteMe?: Resolver<ResolversTypes['DeleteMePayload'], ParentType, ContextType, RequireFields<MutationDeleteMeArgs, 'input'>>;
   finishPasskeyRegistration?: Resolver<ResolversTypes['FactorConfirmation'], ParentType, ContextType, RequireFields<MutationFinishPasskeyRegistrationArgs, 'input'>>;
+  linkExternalLogin?: Resolver<ResolversTypes['ExternalLoginStart'], ParentType, ContextType, RequireFields<MutationLinkExternalLoginArgs, 'input'>>;
   login?: Resolver<ResolversTypes['AuthPayload'], ParentType, ContextType, RequireFields<MutationLoginArgs, 'input'>>;
   loginWithEmailCode?: Resolver<ResolversTypes['AuthPayload'], ParentType, ContextType, RequireFields<MutationLoginWithEmailCodeArgs, 'input'>>;
   loginWithMagicLink?: Resolver<ResolversTypes['AuthPayload'], ParentType, ContextType, RequireFields<MutationLoginWithMagicLinkArgs, 'input'>>;
@@ -1622,16 +1900,19 @@ export type MutationResolvers<ContextType = Context, ParentType extends Resolver
   renameFactor?: Resolver<ResolversTypes['Factor'], ParentType, ContextType, RequireFields<MutationRenameFactorArgs, 'input'>>;
   requestEmailChange?: Resolver<ResolversTypes['MailRequestPayload'], ParentType, ContextType, RequireFields<MutationRequestEmailChangeArgs, 'input'>>;
   requestEmailVerification?: Resolver<ResolversTypes['MailRequestPayload'], ParentType, ContextType, RequireFields<MutationRequestEmailVerificationArgs, 'input'>>;
+  requestExternalRegistration?: Resolver<ResolversTypes['MailRequestPayload'], ParentType, ContextType, RequireFields<MutationRequestExternalRegistrationArgs, 'input'>>;
   requestFactorReset?: Resolver<ResolversTypes['MailRequestPayload'], ParentType, ContextType, RequireFields<MutationRequestFactorResetArgs, 'input'>>;
   requestMagicLink?: Resolver<ResolversTypes['MailRequestPayload'], ParentType, ContextType, RequireFields<MutationRequestMagicLinkArgs, 'input'>>;
   requestPasswordReset?: Resolver<ResolversTypes['MailRequestPayload'], ParentType, ContextType, RequireFields<MutationRequestPasswordResetArgs, 'input'>>;
   resetPassword?: Resolver<ResolversTypes['ResetPasswordPayload'], ParentType, ContextType, RequireFields<MutationResetPasswordArgs, 'input'>>;
   revokeSession?: Resolver<ResolversTypes['LogoutPayload'], ParentType, ContextType, RequireFields<MutationRevokeSessionArgs, 'input'>>;
+  startExternalLogin?: Resolver<ResolversTypes['ExternalLoginStart'], ParentType, ContextType, RequireFields<MutationStartExternalLoginArgs, 'input'>>;
   startPasskeyChallenge?: Resolver<ResolversTypes['PasskeyLoginOptions'], ParentType, ContextType, Partial<MutationStartPasskeyChallengeArgs>>;
   startPasskeyLogin?: Resolver<ResolversTypes['PasskeyLoginOptions'], ParentType, ContextType>;
   startPasskeyRegistration?: Resolver<ResolversTypes['PasskeyRegistrationOptions'], ParentType, ContextType, Partial<MutationStartPasskeyRegistrationArgs>>;
   startTotpEnrolment?: Resolver<ResolversTypes['TotpEnrolment'], ParentType, ContextType, Partial<MutationStartTotpEnrolmentArgs>>;
   undoEmailChange?: Resolver<ResolversTypes['UndoEmailChangePayload'], ParentType, ContextType, RequireFields<MutationUndoEmailChangeArgs, 'input'>>;
+  unlinkExternalLogin?: Resolver<ResolversTypes['User'], ParentType, ContextType, RequireFields<MutationUnlinkExternalLoginArgs, 'input'>>;
   updateMe?: Resolver<ResolversTypes['User'], ParentType, ContextType, RequireFields<MutationUpdateMeArgs, 'input'>>;
   verifyEmail?: Resolver<Maybe<ResolversTypes['AuthPayload']>, ParentType, ContextType, RequireFields<MutationVerifyEmailArgs, 'input'>>;
 };
@@ -1699,6 +1980,7 @@ export interface PositiveIntScalarConfig extends GraphQLScalarTypeConfig<Resolve
 }
 
 export type QueryResolvers<ContextType = Context, ParentType extends ResolversParentTypes['Query'] = ResolversParentTypes['Query']> = {
+  externalProviders?: Resolver<ReadonlyArray<ResolversTypes['ExternalProvider']>, ParentType, ContextType>;
   me?: Resolver<ResolversTypes['User'], ParentType, ContextType>;
   session?: Resolver<ResolversTypes['Session'], ParentType, ContextType>;
   sessions?: Resolver<ReadonlyArray<ResolversTypes['Session']>, ParentType, ContextType>;
@@ -1747,6 +2029,7 @@ export type UserResolvers<ContextType = Context, ParentType extends ResolversPar
   createdAt?: Resolver<ResolversTypes['DateTime'], ParentType, ContextType>;
   email?: Resolver<ResolversTypes['EmailAddress'], ParentType, ContextType>;
   emailVerified?: Resolver<ResolversTypes['Boolean'], ParentType, ContextType>;
+  externalLogins?: Resolver<ReadonlyArray<ResolversTypes['ExternalLogin']>, ParentType, ContextType>;
   id?: Resolver<ResolversTypes['ID'], ParentType, ContextType>;
   metadata?: Resolver<ResolversTypes['JSONObject'], ParentType, ContextType>;
   mfa?: Resolver<ResolversTypes['Mfa'], ParentType, ContextType>;
@@ -1762,6 +2045,10 @@ export type Resolvers<ContextType = Context> = {
   DateTime?: GraphQLScalarType;
   DeleteMePayload?: DeleteMePayloadResolvers<ContextType>;
   EmailAddress?: GraphQLScalarType;
+  ExternalLogin?: ExternalLoginResolvers<ContextType>;
+  ExternalLoginPayload?: ExternalLoginPayloadResolvers<ContextType>;
+  ExternalLoginStart?: ExternalLoginStartResolvers<ContextType>;
+  ExternalProvider?: ExternalProviderResolvers<ContextType>;
   Factor?: FactorResolvers<ContextType>;
   FactorConfirmation?: FactorConfirmationResolvers<ContextType>;
   JSONObject?: GraphQLScalarType;

@@ -10,6 +10,9 @@ const BY_REASON: Readonly<Record<string, string>> = {
   TOKEN_EXPIRED: 'The access token has expired: `refreshToken` answers with a new one.',
   TOKEN_INVALID:
     'This server did not sign that access token, or its session has ended: send the newest one, whole, or log in again.',
+  PROVIDER:
+    'The log says what is wrong with the answer of the provider, and `latchkey doctor` what is wrong with its discovery document.',
+  LINK_FIRST: 'Log in to the account that has the address, and call `linkExternalLogin`.',
   FOREIGN_ORIGIN: 'Add the origin of the page to LATCHKEY_CORS_ORIGINS.',
 };
 

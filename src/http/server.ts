@@ -13,6 +13,7 @@ import { installOriginNotes } from './development-origins.ts';
 import { type AccountPagesOptions, installAccountPages } from './doors/account-pages.ts';
 import { installDevMail, type ShownLetter } from './doors/dev-mail.ts';
 import { installDiscovery } from './doors/discovery.ts';
+import { type ExternalCallbackOptions, installExternalCallback } from './doors/external-callback.ts';
 import { installGraphiql } from './doors/graphiql.ts';
 import { type GraphqlOptions, installGraphql } from './doors/graphql.ts';
 import { installHealth, type Readiness } from './doors/health.ts';
@@ -48,6 +49,8 @@ export interface ServerOptions {
   readonly devMail?: (() => readonly ShownLetter[]) | undefined;
   /** Where the pages of accounts are served. */
   readonly accountPages?: AccountPagesOptions | undefined;
+  /** Where people log in by providers: what takes their answers. */
+  readonly externalCallback?: ExternalCallbackOptions['answer'] | undefined;
   /** In development: what the start page says of this server. */
   readonly startPage?: StartPageConfig | undefined;
 }
@@ -98,6 +101,8 @@ export async function createServer(options: ServerOptions): Promise<FastifyInsta
   installDiscovery(app, { issuer, tokenEndpoint, scopes: options.scopes });
   installHealth(app, clock, options.readiness);
   if (options.accountPages !== undefined) installAccountPages(app, logger, options.accountPages);
+  if (options.externalCallback !== undefined)
+    installExternalCallback(app, { issuer, callerOf, answer: options.externalCallback });
   if (options.devMail !== undefined) installDevMail(app, options.devMail);
   if (options.startPage !== undefined) installStartPage(app, options.startPage);
   if (config.mode === 'development') installGraphiql(app);

@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { parseCookie, stringifySetCookie } from 'cookie';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Grant, Sessions } from '../core/sessions/service.ts';
@@ -6,13 +7,17 @@ import { AuthError } from '../errors.ts';
 import type { Delivered, TokenCookies } from '../graphql/context.ts';
 import type { Caller } from '../platform/caller.ts';
 import type { Clock } from '../platform/clock.ts';
+import { MINUTE_SECONDS } from '../platform/durations.ts';
 import { isLoopbackUrl } from '../platform/loopback.ts';
 
 /*
- * Two cookies that a browser keeps for a page, so that no script of it can carry a long-lived token away (WEB-1):
+ * Cookies that a browser keeps for a page, so that no script of it can carry a long-lived token away (WEB-1):
  *
  *   __Host-latchkey-refresh   the session's refresh token, until it expires
  *   __Host-latchkey-device    the proof of a known device
+ *   __Host-latchkey-external  a secret that ties the end of an external login to its beginning. One for all logins of a
+ *                             browser, so that two tabs do not undo each other. The provider sends the browser back
+ *                             from another site, without this cookie: the callback does not need it
  *
  * `__Host-` (RFC 6265bis §4.1.3.2) binds them to this host: no subdomain can plant its own. SameSite=Strict keeps them
  * out of what other sites send, but a page on a sibling subdomain or another port is the same site. So a page that has
@@ -23,6 +28,10 @@ import { isLoopbackUrl } from '../platform/loopback.ts';
  */
 const REFRESH = '__Host-latchkey-refresh';
 const DEVICE = '__Host-latchkey-device';
+const EXTERNAL = '__Host-latchkey-external';
+/** Longer than an external login and its registration take. */
+const EXTERNAL_SECONDS = 45 * MINUTE_SECONDS;
+const SECRET = /^[A-Za-z0-9_-]{43}$/;
 const ATTRIBUTES = { path: '/', secure: true, httpOnly: true, sameSite: 'strict' } as const;
 /** Browsers send them, and no page can take them away (https://www.w3.org/TR/fetch-metadata/). */
 const FETCH_METADATA = ['sec-fetch-site', 'sec-fetch-mode', 'sec-fetch-dest'];
@@ -89,6 +98,19 @@ export function createTokenCookies({ clock, sessions, origins, allowOwnPage }: T
           throw new AuthError('INVALID_REFRESH_TOKEN', { cause: 'no cookie', hint: NO_COOKIE });
         return hand(await work(refreshToken));
       },
+      bind(how) {
+        if (how !== 'COOKIE') return undefined;
+        requireAllowed();
+        const kept = read(EXTERNAL) ?? '';
+        const secret = SECRET.test(kept) ? kept : randomBytes(32).toString('base64url');
+        set(EXTERNAL, secret, EXTERNAL_SECONDS);
+        return secret;
+      },
+      bound() {
+        const secret = read(EXTERNAL);
+        if (secret !== undefined) requireAllowed();
+        return secret;
+      },
       read() {
         const refreshToken = read(REFRESH);
         if (refreshToken !== undefined) requireAllowed();
@@ -122,6 +144,11 @@ export const noCookies: TokenCookies = {
       hint: '`input` is required and was not given: without cookies it holds the refresh token.',
     });
   },
+  bind(how) {
+    if (how === 'COOKIE') throw cookiesAreOff();
+    return undefined;
+  },
+  bound: () => undefined,
   read: () => undefined,
   drop() {},
 };

@@ -5,6 +5,8 @@ import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, expect, it, jest } from '@jest/globals';
 import { Command } from 'commander';
 import { addDoctor } from '../../src/cli/doctor.ts';
+import { freePort } from '../faults/support/server.ts';
+import { startEvilProvider } from '../support/evil-provider.ts';
 import { ROLES_FILE } from '../support/roles.ts';
 import { cleanEnvironment } from '../support/server-process.ts';
 
@@ -104,4 +106,39 @@ it('doctor says that there are no passkeys where the issuer has no domain, and n
     expect.stringContaining('note: There are no passkeys'),
   ]);
   expect(await notes({ LATCHKEY_ISSUER: 'http://localhost:4000' })).toEqual([]);
+});
+
+it('doctor asks each provider for its discovery document, and says what is wrong and what to register', async () => {
+  const good = await startEvilProvider(Date.now);
+  const bad = await startEvilProvider(Date.now);
+  bad.state.twist = { document: { issuer: 'https://evil.example' } };
+  const client = { clientId: 'latchkey', clientSecretEnv: 'PROVIDER_SECRET' };
+  const providers = {
+    good: { ...client, issuer: good.origin },
+    bad: { ...client, issuer: bad.origin },
+    away: { ...client, issuer: `http://127.0.0.1:${await freePort()}` },
+    github: client,
+  };
+  try {
+    const lines = await doctor({
+      LATCHKEY_PROVIDERS_FILE: jsonFile({ providers }),
+      PROVIDER_SECRET: 'planted',
+    });
+    expect(lines.filter((line) => line.includes('redirect URI'))).toEqual(
+      Object.keys(providers).map(
+        (name) =>
+          `note: The redirect URI to register at the provider ${name} is http://localhost:4000/external/callback/${name}.`,
+      ),
+    );
+    const problems = lines.filter((line) => line.startsWith('problem: '));
+    expect(problems).toEqual([
+      'problem: The provider bad cannot be used: its answer names another issuer or subject than was asked for.',
+      'problem: The provider away cannot be used: nothing listens at its address (ECONNREFUSED).',
+    ]);
+    expect(lines.join()).not.toContain('planted');
+    expect(process.exitCode).toBe(1);
+  } finally {
+    process.exitCode = undefined;
+    await Promise.all([good.close(), bad.close()]);
+  }
 });

@@ -41,7 +41,7 @@ describe('the operations of the client', () => {
     const types = Object.entries(schema.getMutationType()?.getFields() ?? {}).map(
       ([name, { type, astNode }]) => ({
         name,
-        opens: /^(AuthPayload|RegisterPayload|FactorConfirmation)!?$/.test(String(type)),
+        opens: /^(AuthPayload|RegisterPayload|FactorConfirmation|ExternalLoginPayload)!?$/.test(String(type)),
         isPublic: astNode?.directives?.some((directive) => directive.name.value === 'public'),
       }),
     );
@@ -83,6 +83,13 @@ describe('the operations of the client', () => {
       _Mfa extends keyof Server.Mfa,
       _Factor extends keyof Server.Factor,
     >() => true;
-    expect(fields<keyof Session, Exclude<keyof Queries, 'mfa'>, keyof Mfa, keyof Factor>()).toBe(true);
+    expect(
+      fields<
+        keyof Session,
+        Exclude<keyof Queries, 'mfa' | 'externalLogins' | 'externalProviders'>,
+        keyof Mfa,
+        keyof Factor
+      >(),
+    ).toBe(true);
   });
 });

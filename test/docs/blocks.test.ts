@@ -26,6 +26,7 @@ import { renderPage } from '../../scripts/reference-pages.ts';
 import type { Setting } from '../../src/config/setting.ts';
 import { SETTINGS } from '../../src/config/settings.ts';
 import { AUDIT_EVENTS } from '../../src/core/audit/store.ts';
+import { readProviders } from '../../src/core/external-logins/providers-file.ts';
 import { ERRORS } from '../../src/errors.ts';
 import { readTypeDefs } from '../../src/graphql/type-defs.ts';
 import {
@@ -201,6 +202,16 @@ describe('the blocks of the pages', () => {
     for (const template of templates) expect(() => claimsFile(template)).not.toThrow();
   });
 
+  it('JSON blocks that define providers are what the server reads', () => {
+    const files = (of('json').flatMap(valuesOf) as object[]).filter((value) => 'providers' in value);
+    expect(files.length).toBeGreaterThan(5);
+    for (const file of files) {
+      const problems: string[] = [];
+      readProviders(file, (path, problem) => problems.push(`${path} ${problem}`));
+      expect(problems).toEqual([]);
+    }
+  });
+
   it('the guide of roles names every placeholder and every claim that no template sets', () => {
     const page = pages.find(({ path }) => path === 'docs/guides/roles.md')?.text ?? '';
     const problem = problemOf(() => claimsFile({ a: '{{none}}' }));
@@ -221,9 +232,9 @@ describe('the blocks of the pages', () => {
     expect(given.length).toBeGreaterThan(5);
     const wrong = given.filter(([name, value = '']) => {
       // The files are the operator's, and not here.
-      const { secretFile, rolesFile, claimsFile, appLogo, appStyles } = SETTINGS;
-      if ([secretFile, rolesFile, claimsFile, appLogo, appStyles].some((file) => file.name === name))
-        return false;
+      const { secretFile, rolesFile, claimsFile, providersFile, appLogo, appStyles } = SETTINGS;
+      const files = [secretFile, rolesFile, claimsFile, providersFile, appLogo, appStyles];
+      if (files.some((file) => file.name === name)) return false;
       return settings.get(name)?.value.safeParse(value).success !== true;
     });
     expect(wrong).toEqual([]);

@@ -1,16 +1,40 @@
-import { expect, it } from '@jest/globals';
+import { afterAll, beforeAll, expect, it } from '@jest/globals';
 import { Kind, type OperationDefinitionNode, parse, print } from 'graphql';
 import { authenticatorOf, type Enrolled, enrol, mfaTokenOf, START_TOTP } from '../support/authenticator.ts';
 import { type Auth, LOGIN, login, register } from '../support/documents.ts';
+import { type EvilProvider, providerOf, startEvilProvider } from '../support/evil-provider.ts';
+import {
+  type Begun,
+  begin,
+  beginLink,
+  linkTo,
+  loginBy,
+  PAGE,
+  REQUEST_EXTERNAL_REGISTRATION,
+  registrationOf,
+  visit,
+} from '../support/external-logins.ts';
 import { mailedCode, mailedToken } from '../support/letters.ts';
 import { readPages } from '../support/pages.ts';
 import { registerPasskey, startLogin, startRegistration } from '../support/passkeys.ts';
 import { createSoftAuthenticator } from '../support/soft-authenticator.ts';
-import { describeApp, PASSWORD, type TestApp } from '../support/start-app.ts';
+import { describeApp, PASSWORD, START, type TestApp } from '../support/start-app.ts';
 
 const EMAIL = 'ada@example.com';
 const NEW_PASSWORD = 'staple battery horse correct';
 const NEW_EMAIL = 'countess@example.com';
+
+let evil: EvilProvider;
+beforeAll(async () => {
+  evil = await startEvilProvider(() => START);
+});
+afterAll(() => evil.close());
+
+/** What comes back of a login at the provider, or of a link. */
+async function arrival(app: TestApp, begun: Begun): Promise<object> {
+  const { code } = await visit(app, evil, begun, { sub: 'ada' });
+  return { input: { code, verifier: begun.verifier } };
+}
 
 /**
  * What an operation of the pages needs before it, and the variables that it is sent with. `token` is the access token
@@ -104,6 +128,25 @@ const OPERATIONS: Readonly<Record<string, Prepare>> = {
     return { input: { mfaToken: await pendingLogin(app) } };
   },
   CancelFactorReset: () => ({}),
+  ExternalProviders: () => ({}),
+  StartExternalLogin: ofInput({ provider: 'work', redirectTo: PAGE }),
+  CompleteExternalLogin: async (app) => arrival(app, await begin(app)),
+  RequestExternalRegistration: async (app) => {
+    const registrationToken = registrationOf(await loginBy(app, evil, { sub: 'ada' }));
+    return { input: { registrationToken, email: NEW_EMAIL } };
+  },
+  CompleteExternalRegistration: async (app) => {
+    const registrationToken = registrationOf(await loginBy(app, evil, { sub: 'ada' }));
+    await app.send(REQUEST_EXTERNAL_REGISTRATION, { input: { registrationToken, email: NEW_EMAIL } });
+    return { input: { registrationToken, code: await mailedCode(app, NEW_EMAIL) } };
+  },
+  LinkExternalLogin: ofInput({ provider: 'work', redirectTo: PAGE }),
+  CompleteExternalLink: async (app, { accessToken }) => arrival(app, await beginLink(app, accessToken)),
+  ExternalLogins: () => ({}),
+  UnlinkExternalLogin: async (app, { accessToken }) => {
+    const { data } = await linkTo(app, evil, accessToken, { sub: 'ada' });
+    return { input: { id: data.completeExternalLink.externalLogins[0].id } };
+  },
   RequestMagicLink: ofInput({ email: EMAIL }),
   LoginWithMagicLink: async (app) => {
     await run(app, 'RequestMagicLink', { input: { email: EMAIL } });
@@ -148,7 +191,12 @@ describeApp('the operations of the pages', (start) => {
   it.each(operations.map(({ page, name }) => [name, page] as const))(
     'the operation %s of %s runs without an error',
     async (name) => {
-      const app = await start({ config: { magicLinks: true, cookies: true, factorResetSeconds: 86_400 } });
+      const providers = [providerOf('work', { issuer: evil.origin })];
+      const redirectOrigins = [new URL(PAGE).origin];
+      const app = await start({
+        fetchOfProviders: evil.fetch,
+        config: { magicLinks: true, cookies: true, factorResetSeconds: 86_400, providers, redirectOrigins },
+      });
       const auth = await register(app);
       const cookie = await cookieOf(app);
       const prepared: { token?: string } = (await OPERATIONS[name]?.(app, auth)) ?? {};

@@ -81,6 +81,8 @@ describe('the guard', () => {
 
   it('the root fields that the SDL marks @public are exactly the ones in this list (GQL-8)', () => {
     expect(publicFields(testSchema())).toEqual([
+      'Mutation.completeExternalLogin',
+      'Mutation.completeExternalRegistration',
       'Mutation.completeMfaLogin',
       'Mutation.confirmEmailChange',
       'Mutation.login',
@@ -91,14 +93,17 @@ describe('the guard', () => {
       'Mutation.refreshToken',
       'Mutation.register',
       'Mutation.requestEmailVerification',
+      'Mutation.requestExternalRegistration',
       'Mutation.requestFactorReset',
       'Mutation.requestMagicLink',
       'Mutation.requestPasswordReset',
       'Mutation.resetPassword',
+      'Mutation.startExternalLogin',
       'Mutation.startPasskeyChallenge',
       'Mutation.startPasskeyLogin',
       'Mutation.undoEmailChange',
       'Mutation.verifyEmail',
+      'Query.externalProviders',
     ]);
   });
 
@@ -125,6 +130,9 @@ describe('the guard', () => {
           startPasskeyRegistration: '{ attachment: PLATFORM }',
           finishPasskeyRegistration: `{ challengeId: "c", response: { id: "i", rawId: "i", type: "t",
             response: { clientDataJSON: "d", attestationObject: "o" } } }`,
+          linkExternalLogin: '{ provider: "p", redirectTo: "r" }',
+          completeExternalLink: '{ code: "1" }',
+          unlinkExternalLogin: '{ id: "1" }',
         }[name];
         const argument =
           args.length === 0 ? '' : `(input: ${input ?? '{ currentPassword: "p", newPassword: "n" }'})`;

@@ -1,6 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import type { Database, Params } from '../../src/database/database.ts';
 import { unavailable } from '../../src/database/driver.ts';
+import { createBrowser as createBrowserAt, setCookies } from '../support/cookie-browser.ts';
 import {
   CHANGE_PASSWORD,
   LOGIN,
@@ -20,46 +21,11 @@ const REFRESH_COOKIE = '__Host-latchkey-refresh';
 const DEVICE_COOKIE = '__Host-latchkey-device';
 const CREDENTIALS = { email: 'ada@example.com', password: PASSWORD };
 
+const createBrowser = (app: TestApp, origin: string | null = PAGE) => createBrowserAt(app, origin);
+
 const ATTRIBUTES = 'Path=/; HttpOnly; Secure; SameSite=Strict';
 const IDLE_SECONDS = 14 * 86_400;
 const DEVICE_SECONDS = 180 * 86_400;
-
-/** A browser with its cookies, as far as one server sees it. */
-function createBrowser(app: TestApp, origin: string | null = PAGE) {
-  const jar = new Map<string, string>();
-  return {
-    jar,
-    async send(
-      query: string,
-      {
-        input,
-        token,
-        headers: others,
-        ...more
-      }: {
-        input?: unknown;
-        token?: string;
-        origin?: string | null;
-        headers?: Record<string, string>;
-      } = {},
-    ): Promise<Answer> {
-      const from = more.origin === undefined ? origin : more.origin;
-      const cookie = [...jar].map(([name, value]) => `${name}=${value}`).join('; ');
-      const headers = { ...(from && { origin: from }), ...(cookie && { cookie }), ...others };
-      const answer = await app.send(query, { input }, { token, headers });
-      for (const text of setCookies(answer)) {
-        const [, name = '', value = ''] = /^([^=]+)=([^;]*)/.exec(text) ?? [];
-        if (value === '') jar.delete(name);
-        else jar.set(name, value);
-      }
-      return answer;
-    },
-  };
-}
-
-function setCookies({ headers }: Answer): string[] {
-  return ([headers['set-cookie']].flat() as (string | undefined)[]).filter((text) => text !== undefined);
-}
 
 describeApp('a cookie that another session takes over', (start) => {
   const liveSessions = (app: TestApp) => app.database.all('SELECT id FROM sessions WHERE revoked_at IS NULL');

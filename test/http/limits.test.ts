@@ -1,6 +1,7 @@
 import { type AddressInfo, connect, type Socket } from 'node:net';
 import { describe, expect, it } from '@jest/globals';
 import type { InjectOptions } from 'fastify';
+import { AuthError } from '../../src/errors.ts';
 import { type HttpServer, type HttpServerOptions, useHttpServers } from '../support/http-server.ts';
 
 const PAGE = 'https://app.example.com';
@@ -175,6 +176,26 @@ const ANSWERS: [route: string, what: string, request: InjectOptions, status: num
   ['/.well-known/oauth-authorization-server', 'the metadata', {}, 200],
   ['/.well-known/openid-configuration', 'the metadata', {}, 200],
   ['/.well-known/openid-configuration', 'it again', { headers: { 'if-none-match': '*' } }, 304],
+  ['/external/callback/:provider', 'an answer', { url: '/external/callback/work?state=good' }, 303],
+  ['/external/callback/:provider', 'an unknown state', { url: '/external/callback/work?state=x' }, 400],
+  [
+    '/external/callback/:provider',
+    'a form',
+    { method: 'POST', url: '/external/callback/work', headers: FORM_TYPE, payload: 'state=good' },
+    303,
+  ],
+  [
+    '/external/callback/:provider',
+    'another type',
+    { method: 'POST', url: '/external/callback/work', headers: JSON_TYPE, payload: '{}' },
+    415,
+  ],
+  [
+    '/external/callback/:provider',
+    'HEAD',
+    { method: 'HEAD', url: '/external/callback/work?state=good' },
+    404,
+  ],
   ['/livez', 'a probe', {}, 200],
   ['/livez', 'a wrong method', { method: 'POST' }, 404],
   ['/readyz', 'a probe', {}, 503],
@@ -186,6 +207,10 @@ describe('every answer', () => {
   const options: Parameters<typeof start>[0] = {
     readiness: async () => ({ database: false, writable: true, keys: true, migrations: true }),
     resolvers: { Query: { me: () => Promise.reject(new Error('a fault')) } },
+    externalCallback: async (_provider, parameters) => {
+      if (parameters.get('state') === 'good') return 'https://app.example.com/#code=lke_';
+      throw new AuthError('EXTERNAL_LOGIN_FAILED', { reason: 'EXPIRED' });
+    },
   };
 
   it.each(ANSWERS)(

@@ -8,6 +8,7 @@ import type { Database } from '../../src/database/database.ts';
 import { migrate } from '../../src/database/migrate.ts';
 import type { Metrics } from '../../src/metrics/metrics.ts';
 import type { Letter, Mailer } from '../../src/platform/mailer.ts';
+import type { PinnedFetch } from '../../src/platform/pinned-fetch.ts';
 import { type Engine, engines, migratedDatabase } from './databases.ts';
 import { parseWithoutHints } from './hints.ts';
 
@@ -46,6 +47,7 @@ export const TEST_CONFIG: Config = {
   factorResetSeconds: 0,
   webauthnRpId: 'localhost',
   webauthnOrigins: ['http://localhost:4000'],
+  providers: [],
   throttles: true,
   accountFailures: 5,
   accountDisableAfter: 100,
@@ -109,6 +111,7 @@ export async function startApp({
   metrics,
   mailer,
   hashCost = CHEAP,
+  fetchOfProviders,
 }: {
   engine: Engine;
   config?: Partial<Config>;
@@ -119,6 +122,8 @@ export async function startApp({
   mailer?: Mailer | null;
   /** Nothing but a few tests is about what a hash costs. */
   hashCost?: Argon2Cost;
+  /** What asks the providers of external logins. */
+  fetchOfProviders?: PinnedFetch['fetch'];
 }) {
   const lines: string[] = [];
   const letters: Letter[] = [];
@@ -134,6 +139,7 @@ export async function startApp({
     metrics,
     mailer: mailer === undefined ? listing : (mailer ?? undefined),
     hashCost,
+    fetchOfProviders,
   });
   const server = await app.createServer();
 

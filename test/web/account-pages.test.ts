@@ -326,7 +326,7 @@ describePages(
         await register(app(), EMAIL);
         const page = await open('sign-in');
         await page.heading('Sign in');
-        expect(await page.run('document.activeElement.tagName')).toBe('H1');
+        await page.until(`document.activeElement.tagName === 'H1'`);
         const order: string[] = [];
         for (let step = 0; step < 4; step += 1) {
           await page.key('Tab');
@@ -336,7 +336,7 @@ describePages(
         await page.fill({ 'Email address': EMAIL, Password: PASSWORD });
         await page.key('Enter');
         await page.heading('Profile');
-        expect(await page.run('document.activeElement.textContent')).toBe('Profile');
+        await page.until(`document.activeElement.textContent === 'Profile'`);
       },
       PATIENCE_MS,
     );

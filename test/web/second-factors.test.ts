@@ -11,7 +11,7 @@ import {
   mfaTokenOf,
   wrongCode,
 } from '../support/authenticator.ts';
-import { LOGIN, login, REQUEST_VERIFICATION, register, VERIFY_EMAIL } from '../support/documents.ts';
+import { LOGIN, login, register } from '../support/documents.ts';
 import { mailedCode } from '../support/letters.ts';
 import { PASSWORD, startApp, type TestApp } from '../support/start-app.ts';
 import { until } from '../support/until.ts';
@@ -28,20 +28,13 @@ const REQUEST_FACTOR_RESET =
 const THREE_DAYS_S = 3 * 86_400;
 
 describePages('second factors in the pages', (pages) => {
-  const { start, open, linkIn, signedIn, faultsOf, app, account, chromium } = pages;
+  const { start, open, linkIn, verify, signedIn, faultsOf, app, account, chromium } = pages;
 
   /** An account with an app, which nobody is signed in to in this browser. */
   async function enrolled({ isVerified = true } = {}): Promise<Enrolled> {
     const { accessToken } = await register(app(), EMAIL);
     if (isVerified) await verify();
     return enrol(app(), accessToken);
-  }
-
-  async function verify(): Promise<void> {
-    await app().send(REQUEST_VERIFICATION, { input: { email: EMAIL } });
-    const { hash } = new URL(await linkIn('verify-email'));
-    const token = new URLSearchParams(hash.slice(1)).get('token');
-    await app().send(VERIFY_EMAIL, { input: { token, password: PASSWORD } });
   }
 
   async function typePassword(page: Tab): Promise<void> {

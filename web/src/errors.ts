@@ -22,6 +22,7 @@ export function problemOf(error: unknown, own: OwnProblems = {}): Problem {
       field,
       text: field === 'email' || field === 'newEmail' ? texts.errors.email : texts.errors.BAD_USER_INPUT,
     };
+  if (code === 'EXTERNAL_LOGIN_FAILED') return { text: externalFailure(reason) };
   if (code === 'TOO_MANY_REQUESTS') return { text: texts.errors.TOO_MANY_REQUESTS(Math.ceil(retryAfter)) };
   if (reason === 'FOREIGN_ORIGIN' || reason === 'ENROLMENT_REQUIRED' || reason === 'FACTOR_REQUIRED')
     return { text: texts.errors[reason] };
@@ -41,6 +42,13 @@ export function asksForProof(error: unknown): boolean {
     hasCode(error, 'REAUTHENTICATION_REQUIRED') ||
     (error instanceof AuthClientError && error.reason === 'FACTOR_REQUIRED')
   );
+}
+
+function externalFailure(reason = ''): string {
+  const { externalLogin } = texts.errors;
+  return Object.hasOwn(externalLogin, reason)
+    ? externalLogin[reason as keyof typeof externalLogin]
+    : externalLogin.PROVIDER;
 }
 
 function weakness(reason: string | undefined, least: number): string {

@@ -1,33 +1,19 @@
 import { AuthClientError, type FactorKind, type Mfa, type PendingLogin } from '@latchkey/client';
-import { useCallback, useEffect, useState } from 'preact/hooks';
 import { auth } from './auth.ts';
-import { type OwnProblems, problemOf } from './errors.ts';
+import type { OwnProblems } from './errors.ts';
 import { Field } from './form.tsx';
+import { type Loaded, useLoaded } from './loading.tsx';
 import { hasPasskeys } from './passkeys.tsx';
 import { texts } from './texts/index.ts';
 
-/** The second factors of who is signed in. Undefined until the server answered; `problem` says why it did not. */
-export interface Factors {
+/** The second factors of who is signed in. */
+export interface Factors extends Omit<Loaded<Mfa>, 'value'> {
   readonly mfa: Mfa | undefined;
-  readonly problem: string;
-  readonly reload: () => Promise<void>;
 }
 
 export function useFactors(): Factors {
-  const [mfa, setMfa] = useState<Mfa>();
-  const [problem, setProblem] = useState('');
-  const reload = useCallback(async () => {
-    setProblem('');
-    try {
-      setMfa(await auth.mfa());
-    } catch (error) {
-      setProblem(problemOf(error).text);
-    }
-  }, []);
-  useEffect(() => {
-    void reload();
-  }, [reload]);
-  return { mfa, problem, reload };
+  const { value: mfa, ...others } = useLoaded(auth.mfa);
+  return { mfa, ...others };
 }
 
 /** What would do as a second factor. */

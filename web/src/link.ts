@@ -32,7 +32,8 @@ export function forgetLink(): void {
 
 function takeToken(): string | undefined {
   const { hash, pathname, search } = location;
-  if (hash === '') return undefined;
+  const taken = new URLSearchParams(hash.slice(1)).get('token');
+  if (taken === null) return undefined;
   history.replaceState(history.state, '', pathname + search);
-  return new URLSearchParams(hash.slice(1)).get('token') ?? undefined;
+  return taken;
 }

@@ -4,13 +4,16 @@ import type { User } from '@latchkey/client';
 import type { ComponentChildren } from 'preact';
 import { render } from 'preact';
 import { useEffect, useState } from 'preact/hooks';
+import { useArrival } from './arrival.tsx';
 import { auth, useAuthState } from './auth.ts';
 import { useFactors } from './factors.tsx';
 import { Header, Page } from './layout.tsx';
 import { leave } from './leave.ts';
 import { onLink } from './link.ts';
+import { Waiting } from './loading.tsx';
 import { ChangeEmail, ChangePassword, DeleteAccount, Profile } from './pages/account.tsx';
 import { ConfirmEmail, UndoEmailChange, VerifyEmail } from './pages/addresses.tsx';
+import { ExternalLogins } from './pages/external-logins.tsx';
 import { FirstFactor } from './pages/first-factor.tsx';
 import { NotFound } from './pages/no-link.tsx';
 import { ForgotPassword, ResetPassword } from './pages/recovery.tsx';
@@ -40,10 +43,12 @@ const OPEN: Readonly<Record<string, () => ComponentChildren>> = {
 const CONFIRMATIONS = ['verify-email', 'confirm-email'];
 
 /** Pages of the account, in the order of the navigation. */
-const ACCOUNT = ['profile', 'password', 'second-factor', 'sessions', 'remove'] as const;
+const ACCOUNT = ['profile', 'password', 'second-factor', 'external-logins', 'sessions', 'remove'] as const;
+const TABS = ACCOUNT.filter((name) => name !== 'external-logins' || settings.providers.length > 0);
 
 function App() {
-  const { page, notice } = usePage();
+  const { page, notice, news } = usePage();
+  const { isUnderWay, step } = useArrival();
   const [linkCount, setLinkCount] = useState(0);
   const [isDeleted, setDeleted] = useState(false);
   useEffect(() => onLink(() => setLinkCount((count) => count + 1)), []);
@@ -52,9 +57,11 @@ function App() {
   const Open = Object.hasOwn(OPEN, page) ? OPEN[page] : undefined;
   // The other open pages are the same for everyone.
   const waits = Open === undefined || isEntrance || CONFIRMATIONS.includes(page);
+  const isThrough = isEntrance && status === 'signedIn';
+  const isArriving = isUnderWay || step !== undefined;
   useEffect(() => {
-    if (isEntrance && status === 'signedIn') void leave();
-  }, [isEntrance, status]);
+    if (isThrough && !isArriving) void leave();
+  }, [isThrough, isArriving]);
 
   /** The pages forget the session at once. What the browser keeps of it goes with the answer of the server. */
   function signOut(): void {
@@ -70,7 +77,8 @@ function App() {
         </Page>
       </Card>
     );
-  if ((waits && status === 'loading') || (isEntrance && status === 'signedIn')) return <Loading />;
+  if (step !== undefined) return <Card notice={notice}>{step}</Card>;
+  if (isUnderWay || (waits && status === 'loading') || isThrough) return <Loading />;
   if (Open !== undefined) {
     return (
       <Card notice={notice}>
@@ -91,7 +99,14 @@ function App() {
       </Card>
     );
   return (
-    <Account key={user.id} page={page} user={user} onSignOut={signOut} onDeleted={() => setDeleted(true)} />
+    <Account
+      key={user.id}
+      page={page}
+      said={{ notice, news }}
+      user={user}
+      onSignOut={signOut}
+      onDeleted={() => setDeleted(true)}
+    />
   );
 }
 
@@ -133,13 +148,14 @@ function Loading() {
 
 interface AccountProps {
   readonly page: string;
+  readonly said: { readonly notice: string; readonly news: string };
   readonly user: User;
   readonly onSignOut: () => void;
   readonly onDeleted: () => void;
 }
 
 /** The pages of who is signed in. New recovery codes, and a factor that is owed, take the place of all of them. */
-function Account({ page, user, onSignOut, onDeleted }: AccountProps) {
+function Account({ page, said, user, onSignOut, onDeleted }: AccountProps) {
   const factors = useFactors();
   const { mfa, problem, reload } = factors;
   const [codes, setCodes] = useState<readonly string[]>();
@@ -160,8 +176,9 @@ function Account({ page, user, onSignOut, onDeleted }: AccountProps) {
   function content(): ComponentChildren {
     if (codes !== undefined) return <RecoveryCodes codes={codes} email={user.email} onKept={goOn} />;
     if (!isRequired && page === 'profile') return <Profile user={user} />;
+    if (!isRequired && page === 'external-logins') return <ExternalLogins />;
     if (!isRequired && page === 'sessions') return <Sessions />;
-    if (mfa === undefined) return <Waiting problem={problem} onRetry={reload} />;
+    if (mfa === undefined) return <Waiting problem={problem} reload={reload} />;
     if (owesFactor) return <FirstFactor onDone={show} />;
     const own = { user, hasFactor: mfa.enabled };
     switch (page) {
@@ -171,6 +188,8 @@ function Account({ page, user, onSignOut, onDeleted }: AccountProps) {
         return <ChangePassword {...own} />;
       case 'second-factor':
         return <SecondFactor mfa={mfa} reload={reload} onCodes={show} />;
+      case 'external-logins':
+        return <ExternalLogins />;
       case 'sessions':
         return <Sessions />;
       case 'remove':
@@ -187,7 +206,7 @@ function Account({ page, user, onSignOut, onDeleted }: AccountProps) {
         {codes === undefined && (
           <nav aria-label={texts.account.navigation} class="tabs">
             {!owesFactor &&
-              ACCOUNT.map((name) => (
+              TABS.map((name) => (
                 <a key={name} href={name + location.search} aria-current={name === page ? 'page' : undefined}>
                   {texts.account[name]}
                 </a>
@@ -197,29 +216,15 @@ function Account({ page, user, onSignOut, onDeleted }: AccountProps) {
             </button>
           </nav>
         )}
-        <main class="card">{content()}</main>
+        <main class="card">
+          <p class="problem" role="alert">
+            {said.notice}
+          </p>
+          <p role="status">{said.news}</p>
+          {content()}
+        </main>
       </div>
       <ProofDialog factors={factors} />
-    </>
-  );
-}
-
-/** While the server has not said which second factors there are. */
-function Waiting({ problem, onRetry }: { problem: string; onRetry: () => void }) {
-  if (problem === '')
-    return (
-      <p role="status" class="muted">
-        {texts.loading}
-      </p>
-    );
-  return (
-    <>
-      <p class="problem" role="alert">
-        {problem}
-      </p>
-      <button type="button" onClick={onRetry}>
-        {texts.retry}
-      </button>
     </>
   );
 }

@@ -14,6 +14,7 @@ import {
 } from './factors.tsx';
 import { AccountOf, Form, PasswordField } from './form.tsx';
 import { PasskeyForm } from './passkeys.tsx';
+import { ProviderButtons, useOwnProviders } from './providers.tsx';
 import { texts } from './texts/index.ts';
 
 type Answer = (isProven: boolean) => void;
@@ -93,7 +94,20 @@ export function ProofDialog({ factors: { mfa, reload } }: { factors: Factors }) 
           {texts.secondStep[usesRecoveryCode ? 'TOTP' : 'RECOVERY_CODE'].use}
         </button>
       )}
+      <ProofByProvider />
     </Dialog>
+  );
+}
+
+/** For owners without a password. They leave the page, so what they wanted is begun anew. */
+function ProofByProvider() {
+  const providers = useOwnProviders();
+  if (providers.length === 0) return null;
+  return (
+    <>
+      <p>{texts.proveAgain.explainProvider}</p>
+      <ProviderButtons providers={providers} redirectTo={location.origin + location.pathname} />
+    </>
   );
 }
 

@@ -19,7 +19,7 @@ export function currentPage(): string {
   return location.pathname.slice(BASE.length);
 }
 
-/** `notice` is a sentence above the page, until people leave that page. */
+/** `notice` is a problem above the page, until people leave that page. */
 export function navigate(page: string, { replaces = false, notice = '' } = {}): void {
   forgetLink();
   if (replaces) history.replaceState(null, '', addressOf(page));
@@ -28,18 +28,25 @@ export function navigate(page: string, { replaces = false, notice = '' } = {}): 
   scrollTo(0, 0);
 }
 
-/** Puts a sentence above the page that is shown. */
-export function say(notice: string): void {
-  dispatchEvent(new CustomEvent(CHANGED, { detail: notice }));
+/** Puts a sentence above the page that is shown: a problem, or good news. */
+export function say(notice: string, news = ''): void {
+  dispatchEvent(new CustomEvent(CHANGED, { detail: { notice, news } satisfies Said }));
 }
 
-/** The page that is to be shown, and the sentence above it. */
-export function usePage(): { page: string; notice: string } {
-  const [shown, setShown] = useState({ page: currentPage(), notice: '' });
+interface Said {
+  readonly notice: string;
+  readonly news: string;
+}
+
+const NOTHING: Said = { notice: '', news: '' };
+
+/** The page that is to be shown, and the sentences above it. */
+export function usePage(): Said & { readonly page: string } {
+  const [shown, setShown] = useState({ page: currentPage(), ...NOTHING });
   useEffect(() => {
     const follow = (event: Event) => {
-      const notice = event instanceof CustomEvent ? String(event.detail) : '';
-      setShown({ page: currentPage(), notice });
+      const said = event instanceof CustomEvent ? (event.detail as Said) : NOTHING;
+      setShown({ page: currentPage(), ...said });
     };
     const names = ['popstate', CHANGED];
     for (const name of names) addEventListener(name, follow);

@@ -18,7 +18,7 @@ const SPENT = ['magic-link', 'email-code'];
 
 /**
  * A way in. `enter` does the first step, and leaves the page where that is all. Otherwise `secondStep` is what to show in
- * the place of the first one.
+ * the place of the first one. A first step that answers with false has opened no session yet.
  */
 export function useLogin(): {
   readonly enter: (firstStep: () => Promise<unknown>) => Promise<void>;
@@ -28,12 +28,17 @@ export function useLogin(): {
 
   async function enter(firstStep: () => Promise<unknown>): Promise<void> {
     try {
-      await firstStep();
+      if ((await firstStep()) === false) return;
     } catch (error) {
       const owed = pendingOf(error);
       if (owed === undefined) throw error;
       return setPending(owed);
     }
+    await leave();
+  }
+
+  async function finish(): Promise<void> {
+    setPending(undefined);
     await leave();
   }
 
@@ -44,7 +49,7 @@ export function useLogin(): {
     else say(notice);
   }
 
-  const secondStep = pending && <SecondStep pending={pending} onDead={startAgain} />;
+  const secondStep = pending && <SecondStep pending={pending} onDone={finish} onDead={startAgain} />;
   return { enter, secondStep };
 }
 
@@ -52,12 +57,13 @@ type Completion = Parameters<typeof auth.completeMfaLogin>[0];
 
 interface StepProps {
   readonly pending: PendingLogin;
+  readonly onDone: () => Promise<void>;
   /** The first step counts no more. */
   readonly onDead: () => void;
 }
 
 /** Asks for a second factor: one of those that the account has. */
-function SecondStep({ pending: { token: mfaToken = '', factors }, onDead }: StepProps) {
+function SecondStep({ pending: { token: mfaToken = '', factors }, onDone, onDead }: StepProps) {
   const kinds = usable(factors);
   const [chosen, setChosen] = useState<FactorKind | 'LOST'>(kinds[0] ?? 'LOST');
 
@@ -74,7 +80,7 @@ function SecondStep({ pending: { token: mfaToken = '', factors }, onDead }: Step
   const complete = (show: () => Promise<Omit<Completion, 'mfaToken'>>) =>
     orDead(async () => {
       await auth.completeMfaLogin({ mfaToken, ...(await show()) });
-      await leave();
+      await onDone();
     });
 
   return (

@@ -13,6 +13,8 @@ export interface PageSettings {
   readonly factorResetSeconds: number;
   /** Whether passkeys work on these pages. */
   readonly passkeys: boolean;
+  /** By whose accounts people sign in. */
+  readonly providers: readonly { readonly name: string; readonly displayName: string }[];
   readonly passwordMinLength: number;
   readonly redirectOrigins: readonly string[];
 }

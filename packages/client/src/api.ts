@@ -168,6 +168,53 @@ export interface LoginInput extends SessionInput {
   readonly deviceToken?: string | null;
 }
 
+/** A provider by whose accounts people can log in. */
+export interface ExternalProvider {
+  readonly name: string;
+  /** What to write on the button. */
+  readonly displayName: string;
+}
+
+/** An account at a provider, linked to the account here. */
+export interface ExternalLogin {
+  readonly id: string;
+  readonly provider: string;
+  readonly displayName: string;
+  /** As the provider gave it. It proves nothing. */
+  readonly email: string | null;
+  readonly linkedAt: string;
+  readonly lastUsedAt: string | null;
+}
+
+export interface ExternalLoginStart {
+  /** Where to lead the browser. */
+  readonly authorizationUrl: string;
+  /** Proves that this client began. Null where the browser keeps it in a cookie. */
+  readonly verifier: string | null;
+  readonly expiresAt: string;
+}
+
+interface ExternalStartInput {
+  readonly provider: string;
+  /** Where the browser goes at the end. */
+  readonly redirectTo: string;
+}
+interface ExternalCodeInput {
+  /** From the fragment of the address that the browser came back to. */
+  readonly code: string;
+  readonly verifier?: string | null;
+}
+
+/** What a login at a provider came to. */
+export interface ExternalLoginResult {
+  /** Null where the provider proves no address. */
+  readonly auth: SignedIn | null;
+  /** For `requestExternalRegistration`, where there is no session yet. */
+  readonly registrationToken: string | null;
+  /** The address that the provider gave without proof, to fill a form with. */
+  readonly email: string | null;
+}
+
 /** The schema of the server says what each does and refuses. */
 export interface Mutations {
   register(input: {
@@ -219,6 +266,14 @@ export interface Mutations {
   startPasskeyChallenge(input?: { mfaToken?: string | null }): Promise<PasskeyLoginOptions>;
   requestFactorReset(input: { mfaToken: string }): Promise<MailRequested>;
   cancelFactorReset(): Promise<User>;
+  /** `loginWith` and `linkWith` lead a browser through these. */
+  startExternalLogin(input: SessionInput & ExternalStartInput): Promise<ExternalLoginStart>;
+  completeExternalLogin(input: ExternalCodeInput): Promise<ExternalLoginResult>;
+  requestExternalRegistration(input: { registrationToken: string; email: string }): Promise<MailRequested>;
+  completeExternalRegistration(input: { registrationToken: string; code: string }): Promise<SignedIn>;
+  linkExternalLogin(input: ExternalStartInput): Promise<ExternalLoginStart>;
+  completeExternalLink(input: ExternalCodeInput): Promise<User>;
+  unlinkExternalLogin(input: { id: string }): Promise<User>;
 }
 
 export interface Queries {
@@ -229,4 +284,8 @@ export interface Queries {
   sessions(): Promise<readonly Session[]>;
   /** The second factors of the user. */
   mfa(): Promise<Mfa>;
+  /** The accounts at providers that the user logs in with. */
+  externalLogins(): Promise<readonly ExternalLogin[]>;
+  /** For the buttons of a login page. */
+  externalProviders(): Promise<readonly ExternalProvider[]>;
 }

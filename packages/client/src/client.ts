@@ -3,6 +3,7 @@ import type { Mutations, Queries, SignedIn, User } from './api.ts';
 import { payloadOf } from './auth-payload.ts';
 import { createWithBearer } from './bearer.ts';
 import { hasCode, signedOut } from './errors.ts';
+import { createExternalRedirects, type ExternalRedirects } from './external.ts';
 import { createFetch } from './fetch.ts';
 import { type Fetch, fieldOf } from './graphql.ts';
 import { LOGOUT, mutations, type Operation, queries } from './operations.ts';
@@ -12,6 +13,10 @@ import { createSession, type TokensOption } from './session.ts';
 import type { AuthState } from './state.ts';
 
 export type {
+  ExternalLogin,
+  ExternalLoginResult,
+  ExternalLoginStart,
+  ExternalProvider,
   Factor,
   FactorConfirmation,
   FactorKind,
@@ -30,6 +35,7 @@ export type {
   User,
 } from './api.ts';
 export { AuthClientError, type ClientErrorCode, type PendingLogin } from './errors.ts';
+export type { LoginRedirectOptions, RedirectOptions, RedirectResult } from './external.ts';
 export type { TokensOption } from './session.ts';
 export type { AuthState } from './state.ts';
 export type { TokenStorage } from './token-store.ts';
@@ -45,7 +51,7 @@ export interface AuthClientOptions {
   readonly fetch?: Fetch | undefined;
 }
 
-export interface AuthClient extends Mutations, Queries {
+export interface AuthClient extends Mutations, Queries, ExternalRedirects {
   /** Who is signed in. The object changes only when something in it does. */
   readonly state: AuthState;
   /** Hears of every change of `state`. The first listener restores the session. Call the answer to stop. */
@@ -104,7 +110,7 @@ export function createAuthClient({ url, tokens, origins = [], fetch }: AuthClien
   };
 
   async function call(
-    { name, root = name, document, opens, bearer }: Operation,
+    { name, root = name, document, opens, delivers, bearer }: Operation,
     given?: object,
   ): Promise<unknown> {
     const { logouts } = current;
@@ -113,7 +119,7 @@ export function createAuthClient({ url, tokens, origins = [], fetch }: AuthClien
       const asked = { logouts, userId, at: performance.now() };
       // Another user may have signed in while this waited for its turn.
       if (opens && userId !== undefined && session.isOver(asked)) throw signedOut();
-      const input = opens ? { ...given, ...(await sessionInput(name)) } : given;
+      const input = delivers ? { ...given, ...(await sessionInput(name)) } : given;
       const answer = await session.ask({ document, input, accessToken });
       const auth = opens && answer.errors === undefined ? payloadOf(fieldOf(answer, name)) : null;
       if (auth !== null) await session.takeOver(auth, asked);
@@ -156,9 +162,10 @@ export function createAuthClient({ url, tokens, origins = [], fetch }: AuthClien
     const { scope = 'CURRENT' } = input;
     // This session stays, so it is an operation as any other.
     if (scope === 'OTHERS')
-      return call({ name: 'logout', document: LOGOUT, opens: false, bearer: true }, input) as ReturnType<
-        typeof logout
-      >;
+      return call(
+        { name: 'logout', document: LOGOUT, opens: false, delivers: false, bearer: true },
+        input,
+      ) as ReturnType<typeof logout>;
     const answer = await session.logout(scope);
     try {
       return answer === undefined ? { revokedSessions: 0 } : fieldOf(answer, 'logout');
@@ -173,8 +180,10 @@ export function createAuthClient({ url, tokens, origins = [], fetch }: AuthClien
     operation.name,
     (input?: object) => call(operation, input),
   ]);
+  const operations = Object.fromEntries(methods) as Mutations & Queries;
   return {
-    ...(Object.fromEntries(methods) as Mutations & Queries),
+    ...operations,
+    ...createExternalRedirects(operations, readUrl),
     get state() {
       return state.get();
     },

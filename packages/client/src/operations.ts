@@ -16,52 +16,63 @@ const CODES = 'recoveryCodes';
 const CONFIRMED = `factor{${FACTOR}}${CODES} auth{${AUTH}}`;
 const CHALLENGE = 'challengeId expiresAt challenge timeout';
 const CREDENTIALS = 'Credentials{id type transports}';
+const STARTED = 'authorizationUrl verifier expiresAt';
 const ASKED = `${CHALLENGE} rpId allow${CREDENTIALS}userVerification`;
 
 /** Opens a session, so its tokens are taken over. */
 const OPENS = 1;
+/** Says how the tokens come. */
+const DELIVERS = 2;
 /** Needs the access token, or looks at it where there is one. */
-const BEARER = 2;
+const BEARER = 4;
 /** The input may be left out. */
-const OPTIONAL = 4;
+const OPTIONAL = 8;
 /** There is no input. */
-const BARE = 8;
+const BARE = 16;
+const ENTERS = OPENS | DELIVERS;
 
 const MUTATIONS: Readonly<Record<keyof Mutations, readonly [fields: string, flags?: number]>> = {
-  register: [`auth{${AUTH}}verificationRequired`, OPENS],
-  login: [AUTH, OPENS],
-  loginWithMagicLink: [AUTH, OPENS],
-  loginWithEmailCode: [AUTH, OPENS],
+  register: [`auth{${AUTH}}verificationRequired`, ENTERS],
+  login: [AUTH, ENTERS],
+  loginWithMagicLink: [AUTH, ENTERS],
+  loginWithEmailCode: [AUTH, ENTERS],
   requestMagicLink: [MAILED],
-  verifyEmail: [AUTH, OPENS | BEARER],
+  verifyEmail: [AUTH, ENTERS | BEARER],
   requestEmailVerification: [MAILED],
   requestPasswordReset: [MAILED],
   resetPassword: [REVOKED],
   requestEmailChange: [MAILED, BEARER],
   confirmEmailChange: [REVOKED, BEARER],
   undoEmailChange: [REVOKED],
-  changePassword: [AUTH, OPENS | BEARER],
-  reauthenticate: [AUTH, OPENS | BEARER],
+  changePassword: [AUTH, ENTERS | BEARER],
+  reauthenticate: [AUTH, ENTERS | BEARER],
   updateMe: [USER, BEARER],
   deleteMe: ['id', BEARER],
   revokeSession: [REVOKED, BEARER],
   removePassword: [USER, BEARER | OPTIONAL],
-  completeMfaLogin: [AUTH, OPENS],
+  completeMfaLogin: [AUTH, ENTERS],
   startTotpEnrolment: ['secret otpauthUri qrCode expiresAt', BEARER | OPTIONAL],
-  confirmTotpEnrolment: [CONFIRMED, OPENS | BEARER],
+  confirmTotpEnrolment: [CONFIRMED, ENTERS | BEARER],
   startPasskeyRegistration: [
     `${CHALLENGE} rp{id name}user{id name displayName}pubKeyCredParams{type alg}exclude${CREDENTIALS}authenticatorSelection{residentKey requireResidentKey userVerification}attestation hints`,
     BEARER | OPTIONAL,
   ],
-  finishPasskeyRegistration: [CONFIRMED, OPENS | BEARER],
+  finishPasskeyRegistration: [CONFIRMED, ENTERS | BEARER],
   startPasskeyLogin: [ASKED, BARE],
-  loginWithPasskey: [AUTH, OPENS],
+  loginWithPasskey: [AUTH, ENTERS],
   startPasskeyChallenge: [ASKED, BEARER | OPTIONAL],
   regenerateRecoveryCodes: [CODES, BEARER | BARE],
   removeFactor: [USER, BEARER],
   renameFactor: [FACTOR, BEARER],
   requestFactorReset: [MAILED],
   cancelFactorReset: [USER, BEARER | BARE],
+  startExternalLogin: [STARTED, DELIVERS],
+  completeExternalLogin: [`auth{${AUTH}}registrationToken email`, OPENS],
+  requestExternalRegistration: [MAILED],
+  completeExternalRegistration: [AUTH, OPENS],
+  linkExternalLogin: [STARTED, DELIVERS | BEARER],
+  completeExternalLink: [USER, BEARER],
+  unlinkExternalLogin: [USER, BEARER],
 };
 
 export interface Operation {
@@ -69,6 +80,8 @@ export interface Operation {
   readonly document: string;
   /** Whether the answer has the tokens of a new session. */
   readonly opens: boolean;
+  /** Whether the input says how the tokens come. */
+  readonly delivers: boolean;
   readonly bearer: boolean;
   /** The root field that has what is asked for, where it is another one than `name`. */
   readonly root?: string;
@@ -86,6 +99,7 @@ export const mutations: readonly Operation[] = Object.entries(MUTATIONS).map(
           )
         : `mutation ${name}{${name}{${fields}}}`,
     opens: (flags & OPENS) !== 0,
+    delivers: (flags & DELIVERS) !== 0,
     bearer: (flags & BEARER) !== 0,
   }),
 );
@@ -95,6 +109,8 @@ const QUERIES: Readonly<Record<keyof Queries, readonly [fields: string, root?: s
   session: [SESSION],
   sessions: [SESSION],
   mfa: [`mfa{enabled factors{${FACTOR}}recoveryCodesLeft resetAt}`, 'me'],
+  externalLogins: ['externalLogins{id provider displayName email linkedAt lastUsedAt}', 'me'],
+  externalProviders: ['name displayName'],
 };
 
 export const queries: readonly Operation[] = Object.entries(QUERIES).map(([name, [fields, root = name]]) => ({
@@ -102,7 +118,8 @@ export const queries: readonly Operation[] = Object.entries(QUERIES).map(([name,
   root,
   document: `query ${name}{${root}{${fields}}}`,
   opens: false,
-  bearer: true,
+  delivers: false,
+  bearer: name !== 'externalProviders',
 }));
 
 /** A refresh answers with no device token. */

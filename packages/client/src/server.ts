@@ -186,12 +186,12 @@ export async function serverSession(request: Request, options: ServerSessionOpti
     for (const line of cookies) responseHeaders.append('set-cookie', line);
 
     async function signIn(operationName: SignInOperation, given: object): Promise<ServerSession> {
-      const { document, bearer } = operationOf(operationName);
+      const { document, delivers, bearer } = operationOf(operationName);
       const { device: deviceToken } = tokens;
       const input = {
         ...(operationName === 'login' && deviceToken && { deviceToken }),
         ...given,
-        delivery: 'BODY',
+        ...(delivers && { delivery: 'BODY' }),
       };
       const answer = await ask(document, { input, accessToken: bearer ? tokens.access : undefined });
       const field = fieldOf<{ recoveryCodes?: readonly string[] }>(answer, operationName);

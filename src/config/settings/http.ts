@@ -38,9 +38,21 @@ function origins() {
   );
 }
 
-/** Origins of pages alone. */
-export function pageOrigins() {
-  return list('must be origins as browsers send them, as in https://app.example.com', isPageOrigin);
+/** Schemes that a browser runs, or reads for itself. */
+const OF_BROWSERS = /^(javascript|data|vbscript|file|blob|about|filesystem|view-source|https?|wss?|ftp):/;
+
+/** Where people may be led: origins of pages, and whole addresses of apps (RFC 8252 §7.1). */
+export function redirectTargets() {
+  return list(
+    'must be origins as browsers send them, as in https://app.example.com, or addresses of apps, as in com.example.app:/signed-in',
+    (text) => isPageOrigin(text) || isAppAddress(text),
+  );
+}
+
+function isAppAddress(text: string): boolean {
+  return (
+    /^[a-z][a-z0-9+.-]*:\/[^\s#"<>\\]{0,500}$/.test(text) && !OF_BROWSERS.test(text) && URL.canParse(text)
+  );
 }
 
 function isPageOrigin(text: string): boolean {

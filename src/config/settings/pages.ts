@@ -2,7 +2,7 @@ import { readFileSync, statSync } from 'node:fs';
 import { extname } from 'node:path';
 import type { Settings } from '../setting.ts';
 import { flag, kind, line } from '../values.ts';
-import { pageOrigins } from './http.ts';
+import { redirectTargets } from './http.ts';
 
 const LOGO_TYPES: Readonly<Record<string, string>> = {
   '.svg': 'image/svg+xml',
@@ -31,8 +31,8 @@ export const PAGES = {
     name: 'LATCHKEY_REDIRECT_ORIGINS',
     default: '',
     description:
-      'Origins to which the pages lead people back after they signed in (`?redirect_to=`), comma-separated',
-    value: pageOrigins(),
+      'Origins to which the pages lead people back after they signed in (`?redirect_to=`), and external logins (`redirectTo`), comma-separated. Of an app with a scheme of its own, the whole address, as in `com.example.app:/signed-in`',
+    value: redirectTargets(),
   },
   appName: {
     name: 'LATCHKEY_APP_NAME',

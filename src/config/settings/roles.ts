@@ -5,9 +5,9 @@ import {
   readClaimsTemplate,
 } from '../../core/roles/claims-template.ts';
 import { type RoleDefinitions, readRoles } from '../../core/roles/roles-file.ts';
-import { readJsonFile } from '../json-file.ts';
+import { jsonFile } from '../json-file.ts';
 import type { Settings } from '../setting.ts';
-import { kind, words } from '../values.ts';
+import { words } from '../values.ts';
 
 const MOST_BYTES = 256 * 1024;
 /** A token of 4 KiB has no room for more. */
@@ -32,24 +32,3 @@ export const ROLES = {
     value: jsonFile<ClaimsTemplate>(MOST_TEMPLATE_BYTES, readClaimsTemplate),
   },
 } as const satisfies Settings;
-
-/** A file of JSON, read when the configuration is. */
-function jsonFile<Content>(
-  mostBytes: number,
-  readContent: (value: unknown, report: (path: string, problem: string) => void) => Content,
-) {
-  return kind<{ readonly path: string; readonly text: string; readonly content: Content }>({
-    read: (path, refuse) => {
-      const file = readJsonFile(path, { mostBytes });
-      if ('problem' in file) {
-        refuse(file.problem);
-        return { path, text: '', content: readContent({}, () => {}) };
-      }
-      const content = readContent(file.value, (place, problem) =>
-        refuse(place === '' ? `the file ${problem}` : `${place} ${problem}`),
-      );
-      return { path, text: file.text, content };
-    },
-    write: ({ path }) => path,
-  });
-}

@@ -4,10 +4,11 @@ import type { Caller } from '../../platform/caller.ts';
 /** Each event of the audit trail, in the words of the OWASP Logging Vocabulary, with what it says: the manual prints it. */
 export const AUDIT_EVENTS = {
   authn_login_success:
-    'A session was opened, or `reauthenticate` opened one in the place of another. `details.amr` says by what proof.',
+    'A session was opened, or `reauthenticate` opened one in the place of another. `details.amr` says by what proof, and `details.provider` by which provider. `details.reason` is `linked` where an account at a provider was linked with it, and `first_proof` where it was the first proof of the address.',
   authn_login_successafterfail:
     'A login worked after failures. `details.failures` counts those since the last one that worked.',
-  authn_login_fail: 'A proof was refused at a login or a re-authentication. `details.reason` says why.',
+  authn_login_fail:
+    'A proof was refused at a login or a re-authentication, or a provider did not let anybody in. `details.reason` says why.',
   authn_login_lock:
     'So many failures in a row that the password is disabled until it is set anew, or that no code of a second factor is compared.',
   authn_password_change:
@@ -34,9 +35,10 @@ export const AUDIT_EVENTS = {
     'Signing keys were removed, or batches of the audit trail are missing. `details.object` says which.',
   sensitive_read:
     'The operator exported the accounts. `details.passwordHashes` says whether hashes went along.',
-  user_created: 'An account was made: by a registration, the operator or an import.',
+  user_created:
+    'An account was made: by a registration, an external login (`details.provider`), the operator or an import.',
   user_updated:
-    'An account was changed. `details.fields` names the fields, never their values; of `factors`, `details.reason` says what became of them.',
+    'An account was changed. `details.fields` names the fields, never their values; of `factors` and `externalLogins`, `details.reason` says what became of them.',
   user_deleted: 'The owner deleted the account.',
 } as const satisfies Readonly<Record<string, string>>;
 

@@ -1,5 +1,5 @@
 import type { Transaction } from '../../database/database.ts';
-import type { ErrorCode } from '../../errors.ts';
+import { AuthError, type ErrorCode } from '../../errors.ts';
 import { wordsOf } from '../../platform/words.ts';
 import type { EventName } from '../audit/store.ts';
 import type { SecondFactor } from '../factors/service.ts';
@@ -40,7 +40,7 @@ export interface Proof {
   readonly user: UserRecord | undefined;
   /** What is recorded and answered when it proves nothing any more. */
   readonly failure: EventName;
-  readonly refusal: ErrorCode;
+  readonly refusal: ErrorCode | AuthError;
 }
 
 interface Shown extends Pick<Proof, 'hold'> {
@@ -73,6 +73,24 @@ export function provenByPasskey({
 }: Pick<Proof, 'hold'> & { user: UserRecord; factor: SecondFactor }): Proof {
   const failure = 'authn_login_fail';
   return proof({ amr: [], factor, attempt: UNCOUNTED, hold, user, failure, refusal: 'INVALID_CODE' });
+}
+
+/**
+ * A provider answered for who logged in there, and a mailed code may have come back, too. RFC 8176 §2 has no word for an
+ * assertion of another server; `fed` is what other servers call it.
+ *
+ * @param shown.user none for an account that the transaction creates.
+ */
+export function provenByProvider({
+  user,
+  attempt = UNCOUNTED,
+  withMail = false,
+  hold,
+}: Pick<Proof, 'hold' | 'user'> & { attempt?: Attempt | undefined; withMail?: boolean }): Proof {
+  const failure = 'authn_login_fail';
+  const amr = withMail ? ['fed', 'otp'] : ['fed'];
+  const refusal = new AuthError('EXTERNAL_LOGIN_FAILED', { reason: 'EXPIRED' });
+  return proof({ amr, attempt, hold, user, failure, refusal });
 }
 
 /** A first factor was proven earlier, and now the second one. */

@@ -29,7 +29,7 @@ export interface Refused {
   readonly attempt: Attempt;
   readonly failure?: EventName | undefined;
   /** What a wrong password is, unless given. */
-  readonly refusal?: ErrorCode | undefined;
+  readonly refusal?: ErrorCode | AuthError | undefined;
 }
 
 /** Who has proven who they are, and is refused all the same. */
@@ -57,7 +57,7 @@ export function createRefusals({ database, clock, recordEvent, rateLimits }: Ref
     // Past the deadline, too: what was found to be wrong is recorded.
     await recordEvent(database, { ...event, name: failure });
     if (attempt.isLast) await recordEvent(database, { ...event, name: 'authn_login_lock' });
-    throw new AuthError(refusal);
+    throw refusal instanceof AuthError ? refusal : new AuthError(refusal);
   }
 
   /**

@@ -89,7 +89,7 @@ export function createMail({ database, clock, logger, secrets, templates, rateLi
       template: template.name,
       userId,
       sealedContent: seal({ to, path, code }, id),
-      rank: path === undefined ? 1 : 0,
+      rank: path === undefined && code === undefined ? 1 : 0,
       now,
       expiresAt: isDecoy ? now : (expiresAt ?? now + NOTICE_LIFETIME_MS),
     });

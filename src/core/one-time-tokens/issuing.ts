@@ -142,7 +142,10 @@ export function createIssuing(options: IssuingOptions) {
     await mail.enqueue(
       tx,
       notice === undefined
-        ? { to: email, template, path: `${path}#token=${text}`, code, expiresAt, userId, isDecoy }
+        ? {
+            ...{ to: email, template, code, expiresAt, userId, isDecoy },
+            path: path === undefined ? undefined : `${path}#token=${text}`,
+          }
         : { to: email, template: notice, userId, isDecoy },
     );
   }

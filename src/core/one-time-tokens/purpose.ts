@@ -8,8 +8,8 @@ export interface Purpose {
   readonly ttlSeconds: number;
   /** The mail that brings it. */
   readonly template: MailTemplate;
-  /** Where in the app its link leads. */
-  readonly path: string;
+  /** Where in the app its link leads; none where the mail brings a code alone. */
+  readonly path?: string;
   /** Whether a code stands beside the link, for a person who reads the mail on another device. */
   readonly hasCode?: boolean;
 }

@@ -38,6 +38,14 @@ export async function findCredential(sql: Sql, id: string): Promise<Credential |
   return credentialOf(await sql.get(`SELECT ${CREDENTIAL_COLUMNS} FROM users WHERE id = :id`, { id }));
 }
 
+/** Whether an account has a password. */
+export async function hasPassword(sql: Sql, id: string): Promise<boolean> {
+  const row = await sql.get('SELECT 1 AS found FROM users WHERE id = :id AND password_hash IS NOT NULL', {
+    id,
+  });
+  return row !== undefined;
+}
+
 /** A page of all accounts with their hashes, for the operator's export. */
 export async function listCredentials(
   sql: Sql,
@@ -73,13 +81,6 @@ export function changePasswordHash(
      RETURNING ${COLUMNS}`,
     { ...asRead(change), passwordHash: change.passwordHash, now: change.now },
   );
-}
-
-export async function hasPassword(sql: Sql, id: string): Promise<boolean> {
-  const row = await sql.get('SELECT 1 AS found FROM users WHERE id = :id AND password_hash IS NOT NULL', {
-    id,
-  });
-  return row !== undefined;
 }
 
 /** The account goes on without one. No row when it has none, or another change came first. */

@@ -1,3 +1,5 @@
+import type { Report } from '../../platform/json-shape.ts';
+
 /*
  * A template of claims is a JSON object whose texts may hold placeholders. A text that is one placeholder alone becomes
  * the value itself, of its own type: a list of roles stays a list.
@@ -23,8 +25,6 @@ export interface ClaimsTemplate {
   /** Whether a placeholder is of the user's row, which a token is made without otherwise. */
   readonly needsUser: boolean;
 }
-
-type Report = (path: string, problem: string) => void;
 
 /** The claims that this server sets itself (RFC 7519 §4.1, RFC 9068 §2.2), and those that mean more than they hold. */
 const REGISTERED = [

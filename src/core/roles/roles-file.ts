@@ -1,3 +1,4 @@
+import { objectAt, type Report, recordAt, textsAt } from '../../platform/json-shape.ts';
 import { isOwnScope, isScope, OWN_SCOPES } from '../../platform/scopes.ts';
 
 /** A role, as the file has it. */
@@ -15,9 +16,6 @@ export interface RoleDefinitions {
   readonly default: readonly string[];
   readonly roles: readonly RoleDefinition[];
 }
-
-/** Says what is wrong at a place of the file, as in `roles.editor.includes[0]`. */
-type Report = (path: string, problem: string) => void;
 
 /** It begins with a letter, because JavaScript puts keys that are numbers before all others, and the order is the rank. */
 const ROLE = /^[A-Za-z_][\x21-\x7e]{0,62}$/;
@@ -85,41 +83,4 @@ function reportCycles(roles: readonly RoleDefinition[], report: Report): void {
     for (const other of role?.includes ?? []) visit(other, [...way, name]);
   };
   for (const { name } of roles) visit(name, []);
-}
-
-function objectAt(
-  value: unknown,
-  path: string,
-  keys: readonly string[],
-  report: Report,
-): Record<string, unknown> {
-  const object = recordAt(value, path, report);
-  for (const key of Object.keys(object))
-    if (!keys.includes(key)) report(join(path, key), `is unknown; what can be here is ${keys.join(', ')}`);
-  return object;
-}
-
-function recordAt(value: unknown, path: string, report: Report): Record<string, unknown> {
-  if (typeof value === 'object' && value !== null && !Array.isArray(value))
-    return value as Record<string, unknown>;
-  report(path, value === undefined ? 'is missing' : 'must be an object');
-  return {};
-}
-
-/** A list of different texts; none where it is left out. */
-function textsAt(value: unknown, path: string, report: Report): readonly string[] {
-  if (value === undefined) return [];
-  if (!Array.isArray(value)) {
-    report(path, 'must be a list of texts');
-    return [];
-  }
-  for (const [i, item] of value.entries()) {
-    if (typeof item !== 'string') report(`${path}[${i}]`, 'must be a text');
-    else if (value.indexOf(item) < i) report(`${path}[${i}]`, 'is there twice');
-  }
-  return value.filter((item): item is string => typeof item === 'string');
-}
-
-function join(path: string, key: string): string {
-  return path === '' ? key : `${path}.${key}`;
 }

@@ -92,7 +92,7 @@ export function createEndings({ database, clock, recordEvent, liveness }: Ending
     async endAllOf(
       tx: Transaction,
       userId: string,
-      reason: 'password' | 'email' | 'disabled' | 'factor',
+      reason: 'password' | 'email' | 'disabled' | 'factor' | 'external-login',
       exceptId = '',
     ): Promise<number> {
       const gone = await store.endSessionsOf(tx, { userId, exceptId, now: clock.now(), reason });

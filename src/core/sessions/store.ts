@@ -45,6 +45,7 @@ export type EndReason =
   | 'limit'
   | 'reauthenticated'
   | 'factor'
+  | 'external-login'
   | 'replaced'
   | 'restore';
 

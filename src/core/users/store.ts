@@ -94,7 +94,7 @@ export function insertUser(
     email: string;
     emailCanonical: string;
     name: string | null;
-    passwordHash: string;
+    passwordHash: string | null;
     emailVerifiedAt?: number | null;
     now: number;
   },

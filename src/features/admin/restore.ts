@@ -1,4 +1,5 @@
 import type { RecordEvent } from '../../core/audit/store.ts';
+import type { ExternalLogins } from '../../core/external-logins/service.ts';
 import type { Factors } from '../../core/factors/service.ts';
 import type { Challenges } from '../../core/login/challenges.ts';
 import type { Mail } from '../../core/mail/service.ts';
@@ -16,6 +17,7 @@ export interface RestoreOptions {
   readonly tokens: Pick<Tokens, 'rotateKeys'>;
   readonly oneTimeTokens: Pick<OneTimeTokens, 'endAll'>;
   readonly challenges: Pick<Challenges, 'endAll'>;
+  readonly externalLogins: Pick<ExternalLogins, 'endStarts'>;
   readonly factors: Pick<Factors, 'endResets'>;
   readonly mail: Pick<Mail, 'forget'>;
 }
@@ -29,13 +31,14 @@ export function createRestore({
   tokens,
   oneTimeTokens,
   challenges,
+  externalLogins,
   factors,
   mail,
 }: RestoreOptions) {
   return {
     /**
      * Makes a restored backup safe to serve: what was logged out, spent or rotated after it is back in its rows as it
-     * was before, so every session and every one-time token, login that waits and
+     * was before, so every session and every one-time token, login that waits, external login that was begun and
      * removal of factors that was asked for ends, no key of then signs or verifies any more, and no
      * mail of then is sent (CR-6). Passwords and disabled accounts stay as the backup has them.
      *
@@ -49,6 +52,7 @@ export function createRestore({
       await mail.forget();
       await oneTimeTokens.endAll();
       await challenges.endAll();
+      await externalLogins.endStarts();
       await factors.endResets();
       await tokens.rotateKeys({ emergency: true });
       await recordEvent(database, {

@@ -1,4 +1,5 @@
 import type { RecordEvent } from '../../core/audit/store.ts';
+import type { ExternalLogins } from '../../core/external-logins/service.ts';
 import type { Factors } from '../../core/factors/service.ts';
 import type { Ownership, Shown } from '../../core/login/ownership.ts';
 import type { OneTimeTokens } from '../../core/one-time-tokens/service.ts';
@@ -18,6 +19,7 @@ export interface EmailChangesOptions extends EmailChangeRequestsOptions {
     Pick<OneTimeTokens, 'issue' | 'present' | 'spend' | 'endAllOf' | 'endUndosOf'>;
   readonly ownership: EmailChangeRequestsOptions['ownership'] & Pick<Ownership, 'show'>;
   readonly factors: Pick<Factors, 'remove'>;
+  readonly externalLogins: Pick<ExternalLogins, 'removeSince'>;
   readonly sessions: Pick<Sessions, 'endAllOf' | 'ownerChanged'>;
 }
 
@@ -28,8 +30,8 @@ export type EmailChanges = ReturnType<typeof createEmailChangesService>;
  * the old one, in case a thief of the password asked.
  */
 export function createEmailChangesService(options: EmailChangesOptions) {
-  const { database, clock, recordEvent, rateLimits, oneTimeTokens, ownership, factors, sessions, mail } =
-    options;
+  const { database, clock, recordEvent, rateLimits, oneTimeTokens, ownership } = options;
+  const { factors, externalLogins, sessions, mail } = options;
 
   /** Changes an address; the unique index decides whose it is. How many sessions `work` ended. */
   async function change(caller: Caller, work: (tx: Transaction) => Promise<number>): Promise<number> {
@@ -113,8 +115,8 @@ export function createEmailChangesService(options: EmailChangesOptions) {
 
     /**
      * Gives the account its earlier address back, and so the account to the reader of that mail. The password goes,
-     * because the author of the change knew it. The second factors and recovery codes go that were made since the change
-     * was asked for: they may be the author's. Older ones are the owner's, and stay.
+     * because the author of the change knew it. The second factors, recovery codes and external logins go that came
+     * since the change was asked for: they may be the author's. Older ones are the owner's, and stay.
      *
      * @returns how many sessions it ended.
      * @throws AuthError `INVALID_TOKEN`, `EMAIL_TAKEN`, `TOO_MANY_REQUESTS`, `UNAVAILABLE`.
@@ -130,6 +132,7 @@ export function createEmailChangesService(options: EmailChangesOptions) {
           throw new AuthError('INVALID_TOKEN', { cause: 'the account is gone' });
         await oneTimeTokens.spend(tx, token);
         await factors.remove(tx, id, { since: sinceOf(token) });
+        await externalLogins.removeSince(tx, id, sinceOf(token));
         // The links that undo later changes lead to addresses of the author of this one.
         await oneTimeTokens.endUndosOf(tx, id, createdAt);
         const count = await end(tx, { userId: id, exceptId: '', reason: 'undone', caller });

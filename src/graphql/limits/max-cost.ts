@@ -16,7 +16,7 @@ import { MAX_DEPTH } from './max-depth.ts';
 import { operationsOf } from './operations.ts';
 import { refuseDocument } from './refuse-document.ts';
 
-const MAX_COST = 2_000;
+const MAX_COST = 2_100;
 /** The whole schema is a large answer: it may be asked for once, and beside little else. */
 const INTROSPECTION_COST: ReadonlyMap<string, number> = new Map([
   ['__schema', 1_500],
@@ -38,7 +38,7 @@ interface Answered {
 }
 
 /**
- * An operation costs at most 2,000, which is about how many values its answer can have (GQL-2). The SDL gives the length
+ * An operation costs at most 2,100, which is about how many values its answer can have (GQL-2). The SDL gives the length
  * of each list, so a small document cannot ask for a large answer by naming a list ten times. As in the answer, a field
  * that several fragments select is there once.
  *

@@ -19,6 +19,7 @@ export interface AccountPagesOptions {
     | 'webauthnOrigins'
     | 'passwordMinLength'
     | 'redirectOrigins'
+    | 'providers'
     | 'appName'
     | 'appLogo'
     | 'appStyles'
@@ -50,6 +51,7 @@ const NAMES = [
   'email',
   'password',
   'second-factor',
+  'external-logins',
   'sessions',
   'remove',
 ];
@@ -142,7 +144,7 @@ function filesOf(
 function pageOf(html: string, { config, sendsMail }: AccountPagesOptions): string {
   const { appName, appLogo, appStyles, ...others } = config;
   const { registration, magicLinks, mfa, factorResetSeconds, passwordMinLength, redirectOrigins } = others;
-  const { issuer, webauthnRpId, webauthnOrigins } = others;
+  const { issuer, webauthnRpId, webauthnOrigins, providers } = others;
   const settings = {
     name: appName,
     logo: appLogo !== undefined,
@@ -152,6 +154,8 @@ function pageOf(html: string, { config, sendsMail }: AccountPagesOptions): strin
     mfa,
     // Its owner is told by mail, or it does not happen.
     factorResetSeconds: sendsMail ? factorResetSeconds : 0,
+    // As `externalProviders` has them, without a request: nothing moves while the page appears.
+    providers: providers.map(({ name, displayName }) => ({ name, displayName })),
     // The operator may have them for the origins of apps alone.
     passkeys: webauthnRpId !== undefined && webauthnOrigins.includes(new URL(issuer).origin),
     passwordMinLength,

@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { expect, it } from '@jest/globals';
+import { afterAll, beforeAll, expect, it } from '@jest/globals';
 import { COMPLETE_MFA, enrol, REGENERATE, REMOVE_FACTOR } from '../../support/authenticator.ts';
 import {
   CHANGE_PASSWORD,
@@ -22,6 +22,18 @@ import {
   UPDATE_ME,
   VERIFY_EMAIL,
 } from '../../support/documents.ts';
+import { type EvilProvider, providerOf, startEvilProvider } from '../../support/evil-provider.ts';
+import {
+  PAGE as APP_PAGE,
+  COMPLETE_EXTERNAL,
+  COMPLETE_EXTERNAL_REGISTRATION,
+  COMPLETE_LINK,
+  comeBack,
+  LINK_EXTERNAL,
+  REQUEST_EXTERNAL_REGISTRATION,
+  START_EXTERNAL,
+  UNLINK_EXTERNAL,
+} from '../../support/external-logins.ts';
 import {
   FINISH_REGISTRATION,
   loginWithPasskey,
@@ -29,7 +41,7 @@ import {
   START_REGISTRATION,
 } from '../../support/passkeys.ts';
 import { createSoftAuthenticator, type SoftAuthenticator } from '../../support/soft-authenticator.ts';
-import { describeApp, PASSWORD, type TestApp } from '../../support/start-app.ts';
+import { type Answer, describeApp, PASSWORD, START, type TestApp } from '../../support/start-app.ts';
 
 const EMAIL = 'ada@example.com';
 const WRONG = 'wrong horse battery staple';
@@ -45,6 +57,8 @@ const TABLES = [
   'throttles',
   'mfa_challenges',
   'spent_passkey_challenges',
+  'external_logins',
+  'external_starts',
 ] as const;
 type Rows = Partial<Record<(typeof TABLES)[number], number>>;
 
@@ -53,7 +67,7 @@ interface Door {
   /** The most rows that one client makes in a minute: from one network, with one account. */
   readonly rows: Rows;
   readonly bound: string;
-  readonly config?: object;
+  readonly config?: object | (() => object);
   /** Whether the account of the client has a second factor. */
   readonly isEnrolled?: boolean;
   /** The same of a passkey. */
@@ -76,6 +90,29 @@ async function keep(client: Client, answer: Promise<{ data: Record<string, Clien
   const { data } = await answer;
   const auth = Object.values(data ?? {})[0];
   if (auth != null) Object.assign(client, { accessToken: auth.accessToken, refreshToken: auth.refreshToken });
+}
+
+let evil: EvilProvider;
+beforeAll(async () => {
+  evil = await startEvilProvider(() => START + 60_000);
+});
+afterAll(() => evil.close());
+
+/** A provider that proves the addresses of example.com. */
+const withProvider = (config: object = {}) => ({
+  ...config,
+  providers: [providerOf('work', { issuer: evil.origin, authoritativeFor: ['example.com'] })],
+  redirectOrigins: [new URL(APP_PAGE).origin],
+});
+
+/** As far as the network may begin: what the browser brings back, with the verifier. */
+async function arrive(app: TestApp, person: { sub: string }, started?: Answer) {
+  const begun =
+    started ?? (await app.send(START_EXTERNAL, { input: { provider: 'work', redirectTo: APP_PAGE } }));
+  const { authorizationUrl, verifier } = Object.values(begun.data ?? {})[0] as Record<string, string>;
+  if (authorizationUrl === undefined) return undefined;
+  const { code } = await comeBack(app, 'work', evil.authorize(authorizationUrl, person));
+  return { code, verifier };
 }
 
 const send = (document: string, input: object) => (app: TestApp) => app.send(document, { input });
@@ -264,6 +301,90 @@ const DOORS: readonly Door[] = [
     config: { magicLinks: true },
     call: send(LOGIN_WITH_CODE, { email: EMAIL, code: '00000000' }),
   },
+  {
+    door: '`startExternalLogin`',
+    rows: { audit_events: 1, throttles: 1, external_starts: 30 },
+    bound: '30 starts of a network in a minute',
+    config: withProvider,
+    call: send(START_EXTERNAL, { provider: 'work', redirectTo: APP_PAGE }),
+  },
+  {
+    door: '`/external/callback`: refused',
+    rows: { audit_events: 31, throttles: 1 },
+    bound: '30 starts of a network in a minute',
+    config: withProvider,
+    call: async (app) => {
+      const { data } = await app.send(START_EXTERNAL, { input: { provider: 'work', redirectTo: APP_PAGE } });
+      const url = new URL(data?.startExternalLogin.authorizationUrl ?? 'http://x');
+      const state = url.searchParams.get('state') ?? '';
+      if (state !== '') await comeBack(app, 'work', { state, error: 'access_denied' });
+    },
+  },
+  {
+    door: '`completeExternalLogin`: each a new person',
+    rows: { users: 30, sessions: 30, audit_events: 31, throttles: 1, external_logins: 30 },
+    bound: '30 starts of a network in a minute',
+    config: withProvider,
+    call: async (app, _, i) => {
+      const person = { sub: `u${i}`, email: `u${i}@example.com`, email_verified: true };
+      const input = await arrive(app, person).catch(() => undefined);
+      if (input !== undefined) await app.send(COMPLETE_EXTERNAL, { input });
+    },
+  },
+  {
+    door: '`requestExternalRegistration`, each of a new registration',
+    rows: { audit_events: 12, one_time_tokens: 10, mails: 10, throttles: 12, external_starts: 30 },
+    bound: '30 starts of a network in a minute, 10 mails in an hour',
+    config: withProvider,
+    call: async (app, _, i) => {
+      const input = await arrive(app, { sub: `u${i}` }).catch(() => undefined);
+      if (input === undefined) return;
+      const { data } = await app.send(COMPLETE_EXTERNAL, { input });
+      const { registrationToken } = data.completeExternalLogin;
+      const request = { registrationToken, email: `u${i}@example.com` };
+      await app.send(REQUEST_EXTERNAL_REGISTRATION, { input: request });
+    },
+  },
+  {
+    door: '`completeExternalRegistration`: wrong',
+    rows: { audit_events: 12, throttles: 1, external_starts: 30 },
+    bound: '10 failures of a network in 5 minutes',
+    config: withProvider,
+    call: async (app, _, i) => {
+      const input = await arrive(app, { sub: `u${i}` }).catch(() => undefined);
+      if (input === undefined) return;
+      const { data } = await app.send(COMPLETE_EXTERNAL, { input });
+      const { registrationToken } = data.completeExternalLogin;
+      await app.send(COMPLETE_EXTERNAL_REGISTRATION, { input: { registrationToken, code: '00000000' } });
+    },
+  },
+  {
+    door: '`/external/callback`, `completeExternalLogin`, `requestExternalRegistration`: what is no state, code or token',
+    rows: { audit_events: 1 },
+    bound: '30 of a network in 5 minutes, then one event',
+    config: withProvider,
+    call: async (app) => {
+      await comeBack(app, 'work', { state: 'A'.repeat(48) });
+      await app.send(COMPLETE_EXTERNAL, { input: { code: `lke_${'A'.repeat(43)}` } });
+      const input = { registrationToken: `lkn_${'A'.repeat(43)}`, email: EMAIL };
+      await app.send(REQUEST_EXTERNAL_REGISTRATION, { input });
+    },
+  },
+  {
+    door: '`completeExternalLink`, `unlinkExternalLogin`',
+    rows: { audit_events: 61, mails: 10, throttles: 2 },
+    bound: '30 starts of a network in a minute; 10 notices to an address in an hour',
+    config: withProvider,
+    call: async (app, client) => {
+      const begin = { provider: 'work', redirectTo: APP_PAGE };
+      const started = await app.send(LINK_EXTERNAL, { input: begin }, bearer(client));
+      const input = await arrive(app, { sub: 'ada' }, started).catch(() => undefined);
+      if (input === undefined) return;
+      const { data } = await app.send(COMPLETE_LINK, { input }, bearer(client));
+      const [{ id }] = data.completeExternalLink.externalLogins;
+      await app.send(UNLINK_EXTERNAL, { input: { id } }, bearer(client));
+    },
+  },
 ];
 
 const PAGE = readFileSync(new URL('../../../docs/writes.md', import.meta.url), 'utf8');
@@ -272,7 +393,8 @@ describeApp('what one client writes in a minute', (start) => {
   it.each(DOORS)(
     'the rows that one client makes in a minute are bounded: $door',
     async ({ config = {}, rows, isEnrolled = false, hasPasskey = false, call }) => {
-      const app = await start({ config });
+      const settings = typeof config === 'function' ? config() : config;
+      const app = await start({ config: settings, fetchOfProviders: evil.fetch });
       await app.admin.createUser({ email: EMAIL, password: PASSWORD });
       const registered = await login(app);
       const client: Client = isEnrolled

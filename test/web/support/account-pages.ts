@@ -10,7 +10,7 @@ import {
   startChromium,
   type TabOptions,
 } from '../../support/chromium.ts';
-import { register } from '../../support/documents.ts';
+import { REQUEST_VERIFICATION, register, VERIFY_EMAIL } from '../../support/documents.ts';
 import { lettersTo } from '../../support/letters.ts';
 import { createFrozenClock, PASSWORD, startApp, type TestApp } from '../../support/start-app.ts';
 
@@ -49,6 +49,16 @@ export const VIEWS = [
 ] as const;
 
 export type Tab = Awaited<ReturnType<AccountPages['open']>>;
+interface StartOptions {
+  readonly onRequest?: (body: string) => Promise<void>;
+  /** One that is known before the start. */
+  readonly port?: number;
+  /** The time of the server when it starts, in ms since 1970. */
+  readonly now?: number;
+  /** Other origins that people are led to. */
+  readonly elsewhere?: readonly string[];
+}
+
 export type AccountPages = ReturnType<typeof createAccountPages>;
 
 /** A suite that drives the pages in Chromium. After each test, no page may have failed or asked another host. */
@@ -67,13 +77,16 @@ function createAccountPages() {
   let app: TestApp;
   let account: string;
   const pages: Page[] = [];
+  let origins: readonly string[] = [];
 
   async function stopApp(): Promise<void> {
     // Nothing failed in a page, and no page asked another host.
     const faults = pages.splice(0).flatMap(({ complaints, requests }) => [
       // A refusal of the server is no fault of the page.
       ...complaints.filter((text) => !/^Failed to load resource: .* status of 4/.test(text)),
-      ...requests.filter((url) => !/^(http:\/\/localhost:|data:)/.test(url)),
+      ...requests.filter(
+        (url) => !/^(http:\/\/localhost:|data:)/.test(url) && !origins.includes(new URL(url).origin),
+      ),
     ]);
     await chromium.clearCookies();
     // Chromium holds sockets ready that the server would wait for.
@@ -84,14 +97,15 @@ function createAccountPages() {
 
   async function start(
     config: Partial<Config> = {},
-    { onRequest }: { onRequest?: (body: string) => Promise<void> } = {},
+    { onRequest, port: wanted, now = Date.now(), elsewhere = [] }: StartOptions = {},
   ): Promise<void> {
-    const port = await freePort();
+    const port = wanted ?? (await freePort());
+    origins = elsewhere;
     const issuer = `http://localhost:${port}`;
     account = `${issuer}/account`;
     app = await startApp({
       engine: 'sqlite',
-      clock: createFrozenClock(Date.now()),
+      clock: createFrozenClock(now),
       config: {
         issuer,
         audience: issuer,
@@ -110,10 +124,9 @@ function createAccountPages() {
   async function open(path: string, options?: TabOptions) {
     const page = await chromium.open('about:blank', options);
     pages.push(page);
-    const visit = async (address: string) => {
-      await page.visit(address.startsWith('http') ? address : `${account}/${address}`);
-      await page.run(HANDS);
-    };
+    await page.tell('Page.addScriptToEvaluateOnNewDocument', { source: HANDS });
+    const visit = (address: string) =>
+      page.visit(address.startsWith('http') ? address : `${account}/${address}`);
     /** @throws Error that says what the page shows instead. */
     async function until(expression: string): Promise<void> {
       for (let tries = 0; tries < 300; tries += 1) {
@@ -155,6 +168,14 @@ function createAccountPages() {
     return link;
   }
 
+  /** Proves the address of an account that keeps its password. */
+  async function verify(): Promise<void> {
+    await app.send(REQUEST_VERIFICATION, { input: { email: EMAIL } });
+    const { hash } = new URL(await linkIn('verify-email'));
+    const token = new URLSearchParams(hash.slice(1)).get('token');
+    await app.send(VERIFY_EMAIL, { input: { token, password: PASSWORD } });
+  }
+
   async function signedIn(options?: TabOptions) {
     await register(app, EMAIL);
     const page = await open('sign-in', options);
@@ -178,6 +199,7 @@ function createAccountPages() {
     start,
     open,
     linkIn,
+    verify,
     signedIn,
     faultsOf,
     /** The server of this test, and the address of its pages. */

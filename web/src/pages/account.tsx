@@ -1,9 +1,11 @@
 import type { User } from '@latchkey/client';
 import { useState } from 'preact/hooks';
 import { auth } from '../auth.ts';
+import { Dialog } from '../dialog.tsx';
 import { AccountOf, Field, Form, PasswordField } from '../form.tsx';
 import { Page, To } from '../layout.tsx';
 import { prove, withFreshProof } from '../proof.tsx';
+import { useOwnProviders } from '../providers.tsx';
 import { settings } from '../settings.ts';
 import { texts } from '../texts/index.ts';
 
@@ -76,15 +78,17 @@ export function ChangeEmail({ user, hasFactor }: OwnProps) {
       <p>{texts.email.explain}</p>
       <Form
         submit={texts.email.submit}
-        send={async ({ newEmail = '', password = null }) => {
-          const asked = await withFreshProof(() => auth.requestEmailChange({ newEmail, password }));
+        send={async ({ newEmail = '', password = '' }) => {
+          const asked = await withFreshProof(() =>
+            auth.requestEmailChange({ newEmail, password: password || null }),
+          );
           if (asked) setSent({ email: newEmail, minutes: Math.round(asked.expiresIn / 60) });
         }}
         own={WRONG_PASSWORD('password')}
       >
         <Field name="newEmail" label={texts.fields.newEmail} type="email" autoComplete="email" />
         <AccountOf email={user.email} />
-        {!hasFactor && <PasswordField label={texts.fields.currentPassword} />}
+        {!hasFactor && <CurrentPassword />}
       </Form>
     </Page>
   );
@@ -99,17 +103,17 @@ export function ChangePassword({ user, hasFactor }: OwnProps) {
         // A form that was sent is empty again.
         key={String(isDone)}
         submit={texts.password.submit}
-        send={async ({ password = null, newPassword = '' }) => {
+        send={async ({ password = '', newPassword = '' }) => {
           setDone(false);
           const changed = await withFreshProof(() =>
-            auth.changePassword({ currentPassword: password, newPassword }),
+            auth.changePassword({ currentPassword: password || null, newPassword }),
           );
           setDone(changed !== undefined);
         }}
         own={WRONG_PASSWORD('password')}
       >
         <AccountOf email={user.email} />
-        {!hasFactor && <PasswordField label={texts.fields.currentPassword} />}
+        {!hasFactor && <CurrentPassword />}
         <PasswordField isNew />
       </Form>
       <p role="status">{isDone && texts.password.done}</p>
@@ -118,23 +122,52 @@ export function ChangePassword({ user, hasFactor }: OwnProps) {
 }
 
 export function DeleteAccount({ user, hasFactor, onDone }: OwnProps & { readonly onDone: () => void }) {
+  const [isAsked, setAsked] = useState(false);
+
+  async function remove(password: string | null): Promise<void> {
+    await auth.deleteMe({ password });
+    onDone();
+  }
+
   return (
     <Page title={texts.remove.title}>
       <p>{texts.remove.explain}</p>
       <Form
         submit={texts.remove.submit}
         look="danger"
-        send={async ({ password = null }) => {
+        send={async ({ password = '' }) => {
           // There is no way back, so nobody gets here by one click.
-          if (hasFactor && !(await prove())) return;
-          await auth.deleteMe({ password });
-          onDone();
+          if (password !== '' || (hasFactor && (await prove()))) await remove(password || null);
+          else if (!hasFactor) setAsked(true);
         }}
         own={WRONG_PASSWORD('password')}
       >
         <AccountOf email={user.email} />
-        {!hasFactor && <PasswordField label={texts.fields.currentPassword} />}
+        {!hasFactor && <CurrentPassword />}
       </Form>
+      {isAsked && (
+        <Dialog title={texts.remove.sure} onCancel={() => setAsked(false)}>
+          <Form
+            submit={texts.remove.submit}
+            look="danger"
+            send={async () => {
+              await withFreshProof(() => remove(null));
+            }}
+          />
+        </Dialog>
+      )}
     </Page>
+  );
+}
+
+/** Accounts that came from a provider have no password. A recent proof stands in for it. */
+function CurrentPassword() {
+  const mayHaveNone = useOwnProviders().length > 0;
+  return (
+    <PasswordField
+      label={texts.fields.currentPassword}
+      required={!mayHaveNone}
+      {...(mayHaveNone && { hint: texts.hints.noPassword })}
+    />
   );
 }

@@ -6,6 +6,7 @@ import { Page, To } from '../layout.tsx';
 import { leave } from '../leave.ts';
 import { linkToken } from '../link.ts';
 import { hasPasskeys, PasskeyForm, useSuggestedPasskeys } from '../passkeys.tsx';
+import { ProviderButtons } from '../providers.tsx';
 import { useLogin } from '../second-step.tsx';
 import { settings } from '../settings.ts';
 import { texts } from '../texts/index.ts';
@@ -32,6 +33,7 @@ export function SignIn() {
           send={(signal) => enter(() => loginWithPasskey(auth, { signal }))}
         />
       )}
+      <ProviderButtons />
       <nav class="links">
         {settings.mail && <To page="forgot-password">{texts.signIn.forgot}</To>}
         {settings.magicLinks && <To page="email-code">{texts.signIn.byMail}</To>}
@@ -77,6 +79,7 @@ export function SignUp() {
         <EmailField />
         {!isByMail && <PasswordField isNew name="password" label={texts.fields.password} />}
       </Form>
+      <ProviderButtons />
       <nav class="links">
         <span>
           {texts.signUp.toSignIn} <To page="sign-in">{texts.signUp.signIn}</To>

@@ -30,6 +30,7 @@ export interface Texts {
   };
   readonly hints: {
     readonly newPassword: (least: number) => string;
+    readonly noPassword: string;
     readonly code: string;
     readonly totpCode: string;
     readonly recoveryCode: string;
@@ -42,6 +43,7 @@ export interface Texts {
     readonly forgot: string;
     readonly byMail: string;
     readonly byPasskey: string;
+    readonly byProvider: (name: string) => string;
     readonly toSignUp: string;
     readonly signUp: string;
   };
@@ -76,6 +78,15 @@ export interface Texts {
     readonly explain: string;
     readonly submit: string;
     readonly enterCode: string;
+    readonly submitCode: string;
+  };
+  /** A login at a provider that proves no address. */
+  readonly externalRegistration: {
+    readonly title: string;
+    readonly explain: string;
+    readonly noMail: string;
+    readonly submit: string;
+    readonly sent: (email: string, minutes: number) => string;
     readonly submitCode: string;
   };
   readonly magicLink: {
@@ -138,6 +149,7 @@ export interface Texts {
     readonly profile: string;
     readonly password: string;
     readonly 'second-factor': string;
+    readonly 'external-logins': string;
     readonly sessions: string;
     readonly remove: string;
     readonly signOut: string;
@@ -225,6 +237,21 @@ export interface Texts {
     readonly regenerate: string;
     readonly regenerates: string;
   };
+  readonly externalLogins: {
+    readonly title: string;
+    readonly explain: string;
+    readonly none: string;
+    readonly linkedAt: (moment: string) => string;
+    readonly lastUsed: (moment: string) => string;
+    readonly neverUsed: string;
+    readonly link: (name: string) => string;
+    readonly linked: string;
+    readonly unlink: string;
+    readonly unlinkLabel: (name: string, email: string | null) => string;
+    readonly unlinkTitle: (name: string) => string;
+    readonly unlinks: string;
+    readonly unlinked: string;
+  };
   readonly sessions: {
     readonly title: string;
     readonly explain: string;
@@ -245,6 +272,7 @@ export interface Texts {
     readonly title: string;
     readonly explain: string;
     readonly submit: string;
+    readonly sure: string;
     readonly doneTitle: string;
     readonly done: string;
   };
@@ -254,6 +282,7 @@ export interface Texts {
     readonly explainBoth: string;
     readonly explainPasskey: string;
     readonly explainOr: string;
+    readonly explainProvider: string;
     readonly byPasskey: string;
     readonly submit: string;
   };
@@ -289,6 +318,10 @@ export interface Texts {
     readonly PASSKEY_EXISTS: string;
     readonly PASSKEYS_UNAVAILABLE: string;
     readonly LAST_CREDENTIAL: string;
+    /** For each reason of `EXTERNAL_LOGIN_FAILED`. */
+    readonly externalLogin: Readonly<
+      Record<'DENIED' | 'PROVIDER' | 'EXPIRED' | 'LINK_FIRST' | 'LINKED_ELSEWHERE', string>
+    >;
     readonly MFA_REQUIRED: string;
     readonly FACTOR_LIMIT: string;
     readonly NOT_FOUND: string;
