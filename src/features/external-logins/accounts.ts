@@ -1,5 +1,5 @@
 import { deleteStart } from '../../core/external-logins/start-store.ts';
-import { findExternalLogin, listExternalLogins } from '../../core/external-logins/store.ts';
+import { findExternalLogin } from '../../core/external-logins/store.ts';
 import type { Door } from '../../core/login/door.ts';
 import { type RateLimits, UNCOUNTED } from '../../core/rate-limits/service.ts';
 import type { Grant } from '../../core/sessions/service.ts';
@@ -12,6 +12,7 @@ import {
   createEntries,
   type EntriesOptions,
   expired,
+  hasLoginAt,
   Overtaken,
   type ProvenAddress,
 } from './entries.ts';
@@ -68,9 +69,7 @@ export function createAccounts(options: AccountsOptions) {
     }
     if (user.disabledAt !== null) return refuse(arrival, { user, cause: 'disabled' });
     if (user.emailVerifiedAt === null) return claim(arrival, user, proven);
-    const linked = await listExternalLogins(sql, user.id);
-    // An address can be taken away from one person at the provider, and given to another.
-    const isOther = linked.some(({ issuer }) => issuer === arrival.start.issuer);
+    const isOther = await hasLoginAt(sql, user.id, arrival.start.issuer);
     if (proven.token === undefined && !isOther) return adopt(arrival, user, proven);
     return refuse(arrival, { user, cause: 'link_first' });
   }
