@@ -1,3 +1,4 @@
+import { isOfManyTenants, isOfOneTenant, tenantIssuerOf } from '../../core/external-logins/issuers.ts';
 import type {
   OidcDefinition,
   OidcPreset,
@@ -22,20 +23,11 @@ export type Claims = Readonly<Record<string, unknown>>;
 
 /** OpenID Connect Core §2: at most 255 ASCII characters. */
 const SUBJECT = /^[\x20-\x7e]{1,255}$/;
-const GUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
-const MICROSOFT = 'https://login.microsoftonline.com';
-/** Personal accounts of Microsoft are one tenant, to which anybody belongs. */
-const PERSONAL_TENANT = '9188040d-6c67-4c5b-b112-36a304b66dad';
 /** Clocks of others. */
 const TOLERANCE_SECONDS = 60;
 /** An ID token is made at the end of a login, and used at once. */
 const LONGEST_AGE_SECONDS = 10 * 60;
 const LONGEST_LIFE_SECONDS = 24 * 60 * 60;
-
-/** The issuer that the document of an OpenID provider has to name. */
-export function documentIssuerOf({ issuer, preset }: Pick<OidcDefinition, 'issuer' | 'preset'>): string {
-  return isOfManyTenants({ issuer, preset }) ? `${MICROSOFT}/{tenantid}/v2.0` : issuer;
-}
 
 /**
  * Who an ID token is about.
@@ -48,7 +40,9 @@ export function identityOf(
   claims: Claims,
   { documentIssuer, now }: { documentIssuer: string; now: number },
 ): Answer {
-  const issuer = isOfManyTenants(provider) ? tenantIssuerOf(claims) : documentIssuer;
+  // Microsoft puts the tenant into the issuer.
+  const issuer = isOfManyTenants(provider) ? tenantIssuerOf(claims.tid) : documentIssuer;
+  if (issuer === undefined) throw new ProviderFault('tid is no tenant');
   if (claims.iss !== issuer) throw new ProviderFault('iss is that of another issuer');
   assertAudience(claims, provider.clientId);
   assertTimes(claims, Math.floor(now / 1_000));
@@ -101,24 +95,6 @@ function isAuthoritative(provider: ProviderDefinition, claims: Claims, email: st
     // `xms_edov`: the tenant has proven that the domain of the address is its own.
     return isOfOneTenant(provider) && claims.xms_edov === true;
   return false;
-}
-
-function isOfManyTenants({ issuer, preset }: Pick<OidcDefinition, 'issuer' | 'preset'>): boolean {
-  return preset === 'microsoft' && !GUID.test(tenantOf(issuer));
-}
-
-function isOfOneTenant({ issuer }: Pick<OidcDefinition, 'issuer'>): boolean {
-  return GUID.test(tenantOf(issuer)) && tenantOf(issuer) !== PERSONAL_TENANT;
-}
-
-function tenantOf(issuer: string): string {
-  return new URL(issuer).pathname.split('/', 2)[1] ?? '';
-}
-
-/** Microsoft puts the tenant into the issuer. A tenant that is no id would lead to another issuer. */
-function tenantIssuerOf({ tid }: Claims): string {
-  if (typeof tid !== 'string' || !GUID.test(tid)) throw new ProviderFault('tid is no tenant');
-  return `${MICROSOFT}/${tid}/v2.0`;
 }
 
 /** OpenID Connect Core §3.1.3.7, steps 3 to 5; stricter, because `azp` must be this client wherever it is there. */

@@ -1,8 +1,9 @@
 import * as oidc from 'openid-client';
+import { documentIssuerOf, isSameIssuer } from '../../core/external-logins/issuers.ts';
 import type { OidcDefinition, Provider } from '../../core/external-logins/providers-file.ts';
 import type { Answer } from '../../core/external-logins/start-store.ts';
 import { HOUR_MS } from '../../platform/durations.ts';
-import { addressOf, type Claims, documentIssuerOf, identityOf, nameOf, ProviderFault } from './identity.ts';
+import { addressOf, type Claims, identityOf, nameOf, ProviderFault } from './identity.ts';
 import {
   answerAt,
   authenticationOf,
@@ -123,9 +124,8 @@ export function createOidcClient(options: ProviderClientOptions<Provider & OidcD
 /** What keeps a document from being used. */
 function problemOf(server: oidc.ServerMetadata, definition: OidcDefinition): string | undefined {
   const expected = documentIssuerOf(definition);
-  // A slash at the end of a host may be there or not. The document decides how its tokens spell it.
-  if (server.issuer !== expected && hrefOf(server.issuer) !== hrefOf(expected))
-    return `names another issuer than ${expected}`;
+  // The document decides how its tokens spell it.
+  if (!isSameIssuer(server.issuer, expected)) return `names another issuer than ${expected}`;
   const missing = REQUIRED.find((name) => server[name] === undefined);
   if (missing !== undefined) return `has no ${missing}`;
   // The browser is led to one of them, so it must not be `javascript:`.
@@ -138,8 +138,4 @@ function problemOf(server: oidc.ServerMetadata, definition: OidcDefinition): str
   if (!algorithms.some((name) => BY_PUBLIC_KEY.test(name)))
     return 'knows no signature of ID tokens by a public key';
   return undefined;
-}
-
-function hrefOf(url: string): string | undefined {
-  return URL.canParse(url) ? new URL(url).href : undefined;
 }
