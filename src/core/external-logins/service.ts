@@ -1,7 +1,7 @@
 import type { Database, Sql, Transaction } from '../../database/database.ts';
 import { sweepChore } from '../../platform/chore.ts';
 import type { Clock } from '../../platform/clock.ts';
-import { DAY_MS } from '../../platform/durations.ts';
+import { HOUR_MS } from '../../platform/durations.ts';
 import { sweep } from '../../platform/sweep.ts';
 import { speaksFor } from './issuers.ts';
 import type { ProviderDefinition } from './providers-file.ts';
@@ -10,8 +10,11 @@ import { deleteExternalLoginsSince, listExternalLogins } from './store.ts';
 
 export type { ExternalLoginRecord } from './store.ts';
 
-/** As with sessions: what a wrong clock took for expired is still there when it is right again (CR-7). */
-const KEEP_EXPIRED_MS = DAY_MS;
+/**
+ * What a wrong clock took for expired is still there when it is right again (CR-7). It is no longer than that, because
+ * strangers make these rows.
+ */
+const KEEP_EXPIRED_MS = HOUR_MS;
 const END_ALL_BATCH = 5_000;
 
 export interface ExternalLoginsOptions {

@@ -247,7 +247,7 @@ describeApp('unlinking an external login', (start) => {
   it('expired starts are swept', async () => {
     const app = await start(options());
     await begin(app);
-    clock.travel(10 * 60_000 + 86_400_000 + 1);
+    clock.travel(10 * 60_000 + 3_600_000 + 1);
     const kept = await begin(app);
     await app.housekeeping.turn();
     expect(await app.database.all('SELECT id FROM external_starts')).toHaveLength(1);
