@@ -10,8 +10,8 @@ import { parseEmailAddress } from '../../platform/email-address.ts';
 import { parseLabel } from '../../platform/label.ts';
 
 /*
- * Who somebody is at a provider, by what it says of them. A library has checked the signature, the audience, the nonce and
- * the times before. Here is what it leaves open, and what an address is worth.
+ * Who somebody is at a provider, by what it says of them. A library has checked the signature, the audience and the nonce
+ * before. Here is what it leaves open, the times among it, and what an address is worth.
  */
 
 /** A provider that answers what it must not, or nothing. `message` is for the log, and holds nothing that came in. */
@@ -105,10 +105,13 @@ function assertAudience({ aud, azp }: Claims, clientId: string): void {
     throw new ProviderFault('azp is another client');
 }
 
-function assertTimes({ iat, exp }: Claims, now: number): void {
+/** RFC 7519 §4.1.4 to §4.1.6. Nothing else compares these times. */
+function assertTimes({ iat, nbf, exp }: Claims, now: number): void {
   const isTime = (value: unknown): value is number => typeof value === 'number' && Number.isFinite(value);
   if (!isTime(iat) || iat > now + TOLERANCE_SECONDS || iat < now - LONGEST_AGE_SECONDS)
     throw new ProviderFault('iat is out of reason');
   if (!isTime(exp) || exp <= now - TOLERANCE_SECONDS || exp > now + LONGEST_LIFE_SECONDS)
     throw new ProviderFault('exp is out of reason');
+  if (nbf !== undefined && (!isTime(nbf) || nbf > now + TOLERANCE_SECONDS))
+    throw new ProviderFault('nbf is out of reason');
 }
