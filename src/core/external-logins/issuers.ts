@@ -29,22 +29,23 @@ export function isOfOneTenant({ issuer }: Pick<OidcDefinition, 'issuer'>): boole
   return GUID.test(tenantOf(issuer)) && tenantOf(issuer) !== PERSONAL_TENANT;
 }
 
-/** Whether two issuers are one: a slash at the end of a host may be there or not. */
-export function isSameIssuer(one: string, other: string): boolean {
-  return one === other || (hrefOf(one) !== undefined && hrefOf(one) === hrefOf(other));
+/**
+ * An issuer in one spelling: a host may stand in capitals, and have a slash at its end or not. A provider that begins to
+ * spell its issuer in another way goes on to be the same, and its people with it.
+ */
+export function canonicalIssuer(issuer: string): string {
+  if (!URL.canParse(issuer)) return issuer;
+  const { href, pathname } = new URL(issuer);
+  return pathname === '/' ? href.replace(/\/$/, '') : href;
 }
 
 /** Whether a provider, as the file has it now, can say who an identity of `issuer` is. */
 export function speaksFor(provider: ProviderDefinition, issuer: string): boolean {
   if (provider.protocol === 'oauth2') return provider.userUrl === issuer;
   if (isOfManyTenants(provider)) return issuer === tenantIssuerOf(tenantOf(issuer));
-  return isSameIssuer(provider.issuer, issuer);
+  return canonicalIssuer(provider.issuer) === canonicalIssuer(issuer);
 }
 
 function tenantOf(issuer: string): string {
   return new URL(issuer).pathname.split('/', 2)[1] ?? '';
-}
-
-function hrefOf(url: string): string | undefined {
-  return URL.canParse(url) ? new URL(url).href : undefined;
 }

@@ -1,4 +1,9 @@
-import { isOfManyTenants, isOfOneTenant, tenantIssuerOf } from '../../core/external-logins/issuers.ts';
+import {
+  canonicalIssuer,
+  isOfManyTenants,
+  isOfOneTenant,
+  tenantIssuerOf,
+} from '../../core/external-logins/issuers.ts';
 import type {
   OidcDefinition,
   OidcPreset,
@@ -47,7 +52,7 @@ export function identityOf(
   assertAudience(claims, provider.clientId);
   assertTimes(claims, Math.floor(now / 1_000));
   return {
-    issuer,
+    issuer: canonicalIssuer(issuer),
     subject: subjectOf(claims.sub),
     ...addressOf(provider, claims),
     name: nameOf(claims.name),

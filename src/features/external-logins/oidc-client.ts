@@ -1,5 +1,5 @@
 import * as oidc from 'openid-client';
-import { documentIssuerOf, isSameIssuer } from '../../core/external-logins/issuers.ts';
+import { canonicalIssuer, documentIssuerOf } from '../../core/external-logins/issuers.ts';
 import type { OidcDefinition, Provider } from '../../core/external-logins/providers-file.ts';
 import type { Answer } from '../../core/external-logins/start-store.ts';
 import { HOUR_MS } from '../../platform/durations.ts';
@@ -126,7 +126,8 @@ export function createOidcClient(options: ProviderClientOptions<Provider & OidcD
 function problemOf(server: oidc.ServerMetadata, definition: OidcDefinition): string | undefined {
   const expected = documentIssuerOf(definition);
   // The document decides how its tokens spell it.
-  if (!isSameIssuer(server.issuer, expected)) return `names another issuer than ${expected}`;
+  if (canonicalIssuer(server.issuer) !== canonicalIssuer(expected))
+    return `names another issuer than ${expected}`;
   const missing = REQUIRED.find((name) => server[name] === undefined);
   if (missing !== undefined) return `has no ${missing}`;
   // The browser is led to one of them, so it must not be `javascript:`.

@@ -22,6 +22,7 @@ describe('speaksFor', () => {
   it.each([
     ['an OpenID provider its issuer', work, 'https://login.example.com', true],
     ['an OpenID provider its issuer with a slash', work, 'https://login.example.com/', true],
+    ['an OpenID provider its issuer in capitals', work, 'https://LOGIN.example.com', true],
     ['an OpenID provider no issuer below it', work, 'https://login.example.com/realms/a', false],
     ['an OpenID provider no other issuer', work, 'https://login.example.com.evil.example', false],
     ['an OAuth 2 server the URL of its user', forge, 'https://forge.example.com/user', true],

@@ -1,8 +1,9 @@
-import { afterAll, beforeAll, expect, it } from '@jest/globals';
+import { afterAll, afterEach, beforeAll, expect, it } from '@jest/globals';
 import type { Provider } from '../../../src/core/external-logins/providers-file.ts';
 import { login } from '../../support/documents.ts';
 import { type EvilProvider, providerOf, startEvilProvider } from '../../support/evil-provider.ts';
 import {
+  authOf,
   begin,
   beginLink,
   COMPLETE_LINK,
@@ -29,6 +30,9 @@ let other: EvilProvider;
 beforeAll(async () => {
   evil = await startEvilProvider(clock.now);
   other = await startEvilProvider(clock.now);
+});
+afterEach(() => {
+  evil.state.issuer = undefined;
 });
 afterAll(() => Promise.all([evil.close(), other.close()]));
 
@@ -83,6 +87,22 @@ describeApp('a provider that is changed in the file', (start) => {
     const { accessToken } = await login(app);
     const answer = await app.send(REMOVE_PASSWORD, { input: {} }, { token: accessToken });
     expect(answer.code).toBe('LAST_CREDENTIAL');
+  });
+
+  it('a provider that spells its issuer in another way is the same, and so are its people (EXT-1)', async () => {
+    const app = await before();
+    const { user } = authOf(await loginBy(app, evil, ADA));
+    evil.state.issuer = `${evil.origin}/`;
+    clock.travel(3_600_000);
+    expect(authOf(await loginBy(app, evil, { ...ADA, email: 'new@elsewhere.example' })).user.id).toBe(
+      user.id,
+    );
+    evil.state.issuer = undefined;
+    clock.travel(3_600_000);
+    expect(authOf(await loginBy(app, evil, { ...ADA, email: 'new@elsewhere.example' })).user.id).toBe(
+      user.id,
+    );
+    expect(await writtenIn(app)).toMatchObject({ users: 1, external_logins: 1 });
   });
 
   it('an external login is a way in under another name of its provider', async () => {
