@@ -70,7 +70,7 @@ export async function createApp(options: AppOptions) {
   const { issuer, secrets, providers, redirectOrigins, networkChecks, addressMails } = config;
   const externalLogins = createExternalLoginsFeature(core, {
     ...{ logger, registration, fetchOfProviders, isDevelopment: config.mode === 'development' },
-    ...{ issuer, secrets, providers, redirectOrigins, networkChecks, addressMails },
+    ...{ issuer, secrets, providers, redirectOrigins, addressMails, networkChecks, networkRegistrations },
   });
   const features: readonly Feature[] = [
     ...coreFeatures(core),

@@ -44,7 +44,7 @@ export function* contradictions(
     if (appUrl !== undefined && new URL(appUrl).protocol !== 'https:')
       yield 'LATCHKEY_APP_URL: must be https in production';
     for (const provider of values.providersFile?.content ?? [])
-      if (urlsOf(provider).some((url) => url.startsWith('http:')))
+      if (urlsOf(provider).some((url) => URL.canParse(url) && new URL(url).protocol === 'http:'))
         yield `LATCHKEY_PROVIDERS_FILE: providers.${provider.name}: every URL must be https in production`;
     // The pages of this server take the place of an app.
     const isGiven = (key: SettingKey) => has(key) || (key === 'appUrl' && values.pages === true);

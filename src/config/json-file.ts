@@ -41,18 +41,24 @@ function readJsonFile(path: string, { mostBytes }: { mostBytes: number }): JsonF
   } catch (error) {
     return { problem: `the file cannot be read (${(error as NodeJS.ErrnoException).code})` };
   }
+  let text: string;
   try {
-    const text = UTF_8.decode(bytes);
+    text = UTF_8.decode(bytes);
+  } catch {
+    return { problem: 'the file is no UTF-8' };
+  }
+  try {
     return { value: JSON.parse(text), text };
   } catch (error) {
-    return {
-      problem: error instanceof SyntaxError ? `the file is no JSON${placeOf(error)}` : 'the file is no UTF-8',
-    };
+    return { problem: `the file is no JSON${placeOf(error as SyntaxError, text)}` };
   }
 }
 
 /** Where the JSON goes wrong, without the piece of it that the message of Node.js repeats. */
-function placeOf({ message }: SyntaxError): string {
-  const [, line, column] = /line (\d+) column (\d+)/.exec(message) ?? [];
-  return line === undefined ? '' : `: line ${line}, column ${column}`;
+function placeOf({ message }: SyntaxError, text: string): string {
+  const [, position] = / in JSON at position (\d+)(?: \(line \d+ column \d+\))?$/.exec(message) ?? [];
+  const isAtEnd = /^Unexpected end/.test(message);
+  if (position === undefined && !isAtEnd) return '';
+  const lines = text.slice(0, isAtEnd ? undefined : Number(position)).split('\n');
+  return `: line ${lines.length}, column ${(lines.at(-1) ?? '').length + 1}`;
 }

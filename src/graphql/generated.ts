@@ -1463,7 +1463,7 @@ export type User = {
   readonly emailVerified: Scalars['Boolean']['output'];
   /**
    * The accounts at providers that they log in with, the oldest first. Errors: `FORBIDDEN` (the session that asks was
-   * narrowed; `extensions.reason` is `NARROWED_SESSION`).
+   * narrowed, or the account has to enrol a second factor first).
    */
   readonly externalLogins: ReadonlyArray<ExternalLogin>;
   /** Stable and opaque; the `sub` claim of access tokens. */

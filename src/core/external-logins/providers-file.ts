@@ -152,7 +152,8 @@ function readProvider(name: string, value: unknown, report: Report): ProviderDef
       mapping: mappingAt(provider.mapping, `${path}.mapping`, report),
     };
   const oidc = { ...common, protocol: 'oidc', responseMode: undefined, signer: undefined } as const;
-  const usual = scopes(['openid', 'email', 'profile']);
+  // Apple knows no `profile`, and sends a form where it is asked for a name.
+  const usual = scopes(['openid', 'email', kind === 'apple' ? 'name' : 'profile']);
   if (!usual.includes('openid')) report(`${path}.scopes`, 'must hold openid');
   if (kind === 'google')
     return { ...oidc, preset: kind, issuer: 'https://accounts.google.com', scopes: usual };
@@ -166,8 +167,7 @@ function readProvider(name: string, value: unknown, report: Report): ProviderDef
       ...oidc,
       preset: kind,
       issuer: 'https://appleid.apple.com',
-      // Apple knows no `profile`, and sends a form where it is asked for a name.
-      scopes: scopes(['openid', 'email', 'name']),
+      scopes: usual,
       responseMode: 'form_post',
       signer: { teamId: text('teamId'), keyId: text('keyId') },
     };
@@ -189,7 +189,7 @@ function kindOf(name: string, provider: Record<string, unknown>): keyof typeof K
 }
 
 function displayNameOf(name: string): string {
-  return name in DISPLAY_NAMES ? DISPLAY_NAMES[name as Preset] : name;
+  return Object.hasOwn(DISPLAY_NAMES, name) ? DISPLAY_NAMES[name as Preset] : name;
 }
 
 function textAt(value: unknown, path: string, report: Report): string {

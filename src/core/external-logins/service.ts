@@ -1,30 +1,33 @@
 import type { Database, Sql, Transaction } from '../../database/database.ts';
 import { sweepChore } from '../../platform/chore.ts';
 import type { Clock } from '../../platform/clock.ts';
-import { DAY_MS } from '../../platform/durations.ts';
+import { HOUR_MS } from '../../platform/durations.ts';
 import { sweep } from '../../platform/sweep.ts';
+import { speaksFor } from './issuers.ts';
+import type { ProviderDefinition } from './providers-file.ts';
 import { deleteExpiredStarts, deleteStarts } from './start-store.ts';
 import { deleteExternalLoginsSince, listExternalLogins } from './store.ts';
 
 export type { ExternalLoginRecord } from './store.ts';
 
-/** As with sessions: what a wrong clock took for expired is still there when it is right again (CR-7). */
-const KEEP_EXPIRED_MS = DAY_MS;
+/**
+ * What a wrong clock took for expired is still there when it is right again (CR-7). It is no longer than that, because
+ * strangers make these rows.
+ */
+const KEEP_EXPIRED_MS = HOUR_MS;
 const END_ALL_BATCH = 5_000;
 
 export interface ExternalLoginsOptions {
   readonly database: Database;
   readonly clock: Clock;
-  /** The names of the providers that people can log in by. */
-  readonly providers: readonly { readonly name: string }[];
+  /** The providers that people can log in by. */
+  readonly providers: readonly ProviderDefinition[];
 }
 
 export type ExternalLogins = ReturnType<typeof createExternalLogins>;
 
 /** The accounts at providers that people log in with: what core and more than one feature need of them. */
 export function createExternalLogins({ database, clock, providers }: ExternalLoginsOptions) {
-  const names = new Set(providers.map(({ name }) => name));
-
   /** Deletes long-expired starts; how many. */
   function prune(): Promise<number> {
     const expiredBefore = clock.now() - KEEP_EXPIRED_MS;
@@ -32,9 +35,14 @@ export function createExternalLogins({ database, clock, providers }: ExternalLog
   }
 
   return {
-    /** Whether an account can be logged in to by a provider. One that the operator removed opens nothing. */
+    /**
+     * Whether an account can be logged in to by a provider. The issuer decides: the name of a provider may lead to
+     * another issuer now, and an issuer may have another name. One that the operator removed opens nothing.
+     */
     isWayIn: async (sql: Sql, userId: string): Promise<boolean> =>
-      (await listExternalLogins(sql, userId)).some(({ provider }) => names.has(provider)),
+      (await listExternalLogins(sql, userId)).some(({ issuer }) =>
+        providers.some((provider) => speaksFor(provider, issuer)),
+      ),
 
     /**
      * Unlinks what was linked since a moment (ms since 1970), inside a transaction that wrote the user's row first and

@@ -1,7 +1,7 @@
 import { deleteStart } from '../../core/external-logins/start-store.ts';
-import { findExternalLogin, listExternalLogins } from '../../core/external-logins/store.ts';
+import { findExternalLogin } from '../../core/external-logins/store.ts';
 import type { Door } from '../../core/login/door.ts';
-import { type RateLimits, UNCOUNTED } from '../../core/rate-limits/service.ts';
+import { NETWORK_WINDOW_MS, type RateLimits, UNCOUNTED } from '../../core/rate-limits/service.ts';
 import type { Grant } from '../../core/sessions/service.ts';
 import { canonicalEmail } from '../../core/users/service.ts';
 import { findUser, findUserByEmail, type UserRecord } from '../../core/users/store.ts';
@@ -12,6 +12,7 @@ import {
   createEntries,
   type EntriesOptions,
   expired,
+  hasLoginAt,
   Overtaken,
   type ProvenAddress,
 } from './entries.ts';
@@ -34,15 +35,22 @@ const TRIES = 3;
 
 export interface AccountsOptions extends EntriesOptions {
   readonly database: Database;
-  readonly rateLimits: Pick<RateLimits, 'takeBack'>;
+  readonly rateLimits: Pick<RateLimits, 'takeBack' | 'networkWindow' | 'pass'>;
   readonly door: Pick<Door, 'enter' | 'refuse'>;
   /** Whether the server makes accounts for strangers, and whether one without a verified address may log in. */
   readonly registration: 'open' | 'verify' | 'closed';
+  /** Accounts that one network may make in five minutes. */
+  readonly networkRegistrations: number;
 }
 
 /** Opens the account that an answer of a provider stands for. */
 export function createAccounts(options: AccountsOptions) {
-  const { database, rateLimits, door, registration } = options;
+  const { database, rateLimits, door, registration, networkRegistrations } = options;
+  const registrationsOfNetwork = rateLimits.networkWindow({
+    name: 'external-accounts',
+    max: networkRegistrations,
+    windowMs: NETWORK_WINDOW_MS,
+  });
   const { enterLinked, register, claim, adopt } = createEntries(options);
 
   /** Ends it: each refusal is an event, and a client could bring the same code again and again. */
@@ -64,13 +72,13 @@ export function createAccounts(options: AccountsOptions) {
     const user = await findUserByEmail(sql, canonicalEmail(proven.email));
     if (user === undefined) {
       if (registration === 'closed') throw new AuthError('REGISTRATION_CLOSED');
+      // Who runs a domain has as many addresses there as they like, and each is proven.
+      await rateLimits.pass({ checks: registrationsOfNetwork(arrival.caller) }, { caller: arrival.caller });
       return register(arrival, proven);
     }
     if (user.disabledAt !== null) return refuse(arrival, { user, cause: 'disabled' });
     if (user.emailVerifiedAt === null) return claim(arrival, user, proven);
-    const linked = await listExternalLogins(sql, user.id);
-    // An address can be taken away from one person at the provider, and given to another.
-    const isOther = linked.some(({ issuer }) => issuer === arrival.start.issuer);
+    const isOther = await hasLoginAt(sql, user.id, arrival.start.issuer);
     if (proven.token === undefined && !isOther) return adopt(arrival, user, proven);
     return refuse(arrival, { user, cause: 'link_first' });
   }
@@ -92,7 +100,7 @@ export function createAccounts(options: AccountsOptions) {
      * A session of the account; none where an address has to be proven first.
      *
      * @throws AuthError `EXTERNAL_LOGIN_FAILED`, `MFA_REQUIRED`, `REGISTRATION_CLOSED`, `BAD_USER_INPUT`,
-     * `INVALID_TOKEN`, `UNAVAILABLE`.
+     * `INVALID_TOKEN`, `TOO_MANY_REQUESTS`, `UNAVAILABLE`.
      */
     async open(arrival: Arrival): Promise<Grant | undefined> {
       for (let left = TRIES; left > 0; left -= 1) {

@@ -22,7 +22,10 @@ const CODE_LIFETIME_MS = 2 * MINUTE_MS;
 /** RFC 6749 §4.1.2.1, and the words of LinkedIn and Apple for the same. */
 const DENIALS: readonly string[] = ['access_denied', 'user_cancelled_login', 'user_cancelled_authorize'];
 
-/** Answers that are being asked for. The memory of them has a bound, whatever a provider does (DOS-4). */
+/**
+ * Answers that one provider is being asked for. The memory of them has a bound, whatever a provider does (DOS-4). Each
+ * provider has its own, so that a silent one keeps nobody from logging in with another.
+ */
 const MOST_UNDER_WAY = 100;
 
 const WORDS = {
@@ -41,7 +44,7 @@ export interface CallbackOptions {
 
 /** What a provider sends the browser back with. */
 export function createCallback({ database, clock, logger, recordEvent, providers, starts }: CallbackOptions) {
-  let underWay = 0;
+  const underWay = new Map<string, number>();
 
   /** Ends it, and says so to the page that it began on. */
   async function fail(
@@ -71,13 +74,14 @@ export function createCallback({ database, clock, logger, recordEvent, providers
     parameters: URLSearchParams,
     secrets: StartSecrets,
   ): Promise<Answer> {
-    if (underWay >= MOST_UNDER_WAY) throw new ProviderFault('too many logins wait for a provider');
-    underWay += 1;
+    const before = underWay.get(provider) ?? 0;
+    if (before >= MOST_UNDER_WAY) throw new ProviderFault('too many logins wait for it');
+    underWay.set(provider, before + 1);
     try {
       const client = await providers.clientOf(provider);
       return await client.exchange(parameters, secrets);
     } finally {
-      underWay -= 1;
+      underWay.set(provider, (underWay.get(provider) ?? 0) - 1);
     }
   }
 

@@ -3,6 +3,7 @@ import { type AnsweredStart, deleteStart } from '../../core/external-logins/star
 import {
   type ExternalLoginRecord,
   insertExternalLogin,
+  listExternalLogins,
   useExternalLogin,
 } from '../../core/external-logins/store.ts';
 import type { Door } from '../../core/login/door.ts';
@@ -16,7 +17,7 @@ import type { Roles } from '../../core/roles/service.ts';
 import type { Grant } from '../../core/sessions/service.ts';
 import { canonicalEmail } from '../../core/users/service.ts';
 import { insertUser, recordFirstFactor, type UserRecord } from '../../core/users/store.ts';
-import type { Transaction } from '../../database/database.ts';
+import type { Sql, Transaction } from '../../database/database.ts';
 import { AuthError } from '../../errors.ts';
 import type { Caller } from '../../platform/caller.ts';
 import type { Clock } from '../../platform/clock.ts';
@@ -134,7 +135,7 @@ export function createEntries({ clock, oneTimeTokens, mailbox, roles, door, mail
      * with one, the login works by the address alone, and its owner links later.
      */
     adopt(arrival: Arrival, user: UserRecord, { email }: ProvenAddress): Promise<Grant> {
-      const { provider } = arrival.start;
+      const { provider, issuer } = arrival.start;
       const hold = async (tx: Transaction) => {
         // The address must still be the account's: a change of it leaves the version of the row as it was.
         await mailbox.proveAddress(tx, {
@@ -145,6 +146,8 @@ export function createEntries({ clock, oneTimeTokens, mailbox, roles, door, mail
         });
         const held = await recordFirstFactor(tx, { ...user, now: clock.now() });
         if (held === undefined) return undefined;
+        // With the row locked: another identity may have been linked since the decision.
+        if (await hasLoginAt(tx, held.id, issuer)) throw new Overtaken();
         if (held.secondFactors !== '') return { user: held, details: { provider } };
         await link(tx, arrival, user.id);
         await mail.notify(tx, held, EXTERNAL_LOGIN_LINKED);
@@ -153,6 +156,14 @@ export function createEntries({ clock, oneTimeTokens, mailbox, roles, door, mail
       return enter(arrival, { user, hold });
     },
   };
+}
+
+/**
+ * Whether an account has an identity of an issuer. A second one is never linked by its address: the address may have
+ * gone to another person there.
+ */
+export async function hasLoginAt(sql: Sql, userId: string, issuer: string): Promise<boolean> {
+  return (await listExternalLogins(sql, userId)).some((login) => login.issuer === issuer);
 }
 
 function scopeOf({ scope }: AnsweredStart): readonly string[] | null {

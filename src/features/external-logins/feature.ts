@@ -14,6 +14,7 @@ type Settings =
   | 'issuer'
   | 'logger'
   | 'networkChecks'
+  | 'networkRegistrations'
   | 'providers'
   | 'redirectOrigins'
   | 'registration'

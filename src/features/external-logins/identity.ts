@@ -1,3 +1,9 @@
+import {
+  canonicalIssuer,
+  isOfManyTenants,
+  isOfOneTenant,
+  tenantIssuerOf,
+} from '../../core/external-logins/issuers.ts';
 import type {
   OidcDefinition,
   OidcPreset,
@@ -9,8 +15,8 @@ import { parseEmailAddress } from '../../platform/email-address.ts';
 import { parseLabel } from '../../platform/label.ts';
 
 /*
- * Who somebody is at a provider, by what it says of them. A library has checked the signature, the audience, the nonce and
- * the times before. Here is what it leaves open, and what an address is worth.
+ * Who somebody is at a provider, by what it says of them. A library has checked the signature, the audience and the nonce
+ * before. Here is what it leaves open, the times among it, and what an address is worth.
  */
 
 /** A provider that answers what it must not, or nothing. `message` is for the log, and holds nothing that came in. */
@@ -22,20 +28,11 @@ export type Claims = Readonly<Record<string, unknown>>;
 
 /** OpenID Connect Core §2: at most 255 ASCII characters. */
 const SUBJECT = /^[\x20-\x7e]{1,255}$/;
-const GUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
-const MICROSOFT = 'https://login.microsoftonline.com';
-/** Personal accounts of Microsoft are one tenant, to which anybody belongs. */
-const PERSONAL_TENANT = '9188040d-6c67-4c5b-b112-36a304b66dad';
 /** Clocks of others. */
 const TOLERANCE_SECONDS = 60;
 /** An ID token is made at the end of a login, and used at once. */
 const LONGEST_AGE_SECONDS = 10 * 60;
 const LONGEST_LIFE_SECONDS = 24 * 60 * 60;
-
-/** The issuer that the document of an OpenID provider has to name. */
-export function documentIssuerOf({ issuer, preset }: Pick<OidcDefinition, 'issuer' | 'preset'>): string {
-  return isOfManyTenants({ issuer, preset }) ? `${MICROSOFT}/{tenantid}/v2.0` : issuer;
-}
 
 /**
  * Who an ID token is about.
@@ -48,12 +45,14 @@ export function identityOf(
   claims: Claims,
   { documentIssuer, now }: { documentIssuer: string; now: number },
 ): Answer {
-  const issuer = isOfManyTenants(provider) ? tenantIssuerOf(claims) : documentIssuer;
+  // Microsoft puts the tenant into the issuer.
+  const issuer = isOfManyTenants(provider) ? tenantIssuerOf(claims.tid) : documentIssuer;
+  if (issuer === undefined) throw new ProviderFault('tid is no tenant');
   if (claims.iss !== issuer) throw new ProviderFault('iss is that of another issuer');
   assertAudience(claims, provider.clientId);
   assertTimes(claims, Math.floor(now / 1_000));
   return {
-    issuer,
+    issuer: canonicalIssuer(issuer),
     subject: subjectOf(claims.sub),
     ...addressOf(provider, claims),
     name: nameOf(claims.name),
@@ -103,24 +102,6 @@ function isAuthoritative(provider: ProviderDefinition, claims: Claims, email: st
   return false;
 }
 
-function isOfManyTenants({ issuer, preset }: Pick<OidcDefinition, 'issuer' | 'preset'>): boolean {
-  return preset === 'microsoft' && !GUID.test(tenantOf(issuer));
-}
-
-function isOfOneTenant({ issuer }: Pick<OidcDefinition, 'issuer'>): boolean {
-  return GUID.test(tenantOf(issuer)) && tenantOf(issuer) !== PERSONAL_TENANT;
-}
-
-function tenantOf(issuer: string): string {
-  return new URL(issuer).pathname.split('/', 2)[1] ?? '';
-}
-
-/** Microsoft puts the tenant into the issuer. A tenant that is no id would lead to another issuer. */
-function tenantIssuerOf({ tid }: Claims): string {
-  if (typeof tid !== 'string' || !GUID.test(tid)) throw new ProviderFault('tid is no tenant');
-  return `${MICROSOFT}/${tid}/v2.0`;
-}
-
 /** OpenID Connect Core §3.1.3.7, steps 3 to 5; stricter, because `azp` must be this client wherever it is there. */
 function assertAudience({ aud, azp }: Claims, clientId: string): void {
   const audiences = Array.isArray(aud) ? aud : [aud];
@@ -129,10 +110,13 @@ function assertAudience({ aud, azp }: Claims, clientId: string): void {
     throw new ProviderFault('azp is another client');
 }
 
-function assertTimes({ iat, exp }: Claims, now: number): void {
+/** RFC 7519 §4.1.4 to §4.1.6. Nothing else compares these times. */
+function assertTimes({ iat, nbf, exp }: Claims, now: number): void {
   const isTime = (value: unknown): value is number => typeof value === 'number' && Number.isFinite(value);
   if (!isTime(iat) || iat > now + TOLERANCE_SECONDS || iat < now - LONGEST_AGE_SECONDS)
     throw new ProviderFault('iat is out of reason');
   if (!isTime(exp) || exp <= now - TOLERANCE_SECONDS || exp > now + LONGEST_LIFE_SECONDS)
     throw new ProviderFault('exp is out of reason');
+  if (nbf !== undefined && (!isTime(nbf) || nbf > now + TOLERANCE_SECONDS))
+    throw new ProviderFault('nbf is out of reason');
 }

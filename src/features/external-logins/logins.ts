@@ -33,7 +33,7 @@ export interface LoginsOptions extends AccountsOptions {
   readonly oneTimeTokens: AccountsOptions['oneTimeTokens'] &
     Pick<OneTimeTokens, 'recipientOf' | 'beforeRequest' | 'issue' | 'tryCode'>;
   readonly door: AccountsOptions['door'] & Pick<Door, 'refuse'>;
-  readonly starts: Pick<Starts, 'refuseUnknown' | 'isHeldBy'>;
+  readonly starts: Pick<Starts, 'refuseUnknown' | 'isCurrent' | 'isHeldBy'>;
   /** Mails with a code to one address while a code lives. */
   readonly addressMails: number;
 }
@@ -96,8 +96,11 @@ export function createLogins(options: LoginsOptions) {
         ? await findByRegistration(sql, { registrationHash: sha256(token), now: clock.now() })
         : undefined;
       // The answer that held the token went to who had the verifier; a cookie is asked for once more.
-      const isHeld = start !== undefined && (start.delivery !== 'COOKIE' || starts.isHeldBy(start, holder));
-      return isHeld ? start : starts.refuseUnknown(caller);
+      const isGood =
+        start !== undefined &&
+        starts.isCurrent(start) &&
+        (start.delivery !== 'COOKIE' || starts.isHeldBy(start, holder));
+      return isGood ? start : starts.refuseUnknown(caller);
     },
 
     /**

@@ -5,7 +5,7 @@ import {
   answerAt,
   authenticationOf,
   guard,
-  metadataOf,
+  METADATA,
   type ProviderClient,
   type ProviderClientOptions,
   requestOf,
@@ -30,7 +30,7 @@ export function createOAuth2Client(
       token_endpoint: tokenUrl,
     };
     const authentication = authenticationOf(provider, clock);
-    const config = new oidc.Configuration(server, provider.clientId, metadataOf(clock), authentication);
+    const config = new oidc.Configuration(server, provider.clientId, METADATA, authentication);
     config[oidc.customFetch] = fetch as oidc.CustomFetch;
     config.timeout = TIMEOUT_SECONDS;
     // `fetch` decides what may be plain HTTP.

@@ -1,13 +1,14 @@
 import * as oidc from 'openid-client';
+import { canonicalIssuer, documentIssuerOf } from '../../core/external-logins/issuers.ts';
 import type { OidcDefinition, Provider } from '../../core/external-logins/providers-file.ts';
 import type { Answer } from '../../core/external-logins/start-store.ts';
 import { HOUR_MS } from '../../platform/durations.ts';
-import { addressOf, type Claims, documentIssuerOf, identityOf, nameOf, ProviderFault } from './identity.ts';
+import { addressOf, type Claims, identityOf, nameOf, ProviderFault } from './identity.ts';
 import {
   answerAt,
   authenticationOf,
   guard,
-  metadataOf,
+  METADATA,
   type ProviderClient,
   type ProviderClientOptions,
   requestOf,
@@ -19,6 +20,7 @@ const DOCUMENT_TTL_MS = HOUR_MS;
 /** After a failure there is no other request for so long: each login would make one. */
 const PAUSE_MS = 5_000;
 const REQUIRED = ['authorization_endpoint', 'token_endpoint', 'jwks_uri'] as const;
+const LISTS = ['id_token_signing_alg_values_supported', 'token_endpoint_auth_methods_supported'] as const;
 const ENDPOINTS = [...REQUIRED, 'userinfo_endpoint'] as const;
 /** Signatures by a public key (RFC 7518 §3.1, RFC 8037, RFC 9864). */
 const BY_PUBLIC_KEY = /^([RPE]S\d{3}|Ed(DSA|25519))$/;
@@ -33,7 +35,7 @@ export function createOidcClient(options: ProviderClientOptions<Provider & OidcD
   async function discover(): Promise<oidc.Configuration> {
     const authentication = authenticationOf(provider, clock);
     const config = await guard(() =>
-      oidc.discovery(new URL(provider.issuer), provider.clientId, metadataOf(clock), authentication, {
+      oidc.discovery(new URL(provider.issuer), provider.clientId, METADATA, authentication, {
         [oidc.customFetch]: fetch as oidc.CustomFetch,
         // In the code flow the library checks no signature without the first. `fetch` decides what may be plain HTTP.
         execute: [oidc.enableNonRepudiationChecks, oidc.allowInsecureRequests],
@@ -123,23 +125,21 @@ export function createOidcClient(options: ProviderClientOptions<Provider & OidcD
 /** What keeps a document from being used. */
 function problemOf(server: oidc.ServerMetadata, definition: OidcDefinition): string | undefined {
   const expected = documentIssuerOf(definition);
-  // A slash at the end of a host may be there or not. The document decides how its tokens spell it.
-  if (server.issuer !== expected && hrefOf(server.issuer) !== hrefOf(expected))
+  // The document decides how its tokens spell it.
+  if (canonicalIssuer(server.issuer) !== canonicalIssuer(expected))
     return `names another issuer than ${expected}`;
   const missing = REQUIRED.find((name) => server[name] === undefined);
   if (missing !== undefined) return `has no ${missing}`;
   // The browser is led to one of them, so it must not be `javascript:`.
-  const schemes = expected.startsWith('http:') ? ['http:', 'https:'] : ['https:'];
+  const schemes = new URL(expected).protocol === 'http:' ? ['http:', 'https:'] : ['https:'];
   const isWrong = (url: string | undefined) =>
     url !== undefined && !(URL.canParse(url) && schemes.includes(new URL(url).protocol));
   const wrong = ENDPOINTS.find((name) => isWrong(server[name]));
   if (wrong !== undefined) return `has no https URL as ${wrong}`;
+  const list = LISTS.find((name) => !Array.isArray(server[name] ?? []));
+  if (list !== undefined) return `has no list as ${list}`;
   const algorithms = server.id_token_signing_alg_values_supported ?? ['RS256'];
   if (!algorithms.some((name) => BY_PUBLIC_KEY.test(name)))
     return 'knows no signature of ID tokens by a public key';
   return undefined;
-}
-
-function hrefOf(url: string): string | undefined {
-  return URL.canParse(url) ? new URL(url).href : undefined;
 }

@@ -7,7 +7,8 @@ import { appleSecret } from './apple-secret.ts';
 import { ProviderFault } from './identity.ts';
 
 export const TIMEOUT_SECONDS = 4;
-const TOLERANCE_SECONDS = 60;
+/** More than any clock is wrong by. */
+const HUNDRED_YEARS_SECONDS = 100 * 365 * 24 * 60 * 60;
 
 export interface ProviderClientOptions<Which extends Provider = Provider> {
   readonly provider: Which;
@@ -33,13 +34,11 @@ export interface ProviderClient {
   examine(): Promise<void>;
 }
 
-/** The clock of this server, which the library would compare with that of the machine. */
-export function metadataOf(clock: Clock): Partial<oidc.ClientMetadata> {
-  return {
-    [oidc.clockSkew]: Math.round((clock.now() - Date.now()) / 1_000),
-    [oidc.clockTolerance]: TOLERANCE_SECONDS,
-  };
-}
+/**
+ * The library compares times with the clock of the machine, which may jump while a document is kept. So it lets every time
+ * pass, and identity.ts compares them with the clock of this server.
+ */
+export const METADATA: Partial<oidc.ClientMetadata> = { [oidc.clockTolerance]: HUNDRED_YEARS_SECONDS };
 
 /** How this server proves itself to a provider. */
 export function authenticationOf(provider: Provider, clock: Clock): oidc.ClientAuth {
@@ -48,7 +47,7 @@ export function authenticationOf(provider: Provider, clock: Clock): oidc.ClientA
     const [basic, post] = [oidc.ClientSecretBasic(clientSecret), oidc.ClientSecretPost(clientSecret)];
     // RFC 8414 §2: without the list it is `client_secret_basic`. OAuth 2 servers without a document take the other.
     return (server, ...rest) => {
-      const { token_endpoint_auth_methods_supported: methods = [] } = server;
+      const methods = server.token_endpoint_auth_methods_supported ?? [];
       const usesBasic = provider.protocol === 'oidc' && !methods.includes('client_secret_post');
       (usesBasic ? basic : post)(server, ...rest);
     };

@@ -1,3 +1,4 @@
+import { speaksFor } from '../../core/external-logins/issuers.ts';
 import { type Provider, urlsOf } from '../../core/external-logins/providers-file.ts';
 import { AuthError } from '../../errors.ts';
 import type { Clock } from '../../platform/clock.ts';
@@ -53,9 +54,9 @@ export function createProviders({
     return createProviderClient({ provider, clock, fetch: fetchOfProviders ?? pinned.fetch, redirectUri });
   }
 
-  function clientOf(name: string): Promise<ProviderClient> {
+  async function clientOf(name: string): Promise<ProviderClient> {
     const provider = byName.get(name);
-    if (provider === undefined) throw new Error('there is no such provider');
+    if (provider === undefined) throw new ProviderFault('LATCHKEY_PROVIDERS_FILE has it no more');
     const client = clients.get(name) ?? openClient(provider);
     clients.set(name, client);
     return client;
@@ -75,7 +76,13 @@ export function createProviders({
       if (!byName.has(name)) throw new AuthError('BAD_USER_INPUT', { field: 'input.provider' });
     },
 
-    /** The client of a provider that `require` let through. */
+    /** Whether the provider of that name still says who the identities of `issuer` are. */
+    speaksFor(name: string, issuer: string): boolean {
+      const provider = byName.get(name);
+      return provider !== undefined && speaksFor(provider, issuer);
+    },
+
+    /** @throws ProviderFault for a provider that the operator removed after the login began. */
     clientOf,
 
     /** Asks each provider for its discovery document; what is wrong with it, if anything is. */

@@ -25,12 +25,15 @@ export function createRedirects({ issuer, redirectOrigins }: RedirectsOptions) {
   return {
     /** The address without ambiguity. @throws AuthError `BAD_USER_INPUT` */
     require(redirectTo: string): string {
-      if (redirectTo.length > LONGEST || redirectTo.includes('#') || !isAllowed(redirectTo))
+      const href = URL.canParse(redirectTo) ? new URL(redirectTo).href : '';
+      // Percent-encoding makes it up to nine times as long, and proxies limit the headers of an answer.
+      const isTooLong = redirectTo.length > LONGEST || href.length > LONGEST;
+      if (isTooLong || redirectTo.includes('#') || !isAllowed(redirectTo))
         throw new AuthError('BAD_USER_INPUT', {
           field: 'input.redirectTo',
           hint: 'Add its origin to LATCHKEY_REDIRECT_ORIGINS, and give it without a fragment.',
         });
-      return new URL(redirectTo).href;
+      return href;
     },
   };
 }

@@ -35,7 +35,7 @@ export interface StartsOptions extends RedirectsOptions {
   readonly logger: Logger;
   readonly secrets: readonly Buffer[];
   readonly rateLimits: Pick<RateLimits, 'networkWindow' | 'pass' | 'failures'>;
-  readonly providers: Pick<Providers, 'require' | 'clientOf'>;
+  readonly providers: Pick<Providers, 'require' | 'speaksFor' | 'clientOf'>;
   /** Logins and links that one network may begin in a minute. */
   readonly networkChecks: number;
 }
@@ -96,6 +96,11 @@ export function createStarts(options: StartsOptions) {
     throw new AuthError('EXTERNAL_LOGIN_FAILED', { reason: 'EXPIRED' });
   }
 
+  /** Whether the provider that answered is still in the file: the operator may have removed it in a hurry. */
+  function isCurrent({ provider, issuer }: AnsweredStart): boolean {
+    return providers.speaksFor(provider, issuer);
+  }
+
   /** Whether a client is who began it. A code or a token alone is of no use: it may have been caught on its way. */
   function isHeldBy({ delivery, bindingHash }: AnsweredStart, { verifier, kept }: Holder): boolean {
     const secret = (delivery === 'COOKIE' ? kept() : verifier) ?? '';
@@ -105,6 +110,7 @@ export function createStarts(options: StartsOptions) {
   return {
     secretsOf: startSecrets.of,
     refuseUnknown,
+    isCurrent,
     isHeldBy,
 
     /**
@@ -153,7 +159,8 @@ export function createStarts(options: StartsOptions) {
       const start = CODE.test(code)
         ? await findByCode(database.before(caller.deadline), { codeHash: sha256(code), now: clock.now() })
         : undefined;
-      return start !== undefined && isHeldBy(start, holder) ? start : refuseUnknown(caller);
+      const isGood = start !== undefined && isCurrent(start) && isHeldBy(start, holder);
+      return isGood ? start : refuseUnknown(caller);
     },
   };
 }

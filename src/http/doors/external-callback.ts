@@ -1,10 +1,11 @@
-import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { AuthError, type ErrorCode } from '../../errors.ts';
 import type { Caller } from '../../platform/caller.ts';
 import { escapeHtml } from '../../platform/html.ts';
 import type { CallerOf } from '../caller-of.ts';
 import { isCompressed, isUtf8Encoded, isUtf8Type } from '../incoming-text.ts';
 import { issuerPath, routesOf } from '../issuer-path.ts';
+import { clientFaultStatus } from '../refusals.ts';
 
 export interface ExternalCallbackOptions {
   readonly issuer: string;
@@ -68,6 +69,12 @@ export function installExternalCallback(app: FastifyInstance, options: ExternalC
       { parseAs: 'buffer' },
       (request, bytes, done) => done(null, formOf(request, bytes)),
     );
+    door.setErrorHandler<FastifyError>((error, request, reply) => {
+      const status = clientFaultStatus(error);
+      // What is no fault of the request goes on to the handler of all routes.
+      if (status === undefined) throw error;
+      return refuse(request, reply, { ...BROKEN, status, code: 'BAD_REQUEST' });
+    });
     const path = '/external/callback';
     for (const base of routesOf(path, `${issuerPath(issuer)}${path}`)) {
       const url = `${base}/:provider`;

@@ -222,8 +222,30 @@ describe('LATCHKEY_PROVIDERS_FILE', () => {
     expect(problems.join()).not.toContain(SECRET);
   });
 
+  it('a provider may have the name of something that every object has', () => {
+    const { providers } = loadConfig(environmentOf({ constructor: WORK }));
+    expect(providers).toEqual([expect.objectContaining({ name: 'constructor', displayName: 'constructor' })]);
+  });
+
+  it('each problem is said once', () => {
+    const apple = { clientId: 'c', teamId: 't', keyId: 'k', privateKeyFile: '/x', scopes: ['openid', 'a b'] };
+    const problems = problemsOf({ apple }).filter((problem) => problem.includes('scopes'));
+    expect(problems).toEqual(['LATCHKEY_PROVIDERS_FILE: providers.apple.scopes[1] is no scope']);
+  });
+
+  it.each([
+    ['{"providers": {\n  "work": {"clientId": "a",}}}', 'line 2, column 28'],
+    [`{"providers": {"work": {"clientId": "${SECRET}`, 'line 1, column 60'],
+    ['{"providers":\n', 'line 2, column 1'],
+  ])('a file that is no JSON is refused with the place: %j', (content, place) => {
+    const path = written(content, 'broken.json');
+    expect(problemsOf({}, { LATCHKEY_PROVIDERS_FILE: path })).toEqual([
+      `LATCHKEY_PROVIDERS_FILE: the file is no JSON: ${place}`,
+    ]);
+  });
+
   it('plain HTTP is for development alone', () => {
-    const local = { ...WORK, issuer: 'http://127.0.0.1:8080' };
+    const local = { ...WORK, issuer: 'HTTP://127.0.0.1:8080' };
     const forge = { ...FORGE, userUrl: 'http://127.0.0.1:8080/user' };
     expect(problemsOf({ local, forge })).toEqual([]);
     expect(problemsOf({ local, forge }, PRODUCTION)).toEqual(

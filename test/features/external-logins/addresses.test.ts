@@ -21,6 +21,7 @@ import {
   registerVerified,
   registrationOf,
   START_EXTERNAL,
+  visit,
   writtenIn,
 } from '../../support/external-logins.ts';
 import { lettersTo, mailedCode, subjectsTo } from '../../support/letters.ts';
@@ -302,6 +303,22 @@ describeApp('the address of an external login', (start) => {
     );
     expect((await loginBy(app, evil, { ...ELSEWHERE, sub: 'new' })).code).toBe('REGISTRATION_CLOSED');
     expect(await writtenIn(app)).toMatchObject({ users: 1, external_logins: 1 });
+  });
+
+  it('one network makes as many accounts by providers as it may register, and logs in to any number', async () => {
+    const app = await start(options({ networkRegistrations: 2 }));
+    const arrive = async (name: string, ip = '192.0.2.1') => {
+      const begun = await begin(app, 'work', {}, { ip });
+      const { code } = await visit(app, evil, begun, { ...ADA, sub: name, email: `${name}@example.com` });
+      return (await complete(app, code, begun.verifier, { ip })).code;
+    };
+    expect([await arrive('a'), await arrive('b'), await arrive('c')]).toEqual([
+      'OK',
+      'OK',
+      'TOO_MANY_REQUESTS',
+    ]);
+    expect(await writtenIn(app)).toMatchObject({ users: 2, external_logins: 2 });
+    expect([await arrive('a'), await arrive('c', '203.0.113.9')]).toEqual(['OK', 'OK']);
   });
 
   it('a verified account is opened by a provider that proves its address, linked, and told by mail', async () => {

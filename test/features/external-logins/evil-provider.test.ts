@@ -146,6 +146,14 @@ const DOCUMENTS: readonly (readonly [what: string, twist: () => Twist])[] = [
     'knows no signature by a public key',
     () => ({ document: { id_token_signing_alg_values_supported: ['HS256'] } }),
   ],
+  [
+    'has a text for the list of signatures',
+    () => ({ document: { id_token_signing_alg_values_supported: 'RS256' } }),
+  ],
+  [
+    'has a number for the list of ways to send a secret',
+    () => ({ document: { token_endpoint_auth_methods_supported: 5 } }),
+  ],
   ['redirects', () => ({ at: { '/.well-known/openid-configuration': redirecting } })],
   ['is silent', () => ({ isSlow: true, at: { '/.well-known/openid-configuration': silent } })],
   ['has no end', () => ({ at: { '/.well-known/openid-configuration': endless } })],
@@ -217,6 +225,17 @@ describeApp('an evil provider', (start) => {
     await begin(app);
   });
 
+  it('an ID token is compared with the clock of now, also where the document is of before a jump of it', async () => {
+    app = await start(options());
+    await begin(app);
+    clock.travel(50 * 60_000);
+    evil.state.twist = { claims: (usual) => ({ ...usual, nbf: usual.iat }) };
+    expect((await loginBy(app, evil, ADA)).code).toBe('OK');
+    clock.travel(-100 * 60_000);
+    expect((await loginBy(app, evil, ADA)).code).toBe('OK');
+    clock.travel(50 * 60_000);
+  });
+
   it.each([
     ['a denied consent', 'access_denied', 'DENIED', /^You did not let the provider sign you in here\./],
     ['an error', 'server_error', 'PROVIDER', /^The provider did not answer/],
@@ -285,6 +304,22 @@ describeApp('an evil provider', (start) => {
       expect(await writtenIn(app)).toEqual(NOTHING);
     },
   );
+
+  it.each([
+    ['no form', 'application/json', '{}', 415],
+    ['a form that is too large', 'application/x-www-form-urlencoded', `a=${'x'.repeat(100_000)}`, 413],
+  ])('a callback with %s is refused in words', async (_what, type, payload, status) => {
+    app = await start(options());
+    const url = '/external/callback/work';
+    const answer = await app.server.inject({
+      method: 'POST',
+      url,
+      headers: { 'content-type': type },
+      payload,
+    });
+    expect([answer.statusCode, answer.headers['content-type']]).toEqual([status, 'text/html; charset=utf-8']);
+    expect(answer.body).toContain('What the provider sent cannot be read.');
+  });
 
   it('parameters that come twice, or are no UTF-8, are refused in words', async () => {
     app = await start(options());
@@ -356,10 +391,14 @@ describeApp('an evil provider', (start) => {
     const starts = await Promise.all(Array.from({ length: 110 }, () => begin(app)));
     const exchanges = () => evil.state.requests.filter(({ path }) => path === '/token').length;
     const before = exchanges();
-    const backs = await Promise.all(starts.map((begun) => visit(app, evil, begun, ADA)));
+    const visits = starts.map((begun) => visit(app, evil, begun, ADA));
+    const elsewhere = loginBy(app, other, { ...ADA, sub: 'bob-1' }, { provider: 'other' });
+    const backs = await Promise.all(visits);
     expect(new Set(backs.map(({ reason }) => reason))).toEqual(new Set(['PROVIDER']));
     const refused = app.lines.filter((line) => line.includes('too many logins wait'));
     expect([exchanges() - before <= 100, refused.length >= 1]).toEqual([true, true]);
+    // Who logs in at another provider meanwhile waits for nobody.
+    expect((await elsewhere).code).toBe('OK');
     evil.state.twist = {};
     expect((await loginBy(app, evil, ADA)).code).toBe('OK');
   });

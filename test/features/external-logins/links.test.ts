@@ -154,6 +154,16 @@ describeApp('linking an external login', (start) => {
     expect((await app.send(EXTERNAL_LOGINS, {}, { token })).code).toBe('FORBIDDEN');
     expect((await unlink(app, token, '00000000-0000-4000-8000-000000000000')).code).toBe('FORBIDDEN');
   });
+
+  it('where a second factor is required, a session without one sees and changes no external login', async () => {
+    const app = await start(options({ mfa: 'required' }));
+    const { accessToken: token } = authOf(await loginBy(app, evil, ADA));
+    const input = { provider: 'work', redirectTo: PAGE };
+    const refusal = 'FORBIDDEN ENROLMENT_REQUIRED';
+    expect(refusalOf(await app.send(LINK_EXTERNAL, { input }, { token }))).toBe(refusal);
+    expect(refusalOf(await app.send(EXTERNAL_LOGINS, {}, { token }))).toBe(refusal);
+    expect(refusalOf(await unlink(app, token, '00000000-0000-4000-8000-000000000000'))).toBe(refusal);
+  });
 });
 
 describeApp('unlinking an external login', (start) => {
@@ -247,7 +257,7 @@ describeApp('unlinking an external login', (start) => {
   it('expired starts are swept', async () => {
     const app = await start(options());
     await begin(app);
-    clock.travel(10 * 60_000 + 86_400_000 + 1);
+    clock.travel(10 * 60_000 + 3_600_000 + 1);
     const kept = await begin(app);
     await app.housekeeping.turn();
     expect(await app.database.all('SELECT id FROM external_starts')).toHaveLength(1);

@@ -181,6 +181,7 @@ describeApp('external logins', (start) => {
     'com.example.app:/other',
     'data:text/html,x',
     `https://app.example.com/${'x'.repeat(2_000)}`,
+    `https://app.example.com/${'é'.repeat(500)}`,
     '',
   ])('a browser may not be led to %s', async (redirectTo) => {
     const redirectOrigins = ['https://app.example.com', 'com.example.app:/signed-in'];

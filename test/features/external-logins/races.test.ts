@@ -132,6 +132,17 @@ describeApp('races of external logins', (start, engine) => {
     expect(await writtenIn(app)).toMatchObject({ sessions: 1, external_logins: 0 });
   });
 
+  it('of two people with one address at a provider, the account is opened to the first alone, also at once (EXT-1)', async () => {
+    const app = await start(options());
+    await registerVerified(app);
+    const finishes = [];
+    for (const sub of ['ada-1', 'ada-2', 'ada-3']) finishes.push(await arrive(app, { ...ADA, sub }));
+    const answers = await Promise.all(finishes.map((finish) => finish()));
+    const linkFirst = 'EXTERNAL_LOGIN_FAILED LINK_FIRST';
+    expect(answers.map(refusalOf).sort()).toEqual([linkFirst, linkFirst, 'OK']);
+    expect(await writtenIn(app)).toMatchObject({ users: 1, sessions: 2, external_logins: 1 });
+  });
+
   it('a login whose account changes its address meanwhile does not open it by the old one', async () => {
     const { app, once, isDone } = await startInterleaved();
     const owner = await registerVerified(app);
