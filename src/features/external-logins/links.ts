@@ -14,7 +14,13 @@ import type { Mail } from '../../core/mail/service.ts';
 import type { MailTemplate } from '../../core/mail/templates.ts';
 import type { Sessions } from '../../core/sessions/service.ts';
 import { findSession } from '../../core/sessions/store.ts';
-import { assertEnrolled, assertWide, type UserView, type Viewer, viewOf } from '../../core/users/service.ts';
+import {
+  assertNothingOwed,
+  assertWide,
+  type UserView,
+  type Viewer,
+  viewOf,
+} from '../../core/users/service.ts';
 import { findUser, holdUser, lockUser, type UserRecord } from '../../core/users/store.ts';
 import type { Database, Transaction } from '../../database/database.ts';
 import { AuthError } from '../../errors.ts';
@@ -154,7 +160,7 @@ export function createLinks({ database, clock, recordEvent, sessions, waysIn, ma
     /** @throws AuthError `FORBIDDEN` when the session that asks was narrowed, or has to enrol a factor first. */
     async listOf(user: UserView): Promise<ExternalLoginRecord[]> {
       assertWide(user);
-      assertEnrolled(user);
+      assertNothingOwed(user);
       return listExternalLogins(database, user.id);
     },
   };
