@@ -1,12 +1,14 @@
 import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
+import type { AuthClient } from '../../packages/client/src/client.ts';
 import {
+  type CeremonyOptions,
   loginWithPasskey,
   passkeyAnswer,
   registerPasskey,
   suggestsPasskeys,
   supportsPasskeys,
 } from '../../packages/client/src/passkeys.ts';
-import { codeOf, refusal, scriptServer, standStill } from './support/scripted-server.ts';
+import { codeOf, lost, refusal, scriptServer, standStill } from './support/scripted-server.ts';
 
 interface Ceremony {
   readonly options: CredentialRequestOptions;
@@ -32,20 +34,24 @@ const ANSWER = {
 };
 
 /** The functions of a browser. They refuse a second ceremony, as browsers do. */
-function installBrowser() {
+function installBrowser({ ignoresSignals = false } = {}) {
   const ceremonies: Ceremony[] = [];
   let isBusy = false;
   const run = (options: CredentialRequestOptions) =>
     new Promise((resolve, reject) => {
       const { signal } = options;
+      if (signal?.aborted) return reject(signal.reason);
+      let isOver = false;
       const end = (settle: () => void) => {
+        if (isOver) return;
+        isOver = true;
         isBusy = false;
         settle();
       };
       const refuse = (name: string) => end(() => reject(new DOMException('No.', name)));
       if (isBusy) return reject(new DOMException('A request is already pending.', 'OperationError'));
       isBusy = true;
-      signal?.addEventListener('abort', () => end(() => reject(signal.reason)));
+      if (!ignoresSignals) signal?.addEventListener('abort', () => end(() => reject(signal.reason)));
       ceremonies.push({
         options,
         answer: () => end(() => resolve({ toJSON: () => ANSWER })),
@@ -62,13 +68,22 @@ function installBrowser() {
     parseRequestOptionsFromJSON: parsed,
     isConditionalMediationAvailable: async () => true,
   };
-  Object.assign(globalThis, { PublicKeyCredential });
+  const document = Object.assign(new EventTarget(), { visibilityState: 'visible' });
+  const listeners = jest.spyOn(document, 'addEventListener');
+  const gone = jest.spyOn(document, 'removeEventListener');
+  Object.assign(globalThis, { PublicKeyCredential, document });
   Object.defineProperty(globalThis, 'navigator', {
     configurable: true,
     value: { credentials: { create: run, get: run } },
   });
   return {
     ceremonies,
+    show(visibilityState: 'visible' | 'hidden') {
+      document.visibilityState = visibilityState;
+      document.dispatchEvent(new Event('visibilitychange'));
+    },
+    /** Of the document, which are still there. */
+    listeners: () => listeners.mock.calls.length - gone.mock.calls.length,
     /** The ceremony of this number, once it has begun. */
     async ceremony(number: number) {
       for (let turn = 0; turn < 50 && ceremonies.length < number; turn += 1)
@@ -97,7 +112,9 @@ beforeEach(() => {
 
 afterEach(() => {
   jest.useRealTimers();
+  jest.restoreAllMocks();
   delete (globalThis as { PublicKeyCredential?: unknown }).PublicKeyCredential;
+  delete (globalThis as { document?: unknown }).document;
   if (own) Object.defineProperty(globalThis, 'navigator', own);
 });
 
@@ -201,6 +218,201 @@ describe('passkeys in a browser', () => {
     expect(again.options.mediation).toBe('conditional');
     again.answer();
     await suggestion;
+  });
+
+  it('a second dialog ends the first one: a button is clicked twice', async () => {
+    const browser = installBrowser();
+    const auth = server().client();
+    const first = codeOf(passkeyAnswer(auth));
+    await browser.ceremony(1);
+    const second = passkeyAnswer(auth);
+    (await browser.ceremony(2)).answer();
+    expect(await first).toBe('PASSKEY_CANCELLED');
+    expect((await second).challengeId).toBe('challenge');
+  });
+
+  it('a second suggestion ends the first one, and makes room for dialogs as it does', async () => {
+    const browser = installBrowser();
+    const auth = server().client();
+    const first = codeOf(loginWithPasskey(auth, { suggest: true }));
+    await browser.ceremony(1);
+    const second = codeOf(loginWithPasskey(auth, { suggest: true }));
+    expect(await first).toBe('PASSKEY_CANCELLED');
+    await browser.ceremony(2);
+    const dialog = codeOf(passkeyAnswer(auth));
+    const shown = await browser.ceremony(3);
+    expect(shown.options.mediation).toBeUndefined();
+    shown.refuse('NotAllowedError');
+    expect(await dialog).toBe('PASSKEY_CANCELLED');
+    (await browser.ceremony(4)).answer();
+    await second;
+    await jest.advanceTimersByTimeAsync(600_000);
+    expect(browser.ceremonies).toHaveLength(4);
+  });
+
+  it('an effect that runs twice leaves one suggestion, whichever answer of the server comes first', async () => {
+    const browser = installBrowser();
+    const { client, script } = scriptServer();
+    let late = () => {};
+    const reply = { data: { startPasskeyLogin: OPTIONS } };
+    script('startPasskeyLogin', () => new Promise((resolve) => (late = () => resolve(reply))), reply, reply);
+    script('startPasskeyChallenge', { data: { startPasskeyChallenge: OPTIONS } });
+    const auth = client();
+    const controller = new AbortController();
+    const first = loginWithPasskey(auth, { suggest: true, signal: controller.signal });
+    const ended = first.catch((error: unknown) => error);
+    await jest.advanceTimersByTimeAsync(1);
+    controller.abort(new Error('The effect was cleaned up'));
+    const second = codeOf(loginWithPasskey(auth, { suggest: true }));
+    await browser.ceremony(1);
+    late();
+    expect(await ended).toEqual(new Error('The effect was cleaned up'));
+    const dialog = codeOf(passkeyAnswer(auth));
+    (await browser.ceremony(2)).refuse('NotAllowedError');
+    expect(await dialog).toBe('PASSKEY_CANCELLED');
+    (await browser.ceremony(3)).answer();
+    await second;
+  });
+
+  it('a suggestion that begins while dialogs are open waits for the last of them', async () => {
+    const browser = installBrowser();
+    const auth = server().client();
+    const first = codeOf(passkeyAnswer(auth));
+    await browser.ceremony(1);
+    const suggestion = codeOf(loginWithPasskey(auth, { suggest: true }));
+    await jest.advanceTimersByTimeAsync(100);
+    const second = codeOf(passkeyAnswer(auth));
+    const shown = await browser.ceremony(2);
+    expect(await first).toBe('PASSKEY_CANCELLED');
+    await jest.advanceTimersByTimeAsync(1_000);
+    expect(browser.ceremonies).toHaveLength(2);
+    shown.answer();
+    expect(await second).toBe('OK');
+    (await browser.ceremony(3)).answer();
+    await suggestion;
+  });
+
+  const ceremonies = {
+    login: loginWithPasskey,
+    suggestion: (auth: AuthClient, { signal }: CeremonyOptions) =>
+      loginWithPasskey(auth, { suggest: true, signal }),
+    answer: passkeyAnswer,
+    registration: registerPasskey,
+  };
+  describe.each(Object.keys(ceremonies) as (keyof typeof ceremonies)[])('the signal (%s)', (name) => {
+    const reason = new Error('The user went on');
+    const run = (auth: AuthClient, signal: AbortSignal) =>
+      ceremonies[name](auth, { signal }).then(
+        () => 'no error',
+        (error: unknown) => error,
+      );
+
+    it('that is aborted before sends nothing', async () => {
+      installBrowser();
+      const { client, sent } = server();
+      expect(await run(client(), AbortSignal.abort(reason))).toBe(reason);
+      expect(sent).toEqual([]);
+    });
+
+    it('ends the ceremony at once while the server is asked, and no dialog opens', async () => {
+      const browser = installBrowser();
+      const { client, script } = scriptServer();
+      const never = () => new Promise<never>(() => {});
+      for (const start of ['startPasskeyLogin', 'startPasskeyChallenge', 'startPasskeyRegistration'])
+        script(start, never);
+      const controller = new AbortController();
+      const ended = run(client(), controller.signal);
+      await jest.advanceTimersByTimeAsync(1);
+      controller.abort(reason);
+      expect(await ended).toBe(reason);
+      expect(browser.ceremonies).toEqual([]);
+    });
+
+    it('counts although the browser passes over it: the passkey is not sent', async () => {
+      const browser = installBrowser({ ignoresSignals: true });
+      const { client, sent } = server();
+      const controller = new AbortController();
+      const ended = run(client(), controller.signal);
+      const ceremony = await browser.ceremony(1);
+      controller.abort(reason);
+      ceremony.answer();
+      expect(await ended).toBe(reason);
+      expect(sent).toHaveLength(1);
+    });
+  });
+
+  it('a suggestion outlasts an outage of the server, and not what the server refuses', async () => {
+    const browser = installBrowser();
+    const { client, script, count } = scriptServer();
+    const reply = { data: { startPasskeyLogin: OPTIONS } };
+    script('startPasskeyLogin', reply, lost(), refusal('UNAVAILABLE'), reply, refusal('FEATURE_DISABLED'));
+    const suggestion = codeOf(loginWithPasskey(client(), { suggest: true }));
+    await browser.ceremony(1);
+    await jest.advanceTimersByTimeAsync(270_000);
+    expect([count('startPasskeyLogin'), browser.ceremonies.length]).toEqual([2, 1]);
+    await jest.advanceTimersByTimeAsync(30_000);
+    expect([count('startPasskeyLogin'), browser.ceremonies.length]).toEqual([3, 1]);
+    await jest.advanceTimersByTimeAsync(30_000);
+    expect([count('startPasskeyLogin'), browser.ceremonies.length]).toEqual([4, 2]);
+    await jest.advanceTimersByTimeAsync(270_000);
+    expect(await suggestion).toBe('FEATURE_DISABLED');
+  });
+
+  it('a suggestion that the server does not answer at first is an error', async () => {
+    const browser = installBrowser();
+    const { client, script } = scriptServer();
+    script('startPasskeyLogin', lost());
+    expect(await codeOf(loginWithPasskey(client(), { suggest: true }))).toBe('NETWORK_ERROR');
+    expect(browser.ceremonies).toEqual([]);
+  });
+
+  it('a suggestion asks again soon after the machine has slept', async () => {
+    const browser = installBrowser();
+    const { client, sent } = server();
+    const suggestion = codeOf(loginWithPasskey(client(), { suggest: true }));
+    await browser.ceremony(1);
+    jest.setSystemTime(Date.now() + 8 * 3_600_000);
+    await jest.advanceTimersByTimeAsync(10_000);
+    (await browser.ceremony(2)).answer();
+    await suggestion;
+    expect(sent.map(({ name }) => name)).toEqual([
+      'startPasskeyLogin',
+      'startPasskeyLogin',
+      'loginWithPasskey',
+    ]);
+  });
+
+  it('a suggestion on a page that nobody sees asks the server nothing, and again as soon as it is seen', async () => {
+    const browser = installBrowser();
+    const { client, count } = server();
+    const suggestion = codeOf(loginWithPasskey(client(), { suggest: true }));
+    await browser.ceremony(1);
+    browser.show('hidden');
+    await jest.advanceTimersByTimeAsync(3_600_000);
+    expect([count('startPasskeyLogin'), browser.ceremonies.length]).toEqual([1, 1]);
+    browser.show('visible');
+    (await browser.ceremony(2)).answer();
+    await suggestion;
+    expect(count('startPasskeyLogin')).toBe(2);
+  });
+
+  it('a suggestion leaves no listener behind', async () => {
+    const browser = installBrowser();
+    const added = jest.spyOn(AbortSignal.prototype, 'addEventListener');
+    const removed = jest.spyOn(AbortSignal.prototype, 'removeEventListener');
+    const controller = new AbortController();
+    const suggestion = loginWithPasskey(server().client(), { suggest: true, signal: controller.signal });
+    for (const number of [1, 2, 3]) {
+      await browser.ceremony(number);
+      expect(browser.listeners()).toBe(1);
+      await jest.advanceTimersByTimeAsync(270_000);
+    }
+    (await browser.ceremony(4)).refuse('NotAllowedError');
+    expect(await codeOf(suggestion)).toBe('PASSKEY_CANCELLED');
+    expect(browser.listeners()).toBe(0);
+    // The browser of this test has one for each ceremony.
+    expect(added.mock.calls.length - removed.mock.calls.length).toBe(4);
+    expect(jest.getTimerCount()).toBe(0);
   });
 
   it('what the server refuses is the error, and no dialog opens', async () => {

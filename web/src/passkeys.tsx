@@ -41,7 +41,7 @@ function useEnding(): AbortSignal {
 
 /**
  * Lets the browser offer its passkeys in the field of the address, for as long as `isOn`. A passkey that the server
- * refuses is said above the page, and ends it: there is a button, too.
+ * refuses, or that came too late, is said above the page, and ends it: there is a button, too.
  */
 export function useSuggestedPasskeys({
   isOn,
@@ -60,7 +60,8 @@ export function useSuggestedPasskeys({
         await enter(() => loginWithPasskey(auth, { suggest: true, signal }));
       } catch (error) {
         // Nobody asked for it, so other failures are no news: the page has other ways in.
-        if (!signal.aborted && hasCode(error, 'INVALID_CODE')) say(problemOf(error, REFUSED).text);
+        if (!signal.aborted && hasCode(error, 'INVALID_CODE', 'INVALID_TOKEN'))
+          say(problemOf(error, REFUSED).text);
       }
     };
     void offer();

@@ -8,24 +8,35 @@ import type {
 } from './api.ts';
 import type { AuthClient } from './client.ts';
 import { AuthClientError } from './errors.ts';
+import { passesByItself } from './retry.ts';
+import { pause } from './timers.ts';
 
 /*
  * Ceremonies of WebAuthn in a browser, by the browser's own functions for JSON (WebAuthn Level 3, §5.1.7 to §5.1.10).
  *
- * A browser runs one ceremony at a time. A dialog interrupts the passkeys that the browser suggests in a field, and they
- * come back after it.
+ * A browser runs one ceremony at a time, and the newest one is what the user wants:
+ *
+ *   a dialog      ends the dialog before it, and interrupts the suggestion, which comes back after it
+ *   a suggestion  ends the suggestion before it, and waits until no dialog is open
  */
 
 /** A challenge is renewed this long before its end while passkeys are suggested. */
 const EARLY_MS = 30_000;
+/** How often its end is looked at: a timer alone stands still while the machine sleeps. */
+const LOOK_MS = 10_000;
+/** How long a suggestion waits before it asks a server again that did not answer. */
+const RETRY_MS = 30_000;
 
 export interface CeremonyOptions {
   /** Ends the ceremony. The promise rejects with the signal's reason. */
   readonly signal?: AbortSignal | undefined;
 }
 
-let dialog: Promise<unknown> = Promise.resolve();
-let suggestion: AbortController | undefined;
+/** Until every dialog that was opened is closed. */
+let closed: Promise<void> = Promise.resolve();
+let dialog: AbortController | undefined;
+/** `end` ends it for good, and `round` until no dialog is open or there is a new challenge. */
+let suggestion: { readonly end: AbortController; round: AbortController } | undefined;
 
 /** Whether this browser has passkeys. */
 export function supportsPasskeys(): boolean {
@@ -56,8 +67,12 @@ export async function registerPasskey(
   } = {},
 ): Promise<FactorConfirmation> {
   assertSupport();
-  const { challengeId, ...options } = await auth.startPasskeyRegistration({ attachment: attachment ?? null });
-  const response = await showDialog(() => create(options, signal)).catch(fail(signal));
+  signal?.throwIfAborted();
+  const { challengeId, ...options } = await unlessAborted(
+    signal,
+    auth.startPasskeyRegistration({ attachment: attachment ?? null }),
+  );
+  const response = await showDialog((whole) => create(options, whole), signal);
   return auth.finishPasskeyRegistration({ challengeId, name: name ?? null, response });
 }
 
@@ -81,9 +96,8 @@ export async function loginWithPasskey(
   } = {},
 ): Promise<SignedIn> {
   assertSupport();
-  const passkey = suggest
-    ? await suggested(() => auth.startPasskeyLogin(), signal)
-    : await answer(await auth.startPasskeyLogin(), signal);
+  const start = () => auth.startPasskeyLogin();
+  const passkey = await (suggest ? suggested(start, signal) : answered(start, signal));
   return auth.loginWithPasskey({ passkey, deviceName, scope });
 }
 
@@ -98,61 +112,109 @@ export async function passkeyAnswer(
   { mfaToken, signal }: CeremonyOptions & { readonly mfaToken?: string | undefined } = {},
 ): Promise<PasskeyAnswer> {
   assertSupport();
-  return answer(await auth.startPasskeyChallenge({ mfaToken: mfaToken ?? null }), signal);
+  return answered(() => auth.startPasskeyChallenge({ mfaToken: mfaToken ?? null }), signal);
 }
 
-function answer(options: PasskeyLoginOptions, signal: AbortSignal | undefined): Promise<PasskeyAnswer> {
-  return showDialog(() => get(options, { ...(signal && { signal }) })).catch(fail(signal));
+async function answered(
+  start: () => Promise<PasskeyLoginOptions>,
+  signal: AbortSignal | undefined,
+): Promise<PasskeyAnswer> {
+  signal?.throwIfAborted();
+  const options = await unlessAborted(signal, start());
+  return showDialog((whole) => get(options, { signal: whole }), signal);
 }
 
-/** Asks again before the challenge ends, and after each dialog. */
+/** Asks again before the challenge ends, and after each dialog. Once it is there, an outage of the server ends it no more. */
 async function suggested(
   start: () => Promise<PasskeyLoginOptions>,
   signal: AbortSignal | undefined,
 ): Promise<PasskeyAnswer> {
+  signal?.throwIfAborted();
+  const own = { end: new AbortController(), round: new AbortController() };
+  suggestion?.end.abort();
+  suggestion = own;
+  const life = anyOf(own.end.signal, signal);
+  try {
+    for (let options = await unlessAborted(life, start()); ; options = await renewed(start, life)) {
+      while (!(await isLastClosed(life)));
+      own.round = new AbortController();
+      const stopLooking = beforeItEnds(options, () => own.round.abort());
+      try {
+        return await get(options, { mediation: 'conditional', signal: anyOf(own.round.signal, life) });
+      } catch (error) {
+        if (life.aborted || !own.round.signal.aborted) throw error;
+      } finally {
+        stopLooking();
+      }
+    }
+  } catch (error) {
+    return fail(error, signal);
+  }
+}
+
+/** Waits for the dialogs that are open. False when another one was opened meanwhile. */
+async function isLastClosed(life: AbortSignal): Promise<boolean> {
+  const waitedFor = closed;
+  await unlessAborted(life, waitedFor);
+  return waitedFor === closed;
+}
+
+async function renewed(
+  start: () => Promise<PasskeyLoginOptions>,
+  life: AbortSignal,
+): Promise<PasskeyLoginOptions> {
   for (;;) {
-    await dialog;
-    signal?.throwIfAborted();
-    const options = await start();
-    // One may have opened meanwhile.
-    await dialog;
-    const controller = new AbortController();
-    suggestion = controller;
-    const timer = setTimeout(() => controller.abort(), options.timeout - EARLY_MS);
     try {
-      return await get(options, {
-        mediation: 'conditional',
-        signal: AbortSignal.any([controller.signal, ...(signal ? [signal] : [])]),
-      });
+      return await unlessAborted(life, start());
     } catch (error) {
-      if (!controller.signal.aborted || signal?.aborted) fail(signal)(error);
-    } finally {
-      clearTimeout(timer);
+      if (!passesByItself(error)) throw error;
+      await unlessAborted(life, pause(RETRY_MS));
     }
   }
+}
+
+/**
+ * By both clocks: the one stands still while the machine sleeps, and the other can be set back. A page that nobody sees
+ * waits until it is seen: some browsers refuse it a ceremony, and it would ask the server for ever.
+ */
+function beforeItEnds({ timeout }: PasskeyLoginOptions, renew: () => void): () => void {
+  const [wall, monotonic] = [Date.now(), performance.now()];
+  const look = () => {
+    const passed = Math.max(Date.now() - wall, performance.now() - monotonic);
+    if (passed >= timeout - EARLY_MS && document.visibilityState === 'visible') renew();
+  };
+  const timer = setInterval(look, LOOK_MS);
+  document.addEventListener('visibilitychange', look);
+  return () => {
+    clearInterval(timer);
+    document.removeEventListener('visibilitychange', look);
+  };
 }
 
 /** Only what the server knows is sent, because later browsers may answer with more. */
 async function create(
   options: Omit<PasskeyRegistrationOptions, 'challengeId'>,
-  signal: AbortSignal | undefined,
+  signal: AbortSignal,
 ): Promise<PasskeyRegistration['response']> {
   const publicKey = PublicKeyCredential.parseCreationOptionsFromJSON(options as never);
   const { id, rawId, type, response } = jsonOf<PasskeyRegistration['response']>(
-    await navigator.credentials.create({ publicKey, ...(signal && { signal }) }),
+    await navigator.credentials.create({ publicKey, signal }),
   );
+  signal.throwIfAborted();
   const { clientDataJSON, attestationObject, transports = null } = response;
   return { id, rawId, type, response: { clientDataJSON, attestationObject, transports } };
 }
 
 async function get(
   { challengeId, ...options }: PasskeyLoginOptions,
-  more: Pick<CredentialRequestOptions, 'mediation' | 'signal'>,
+  more: { readonly mediation?: 'conditional'; readonly signal: AbortSignal },
 ): Promise<PasskeyAnswer> {
   const publicKey = PublicKeyCredential.parseRequestOptionsFromJSON(options as never);
   const { id, rawId, type, response } = jsonOf<PasskeyAnswer['response']>(
     await navigator.credentials.get({ publicKey, ...more }),
   );
+  // A password manager that stands before the browser may pass over the signal.
+  more.signal.throwIfAborted();
   const { clientDataJSON, authenticatorData, signature, userHandle = null } = response;
   return {
     challengeId,
@@ -164,11 +226,44 @@ function jsonOf<Json>(credential: Credential | null): Json {
   return (credential as PublicKeyCredential).toJSON() as Json;
 }
 
-function showDialog<Value>(open: () => Promise<Value>): Promise<Value> {
-  suggestion?.abort();
-  const opened = open();
-  dialog = opened.catch(() => {});
-  return opened;
+async function showDialog<Value>(
+  open: (signal: AbortSignal) => Promise<Value>,
+  signal: AbortSignal | undefined,
+): Promise<Value> {
+  suggestion?.round.abort();
+  dialog?.abort();
+  dialog = new AbortController();
+  const opened = open(anyOf(dialog.signal, signal));
+  const settled = opened.then(
+    () => {},
+    () => {},
+  );
+  closed = Promise.all([closed, settled]).then(() => {});
+  try {
+    return await opened;
+  } catch (error) {
+    return fail(error, signal);
+  }
+}
+
+/** What a promise comes to. @throws the signal's reason, at once */
+async function unlessAborted<Value>(signal: AbortSignal | undefined, work: Promise<Value>): Promise<Value> {
+  if (signal === undefined) return work;
+  let abort = () => {};
+  const aborted = new Promise<never>((_resolve, reject) => {
+    abort = () => reject(signal.reason);
+    signal.addEventListener('abort', abort);
+  });
+  try {
+    if (signal.aborted) abort();
+    return await Promise.race([work, aborted]);
+  } finally {
+    signal.removeEventListener('abort', abort);
+  }
+}
+
+function anyOf(one: AbortSignal, other: AbortSignal | undefined): AbortSignal {
+  return other === undefined ? one : AbortSignal.any([one, other]);
 }
 
 function assertSupport(): void {
@@ -176,16 +271,15 @@ function assertSupport(): void {
 }
 
 /** @throws the signal's reason where it ended the ceremony, else AuthClientError */
-function fail(signal: AbortSignal | undefined): (error: unknown) => never {
-  return (error) => {
-    signal?.throwIfAborted();
-    const { name } = Object(error) as { name?: unknown };
-    if (name === 'InvalidStateError')
-      throw new AuthClientError('PASSKEY_EXISTS', 'The authenticator has a passkey of this account');
-    if (name === 'NotAllowedError' || name === 'AbortError')
-      throw new AuthClientError('PASSKEY_CANCELLED', 'No passkey was given');
-    throw unavailable('This page allows no passkey', error);
-  };
+function fail(error: unknown, signal: AbortSignal | undefined): never {
+  signal?.throwIfAborted();
+  if (error instanceof AuthClientError) throw error;
+  const { name } = Object(error) as { name?: unknown };
+  if (name === 'InvalidStateError')
+    throw new AuthClientError('PASSKEY_EXISTS', 'The authenticator has a passkey of this account');
+  if (name === 'NotAllowedError' || name === 'AbortError')
+    throw new AuthClientError('PASSKEY_CANCELLED', 'No passkey was given');
+  throw unavailable('This page allows no passkey', error);
 }
 
 function unavailable(message: string, cause?: unknown): AuthClientError {

@@ -11,6 +11,11 @@ const TRANSIENT = [
   'INTERNAL_SERVER_ERROR',
 ];
 
+/** Whether another try may be answered. */
+export function passesByItself(error: unknown): boolean {
+  return hasCode(error, ...TRANSIENT);
+}
+
 export interface RetryOptions {
   /** The pauses between the tries. Each is shortened by up to a quarter, so that clients do not come in step. */
   readonly delaysMs: readonly number[];
@@ -33,7 +38,7 @@ export async function retry<Result>(
       const { retryAfter = 0 } = error as AuthClientError;
       const waitMs = Math.max(delayMs * (0.75 + Math.random() / 4), retryAfter * 1_000);
       const isLate = performance.now() + waitMs > endsAt;
-      if (!hasCode(error, ...TRANSIENT) || isLate || !isWanted()) throw error;
+      if (!passesByItself(error) || isLate || !isWanted()) throw error;
       await pause(waitMs);
     }
   }

@@ -31,7 +31,7 @@ export interface FactorsOptions extends SeedsOptions, TriesOptions {
   readonly database: Database;
   readonly clock: Clock;
   readonly rateLimits: TriesOptions['rateLimits'] & Pick<RateLimits, 'checking'>;
-  readonly passkeys: Pick<Passkeys, 'check'>;
+  readonly passkeys: Pick<Passkeys, 'check' | 'isOn'>;
 }
 
 export type Factors = ReturnType<typeof createFactors>;
@@ -90,12 +90,13 @@ export function createFactors(options: FactorsOptions) {
       await deleteResets(database);
     },
 
-    /** What would do as a second factor; nothing where the account has none. */
+    /** What would do as a second factor; nothing where the account has none. Passkeys do nothing while they are off. */
     async kindsOf(sql: Sql, { id, secondFactors }: UserRecord): Promise<FactorKind[]> {
       if (secondFactors === '') return [];
       const codes = await store.countRecoveryCodes(sql, id);
+      const kinds = wordsOf(secondFactors) as store.StoredKind[];
       return [
-        ...(wordsOf(secondFactors) as store.StoredKind[]),
+        ...kinds.filter((kind) => kind !== 'PASSKEY' || passkeys.isOn),
         ...(codes > 0 ? ['RECOVERY_CODE' as const] : []),
       ];
     },

@@ -100,7 +100,11 @@ export function createPasskeys(options: PasskeysOptions) {
     throw new AuthError('FEATURE_DISABLED', { hint });
   }
 
-  /** Only bad answers are counted: they cannot be guessed, and the limit keeps them cheap. @throws AuthError `TOO_MANY_REQUESTS`. */
+  /**
+   * Only refused answers are counted. They cannot be guessed: the limit bounds what one client writes to the audit trail.
+   *
+   * @throws AuthError `TOO_MANY_REQUESTS`
+   */
   async function countFailure(caller: Caller): Promise<void> {
     const networks = networksOf(caller, MOST_FAILURES);
     await failures.assertFew(networks, caller);
@@ -133,6 +137,7 @@ export function createPasskeys(options: PasskeysOptions) {
   return {
     requireOn,
     isOn: relyingParty !== undefined,
+    countFailure,
 
     /** What a new passkey has to sign, in the session that asks for it. */
     startRegistration(sessionId: string): PasskeyChallenge & { timeout: number } {

@@ -8,7 +8,7 @@ import { UNCOUNTED } from '../../core/rate-limits/service.ts';
 import { readScope } from '../../core/roles/service.ts';
 import type { Grant, Sessions } from '../../core/sessions/service.ts';
 import type { AccessToken } from '../../core/tokens/access-token.ts';
-import { findUser, recordLogin } from '../../core/users/store.ts';
+import { findUser, recordLogin, type UserRecord } from '../../core/users/store.ts';
 import type { Database } from '../../database/database.ts';
 import { AuthError } from '../../errors.ts';
 import type { Caller } from '../../platform/caller.ts';
@@ -18,7 +18,7 @@ import { parseLabel } from '../../platform/label.ts';
 export interface PasskeyLoginOptions {
   readonly database: Database;
   readonly clock: Clock;
-  readonly passkeys: Pick<Passkeys, 'requireOn' | 'startLogin'>;
+  readonly passkeys: Pick<Passkeys, 'requireOn' | 'startLogin' | 'countFailure'>;
   readonly factors: Pick<Factors, 'checkPasskey'>;
   readonly challenges: Pick<Challenges, 'present' | 'ownerOf'>;
   readonly sessions: Pick<Sessions, 'viewerOrRefusal'>;
@@ -54,6 +54,10 @@ export function createPasskeyLogin({
     if (viewer instanceof AuthError) throw viewer;
     const { sessionId, userId } = viewer;
     return { purpose: { ceremony: 'reauthentication', sessionId }, userId };
+  }
+
+  function mayLogIn({ disabledAt, emailVerifiedAt }: UserRecord): boolean {
+    return disabledAt === null && (emailVerifiedAt !== null || !requireVerification);
   }
 
   return {
@@ -98,10 +102,11 @@ export function createPasskeyLogin({
       const refused = { caller, attempt: UNCOUNTED, refusal: 'INVALID_CODE', userId: shown.userId } as const;
       if ('refused' in shown) return door.refuse({ ...refused, reason: shown.refused });
       const user = await findUser(database.before(caller.deadline), shown.userId);
-      if (user === undefined || user.disabledAt !== null)
-        return door.refuse({ ...refused, reason: 'disabled' });
-      if (requireVerification && user.emailVerifiedAt === null)
-        return door.refuse({ ...refused, reason: 'unverified' });
+      if (user === undefined || !mayLogIn(user)) {
+        // Nothing of a right answer is spent here, so it can come again and again.
+        await passkeys.countFailure(caller);
+        return door.refuse({ ...refused, reason: user?.disabledAt === null ? 'unverified' : 'disabled' });
+      }
       const proof = provenByPasskey({
         user,
         factor: shown.factor,

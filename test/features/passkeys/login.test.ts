@@ -3,11 +3,13 @@ import { COMPLETE_MFA, complete, enrol, mfaTokenOf, wrongCode } from '../../supp
 import { LOGIN, ME, REAUTHENTICATE, register } from '../../support/documents.ts';
 import { eventsOf } from '../../support/events.ts';
 import {
+  LOGIN_WITH_PASSKEY,
   loginWithPasskey,
   registerPasskey,
   START_CHALLENGE,
   START_LOGIN,
   startChallenge,
+  startLogin,
 } from '../../support/passkeys.ts';
 import { createSoftAuthenticator, FLAGS } from '../../support/soft-authenticator.ts';
 import { describeApp, PASSWORD, type TestApp } from '../../support/start-app.ts';
@@ -118,6 +120,18 @@ describeApp('a login with a passkey alone', (start) => {
       expect((await loginWithPasskey(app, authenticator, { tamper: wrong })).code).toBe('INVALID_CODE');
     expect((await loginWithPasskey(app, authenticator, { tamper: wrong })).code).toBe('TOO_MANY_REQUESTS');
     expect((await loginWithPasskey(app, authenticator)).code).toBe('OK');
+    expect(await eventsOf(app, 'authn_login_fail')).toHaveLength(30);
+  });
+
+  it('a right answer for an account that may not log in is counted as a wrong one: thirty are written down, and no more', async () => {
+    const app = await start();
+    const { authenticator } = await registerPasskey(app, (await register(app)).accessToken);
+    await app.admin.disable(EMAIL);
+    const passkey = authenticator.get(await startLogin(app));
+    const codes = [];
+    for (let time = 0; time < 31; time += 1)
+      codes.push((await app.send(LOGIN_WITH_PASSKEY, { input: { passkey } })).code);
+    expect(codes).toEqual([...Array(30).fill('INVALID_CODE'), 'TOO_MANY_REQUESTS']);
     expect(await eventsOf(app, 'authn_login_fail')).toHaveLength(30);
   });
 

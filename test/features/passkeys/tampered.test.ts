@@ -177,6 +177,23 @@ const OF_LOGIN: Readonly<Record<string, Tamper>> = {
   },
 };
 
+const rsaKey =
+  ({ modulus = Buffer.alloc(256, 0xff), exponent = Buffer.of(1, 0, 1) }) =>
+  () =>
+    new Map<number, unknown>([
+      [1, 3],
+      [3, -257],
+      [-1, modulus],
+      [-2, exponent],
+    ]);
+/** @param y little-endian */
+const ed25519Key = (y: Buffer) => () =>
+  new Map<number, unknown>([
+    [1, 1],
+    [3, -8],
+    [-1, 6],
+    [-2, Buffer.concat([y, Buffer.alloc(32 - y.length)])],
+  ]);
 const replace = (key: number, value: unknown) => (map: Map<number, unknown>) => new Map(map).set(key, value);
 const nested = (depth: number) => Buffer.concat([Buffer.alloc(depth, 0x81), Buffer.of(0)]);
 
@@ -192,15 +209,19 @@ const OF_REGISTRATION: Readonly<Record<string, Tamper>> = {
   'a point that is not on the curve': { coseKey: replace(-2, Buffer.alloc(32, 1)) },
   'a point that is cut short': { coseKey: replace(-3, Buffer.alloc(8, 1)) },
   'no key': { coseKey: () => new Map() },
-  'an RSA key of 512 bits': {
-    coseKey: () =>
-      new Map<number, unknown>([
-        [1, 3],
-        [3, -257],
-        [-1, Buffer.alloc(64, 0xff)],
-        [-2, Buffer.of(1, 0, 1)],
-      ]),
+  'an RSA key of 512 bits': { coseKey: rsaKey({ modulus: Buffer.alloc(64, 0xff) }) },
+  'an RSA key of 16,384 bits': { coseKey: rsaKey({ modulus: Buffer.alloc(2_048, 0xff) }) },
+  'an RSA key that everybody can sign with, for its exponent is 1': {
+    coseKey: rsaKey({ exponent: Buffer.of(1) }),
   },
+  'an RSA key with the exponent 0': { coseKey: rsaKey({ exponent: Buffer.of(0) }) },
+  'an RSA key with the exponent 3': { coseKey: rsaKey({ exponent: Buffer.of(3) }) },
+  'an RSA key with an even exponent': { coseKey: rsaKey({ exponent: Buffer.of(1, 0, 2) }) },
+  'an RSA key with a huge exponent': { coseKey: rsaKey({ exponent: Buffer.alloc(256, 0xff) }) },
+  'an RSA key with an even modulus': { coseKey: rsaKey({ modulus: Buffer.alloc(256, 0xfe) }) },
+  'an Ed25519 key that everybody can sign with': { coseKey: ed25519Key(Buffer.of(1)) },
+  'an Ed25519 key of order 4': { coseKey: ed25519Key(Buffer.of(0)) },
+  'an Ed25519 key that is not on the curve': { coseKey: ed25519Key(Buffer.of(2)) },
   'an attestation with a statement where there is none': {
     attestation: (map) => new Map(map).set('attStmt', new Map([['sig', Buffer.alloc(8)]])),
   },

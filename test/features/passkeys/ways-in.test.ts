@@ -1,5 +1,5 @@
 import { expect, it } from '@jest/globals';
-import { enrol, REMOVE_FACTOR } from '../../support/authenticator.ts';
+import { COMPLETE_MFA, enrol, mfaTokenOf, REMOVE_FACTOR } from '../../support/authenticator.ts';
 import {
   DELETE_ME,
   LOGIN,
@@ -67,6 +67,16 @@ describeApp('the ways into an account with a passkey', (start) => {
     const off = await start({ ...app, config: { ...app.config, webauthnRpId: undefined } });
     const answer = await off.send(REMOVE_PASSWORD, {}, { token: auth.accessToken });
     expect(answer.code).toBe('LAST_CREDENTIAL');
+  });
+
+  it('where passkeys are off a login still owes a second factor, and names what would do', async () => {
+    const app = await start();
+    const { recoveryCodes } = await registerPasskey(app, (await register(app)).accessToken);
+    const off = await start({ ...app, config: { ...app.config, webauthnRpId: undefined } });
+    const first = await off.send(LOGIN, { input: { email: EMAIL, password: PASSWORD } });
+    expect(first.errors?.[0]?.extensions.factors).toEqual(['RECOVERY_CODE']);
+    const input = { mfaToken: mfaTokenOf(first), recoveryCode: recoveryCodes?.[0] };
+    expect((await off.send(COMPLETE_MFA, { input })).code).toBe('OK');
   });
 
   it('an account without a password re-authenticates with its passkey, and removes what it can', async () => {
