@@ -17,6 +17,7 @@ const WORK = 'Continue with Example Inc.';
 const CLUB = 'Continue with The club';
 const ADDRESS_TITLE = 'What is your email address?';
 const CONNECTED = 'Connected accounts';
+const TAB = 'Connections';
 const DISCONNECT = `Disconnect Example Inc., ${EMAIL}`;
 const PROOF = 'Prove that it is you';
 /** No authentication is fresh for so long. */
@@ -150,7 +151,7 @@ describePages('external logins in the pages', (pages) => {
     async () => {
       await start({ providers: [] });
       const page = await signedIn();
-      expect(await page.text()).not.toContain(CONNECTED);
+      expect(await page.text()).not.toContain(TAB);
       await page.press('Sign out');
       await page.heading('Sign in');
       expect(await page.text()).not.toContain('Continue with');
@@ -314,7 +315,7 @@ describePages('external logins in the pages', (pages) => {
       await start({}, { now: Date.now() - STALE_MS });
       const page = await signedIn();
       app().clock.travel(STALE_MS);
-      await page.press(CONNECTED);
+      await page.press(TAB);
       await page.heading(CONNECTED);
       await page.says('None is connected.');
       await page.press('Connect Example Inc.');
@@ -333,7 +334,7 @@ describePages('external logins in the pages', (pages) => {
       await page.heading('Sign in');
       await page.press(WORK);
       await soon(page, `document.querySelector('h1')?.textContent === 'Profile'`);
-      await page.press(CONNECTED);
+      await page.press(TAB);
       await page.says('Last used');
       await page.press(DISCONNECT);
       await asks(page, 'Disconnect Example Inc.?');
@@ -356,7 +357,7 @@ describePages('external logins in the pages', (pages) => {
       await other.press('Sign out');
       await other.heading('Sign in');
       const page = await signedIn();
-      await page.press(CONNECTED);
+      await page.press(TAB);
       await page.press('Connect Example Inc.');
       await soon(page, `document.body.innerText.includes('connected to another account here')`);
       await page.says('None is connected.');
@@ -371,7 +372,7 @@ describePages('external logins in the pages', (pages) => {
       const page = await open('sign-in');
       await page.press(WORK);
       await answer(page, 'ada');
-      await page.press(CONNECTED);
+      await page.press(TAB);
       await page.press(DISCONNECT);
       await page.press('Disconnect');
       await page.says('This is the only way into your account.');
@@ -381,7 +382,7 @@ describePages('external logins in the pages', (pages) => {
       await page.fill({ 'New password': NEW_PASSWORD });
       await page.press('Change the password');
       await page.says('The password is changed.');
-      await page.press(CONNECTED);
+      await page.press(TAB);
       await page.press(DISCONNECT);
       await page.press('Disconnect');
       await page.says('It is disconnected.');
@@ -461,7 +462,7 @@ describePages('external logins in the pages', (pages) => {
         await page.fill({ Code: await mailedCode(app(), `${'x'.repeat(48)}@example.com`) });
         await page.press('Continue');
         await page.heading('Profile');
-        await page.press(CONNECTED);
+        await page.press(TAB);
         await page.says('Last used');
         await look('connected accounts');
         await page.press(`Disconnect The club, ${'x'.repeat(48)}@example.com`);

@@ -1,5 +1,12 @@
 import { afterAll, afterEach, beforeAll, expect, it } from '@jest/globals';
-import { complete as completeMfa, enrol, loginWithBoth, mfaTokenOf } from '../../support/authenticator.ts';
+import {
+  COMPLETE_MFA,
+  complete as completeMfa,
+  enrol,
+  loginWithBoth,
+  mfaTokenOf,
+  REMOVE_FACTOR,
+} from '../../support/authenticator.ts';
 import { LOGIN, login, ME } from '../../support/documents.ts';
 import { eventsOf } from '../../support/events.ts';
 import { type EvilProvider, providerOf, startEvilProvider } from '../../support/evil-provider.ts';
@@ -20,6 +27,7 @@ import {
   visit,
 } from '../../support/external-logins.ts';
 import { subjectsTo } from '../../support/letters.ts';
+import { loginWithPasskey, registerPasskey, startChallenge } from '../../support/passkeys.ts';
 import { createFrozenClock, describeApp, PASSWORD, type TestApp } from '../../support/start-app.ts';
 
 const ADA = { sub: 'ada-1', email: 'ada@example.com', email_verified: true };
@@ -220,6 +228,32 @@ describeApp('unlinking an external login', (start) => {
     const mailing = await start({ ...options({ magicLinks: true }), database: app.database });
     const auth = authOf(await loginBy(mailing, evil, { sub: 'ada-2' }));
     expect((await unlink(mailing, auth.accessToken, second)).code).toBe('OK');
+  });
+
+  it('a passkey lets the external login go, and an external login the passkey (EXT-6)', async () => {
+    const app = await start(options());
+    const opened = authOf(await loginBy(app, evil, ADA));
+    const { auth, factorId, authenticator } = await registerPasskey(app, opened.accessToken);
+    const [{ id }] = await listOf(app, auth.accessToken);
+    expect((await unlink(app, auth.accessToken, id)).code).toBe('OK');
+    const { data } = await loginWithPasskey(app, authenticator);
+    const { accessToken: token } = data.loginWithPasskey;
+    const remove = () => app.send(REMOVE_FACTOR, { input: { id: factorId } }, { token });
+    expect((await remove()).code).toBe('LAST_CREDENTIAL');
+    await linkTo(app, evil, token, ADA);
+    expect((await remove()).code).toBe('OK');
+    expect(authOf(await loginBy(app, evil, ADA)).user.id).toBe(opened.user.id);
+  });
+
+  it('a passkey is the second step of a login at a provider', async () => {
+    const app = await start(options());
+    const opened = authOf(await loginBy(app, evil, ADA));
+    const { authenticator } = await registerPasskey(app, opened.accessToken);
+    const mfaToken = mfaTokenOf(await loginBy(app, evil, ADA));
+    const passkey = authenticator.get(await startChallenge(app, { mfaToken }));
+    const { data } = await app.send(COMPLETE_MFA, { input: { mfaToken, passkey } });
+    expect(data.completeMfaLogin.user.id).toBe(opened.user.id);
+    expect(data.completeMfaLogin.session.amr).toEqual(['fed', 'pop', 'user', 'mfa']);
   });
 
   it('an external login is a way in for an account that removes its password, while its provider is there', async () => {

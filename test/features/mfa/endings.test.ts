@@ -1,5 +1,7 @@
+import { randomUUID } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from '@jest/globals';
+import { insertExternalLogin } from '../../../src/core/external-logins/store.ts';
 import { EVERY_FACTOR } from '../../../src/core/factors/service.ts';
 import { COMPLETE_MFA, enrol, mfaTokenOf, REGENERATE, REMOVE_FACTOR } from '../../support/authenticator.ts';
 import {
@@ -16,6 +18,7 @@ import {
   register,
   UNDO_EMAIL_CHANGE,
 } from '../../support/documents.ts';
+import { UNLINK_EXTERNAL } from '../../support/external-logins.ts';
 import { mailedToken } from '../../support/letters.ts';
 import { registerPasskey, START_CHALLENGE } from '../../support/passkeys.ts';
 import { describeApp, PASSWORD, type TestApp } from '../../support/start-app.ts';
@@ -130,6 +133,18 @@ const EVENTS: Readonly<Record<string, Event>> = {
     asks: true,
     async happen(app, { asking, second }) {
       await ask(app, REMOVE_FACTOR, { input: { id: second?.factorId } }, asking);
+      return undefined;
+    },
+  },
+  '`unlinkExternalLogin`': {
+    of: ALL,
+    asks: true,
+    async happen(app, { userId, asking }) {
+      const id = randomUUID();
+      const login = { id, userId, provider: 'work', issuer: 'https://login.example.com', subject: 'ada' };
+      const unused = { email: null, lastUsedAt: null, now: app.clock.now() };
+      await insertExternalLogin(app.database, { ...login, ...unused });
+      await ask(app, UNLINK_EXTERNAL, { input: { id } }, asking);
       return undefined;
     },
   },

@@ -172,7 +172,7 @@ export const en: Texts = {
     profile: 'Profile',
     password: 'Password',
     'second-factor': 'Second factor',
-    'external-logins': 'Connected accounts',
+    'external-logins': 'Connections',
     sessions: 'Devices',
     remove: 'Delete',
     signOut: 'Sign out',
@@ -358,7 +358,7 @@ export const en: Texts = {
       PROVIDER: 'The other site did not answer as it should. Try again in a minute, or use another way.',
       EXPIRED: 'That took too long, or it was begun in another browser. Start again.',
       LINK_FIRST:
-        'There is an account with this email address here already. Sign in to it another way. Then connect the other one under “Connected accounts”.',
+        'There is an account with this email address here already. Sign in to it another way. Then connect the other one under “Connections”.',
       LINKED_ELSEWHERE: 'That account is connected to another account here. Disconnect it there first.',
     },
     LAST_CREDENTIAL: 'This is the only way into your account. Add another one first.',
