@@ -138,7 +138,7 @@ function verdictOn({ from, to }: Import): string | undefined {
       /^core\/[^/]+\/(service|([a-z]+-)?store|access-token|refresh-token|claims|mails)$/,
       DECLARATIONS,
       // What every way into a session stands on.
-      /^core\/(external-logins\/(providers-file|start-store)|login\/(challenges|door|mailbox|ownership|proof|ways-in)|passwords\/guesses|rate-limits\/(networks|subjects))$/,
+      /^core\/(external-logins\/(issuers|providers-file|start-store)|login\/(challenges|door|mailbox|ownership|proof|ways-in)|passwords\/guesses|rate-limits\/(networks|subjects))$/,
       /^crypto\//,
       /^database\/database$/,
     );

@@ -22,6 +22,7 @@ const PAUSE_MS = 5_000;
 const REQUIRED = ['authorization_endpoint', 'token_endpoint', 'jwks_uri'] as const;
 const LISTS = ['id_token_signing_alg_values_supported', 'token_endpoint_auth_methods_supported'] as const;
 const ENDPOINTS = [...REQUIRED, 'userinfo_endpoint'] as const;
+const BY_SECRET = /^client_secret_(basic|post)$/;
 /** Signatures by a public key (RFC 7518 §3.1, RFC 8037, RFC 9864). */
 const BY_PUBLIC_KEY = /^([RPE]S\d{3}|Ed(DSA|25519))$/;
 
@@ -138,6 +139,8 @@ function problemOf(server: oidc.ServerMetadata, definition: OidcDefinition): str
   if (wrong !== undefined) return `has no https URL as ${wrong}`;
   const list = LISTS.find((name) => !Array.isArray(server[name] ?? []));
   if (list !== undefined) return `has no list as ${list}`;
+  const methods = server.token_endpoint_auth_methods_supported ?? ['client_secret_basic'];
+  if (!methods.some((name) => BY_SECRET.test(name))) return 'takes no client secret';
   const algorithms = server.id_token_signing_alg_values_supported ?? ['RS256'];
   if (!algorithms.some((name) => BY_PUBLIC_KEY.test(name)))
     return 'knows no signature of ID tokens by a public key';

@@ -322,8 +322,11 @@ const DOORS: readonly Door[] = [
   },
   {
     door: '`completeExternalLogin`: each a new person',
-    rows: { users: 30, sessions: 30, audit_events: 31, throttles: 1, external_logins: 30 },
-    bound: '30 starts of a network in a minute',
+    rows: {
+      ...{ users: 10, sessions: 10, audit_events: 12, throttles: 2, external_logins: 10 },
+      external_starts: 20,
+    },
+    bound: '10 new accounts of a network in 5 minutes, 30 starts in a minute',
     config: withProvider,
     call: async (app, _, i) => {
       const person = { sub: `u${i}`, email: `u${i}@example.com`, email_verified: true };

@@ -154,6 +154,10 @@ const DOCUMENTS: readonly (readonly [what: string, twist: () => Twist])[] = [
     'has a number for the list of ways to send a secret',
     () => ({ document: { token_endpoint_auth_methods_supported: 5 } }),
   ],
+  [
+    'takes no client secret',
+    () => ({ document: { token_endpoint_auth_methods_supported: ['private_key_jwt', null] } }),
+  ],
   ['redirects', () => ({ at: { '/.well-known/openid-configuration': redirecting } })],
   ['is silent', () => ({ isSlow: true, at: { '/.well-known/openid-configuration': silent } })],
   ['has no end', () => ({ at: { '/.well-known/openid-configuration': endless } })],
