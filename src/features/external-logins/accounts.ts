@@ -2,6 +2,7 @@ import { deleteStart } from '../../core/external-logins/start-store.ts';
 import { findExternalLogin } from '../../core/external-logins/store.ts';
 import type { Door } from '../../core/login/door.ts';
 import { NETWORK_WINDOW_MS, type RateLimits, UNCOUNTED } from '../../core/rate-limits/service.ts';
+import type { Roles } from '../../core/roles/service.ts';
 import type { Grant } from '../../core/sessions/service.ts';
 import { canonicalEmail } from '../../core/users/service.ts';
 import { findUser, findUserByEmail, type UserRecord } from '../../core/users/store.ts';
@@ -15,6 +16,7 @@ import {
   hasLoginAt,
   Overtaken,
   type ProvenAddress,
+  scopeOf,
 } from './entries.ts';
 
 /*
@@ -35,7 +37,8 @@ const TRIES = 3;
 
 export interface AccountsOptions extends EntriesOptions {
   readonly database: Database;
-  readonly rateLimits: Pick<RateLimits, 'takeBack' | 'networkWindow' | 'pass'>;
+  readonly rateLimits: Pick<RateLimits, 'takeBack' | 'checking' | 'networkWindow' | 'pass'>;
+  readonly roles: Pick<Roles, 'assertOfNew'>;
   readonly door: Pick<Door, 'enter' | 'refuse'>;
   /** Whether the server makes accounts for strangers, and whether one without a verified address may log in. */
   readonly registration: 'open' | 'verify' | 'closed';
@@ -45,7 +48,7 @@ export interface AccountsOptions extends EntriesOptions {
 
 /** Opens the account that an answer of a provider stands for. */
 export function createAccounts(options: AccountsOptions) {
-  const { database, rateLimits, door, registration, networkRegistrations } = options;
+  const { database, rateLimits, roles, door, registration, networkRegistrations } = options;
   const registrationsOfNetwork = rateLimits.networkWindow({
     name: 'external-accounts',
     max: networkRegistrations,
@@ -67,13 +70,21 @@ export function createAccounts(options: AccountsOptions) {
     return door.refuse({ userId: user.id, reason: cause, caller, attempt: UNCOUNTED, refusal });
   }
 
+  /** What was shown was right, so a refusal is no failure. */
+  function assertMayRegister({ start, caller, attempt = UNCOUNTED }: Arrival): Promise<void> {
+    return rateLimits.checking(attempt, async () => {
+      if (registration === 'closed') throw new AuthError('REGISTRATION_CLOSED');
+      roles.assertOfNew(scopeOf(start));
+      // Who runs a domain has as many addresses there as they like, and each is proven.
+      await rateLimits.pass({ checks: registrationsOfNetwork(caller) }, { caller });
+    });
+  }
+
   async function enterByAddress(arrival: Arrival, proven: ProvenAddress): Promise<Grant> {
     const sql = database.before(arrival.caller.deadline);
     const user = await findUserByEmail(sql, canonicalEmail(proven.email));
     if (user === undefined) {
-      if (registration === 'closed') throw new AuthError('REGISTRATION_CLOSED');
-      // Who runs a domain has as many addresses there as they like, and each is proven.
-      await rateLimits.pass({ checks: registrationsOfNetwork(arrival.caller) }, { caller: arrival.caller });
+      await assertMayRegister(arrival);
       return register(arrival, proven);
     }
     if (user.disabledAt !== null) return refuse(arrival, { user, cause: 'disabled' });

@@ -13,7 +13,6 @@ import type { Mail } from '../../core/mail/service.ts';
 import type { OneTimeTokens } from '../../core/one-time-tokens/service.ts';
 import type { OneTimeToken } from '../../core/one-time-tokens/store.ts';
 import type { Attempt } from '../../core/rate-limits/service.ts';
-import type { Roles } from '../../core/roles/service.ts';
 import type { Grant } from '../../core/sessions/service.ts';
 import { canonicalEmail } from '../../core/users/service.ts';
 import { insertUser, recordFirstFactor, type UserRecord } from '../../core/users/store.ts';
@@ -31,7 +30,6 @@ export interface EntriesOptions {
   readonly clock: Clock;
   readonly oneTimeTokens: Pick<OneTimeTokens, 'spend'>;
   readonly mailbox: Pick<Mailbox, 'proveAddress'>;
-  readonly roles: Pick<Roles, 'assertOfNew'>;
   readonly door: Pick<Door, 'enter'>;
   readonly mail: Pick<Mail, 'notify'>;
 }
@@ -59,7 +57,7 @@ interface Entering {
 }
 
 /** The ways into an account, each in one transaction. Each of them throws `Overtaken` where it is decided anew. */
-export function createEntries({ clock, oneTimeTokens, mailbox, roles, door, mail }: EntriesOptions) {
+export function createEntries({ clock, oneTimeTokens, mailbox, door, mail }: EntriesOptions) {
   function enter({ start, caller, proven, attempt }: Arrival, { user, hold }: Entering): Promise<Grant> {
     const withMail = proven?.token !== undefined;
     const proof = provenByProvider({ user, attempt, withMail, hold });
@@ -99,7 +97,6 @@ export function createEntries({ clock, oneTimeTokens, mailbox, roles, door, mail
     /** The first account of a proven address, without a password. */
     register(arrival: Arrival, { email }: ProvenAddress): Promise<Grant> {
       const { provider, name } = arrival.start;
-      roles.assertOfNew(scopeOf(arrival.start));
       const hold = async (tx: Transaction) => {
         const now = clock.now();
         const row = { id: randomUUID(), email, emailCanonical: canonicalEmail(email), name, now };
@@ -166,7 +163,8 @@ export async function hasLoginAt(sql: Sql, userId: string, issuer: string): Prom
   return (await listExternalLogins(sql, userId)).some((login) => login.issuer === issuer);
 }
 
-function scopeOf({ scope }: AnsweredStart): readonly string[] | null {
+/** What a login asked for; null is all. */
+export function scopeOf({ scope }: AnsweredStart): readonly string[] | null {
   return scope === null ? null : wordsOf(scope);
 }
 

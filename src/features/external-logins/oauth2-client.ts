@@ -1,5 +1,6 @@
 import * as oidc from 'openid-client';
 import type { OAuth2Definition, Provider } from '../../core/external-logins/providers-file.ts';
+import type { FetchInit } from '../../platform/pinned-fetch.ts';
 import { addressOf, type Claims, nameOf, ProviderFault, subjectOf } from './identity.ts';
 import {
   answerAt,
@@ -31,7 +32,7 @@ export function createOAuth2Client(
     };
     const authentication = authenticationOf(provider, clock);
     const config = new oidc.Configuration(server, provider.clientId, METADATA, authentication);
-    config[oidc.customFetch] = fetch as oidc.CustomFetch;
+    config[oidc.customFetch] = async (url, init) => withoutIdToken(await fetch(url, init as FetchInit));
     config.timeout = TIMEOUT_SECONDS;
     // `fetch` decides what may be plain HTTP.
     oidc.allowInsecureRequests(config);
@@ -83,6 +84,16 @@ export function createOAuth2Client(
 
     async examine() {},
   };
+}
+
+/**
+ * A server that knows OpenID Connect, too, may answer with an ID token that nothing asked for. The library would compare its
+ * issuer, and none is known. The answer at the user's URL says who somebody is.
+ */
+async function withoutIdToken(response: Response): Promise<Response> {
+  if (!response.ok) return response;
+  const { id_token: _, ...answer } = Object(await response.json()) as Record<string, unknown>;
+  return new Response(JSON.stringify(answer), { status: response.status, headers: response.headers });
 }
 
 /** A value by a path of names with dots between them. */

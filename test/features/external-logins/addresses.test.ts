@@ -321,6 +321,23 @@ describeApp('the address of an external login', (start) => {
     expect([await arrive('a'), await arrive('c', '203.0.113.9')]).toEqual(['OK', 'OK']);
   });
 
+  it('a right code that comes when no account may be made is no failure of its network', async () => {
+    const app = await start(options({ networkFailures: 2 }));
+    await register(app);
+    const registrationToken = registrationOf(await loginBy(app, evil, ELSEWHERE));
+    const { email } = ELSEWHERE;
+    await app.send(REQUEST_EXTERNAL_REGISTRATION, { input: { registrationToken, email } });
+    const input = { registrationToken, code: await mailedCode(app, email) };
+    const closed = await start({
+      ...options({ networkFailures: 2, registration: 'closed' }),
+      database: app.database,
+    });
+    for (let i = 0; i < 3; i += 1)
+      expect((await closed.send(COMPLETE_EXTERNAL_REGISTRATION, { input })).code).toBe('REGISTRATION_CLOSED');
+    expect((await login(app)).accessToken).toBeDefined();
+    expect((await app.send(COMPLETE_EXTERNAL_REGISTRATION, { input })).code).toBe('OK');
+  });
+
   it('a verified account is opened by a provider that proves its address, linked, and told by mail', async () => {
     const app = await start(options());
     const owner = await registerVerified(app);

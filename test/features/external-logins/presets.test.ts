@@ -233,6 +233,20 @@ describeApp('providers that differ', (start) => {
     expect(asked?.headers).toMatchObject({ accept: 'application/json', 'user-agent': 'latchkey' });
   });
 
+  it('an ID token that an OAuth 2 server sends unasked says nothing', async () => {
+    const app = await start(oauth2Options());
+    evil.state.twist = { claims: (usual) => ({ ...usual, sub: 'somebody else' }), signer: 'garbled' };
+    authOf(
+      await loginBy(
+        app,
+        evil,
+        { sub: 7, contact: { email: 'ada@example.com', verified: true } },
+        { provider: 'forge' },
+      ),
+    );
+    expect(await app.database.all('SELECT subject FROM external_logins')).toEqual([{ subject: '7' }]);
+  });
+
   it.each([
     ['not verified', { contact: { email: 'ada@example.com', verified: false } }],
     ['verified as a text', { contact: { email: 'ada@example.com', verified: 'true' } }],
