@@ -1,6 +1,5 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from '@jest/globals';
-import { EVERY_FACTOR } from '../../../src/core/factors/service.ts';
 import { COMPLETE_MFA, enrol, mfaTokenOf, REGENERATE, REMOVE_FACTOR } from '../../support/authenticator.ts';
 import {
   CHANGE_PASSWORD,
@@ -136,7 +135,7 @@ const EVENTS: Readonly<Record<string, Event>> = {
   '`latchkey users factors --remove-all`': {
     of: WITH_FACTOR,
     asks: false,
-    happen: (app, { email }) => app.admin.removeFactors(email, EVERY_FACTOR).then(() => undefined),
+    happen: (app, { email }) => app.admin.removeFactors(email).then(() => undefined),
   },
   '`regenerateRecoveryCodes`': {
     of: WITH_FACTOR,
