@@ -1,5 +1,4 @@
 import type { Command } from 'commander';
-import { EVERY_FACTOR, type Which } from '../core/factors/service.ts';
 import { withExamples } from './help.ts';
 import { JSON_OPTION, printListing } from './listing.ts';
 import { confirm } from './output.ts';
@@ -23,19 +22,14 @@ export function addUsersFactors(onOne: (name: string, description: string) => Co
     .action((email: string, options: Options, command: Command) => {
       if (options.remove !== undefined && options.removeAll)
         command.error('error: --remove and --remove-all exclude each other');
-      const which = whichOf(options);
-      return which === undefined ? list(email, options) : remove(email, which);
+      const removes = options.remove !== undefined || options.removeAll;
+      return removes ? remove(email, options.remove) : list(email, options);
     });
   withExamples(
     factors,
     'latchkey users factors ada@example.com',
     'latchkey users factors ada@example.com --remove-all',
   );
-}
-
-function whichOf({ remove, removeAll }: Options): Which | undefined {
-  if (removeAll) return EVERY_FACTOR;
-  return remove === undefined ? undefined : { id: remove };
 }
 
 function list(email: string, { json }: Options): Promise<void> {
@@ -50,9 +44,9 @@ function list(email: string, { json }: Options): Promise<void> {
   });
 }
 
-function remove(email: string, which: Which): Promise<void> {
+function remove(email: string, id: string | undefined): Promise<void> {
   return withApp(async ({ admin }) => {
-    const count = await admin.removeFactors(email, which);
+    const count = await admin.removeFactors(email, id);
     await confirm(`Removed ${count} second factor${count === 1 ? '' : 's'}.`);
   });
 }

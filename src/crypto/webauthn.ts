@@ -3,9 +3,9 @@ import type { AttestationObject } from '@simplewebauthn/server/helpers';
 import { isUsableCoseKey, PASSKEY_ALGORITHMS } from './cose-key.ts';
 
 /*
- * The answers of authenticators (WebAuthn Level 3, §7.1 and §7.2). The library checks most of it. This file checks
- * what the library leaves out: the shape of each text, frames of other pages, the format of the attestation, whether the key can be
- * used, the counter and the backup eligibility.
+ * The answers of authenticators (WebAuthn Level 3, §7.1 and §7.2). The library checks most of it. This file checks what
+ * the library leaves out: the shape of each text, frames of other pages, the format of the attestation, whether the key
+ * can be used, the counter and the backup eligibility.
  *
  * The library is loaded with the first answer: it takes a good part of the time of a short command.
  */

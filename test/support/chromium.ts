@@ -139,6 +139,13 @@ export async function startChromium() {
         return result.value;
       }
 
+      /** Runs an expression in the page; undefined while the tab leaves one page for another. */
+      async function look(expression: string): Promise<Result> {
+        return run(expression).catch((error: Error) => {
+          if (!error.message.includes('navigated or closed')) throw error;
+        });
+      }
+
       async function untilLoaded(navigation: () => Promise<unknown>): Promise<void> {
         const loaded = new Promise<void>((resolve) => loads.set(sessionId, resolve));
         await navigation();
@@ -154,11 +161,12 @@ export async function startChromium() {
         go,
         /** Runs an expression in the page; what it, or its promise, comes to. */
         run,
+        look,
         /** Runs an expression that leads to another page, and waits for that one. */
         leave: (expression: string) => untilLoaded(() => run(expression)),
         /** What an expression comes to, once that is anything but null, undefined and false. */
         until: (expression: string): Promise<Result> =>
-          until(async () => (await run(expression)) || undefined),
+          until(async () => (await look(expression)) || undefined),
         /** Gives the tab a command of the DevTools protocol. */
         tell,
         requests,

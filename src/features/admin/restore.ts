@@ -37,10 +37,10 @@ export function createRestore({
 }: RestoreOptions) {
   return {
     /**
-     * Makes a restored backup safe to serve: what was logged out, spent or rotated after it is back in its rows as it
-     * was before, so every session and every one-time token, login that waits, external login that was begun and
-     * removal of factors that was asked for ends, no key of then signs or verifies any more, and no
-     * mail of then is sent (CR-6). Passwords and disabled accounts stay as the backup has them.
+     * Makes a restored backup safe to serve. What was logged out, spent or rotated after it is back in its rows as it was
+     * before. So every session, every one-time token, every login that waits, every external login that was begun and
+     * every removal of factors that waits ends. No key of then signs or verifies any more, and no mail of then is sent
+     * (CR-6). Passwords and disabled accounts stay as the backup has them.
      *
      * Many short transactions, because one of millions of rows would hold all of them in memory, to be able to undo
      * them. Interrupted, it is called again; its event then counts what was left.

@@ -1,6 +1,6 @@
 import type { RecordEvent } from '../../core/audit/store.ts';
 import { FACTOR_REMOVED } from '../../core/factors/mails.ts';
-import type { FactorRecord, Factors, Which } from '../../core/factors/service.ts';
+import { EVERY_FACTOR, type FactorRecord, type Factors } from '../../core/factors/service.ts';
 import { countRecoveryCodes, listFactors } from '../../core/factors/store.ts';
 import type { Mail } from '../../core/mail/service.ts';
 import type { Sessions } from '../../core/sessions/service.ts';
@@ -45,15 +45,16 @@ export function createFactorAdmin({
     },
 
     /**
-     * Removes factors, and ends every session and every pending login of the account, whose owner is told.
+     * Removes a factor, and ends every session and every pending login of the account, whose owner is told.
      *
+     * @param id which one; all of them, with the recovery codes, unless given.
      * @returns how many factors went.
      * @throws AuthError `NOT_FOUND`.
      */
-    async removeFactors(email: string, which: Which): Promise<number> {
+    async removeFactors(email: string, id?: string): Promise<number> {
       const { id: userId } = await requireUser(email);
       return database.transaction(async (tx) => {
-        const done = await factors.remove(tx, userId, which);
+        const done = await factors.remove(tx, userId, id === undefined ? EVERY_FACTOR : { id });
         if (done === undefined || done.removed === 0) throw new AuthError('NOT_FOUND');
         const { user, removed } = done;
         const count = await sessions.endAllOf(tx, userId, 'factor');

@@ -115,7 +115,7 @@ describeApp('the ways into an account with a passkey', (start) => {
     const app = await start();
     const { auth, factorId, authenticator } = await registerPasskey(app, (await register(app)).accessToken);
     await app.send(REMOVE_PASSWORD, {}, { token: auth.accessToken });
-    expect(await app.admin.removeFactors(EMAIL, { id: factorId })).toBe(1);
+    expect(await app.admin.removeFactors(EMAIL, factorId)).toBe(1);
     expect((await loginWithPasskey(app, authenticator)).code).toBe('INVALID_CODE');
     const tables = ['factors', 'passkeys', 'recovery_codes'];
     for (const table of tables) expect(await app.database.all(`SELECT * FROM ${table}`)).toEqual([]);

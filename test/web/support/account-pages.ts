@@ -130,7 +130,7 @@ function createAccountPages() {
     /** @throws Error that says what the page shows instead. */
     async function until(expression: string): Promise<void> {
       for (let tries = 0; tries < 300; tries += 1) {
-        if (await page.run(expression)) return;
+        if (await page.look(expression)) return;
         await pause(50);
       }
       throw new Error(`Not so: ${expression}. The page shows: ${await page.run('document.body.innerText')}`);
