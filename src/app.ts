@@ -3,15 +3,15 @@ import type { FastifyInstance } from 'fastify';
 import type { GraphQLSchema } from 'graphql';
 import type { Logger } from 'pino';
 import { type Config, ConfigError } from './config/config.ts';
-import { coreFeatures, createCore } from './core/core.ts';
+import { type Core, coreFeatures, createCore } from './core/core.ts';
 import { type Feature, joinFeatures } from './core/feature.ts';
 import { createDevMailbox } from './core/mail/dev-mailbox.ts';
 import { createTemplates } from './core/mail/templates.ts';
-import type { Sessions } from './core/sessions/service.ts';
 import { RELOAD_INTERVAL_MS } from './core/tokens/signing-keys.ts';
 import type { Argon2Cost } from './crypto/argon2.ts';
 import type { Database } from './database/database.ts';
 import { pendingMigrations } from './database/migrate.ts';
+import { AuthError } from './errors.ts';
 import { createAccount } from './features/account/feature.ts';
 import { createAdmin } from './features/admin/service.ts';
 import { createEmailChanges } from './features/email-changes/feature.ts';
@@ -94,7 +94,7 @@ export async function createApp(options: AppOptions) {
   const transfers = createTransfers(core, { firebase: firebaseScrypt });
   const roles = createRolesService(core, { definition: config.rolesFile?.text });
   const housekeeping = createHousekeeping({ database, clock, logger, chores });
-  const schema = buildSchema(resolvers, sessions.authenticate);
+  const schema = buildSchema(resolvers, core);
   metrics?.watchHashing(passwords.load);
 
   await audit.followHead();
@@ -185,6 +185,7 @@ export async function createApp(options: AppOptions) {
         schema,
         login,
         secondStep,
+        serviceAccounts: core.serviceAccounts,
         sessions,
         tokens,
         scopes: core.roles.scopes,
@@ -214,8 +215,12 @@ async function configuredMailer({ smtp, mailFrom }: Config): Promise<Mailer | un
 }
 
 /** The schema of all resolvers, behind the rules that hold for each field. */
-function buildSchema(resolvers: Resolvers[], authenticate: Sessions['authenticate']): GraphQLSchema {
+function buildSchema(resolvers: Resolvers[], { sessions, serviceAccounts }: Core): GraphQLSchema {
   const schema = makeExecutableSchema({ typeDefs: readTypeDefs(), resolvers: [scalars, ...resolvers] });
-  applyFieldRules(schema, authenticate);
+  applyFieldRules(schema, (bearer) =>
+    bearer instanceof AuthError || bearer.kind === 'user'
+      ? sessions.authenticate(bearer)
+      : serviceAccounts.authenticate(bearer),
+  );
   return schema;
 }

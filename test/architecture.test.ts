@@ -30,6 +30,7 @@ const CORE = [
   'one-time-tokens',
   'passwords',
   'sessions',
+  'service-accounts',
   'passkeys',
   'factors',
   'external-logins',

@@ -29,6 +29,7 @@ import { createRateLimits, type RateLimits } from './rate-limits/service.ts';
 import { createClaims } from './roles/claims.ts';
 import { rolesResolvers } from './roles/resolvers.ts';
 import { createRoles, type Roles } from './roles/service.ts';
+import { createServiceAccounts, type ServiceAccounts } from './service-accounts/service.ts';
 import { sessionsResolvers } from './sessions/resolvers.ts';
 import { createSessions, type Sessions } from './sessions/service.ts';
 import { createTokens, type Tokens } from './tokens/service.ts';
@@ -61,6 +62,7 @@ export interface Core {
   readonly guesses: Guesses;
   readonly passwords: Passwords;
   readonly sessions: Sessions;
+  readonly serviceAccounts: ServiceAccounts;
   readonly passkeys: Passkeys;
   readonly factors: Factors;
   readonly externalLogins: ExternalLogins;
@@ -139,6 +141,15 @@ export function createCore({ config, database, clock, logger, templates, hashCos
     retryWindowSeconds: config.refreshRetryWindowSeconds,
     refreshFailures: config.refreshFailures,
   });
+  const serviceAccounts = createServiceAccounts({
+    database,
+    clock,
+    logger,
+    rateLimits,
+    users,
+    roles,
+    tokens,
+  });
   const passkeys = createPasskeys({
     database,
     clock,
@@ -189,6 +200,7 @@ export function createCore({ config, database, clock, logger, templates, hashCos
     guesses,
     passwords,
     sessions,
+    serviceAccounts,
     passkeys,
     factors,
     externalLogins,
@@ -212,6 +224,7 @@ export function coreFeatures({
   users,
   roles,
   sessions,
+  serviceAccounts,
   passkeys,
   factors,
   externalLogins,
@@ -229,6 +242,7 @@ export function coreFeatures({
     { resolvers: rolesResolvers(roles) },
     { chores: tokens.chores },
     { resolvers: sessionsResolvers(sessions), chores: sessions.chores },
+    { chores: serviceAccounts.chores },
     { chores: passkeys.chores },
     { chores: factors.chores, mails: [FACTOR_REMOVED] },
     { chores: externalLogins.chores },

@@ -1,7 +1,8 @@
+import type { MachineViewer } from '../core/service-accounts/service.ts';
 import type { Grant, KeptRefreshToken } from '../core/sessions/service.ts';
 import type { AccessToken } from '../core/tokens/access-token.ts';
 import type { Tokens } from '../core/tokens/service.ts';
-import type { Viewer } from '../core/users/service.ts';
+import { refusedMachine, type Viewer } from '../core/users/service.ts';
 import { AuthError } from '../errors.ts';
 import { readBearer } from '../platform/bearer.ts';
 import type { Caller } from '../platform/caller.ts';
@@ -18,7 +19,7 @@ export interface Context {
    */
   readonly cookies: TokenCookies;
   /** Who asks; set by the guard in front of every field that is not public. */
-  viewer?: Viewer;
+  viewer?: Viewer | MachineViewer;
 }
 
 /** How the client wants its refresh token and its device token. */
@@ -74,6 +75,7 @@ const NO_BEARER = new AuthError('UNAUTHENTICATED', {
 const OTHER_TOKENS: readonly (readonly [prefix: string, hint: string])[] = [
   ['lkr_', 'That is a refresh token: send the access token, or this one as the input of `refreshToken`.'],
   ['lkm_', 'That token stands for a login that waits: send it in the input of `completeMfaLogin`.'],
+  ['lka_', 'That is an API key: exchange it at `POST /token`, and send the access token of the answer.'],
   ['lkd_', 'That is a device token: send the access token, and this one in the input of `login`.'],
 ];
 
@@ -88,10 +90,17 @@ export function createContext(
   return { bearer: verifyBearer(tokens, authorization), caller };
 }
 
-/** @throws AuthError `UNAUTHENTICATED` where no guard has proven the viewer. */
+/** A person. @throws AuthError `UNAUTHENTICATED` where no guard has proven the viewer; `FORBIDDEN` for a program. */
 export function requireViewer(context: Context): Viewer {
-  if (context.viewer === undefined) throw TOKEN_MISSING;
-  return context.viewer;
+  const viewer = requireAnyViewer(context);
+  if (viewer.kind === 'machine') throw refusedMachine();
+  return viewer;
+}
+
+/** A person or a program. @throws AuthError `UNAUTHENTICATED` where no guard has proven the viewer. */
+export function requireAnyViewer({ viewer }: Context): Viewer | MachineViewer {
+  if (viewer === undefined) throw TOKEN_MISSING;
+  return viewer;
 }
 
 function verifyBearer(

@@ -220,7 +220,7 @@ export type ErrorCode =
   /**
    * The viewer is known and may not do this. `extensions.reason` is `NARROWED_SESSION` where the login asked for less
    * (`scope`), `ENROLMENT_REQUIRED` where the account has to enrol a second factor first, `FACTOR_REQUIRED` where the
-   * session has to show one first (`reauthenticate`), `UNVERIFIED_EMAIL` where the owner could not be told, and `FOREIGN_ORIGIN` where a page whose `Origin` is not allowed to use cookies asked for them.
+   * session has to show one first (`reauthenticate`), `UNVERIFIED_EMAIL` where the owner could not be told, `MACHINE` where the token is that of a service account, and `FOREIGN_ORIGIN` where a page whose `Origin` is not allowed to use cookies asked for them.
    */
   | 'FORBIDDEN'
   /** The document does not parse. */
@@ -1773,6 +1773,10 @@ export type ListSizeDirectiveArgs = {
 
 export type ListSizeDirectiveResolver<Result, Parent, ContextType = Context, Args = ListSizeDirectiveArgs> = DirectiveResolverFn<Result, Parent, ContextType, Args>;
 
+export type MachineDirectiveArgs = { };
+
+export type MachineDirectiveResolver<Result, Parent, ContextType = Context, Args = MachineDirectiveArgs> = DirectiveResolverFn<Result, Parent, ContextType, Args>;
+
 export type NarrowDirectiveArgs = { };
 
 export type NarrowDirectiveResolver<Result, Parent, ContextType = Context, Args = NarrowDirectiveArgs> = DirectiveResolverFn<Result, Parent, ContextType, Args>;
@@ -2081,6 +2085,7 @@ export type DirectiveResolvers<ContextType = Context> = {
   credential?: CredentialDirectiveResolver<any, any, ContextType>;
   enrolling?: EnrollingDirectiveResolver<any, any, ContextType>;
   listSize?: ListSizeDirectiveResolver<any, any, ContextType>;
+  machine?: MachineDirectiveResolver<any, any, ContextType>;
   narrow?: NarrowDirectiveResolver<any, any, ContextType>;
   public?: PublicDirectiveResolver<any, any, ContextType>;
 };

@@ -2,7 +2,7 @@ import { type GraphQLField, type GraphQLSchema, Kind } from 'graphql';
 import type { Context } from './context.ts';
 
 /** The directives by which the SDL marks root fields. */
-export type Mark = 'public' | 'credential' | 'narrow' | 'enrolling';
+export type Mark = 'public' | 'credential' | 'narrow' | 'enrolling' | 'machine';
 
 export interface RootField {
   /** As in `Mutation.login`. */

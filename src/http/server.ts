@@ -38,6 +38,7 @@ export interface ServerOptions {
   readonly createContext: GraphqlOptions['createContext'];
   readonly login: TokenEndpointOptions['login'];
   readonly secondStep: TokenEndpointOptions['secondStep'];
+  readonly serviceAccounts: TokenEndpointOptions['serviceAccounts'];
   readonly sessions: TokenEndpointOptions['sessions'] & TokenCookiesOptions['sessions'];
   readonly tokens: KeySet;
   /** Every scope that a role allows. */
@@ -107,10 +108,11 @@ export async function createServer(options: ServerOptions): Promise<FastifyInsta
   if (options.startPage !== undefined) installStartPage(app, options.startPage);
   if (config.mode === 'development') installGraphiql(app);
   if (config.tokenEndpoint) {
-    const { login, secondStep } = options;
+    const { login, secondStep, serviceAccounts } = options;
     installTokenEndpoint(app, {
       login,
       secondStep,
+      serviceAccounts,
       sessions,
       issuer,
       scopes: options.scopes,

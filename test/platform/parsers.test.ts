@@ -146,6 +146,7 @@ describe('an access token', () => {
   const seconds = fc.integer({ min: 1, max: NOW });
   const name = () => fc.string({ unit: 'binary', minLength: 1, maxLength: 40 });
   const said = fc.record({
+    kind: fc.constant('user' as const),
     userId: name(),
     sessionId: name(),
     clientId: name(),
@@ -159,6 +160,7 @@ describe('an access token', () => {
   });
   const valid = signAccessToken(
     {
+      kind: 'user',
       userId: 'user',
       sessionId: 'session',
       clientId: 'first-party',
@@ -414,6 +416,7 @@ describe('the form of /token', () => {
     scopes: [],
     callerOf: () => caller,
     secondStep: { complete: () => Promise.reject(new Error('no second step')) },
+    serviceAccounts: { exchange: () => Promise.reject(new Error('no API key')) },
     login: {
       async withPassword({ email, password }) {
         calls.push([email, password]);

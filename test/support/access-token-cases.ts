@@ -398,12 +398,82 @@ const CONFORMANCE: readonly Check[] = [
     'FAPI 2.0 §5.3.2.1',
     () => refused(withClaims({ iat: NOW + 60, exp: NOW + 600 })),
   ],
-  [
-    'of a machine is refused',
-    'RFC 9068 §2.2.1',
-    () => refused(withClaims({ sub: 'svc_1', client_id: 'svc_1', auth_time: undefined, amr: undefined })),
-  ],
   ['of one long text is refused', 'RFC 7515 §7.1', () => refused('a'.repeat(1_000_000))],
+];
+
+/** What the token of a machine says; all other claims are those of the tokens of users. */
+const MACHINE_CLAIMS = {
+  ...CLAIMS,
+  sub: 'svc_1',
+  sid: 'key-1',
+  client_id: 'svc_1',
+  auth_time: undefined,
+  amr: undefined,
+  scope: 'posts:read',
+};
+const ofMachine = (change: object = {}) => token({ claims: { ...MACHINE_CLAIMS, ...change } });
+
+/** No token is of both kinds: what begins like an id of a service account makes it one, and then all else must agree. */
+const MACHINES: readonly Check[] = [
+  ['of a machine is one', 'RFC 9068 §2.2', () => accepted(ofMachine(), 'machine svc_1')],
+  [
+    'of a machine that has expired is expired',
+    'RFC 7519 §4.1.4',
+    () => ({ text: ofMachine(), verdict: 'TOKEN_EXPIRED', nowSeconds: NOW + 610 }),
+  ],
+  [
+    'of a machine with a claim of users is refused',
+    'RFC 9068 §2.2.1',
+    () =>
+      [
+        { auth_time: NOW },
+        { amr: ['pwd'] },
+        { amr: [] },
+        { acr: 'aal1' },
+        { roles: [] },
+        { roles: ['admin'] },
+        { auth_time: NOW, amr: ['pwd'], acr: 'aal2', roles: [] },
+        { act: { sub: 'user-1' } },
+        { auth_time: null },
+        { roles: null },
+      ].map((change) => refused(ofMachine(change))),
+  ],
+  [
+    'of a machine that is the client of another subject is refused',
+    'RFC 9068 §2.2',
+    () =>
+      [
+        { sub: 'svc_2' },
+        { sub: 'user-1' },
+        { client_id: 'svc_2' },
+        { client_id: 'first-party' },
+        { sub: 'SVC_1' },
+        { client_id: 'SVC_1' },
+      ].map((change) => refused(ofMachine(change))),
+  ],
+  [
+    'of a user with the id of a machine is refused',
+    'RFC 9068 §5',
+    () =>
+      [{ sub: 'svc_1' }, { client_id: 'svc_1' }, { sub: 'svc_1', client_id: 'svc_1' }, { sub: 'svc_' }].map(
+        (change) => refused(withClaims(change)),
+      ),
+  ],
+  [
+    'without what users say, and with another id than that of a machine, is refused',
+    'RFC 9068 §2.2',
+    () =>
+      ['user-1', 'first-party', 'svc-1', 'svc', 'xsvc_1', ' svc_1'].map((id) =>
+        refused(ofMachine({ sub: id, client_id: id })),
+      ),
+  ],
+  ...['iss', 'sub', 'aud', 'exp', 'iat', 'jti', 'sid', 'client_id', 'scope'].map(
+    (name): Check => [
+      `of a machine without ${name} is refused`,
+      'RFC 9068 §2.2',
+      () => refused(ofMachine({ [name]: undefined })),
+    ],
+  ),
 ];
 
 export const without = (json: Json, name: string) =>
@@ -464,6 +534,7 @@ export const WRONG: readonly (readonly [
 /** Every case, with what it says and the clause that decides. */
 export const ACCESS_TOKEN_CASES: readonly Check[] = [
   ...CONFORMANCE,
+  ...MACHINES,
   ...WRONG.map(([what, clause, change]): Check => {
     const make = () => {
       const [header, claims] = change(HEADER, CLAIMS);

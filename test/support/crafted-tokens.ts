@@ -6,7 +6,7 @@ import { createKeyPair } from './key-pair.ts';
 
 export interface AccessTokenCase {
   readonly text: string;
-  /** The token's subject, or the reason of the refusal. */
+  /** The token's subject, after `machine ` where it is one, or the reason of the refusal. */
   readonly verdict: string;
   /** `NOW` unless given. */
   readonly nowSeconds?: number;

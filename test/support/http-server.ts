@@ -54,6 +54,7 @@ export function testSchema(resolvers: Record<string, Record<string, unknown>> = 
   guardRootFields(schema, async (bearer) => {
     if (bearer instanceof AuthError) throw bearer;
     return {
+      kind: 'user',
       userId: bearer.userId,
       sessionId: bearer.sessionId,
       roles: '',
@@ -101,6 +102,7 @@ async function startHttpServer({
     createContext: ({ authorization, caller }) => ({ bearer: bearerOf(authorization), caller }),
     login: { withPassword: async () => TOKENS },
     secondStep: { complete: async () => TOKENS },
+    serviceAccounts: { exchange: async () => undefined },
     sessions: { refresh: async () => TOKENS, endReplaced: async () => {}, ...sessions },
     scopes: [],
     tokens: { jwks: () => ({ keys: [{ kty: 'EC', kid: 'one' }] }) },

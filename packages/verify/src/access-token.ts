@@ -21,14 +21,19 @@ const CANONICAL = /^(?:[\w-]{4})*(?:[\w-]{4}|[\w-][AQgw]|[\w-]{2}[AEIMQUYcgkosw0
 /** RFC 7519 §7.2: bytes that are no UTF-8 are refused; replaced, two subjects could become one. */
 const UTF_8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
+/** What ids of service accounts begin with, and no other id of a subject or a client does. */
+const SERVICE_ACCOUNT_PREFIX = 'svc_';
+/** What the tokens of users say, and the token of a machine must not: no token is of both kinds. */
+const OF_USERS = ['auth_time', 'amr', 'acr', 'roles', 'act'];
+
 interface Identity {
   /** The claim `sub`: the account, or the service account of a machine. */
   readonly userId: string;
-  /** The claim `sid`: the session, or the key of a machine. */
+  /** The claim `sid`: the session, or the API key of a machine. */
   readonly sessionId: string;
   readonly clientId: string;
   readonly scope: readonly string[];
-  /** The highest first (RFC 9068 §2.2.3.1). */
+  /** The highest first (RFC 9068 §2.2.3.1). Empty for a machine. */
   readonly roles: readonly string[];
   /** How the user authenticated (RFC 8176). Empty for a machine. */
   readonly amr: readonly string[];
@@ -56,7 +61,7 @@ export interface MachineViewer extends Identity {
 export type Viewer = UserViewer | MachineViewer;
 
 type Authentication = Authenticated<UserViewer> | Authenticated<MachineViewer>;
-type Authenticated<V extends Viewer> = Pick<V, 'kind' | 'amr' | 'acr' | 'authenticatedAt'>;
+type Authenticated<V extends Viewer> = Pick<V, 'kind' | 'roles' | 'amr' | 'acr' | 'authenticatedAt'>;
 
 export interface Expectations {
   /** Whom tokens are from and for; both are compared exactly. */
@@ -126,14 +131,12 @@ function readClaims(
   if (!isText(sub) || !isText(jti) || !isText(sid) || !isText(client_id) || typeof scope !== 'string')
     return undefined;
   if (!isSeconds(exp) || !isSeconds(iat) || !(nbf === undefined || isSeconds(nbf))) return undefined;
-  // The version before issued neither, and its tokens live for an hour.
-  const { roles = [] } = claims;
-  if (!isTexts(roles)) return undefined;
   if (exp <= iat || exp - iat > MAX_LIFETIME_SECONDS) return undefined;
   if (Math.max(iat, nbf ?? iat) >= nowSeconds + FUTURE_LIMIT_SECONDS) return undefined;
   if (nbf !== undefined && nbf > nowSeconds + expected.clockToleranceSeconds) return undefined;
 
-  const authentication = readAuthentication(claims, expected);
+  const isMachine = isServiceAccount(sub) || isServiceAccount(client_id);
+  const authentication = isMachine ? readMachine(claims, expected) : readAuthentication(claims);
   if (authentication === undefined) return undefined;
   return deepFreeze({
     ...authentication,
@@ -141,24 +144,37 @@ function readClaims(
     sessionId: sid,
     clientId: client_id,
     scope: scope.split(' ').filter((name) => name !== ''),
-    roles,
     expiresAt: exp,
     claims,
   });
 }
 
-/** How a user authenticated, or that a machine did not: its token has none of the three claims and is its own client. */
-function readAuthentication(
-  { sub, client_id, auth_time, amr, acr }: Record<string, unknown>,
+/** A machine is its own client (RFC 9068 §2.2), and did not authenticate as people do. */
+function readMachine(
+  claims: Record<string, unknown>,
   { acceptMachines }: Pick<Expectations, 'acceptMachines'>,
 ): Authentication | undefined {
-  if (auth_time === undefined && amr === undefined && acr === undefined)
-    return acceptMachines && sub === client_id
-      ? { kind: 'machine', amr: [], acr: undefined, authenticatedAt: undefined }
-      : undefined;
-  const level = acr === undefined ? 'aal1' : acr;
-  if (!isSeconds(auth_time) || !isTexts(amr) || !isText(level)) return undefined;
-  return { kind: 'user', amr, acr: level, authenticatedAt: auth_time };
+  const isMachine = claims.sub === claims.client_id && !OF_USERS.some((name) => name in claims);
+  return acceptMachines && isMachine
+    ? { kind: 'machine', roles: [], amr: [], acr: undefined, authenticatedAt: undefined }
+    : undefined;
+}
+
+/** How a user authenticated. */
+function readAuthentication({
+  auth_time,
+  amr,
+  ...claims
+}: Record<string, unknown>): Authentication | undefined {
+  // The version before issued neither, and its tokens live for an hour.
+  const { roles = [], acr = 'aal1' } = claims;
+  if (!isSeconds(auth_time) || !isTexts(amr) || !isText(acr) || !isTexts(roles)) return undefined;
+  return { kind: 'user', roles, amr, acr, authenticatedAt: auth_time };
+}
+
+/** Ids of users are UUIDs. */
+function isServiceAccount(id: string): boolean {
+  return id.startsWith(SERVICE_ACCOUNT_PREFIX);
 }
 
 /** A JSON object without a prototype, so that no claim is ever inherited; `undefined` for all other text. */

@@ -1,7 +1,7 @@
 import { calculateJwkThumbprint, exportJWK, generateKeyPair, type JWK, SignJWT } from 'jose';
 
 export interface TestToken {
-  /** `user` unless given. A machine's `userId` is its `clientId`, unless given. */
+  /** `user` unless given. A machine's `userId` is its `clientId`, unless given, and it has no roles and no `amr` and `acr`. */
   readonly kind?: 'user' | 'machine';
   readonly userId?: string;
   readonly sessionId?: string;
@@ -67,12 +67,12 @@ export async function createTestIssuer({
 }
 
 function claimsOf({ kind = 'user', scope = [], roles = [], ...token }: TestToken, iat: number): object {
-  const shared = { sid: token.sessionId ?? 'session-1', scope: scope.join(' '), roles };
+  const shared = { sid: token.sessionId ?? 'session-1', scope: scope.join(' ') };
   if (kind === 'machine') {
     const { clientId = 'svc_test', userId = clientId } = token;
     return { ...shared, sub: userId, client_id: clientId };
   }
   const { userId = 'user-1', clientId = 'first-party', amr = ['pwd'], acr = 'aal1' } = token;
   const { authenticatedAt = iat } = token;
-  return { ...shared, sub: userId, client_id: clientId, auth_time: authenticatedAt, amr, acr };
+  return { ...shared, roles, sub: userId, client_id: clientId, auth_time: authenticatedAt, amr, acr };
 }

@@ -5,7 +5,7 @@ import type { Caller } from '../../platform/caller.ts';
 import { type Clock, LARGEST_LEAD_MS } from '../../platform/clock.ts';
 import { MINUTE_MS } from '../../platform/durations.ts';
 import type { AccessToken } from '../tokens/access-token.ts';
-import type { OwnSession, Users, Viewer } from '../users/service.ts';
+import { type OwnSession, refusedMachine, type Users, type Viewer } from '../users/service.ts';
 import { findUser } from '../users/store.ts';
 import { findLiveSessionOwner, findSession, type SessionRecord } from './store.ts';
 
@@ -53,11 +53,12 @@ export function createLiveness({ database, clock, users }: LivenessOptions) {
   /**
    * The viewer behind a proven bearer, if their session lives.
    *
-   * @throws AuthError `UNAUTHENTICATED` with the reason; `UNAVAILABLE` when the session could not be looked up,
-   * because an outage must not sign users out.
+   * @throws AuthError `UNAUTHENTICATED` with the reason; `FORBIDDEN` for a program, which has no session; `UNAVAILABLE`
+   * when the session could not be looked up, because an outage must not sign users out.
    */
   function authenticate(bearer: AccessToken | AuthError): Viewer | Promise<Viewer> {
     if (bearer instanceof AuthError) throw bearer;
+    if (bearer.kind === 'machine') throw refusedMachine();
     const { sessionId, userId } = bearer;
     // Counted from before the query is sent, so that the answer is never older than it looks.
     const now = clock.now();
@@ -78,6 +79,7 @@ export function createLiveness({ database, clock, users }: LivenessOptions) {
     const { roles, narrowedTo, acr } = user;
     const rights = { roles, narrowedTo, acr, owed: users.owedBy(user, user) };
     const viewer = {
+      kind: 'user' as const,
       userId,
       sessionId,
       ...rights,
@@ -97,7 +99,8 @@ export function createLiveness({ database, clock, users }: LivenessOptions) {
     try {
       return await authenticate(bearer);
     } catch (refusal) {
-      if (refusal instanceof AuthError && refusal.code === 'UNAUTHENTICATED') return refusal;
+      if (refusal instanceof AuthError && ['UNAUTHENTICATED', 'FORBIDDEN'].includes(refusal.code))
+        return refusal;
       throw refusal;
     }
   }

@@ -1,6 +1,7 @@
 import { wordsOf } from '../../platform/words.ts';
 import type { Claims } from '../roles/claims.ts';
 import type { Rights, Roles } from '../roles/service.ts';
+import type { UserTokenContent } from '../tokens/access-token.ts';
 import type { Users } from '../users/service.ts';
 import type { UserRecord } from '../users/store.ts';
 import { FIRST_PARTY } from './openings.ts';
@@ -27,11 +28,12 @@ type Told = Pick<
 /** Decides what access tokens say, but for the moments of their own life. */
 export function createTokenContents({ roles, claims, users }: TokenContentsOptions) {
   /** @param user the owner's row, where the template of claims or the setting of second factors asks for it. */
-  function contentOf(session: Told, user: UserRecord | undefined) {
+  function contentOf(session: Told, user: UserRecord | undefined): UserTokenContent {
     const { id: sessionId, userId, clientId, acr, authenticatedAt } = session;
     const isOwing = user !== undefined && users.owedBy(user, session) !== undefined;
     const rights = isOwing ? NO_RIGHTS : roles.rightsOf(session);
     return {
+      kind: 'user',
       userId,
       sessionId,
       clientId,

@@ -15,6 +15,8 @@ export const CLOCK_TOLERANCE_SECONDS = 10;
 const FUTURE_LIMIT_SECONDS = 60;
 /** RFC 6750 §5.3: one hour or less. */
 export const MAX_LIFETIME_SECONDS = HOUR_SECONDS;
+/** What ids of service accounts begin with, and no other id of a subject or a client does. */
+export const SERVICE_ACCOUNT_PREFIX = 'svc_';
 /** Parameters that let a header bring its own key or change what is signed (RFC 8725 §3.10, RFC 7515 §4.1.11). */
 const REFUSED_PARAMETERS = ['crit', 'b64', 'jwk', 'jku', 'x5u', 'x5c', 'x5t', 'x5t#S256', 'zip'];
 
@@ -32,23 +34,40 @@ export interface SigningKey extends VerificationKey {
   readonly privateKey: KeyObject;
 }
 
-/** What an access token says, once it is proven. Moments are seconds since 1970, as in the claims. */
-export interface AccessToken {
+/** What every access token says, once it is proven. Moments are seconds since 1970, as in the claims. */
+interface AnyToken {
   readonly id: string;
+  /** The claim `sub`: the account, or the service account of a machine. */
   readonly userId: string;
+  /** The claim `sid`: the session, or the API key of a machine. */
   readonly sessionId: string;
   readonly clientId: string;
+  /** Space-separated, as routers and gateways read it (RFC 9068 §2.2.3). */
+  readonly scope: string;
+  readonly issuedAt: number;
+  readonly expiresAt: number;
+}
+
+/** What the claims say of an authentication of a person. */
+interface Authentication {
   readonly amr: readonly string[];
   /** How strong the authentication was. */
   readonly acr: string;
-  /** Space-separated, as routers and gateways read it (RFC 9068 §2.2.3). */
-  readonly scope: string;
   /** The highest first (RFC 9068 §2.2.3.1). */
   readonly roles: readonly string[];
-  readonly issuedAt: number;
-  readonly expiresAt: number;
   readonly authenticatedAt: number;
 }
+
+export interface UserAccessToken extends AnyToken, Authentication {
+  readonly kind: 'user';
+}
+
+/** A program has its token in its own name (RFC 9068 §2.2: `sub` is the client), and did not authenticate as people do. */
+export interface MachineAccessToken extends AnyToken {
+  readonly kind: 'machine';
+}
+
+export type AccessToken = UserAccessToken | MachineAccessToken;
 
 /** Whom tokens are from and for; both are compared exactly. */
 export interface Parties {
@@ -56,11 +75,18 @@ export interface Parties {
   readonly audience: string;
 }
 
-/** What a token is to say, but for the moments of its own life. */
-export interface AccessTokenContent extends Omit<AccessToken, 'id' | 'issuedAt' | 'expiresAt'> {
+type MadeAtIssue = 'id' | 'issuedAt' | 'expiresAt';
+
+/** What the token of a user is to say, but for the moments of its own life. */
+export interface UserTokenContent extends Omit<UserAccessToken, MadeAtIssue> {
   /** More claims, for other servers. None of them has the name of one of this server's own. */
   readonly claims: Readonly<Record<string, unknown>>;
 }
+
+/** What the token of a machine is to say. Claims for other servers rest on an account and its roles: it has neither. */
+type MachineTokenContent = Omit<MachineAccessToken, MadeAtIssue>;
+
+export type AccessTokenContent = UserTokenContent | MachineTokenContent;
 
 /**
  * A JWT of RFC 9068's profile, in compact form (RFC 7515 §7.1). Signed here, as jsonwebtoken takes a fifth longer.
@@ -105,7 +131,7 @@ function signingInput(
   key: Pick<SigningKey, 'algorithm' | 'kid'>,
 ): string {
   const claims = {
-    ...token.claims,
+    ...(token.kind === 'user' && token.claims),
     iss: issuer,
     sub: token.userId,
     aud: audience,
@@ -114,11 +140,9 @@ function signingInput(
     jti: randomUUID(),
     sid: token.sessionId,
     client_id: token.clientId,
-    auth_time: token.authenticatedAt,
-    amr: token.amr,
-    acr: token.acr,
+    ...(token.kind === 'user' && { auth_time: token.authenticatedAt, amr: token.amr, acr: token.acr }),
     scope: token.scope,
-    roles: token.roles,
+    ...(token.kind === 'user' && { roles: token.roles }),
   };
   return `${base64url({ alg: key.algorithm, typ: TYPE, kid: key.kid })}.${base64url(claims)}`;
 }
@@ -171,31 +195,42 @@ function readClaims(
   claims: Record<string, unknown>,
   { nowSeconds, ...parties }: { nowSeconds: number } & Parties,
 ): AccessToken {
-  const { iss, sub, aud, exp, iat, nbf, jti, sid, client_id, auth_time, amr, scope } = claims;
-  // The version before issued neither, and its tokens live for an hour.
-  const { roles = [], acr = 'aal1' } = claims;
+  const { iss, sub, aud, exp, iat, nbf, jti, sid, client_id, scope } = claims;
   // RFC 9068 §4: `aud` could be a list with other services in it; ours names this one alone.
   if (iss !== parties.issuer || aud !== parties.audience) throw invalid();
   if (!isText(sub) || !isText(jti) || !isText(sid) || !isText(client_id) || typeof scope !== 'string')
     throw invalid();
-  if (!isSeconds(exp) || !isSeconds(iat) || !isSeconds(auth_time) || !(nbf === undefined || isSeconds(nbf)))
-    throw invalid();
-  if (!isText(acr) || !isTexts(amr) || !isTexts(roles)) throw invalid();
+  if (!isSeconds(exp) || !isSeconds(iat) || !(nbf === undefined || isSeconds(nbf))) throw invalid();
   if (exp <= iat || exp - iat > MAX_LIFETIME_SECONDS) throw invalid();
   if (Math.max(iat, nbf ?? iat) >= nowSeconds + FUTURE_LIMIT_SECONDS) throw invalid();
-  return {
+  const token = {
     id: jti,
     userId: sub,
     sessionId: sid,
     clientId: client_id,
-    amr,
-    acr,
     scope,
-    roles,
     issuedAt: iat,
     expiresAt: exp,
-    authenticatedAt: auth_time,
   };
+  if (!isServiceAccount(sub) && !isServiceAccount(client_id))
+    return { kind: 'user', ...token, ...readAuthentication(claims) };
+  if (sub !== client_id || OF_USERS.some((name) => name in claims)) throw invalid();
+  return { kind: 'machine', ...token };
+}
+
+/** What the tokens of users say, and the token of a machine must not: no token is of both kinds. */
+const OF_USERS = ['auth_time', 'amr', 'acr', 'roles', 'act'];
+
+function readAuthentication({ auth_time, amr, ...claims }: Record<string, unknown>): Authentication {
+  // The version before issued neither, and its tokens live for an hour.
+  const { roles = [], acr = 'aal1' } = claims;
+  if (!isSeconds(auth_time) || !isText(acr) || !isTexts(amr) || !isTexts(roles)) throw invalid();
+  return { amr, acr, roles, authenticatedAt: auth_time };
+}
+
+/** Ids of users are UUIDs. */
+function isServiceAccount(id: string): boolean {
+  return id.startsWith(SERVICE_ACCOUNT_PREFIX);
 }
 
 /** RFC 7515 §2: other spellings of the same bytes are not the token (the last character has bits to spare). */

@@ -30,10 +30,19 @@ export interface SessionRights {
 
 /** Who asks: the owner of a live session. */
 export interface Viewer extends OwnSession, SessionRights {
+  readonly kind: 'user';
   /** What the owner has to do before anything else; none where they may go on. */
   readonly owed: Owed | undefined;
   /** As they were when the session was found alive: at most a second ago. */
   readonly user?: UserView | undefined;
+}
+
+/** To a program, where the field is for people. */
+export function refusedMachine(): AuthError {
+  return new AuthError('FORBIDDEN', {
+    reason: 'MACHINE',
+    hint: 'The access token is that of a service account. Only fields that name a scope are open to it.',
+  });
 }
 
 /**
@@ -68,7 +77,7 @@ export interface UserView extends UserRecord, SessionRights, Pick<Viewer, 'owed'
 /** A user's row, as the viewer sees it. */
 export function viewOf(
   user: UserRecord,
-  { sessionId, roles, narrowedTo, acr, owed }: Omit<Viewer, 'user'>,
+  { sessionId, roles, narrowedTo, acr, owed }: Omit<Viewer, 'kind' | 'user'>,
 ): UserView {
   return { ...user, currentSessionId: sessionId, roles, narrowedTo, acr, owed };
 }

@@ -1,6 +1,6 @@
 import { defaultFieldResolver, type GraphQLSchema } from 'graphql';
 import { assertNothingOwed } from '../../core/users/service.ts';
-import { type Context, requireViewer } from '../context.ts';
+import { type Context, requireAnyViewer } from '../context.ts';
 import { isMarked, rootFields } from '../marks.ts';
 
 /**
@@ -12,7 +12,8 @@ export function refuseUnenrolledAccounts(schema: GraphQLSchema): void {
     if (isMarked(field, 'public') || isMarked(field, 'enrolling')) continue;
     const resolve = field.resolve ?? defaultFieldResolver;
     field.resolve = (source, args, context: Context, info) => {
-      assertNothingOwed(requireViewer(context));
+      const viewer = requireAnyViewer(context);
+      if (viewer.kind === 'user') assertNothingOwed(viewer);
       return resolve(source, args, context, info);
     };
   }

@@ -1,7 +1,13 @@
 import { defaultFieldResolver, type GraphQLSchema } from 'graphql';
+import type { MachineViewer } from '../../core/service-accounts/service.ts';
 import type { Viewer } from '../../core/users/service.ts';
 import type { Context } from '../context.ts';
 import { isMarked, markedFields, rootFields } from '../marks.ts';
+
+/** Who is behind a bearer. @throws AuthError where it proves nobody. */
+export type Authenticate = (
+  bearer: Context['bearer'],
+) => Viewer | MachineViewer | Promise<Viewer | MachineViewer>;
 
 /**
  * Closes every root field that the SDL does not mark `@public` (GQL-8, deny by default): its resolver runs only
@@ -10,16 +16,13 @@ import { isMarked, markedFields, rootFields } from '../marks.ts';
  *
  * @throws Error when the schema has subscriptions, whose events no resolver stands in front of.
  */
-export function guardRootFields(
-  schema: GraphQLSchema,
-  authenticate: (bearer: Context['bearer']) => Viewer | Promise<Viewer>,
-): void {
+export function guardRootFields(schema: GraphQLSchema, authenticate: Authenticate): void {
   if (schema.getSubscriptionType()) throw new Error('Subscriptions have no guard.');
   for (const { field } of rootFields(schema)) {
     if (isMarked(field, 'public')) continue;
     const resolve = field.resolve ?? defaultFieldResolver;
     field.resolve = (source, args, context: Context, info) => {
-      const proceed = (viewer: Viewer) => {
+      const proceed = (viewer: Viewer | MachineViewer) => {
         context.viewer = viewer;
         return resolve(source, args, context, info);
       };

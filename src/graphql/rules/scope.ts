@@ -1,6 +1,6 @@
 import { defaultFieldResolver, type GraphQLSchema } from 'graphql';
 import { assertWide } from '../../core/users/service.ts';
-import { type Context, requireViewer } from '../context.ts';
+import { type Context, requireAnyViewer } from '../context.ts';
 import { isMarked, rootFields } from '../marks.ts';
 
 /**
@@ -12,7 +12,8 @@ export function refuseNarrowedSessions(schema: GraphQLSchema): void {
     if (isMarked(field, 'public') || isMarked(field, 'narrow')) continue;
     const resolve = field.resolve ?? defaultFieldResolver;
     field.resolve = (source, args, context: Context, info) => {
-      assertWide(requireViewer(context));
+      const viewer = requireAnyViewer(context);
+      if (viewer.kind === 'user') assertWide(viewer);
       return resolve(source, args, context, info);
     };
   }

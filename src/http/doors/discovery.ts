@@ -2,7 +2,7 @@ import type { FastifyInstance } from 'fastify';
 import { issuerPath, routesOf } from '../issuer-path.ts';
 import { publish } from '../published.ts';
 import { JWKS_PATH } from './jwks.ts';
-import { GRANT_TYPES, TOKEN_PATH } from './token.ts';
+import { CLIENT_AUTHENTICATIONS, GRANT_TYPES, TOKEN_PATH } from './token.ts';
 
 export interface DiscoveryOptions {
   readonly issuer: string;
@@ -49,7 +49,7 @@ function metadataOf({ issuer, tokenEndpoint, scopes }: DiscoveryOptions): object
     ...(tokenEndpoint && {
       token_endpoint: `${base}${TOKEN_PATH}`,
       grant_types_supported: GRANT_TYPES,
-      token_endpoint_auth_methods_supported: ['none'],
+      token_endpoint_auth_methods_supported: CLIENT_AUTHENTICATIONS,
     }),
   };
 }

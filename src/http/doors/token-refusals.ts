@@ -7,6 +7,8 @@ export interface OAuthRefusal {
   readonly description: string;
   /** What the log calls it. */
   readonly code: ErrorCode;
+  /** The `WWW-Authenticate` of a 401. */
+  readonly challenge?: string | undefined;
   /** What to do about it, told in development. */
   readonly hint?: string | undefined;
   /** What a second factor is proven along with. */
@@ -69,7 +71,7 @@ export const UNSUPPORTED_GRANT: OAuthRefusal = {
   error: 'unsupported_grant_type',
   description: 'Unsupported grant type',
   code: 'BAD_REQUEST',
-  hint: '`grant_type` is `password`, `refresh_token` or `urn:latchkey:mfa`.',
+  hint: '`grant_type` is `password`, `refresh_token`, `client_credentials` or `urn:latchkey:mfa`.',
 };
 export const NO_TOKEN: OAuthRefusal = {
   ...invalidRequest(
@@ -78,7 +80,30 @@ export const NO_TOKEN: OAuthRefusal = {
     'Send the refresh token as `authorization: Bearer <refresh token>`, or in the form as `refresh_token`.',
   ),
   code: 'UNAUTHENTICATED',
+  // RFC 6750 §3: the challenge of the scheme that would have worked.
+  challenge: 'Bearer',
 };
+/**
+ * RFC 6749 §5.2: 401, and a challenge where the client authenticated by the header. Without one OAuth libraries read the
+ * body.
+ */
+export const INVALID_CLIENT: OAuthRefusal = {
+  status: 401,
+  error: 'invalid_client',
+  description: 'Invalid client',
+  code: 'INVALID_CREDENTIALS',
+  hint: 'Send the service account `svc_…` and its API key `lka_…`, by HTTP Basic or as `client_id` and `client_secret`.',
+};
+export const INVALID_CLIENT_BY_BASIC: OAuthRefusal = {
+  ...INVALID_CLIENT,
+  challenge: 'Basic realm="Latchkey"',
+};
+export const TWO_AUTHENTICATIONS = invalidRequest(
+  'Authenticate the client once',
+  400,
+  'Send the API key in one Authorization header or as `client_secret`, not in both.',
+);
+export const NO_CLIENT_ID = invalidRequest('The form needs client_id beside client_secret');
 /** 400 as RFC 6749 §5.2 has it: OAuth libraries do not read the body of an answer with a challenge. */
 export const WRONG_CREDENTIALS: OAuthRefusal = {
   status: 400,

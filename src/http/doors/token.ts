@@ -9,10 +9,13 @@ import type { CallerOf } from '../caller-of.ts';
 import { isCompressed, isUtf8Encoded, isUtf8Type } from '../incoming-text.ts';
 import { issuerPath, routesOf } from '../issuer-path.ts';
 import { clientFaultStatus } from '../refusals.ts';
+import { readClientAuthentication } from './client-authentication.ts';
 import {
   BODY_REFUSALS,
   COMPRESSED,
   FOREIGN_ORIGIN,
+  INVALID_CLIENT,
+  INVALID_CLIENT_BY_BASIC,
   INVALID_SCOPE,
   MALFORMED,
   NO_PASSWORD,
@@ -41,6 +44,18 @@ interface IssuedTokens {
   readonly scope: readonly string[];
 }
 
+/** What it needs of the token of a program, which has no refresh token. */
+type IssuedToken = Pick<IssuedTokens, 'accessToken' | 'expiresInSeconds' | 'scope'>;
+
+/** What the service account of an API key proves itself with. */
+interface ApiKey {
+  readonly key: string;
+  /** Each of them has to be the account. */
+  readonly clientIds: readonly string[];
+  /** Null is all that the key allows. */
+  readonly scope: readonly string[] | null;
+}
+
 interface Credentials {
   readonly email: string;
   readonly password: string;
@@ -62,6 +77,8 @@ export interface TokenEndpointOptions {
   };
   readonly secondStep: { complete(factor: SecondFactor, caller: Caller): Promise<IssuedTokens> };
   readonly sessions: { refresh(refreshToken: string, caller: Caller): Promise<IssuedTokens> };
+  /** None for a key that does not work. */
+  readonly serviceAccounts: { exchange(key: ApiKey, caller: Caller): Promise<IssuedToken | undefined> };
   /** Below its path, too, is the endpoint. */
   readonly issuer: string;
   readonly callerOf: CallerOf;
@@ -73,7 +90,7 @@ export interface TokenEndpointOptions {
 }
 
 export const TOKEN_PATH = '/token';
-/** The one client there is, as the claim `client_id` names it. */
+/** The client of all users, as the claim `client_id` names it. */
 const FIRST_PARTY = 'first-party';
 /** What libraries of OpenID Connect ask for by themselves. It is dropped where no role allows a scope of that name. */
 const OF_OPENID: readonly string[] = ['openid', 'profile', 'email', 'offline_access'];
@@ -81,20 +98,32 @@ const OF_OPENID: readonly string[] = ['openid', 'profile', 'email', 'offline_acc
 /** A name of this server's own: no standard has one for it. */
 const MFA_GRANT = 'urn:latchkey:mfa';
 
-export const GRANT_TYPES = ['password', 'refresh_token', MFA_GRANT];
+const CLIENT_CREDENTIALS = 'client_credentials';
+
+export const GRANT_TYPES = ['password', 'refresh_token', CLIENT_CREDENTIALS, MFA_GRANT];
+/** `none` is the client of all users; the others are service accounts. */
+export const CLIENT_AUTHENTICATIONS = ['none', 'client_secret_basic', 'client_secret_post'];
 
 /** The prefix tells refresh tokens from access tokens. */
 const IS_REFRESH_TOKEN = /^lkr_/;
 
 /**
- * The REST door: `POST /token` (RFC 6749 §4.3 and §6, and a grant of its own for the second factor) and `POST /token/refresh`, for first-party clients that
- * speak OAuth 2.0 or plain curl. The same services and throttles as GraphQL; no cookies.
+ * The REST door: `POST /token` (RFC 6749 §4.3, §4.4 and §6, and a grant of its own for the second factor) and
+ * `POST /token/refresh`, for first-party clients that speak OAuth 2.0 or plain curl, and for programs with an API key. The
+ * same services and throttles as GraphQL; no cookies.
  */
 export function installTokenEndpoint(app: FastifyInstance, options: TokenEndpointOptions): void {
-  const { login, secondStep, sessions, callerOf, funnel, allowedOrigins } = options;
+  const { login, secondStep, sessions, serviceAccounts, callerOf, funnel, allowedOrigins } = options;
 
-  async function grant(form: URLSearchParams, caller: Caller): Promise<IssuedTokens | OAuthRefusal> {
+  async function grant(
+    form: URLSearchParams,
+    request: FastifyRequest,
+  ): Promise<IssuedTokens | IssuedToken | OAuthRefusal> {
     const grantType = form.get('grant_type') || 'password';
+    const caller = callerOf(request);
+    if (grantType === CLIENT_CREDENTIALS) return exchange(form, request);
+    const refusal = refusalOfFirstParty(form);
+    if (refusal !== undefined) return refusal;
     if (grantType === 'refresh_token') {
       const refreshToken = form.get('refresh_token');
       return refreshToken ? sessions.refresh(refreshToken, caller) : NO_REFRESH_TOKEN;
@@ -120,10 +149,26 @@ export function installTokenEndpoint(app: FastifyInstance, options: TokenEndpoin
     return secondStep.complete({ mfaToken, totpCode, recoveryCode }, caller);
   }
 
+  /** RFC 6749 §4.4. */
+  async function exchange(
+    form: URLSearchParams,
+    request: FastifyRequest,
+  ): Promise<IssuedToken | OAuthRefusal> {
+    const client = readClientAuthentication(form, request);
+    if ('error' in client) return client;
+    if (!askedOf(form).every(isScope)) return INVALID_SCOPE;
+    const { secret: key, clientIds, usesBasic } = client;
+    const scope = scopeOf(form, options.scopes);
+    const issued = await serviceAccounts.exchange({ key, clientIds, scope }, callerOf(request));
+    return issued ?? (usesBasic ? INVALID_CLIENT_BY_BASIC : INVALID_CLIENT);
+  }
+
   async function refresh(
     form: URLSearchParams,
     request: FastifyRequest,
   ): Promise<IssuedTokens | OAuthRefusal> {
+    const refusal = refusalOfFirstParty(form);
+    if (refusal !== undefined) return refusal;
     const bearer = readBearer(request.headers.authorization)?.token;
     const field = form.get('refresh_token');
     // RFC 6750 §2: one way per request. Clients that attach their access token to every request send it here, too.
@@ -159,7 +204,7 @@ export function installTokenEndpoint(app: FastifyInstance, options: TokenEndpoin
 
     const path = issuerPath(options.issuer);
     for (const route of routesOf(TOKEN_PATH, `${path}${TOKEN_PATH}`)) {
-      door.post(route, (request, reply) => answer(request, reply, (form) => grant(form, callerOf(request))));
+      door.post(route, (request, reply) => answer(request, reply, (form) => grant(form, request)));
       door.post(`${route}/refresh`, (request, reply) =>
         answer(request, reply, (form) => refresh(form, request)),
       );
@@ -177,26 +222,32 @@ function readForm(request: FastifyRequest, bytes: Buffer): URLSearchParams | OAu
 async function answer(
   request: FastifyRequest,
   reply: FastifyReply,
-  work: (form: URLSearchParams) => Promise<IssuedTokens | OAuthRefusal>,
+  work: (form: URLSearchParams) => Promise<IssuedTokens | IssuedToken | OAuthRefusal>,
 ): Promise<FastifyReply> {
   const form = (request.body as URLSearchParams | OAuthRefusal | undefined) ?? new URLSearchParams();
   if ('error' in form) return refuseAsOAuth(request, reply, form);
   // RFC 6749 §3.2: parameters must not be included more than once.
   if (new Set(form.keys()).size !== form.size) return refuseAsOAuth(request, reply, REPEATED);
-  const client = form.get('client_id') || FIRST_PARTY;
-  if (client !== FIRST_PARTY) return refuseAsOAuth(request, reply, UNKNOWN_CLIENT);
-  if (!askedOf(form).every(isScope)) return refuseAsOAuth(request, reply, INVALID_SCOPE);
   const outcome = await work(form);
   if ('error' in outcome) return refuseAsOAuth(request, reply, outcome);
+  const { accessToken, expiresInSeconds, scope } = outcome;
+  const access = { access_token: accessToken, token_type: 'bearer', expires_in: expiresInSeconds };
+  // RFC 6749 §4.4.3: without a refresh token. What a program may do is not left to what it asked for.
+  if (!('refreshToken' in outcome)) return reply.send({ ...access, scope: scope.join(' ') });
   return reply.send({
-    access_token: outcome.accessToken,
-    token_type: 'bearer',
-    expires_in: outcome.expiresInSeconds,
+    ...access,
     refresh_token: outcome.refreshToken,
     // RFC 6749 §5.1: what was granted is said where it is not what was asked for.
-    ...(!isAsAsked(outcome, form) && { scope: outcome.scope.join(' ') }),
+    ...(!isAsAsked(outcome, form) && { scope: scope.join(' ') }),
     ...(outcome.deviceToken !== null && { device_token: outcome.deviceToken }),
   });
+}
+
+/** What is wrong with a request of the client of all users, which proves itself by nothing. */
+function refusalOfFirstParty(form: URLSearchParams): OAuthRefusal | undefined {
+  const client = form.get('client_id') || FIRST_PARTY;
+  if (client !== FIRST_PARTY) return UNKNOWN_CLIENT;
+  return askedOf(form).every(isScope) ? undefined : INVALID_SCOPE;
 }
 
 /** The scopes of a form, as they were sent. */
@@ -218,11 +269,10 @@ function isAsAsked({ scope }: IssuedTokens, form: URLSearchParams): boolean {
 function refuseAsOAuth(
   request: FastifyRequest,
   reply: FastifyReply,
-  { status, error, description, code, hint, mfaToken, factors }: OAuthRefusal,
+  { status, error, description, code, challenge, hint, mfaToken, factors }: OAuthRefusal,
 ): FastifyReply {
   request.outcome = { code };
-  // RFC 6750 §3: the challenge of the scheme that would have worked.
-  if (status === 401) reply.header('www-authenticate', 'Bearer');
+  if (challenge !== undefined) reply.header('www-authenticate', challenge);
   if (status === 415 && isCompressed(request)) reply.header('accept-encoding', 'identity');
   return reply.code(status).send({
     error,

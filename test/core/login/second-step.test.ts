@@ -549,7 +549,7 @@ describeApp('the token endpoint with two factors', (start) => {
       status: 200,
       body: { token_type: 'bearer', device_token: expect.any(String) },
     });
-    expect(app.tokens.verifyAccessToken(done.body.access_token).acr).toBe('aal2');
+    expect(app.tokens.verifyAccessToken(done.body.access_token)).toMatchObject({ acr: 'aal2' });
     const spent = await post(app, { ...MFA_GRANT, mfa_token, otp: nextCode() });
     expect(spent).toMatchObject({ status: 400, body: { error: 'invalid_grant' } });
 

@@ -356,6 +356,7 @@ async function lifetimesOf({
 /** As with an access token of the session. */
 async function authenticate({ sessions, userId, sessionId }: Server): Promise<unknown> {
   return sessions.authenticate({
+    kind: 'user',
     id: 'any',
     userId,
     sessionId,

@@ -10,11 +10,16 @@ afterEach(() => {
   jest.restoreAllMocks();
 });
 
+/** Whom a token is of. */
+function named({ kind, userId }: { kind: 'user' | 'machine'; userId: string }): string {
+  return kind === 'user' ? userId : `${kind} ${userId}`;
+}
+
 /** The server's answer: the token's subject, or the reason of the refusal. Anything else is a fault. */
 function ofServer(text: string, nowSeconds: number): string {
   try {
     const findKey = (kid: string) => (kid === KEY.kid ? KEY : undefined);
-    return checkAccessToken(text, { findKey, nowSeconds, ...PARTIES }).userId;
+    return named(checkAccessToken(text, { findKey, nowSeconds, ...PARTIES }));
   } catch (error) {
     if (!(error instanceof AuthError) || error.code !== 'UNAUTHENTICATED') throw error;
     return error.extensions.reason ?? 'no reason';
@@ -22,12 +27,12 @@ function ofServer(text: string, nowSeconds: number): string {
 }
 
 const jwks = { keys: [{ ...KEY.publicKey.export({ format: 'jwk' }), kid: KEY.kid }] };
-const verifier = createVerifier({ ...PARTIES, jwks, cacheSize: 0 });
+const verifier = createVerifier({ ...PARTIES, jwks, cacheSize: 0, acceptMachines: true });
 
 async function ofVerifier(text: string, nowSeconds: number): Promise<string> {
   jest.spyOn(Date, 'now').mockReturnValue(nowSeconds * 1_000);
   const { viewer, reason } = await verifier.verify(text);
-  return viewer?.userId ?? reason ?? 'no reason';
+  return viewer === undefined ? (reason ?? 'no reason') : named(viewer);
 }
 
 describe('checking an access token', () => {

@@ -25,8 +25,8 @@ describe('discovery', () => {
       scopes_supported: ['posts:read'],
       response_types_supported: [],
       token_endpoint: 'https://auth.example.com/token',
-      grant_types_supported: ['password', 'refresh_token', 'urn:latchkey:mfa'],
-      token_endpoint_auth_methods_supported: ['none'],
+      grant_types_supported: ['password', 'refresh_token', 'client_credentials', 'urn:latchkey:mfa'],
+      token_endpoint_auth_methods_supported: ['none', 'client_secret_basic', 'client_secret_post'],
     };
     expect(answer.json()).toEqual(metadata);
     expect((await inject({ url: OPENID })).json()).toEqual({
