@@ -46,6 +46,7 @@ const text = await codegen({
       ExternalLogin: '../core/external-logins/service.ts#ExternalLoginRecord as ExternalLoginMapper',
       Mfa: '../core/users/service.ts#UserView as MfaMapper',
       AuthPayload: './context.ts#Delivered as AuthPayloadMapper',
+      AdminQuery: '../core/operators/service.ts#Operator as AdminQueryMapper',
     },
   },
 });

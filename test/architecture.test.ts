@@ -34,6 +34,7 @@ const CORE = [
   'factors',
   'external-logins',
   'login',
+  'operators',
 ];
 
 /** Features, which know no other feature. */
