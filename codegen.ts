@@ -46,6 +46,9 @@ const text = await codegen({
       ExternalLogin: '../core/external-logins/service.ts#ExternalLoginRecord as ExternalLoginMapper',
       Mfa: '../core/users/service.ts#UserView as MfaMapper',
       AuthPayload: './context.ts#Delivered as AuthPayloadMapper',
+      ServiceAccount: '../core/service-accounts/service.ts#ServiceAccountView as ServiceAccountMapper',
+      ApiKey: '../core/service-accounts/service.ts#ApiKeyRecord as ApiKeyMapper',
+      AdminQuery: '../core/operators/service.ts#Operator as AdminQueryMapper',
     },
   },
 });

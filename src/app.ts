@@ -13,6 +13,7 @@ import type { Database } from './database/database.ts';
 import { pendingMigrations } from './database/migrate.ts';
 import { AuthError } from './errors.ts';
 import { createAccount } from './features/account/feature.ts';
+import { createAdminApi } from './features/admin/feature.ts';
 import { createAdmin } from './features/admin/service.ts';
 import { createEmailChanges } from './features/email-changes/feature.ts';
 import { createEmailVerifications } from './features/email-verifications/feature.ts';
@@ -23,6 +24,7 @@ import { createMfa } from './features/mfa/feature.ts';
 import { createPasskeysFeature } from './features/passkeys/feature.ts';
 import { createPasswordResets } from './features/password-resets/feature.ts';
 import { createRolesService } from './features/roles/service.ts';
+import { createServiceAccountsFeature } from './features/service-accounts/feature.ts';
 import { createTransfers } from './features/transfers/service.ts';
 import { createContext } from './graphql/context.ts';
 import type { Resolvers } from './graphql/generated.ts';
@@ -85,6 +87,8 @@ export async function createApp(options: AppOptions) {
       appName: config.appName,
       requireVerification: registration === 'verify',
     }),
+    createAdminApi(core),
+    createServiceAccountsFeature(core),
   ];
   const { resolvers, mails, chores } = joinFeatures(features);
   const problems = templates.load(mails);
@@ -99,45 +103,7 @@ export async function createApp(options: AppOptions) {
 
   await audit.followHead();
   await tokens.start();
-  const timers: NodeJS.Timeout[] = [];
-
-  /** What every process does for itself. Commands, which end by themselves, do none of it. */
-  function beginChores(): void {
-    mail.watch();
-    attempt('definition of roles', beginRoles);
-    timers.push(
-      repeat(HOUSEKEEPING_INTERVAL_MS, 'head of the audit trail', audit.followHead),
-      repeat(RELOAD_INTERVAL_MS, 'reload of the signing keys', tokens.reload),
-      repeat(HOUSEKEEPING_INTERVAL_MS, 'housekeeping', housekeeping.turn),
-      repeat(HOUSEKEEPING_INTERVAL_MS, 'definition of roles', compareRoles),
-    );
-  }
-
-  let saysRolesDiffer = true;
-
-  /** Two definitions of roles in the processes of one database make tokens of two kinds. Said once. */
-  async function compareRoles(): Promise<void> {
-    if (!saysRolesDiffer || !(await roles.isOther())) return;
-    saysRolesDiffer = false;
-    logger.warn('another process of this database has another LATCHKEY_ROLES_FILE, or another content of it');
-  }
-
-  /** What the operator should hear of roles at the start, and the other processes later. */
-  async function beginRoles(): Promise<void> {
-    const unknown = await roles.unknown();
-    if (unknown.length > 0)
-      logger.warn({ roles: unknown }, 'accounts have roles that are not defined, which allow nothing');
-    await roles.announce();
-  }
-
-  /** A chore that fails, as when the database is away, is logged and done again the next time. */
-  function repeat(everyMs: number, chore: string, work: () => Promise<unknown>): NodeJS.Timeout {
-    return setInterval(() => attempt(chore, work), everyMs).unref();
-  }
-
-  function attempt(chore: string, work: () => Promise<unknown>): void {
-    work().catch((error: unknown) => logger.warn({ chore, err: error }, 'a chore failed'));
-  }
+  const ownChores = createOwnChores({ logger, mail, roles, audit, tokens, housekeeping });
 
   async function readiness(): Promise<Readiness> {
     const impatient = database.within(READINESS_MS);
@@ -197,15 +163,73 @@ export async function createApp(options: AppOptions) {
         startPage: config.mode === 'development' ? config : undefined,
         createContext: (request) => createContext(tokens, request),
       });
-      server.addHook('onListen', async () => beginChores());
+      server.addHook('onListen', async () => ownChores.begin());
       if (metrics !== undefined) observeRequests(server, metrics.observeRequest);
       return server;
     },
 
     /** Ends the chores; the database is its owner's to close. */
     async close(): Promise<void> {
-      for (const timer of timers) clearInterval(timer);
+      ownChores.end();
       await Promise.all([housekeeping.close(), mail.close(), externalLogins.close()]);
+    },
+  };
+}
+
+/** What every process does for itself. Commands, which end by themselves, do none of it. */
+function createOwnChores({
+  logger,
+  mail,
+  roles,
+  audit,
+  tokens,
+  housekeeping,
+}: Pick<Core, 'mail' | 'audit' | 'tokens'> & {
+  readonly logger: Logger;
+  readonly roles: ReturnType<typeof createRolesService>;
+  readonly housekeeping: ReturnType<typeof createHousekeeping>;
+}) {
+  const timers: NodeJS.Timeout[] = [];
+  let saysRolesDiffer = true;
+
+  /** Two definitions of roles in the processes of one database make tokens of two kinds. Said once. */
+  async function compareRoles(): Promise<void> {
+    if (!saysRolesDiffer || !(await roles.isOther())) return;
+    saysRolesDiffer = false;
+    logger.warn('another process of this database has another LATCHKEY_ROLES_FILE, or another content of it');
+  }
+
+  /** What the operator should hear of roles at the start, and the other processes later. */
+  async function beginRoles(): Promise<void> {
+    const unknown = await roles.unknown();
+    if (unknown.length > 0)
+      logger.warn({ roles: unknown }, 'accounts have roles that are not defined, which allow nothing');
+    await roles.announce();
+  }
+
+  /** A chore that fails, as when the database is away, is logged and done again the next time. */
+  function repeat(everyMs: number, chore: string, work: () => Promise<unknown>): NodeJS.Timeout {
+    return setInterval(() => attempt(chore, work), everyMs).unref();
+  }
+
+  function attempt(chore: string, work: () => Promise<unknown>): void {
+    work().catch((error: unknown) => logger.warn({ chore, err: error }, 'a chore failed'));
+  }
+
+  return {
+    begin(): void {
+      mail.watch();
+      attempt('definition of roles', beginRoles);
+      timers.push(
+        repeat(HOUSEKEEPING_INTERVAL_MS, 'head of the audit trail', audit.followHead),
+        repeat(RELOAD_INTERVAL_MS, 'reload of the signing keys', tokens.reload),
+        repeat(HOUSEKEEPING_INTERVAL_MS, 'housekeeping', housekeeping.turn),
+        repeat(HOUSEKEEPING_INTERVAL_MS, 'definition of roles', compareRoles),
+      );
+    },
+
+    end(): void {
+      for (const timer of timers) clearInterval(timer);
     },
   };
 }

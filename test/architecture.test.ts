@@ -35,6 +35,7 @@ const CORE = [
   'factors',
   'external-logins',
   'login',
+  'operators',
 ];
 
 /** Features, which know no other feature. */
@@ -50,6 +51,7 @@ const FEATURES = [
   'passkeys',
   'password-resets',
   'roles',
+  'service-accounts',
   'transfers',
 ];
 

@@ -21,6 +21,7 @@ import { createWaysIn, type WaysIn } from './login/ways-in.ts';
 import { createMail, type Mail } from './mail/service.ts';
 import type { Templates } from './mail/templates.ts';
 import { createOneTimeTokens, type OneTimeTokens } from './one-time-tokens/service.ts';
+import { createOperators, type Operators } from './operators/service.ts';
 import { createPasskeys, type Passkeys, type PasskeysOptions } from './passkeys/service.ts';
 import { createGuesses, type Guesses } from './passwords/guesses.ts';
 import { PASSWORD_CHANGED, RESET_PASSWORD } from './passwords/mails.ts';
@@ -73,6 +74,7 @@ export interface Core {
   readonly login: Login;
   readonly secondStep: SecondStep;
   readonly waysIn: WaysIn;
+  readonly operators: Operators;
 }
 
 /** Builds the modules of core in the order of their dependencies. */
@@ -185,6 +187,7 @@ export function createCore({ config, database, clock, logger, templates, hashCos
   });
   const secondStep = createSecondStep({ database, clock, factors, challenges, door });
   const waysIn = createWaysIn({ magicLinks: config.magicLinks, passkeys, externalLogins });
+  const operators = createOperators({ database, clock, recordEvent, rateLimits, roles, sessions });
 
   return {
     database,
@@ -211,6 +214,7 @@ export function createCore({ config, database, clock, logger, templates, hashCos
     login,
     secondStep,
     waysIn,
+    operators,
   };
 }
 

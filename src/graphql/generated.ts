@@ -4,6 +4,8 @@ import type { SessionView as SessionMapper } from '../core/sessions/service.ts';
 import type { FactorRecord as FactorMapper } from '../core/factors/service.ts';
 import type { ExternalLoginRecord as ExternalLoginMapper } from '../core/external-logins/service.ts';
 import type { Delivered as AuthPayloadMapper, Context } from './context.ts';
+import type { ServiceAccountView as ServiceAccountMapper, ApiKeyRecord as ApiKeyMapper } from '../core/service-accounts/service.ts';
+import type { Operator as AdminQueryMapper } from '../core/operators/service.ts';
 export type Maybe<T> = T | null;
 export type InputMaybe<T> = Maybe<T>;
 export type Omit<T, K extends keyof T> = Pick<T, Exclude<keyof T, K>>;
@@ -29,6 +31,404 @@ export type Scalars = {
   JWT: { input: string; output: string; }
   /** An integer above zero. */
   PositiveInt: { input: number; output: number; }
+};
+
+/** What `adminCreateApiKey` takes. */
+export type AdminCreateApiKeyInput = {
+  /** When it ends; null for never. */
+  readonly expiresAt?: InputMaybe<Scalars['DateTime']['input']>;
+  /** What to call the key: at most 100 characters. */
+  readonly name?: InputMaybe<Scalars['String']['input']>;
+  /** What it allows: at least one scope, and none that the access token of its maker does not have. */
+  readonly scope: ReadonlyArray<Scalars['String']['input']>;
+  /** The service account. */
+  readonly serviceAccountId: Scalars['ID']['input'];
+};
+
+/** What `adminCreateServiceAccount` takes. */
+export type AdminCreateServiceAccountInput = {
+  /** At most 500 characters. */
+  readonly description?: InputMaybe<Scalars['String']['input']>;
+  /** 1 to 100 characters, one of them visible. */
+  readonly name: Scalars['String']['input'];
+  /** The most that keys of it may allow; null leaves that to their makers. */
+  readonly scope?: InputMaybe<ReadonlyArray<Scalars['String']['input']>>;
+};
+
+/** What `adminCreateUser` takes. */
+export type AdminCreateUserInput = {
+  /** The address to log in with. One account each, whatever the case of its letters. */
+  readonly email: Scalars['EmailAddress']['input'];
+  /** Whether the operator vouches that the address is its owner's. */
+  readonly emailVerified?: Scalars['Boolean']['input'];
+  /** What to call its owner, at most 100 characters, one of them visible. */
+  readonly name?: InputMaybe<Scalars['String']['input']>;
+  /** At least 15 characters unless configured otherwise, at most 128; null where its owner is to set one. */
+  readonly password?: InputMaybe<Scalars['String']['input']>;
+};
+
+/** What `adminDeleteUser` takes. */
+export type AdminDeleteUserInput = {
+  /** Whose account. */
+  readonly userId: Scalars['ID']['input'];
+};
+
+/** What `adminDisableServiceAccount` takes. */
+export type AdminDisableServiceAccountInput = {
+  /** The service account. */
+  readonly id: Scalars['ID']['input'];
+};
+
+/** What `adminDisableUser` takes. */
+export type AdminDisableUserInput = {
+  /** Whose account. */
+  readonly userId: Scalars['ID']['input'];
+};
+
+/** What `adminEnableServiceAccount` takes. */
+export type AdminEnableServiceAccountInput = {
+  /** The service account. */
+  readonly id: Scalars['ID']['input'];
+};
+
+/** What `adminEnableUser` takes. */
+export type AdminEnableUserInput = {
+  /** Whose account. */
+  readonly userId: Scalars['ID']['input'];
+};
+
+/** What `adminEndSessions` takes. */
+export type AdminEndSessionsInput = {
+  /** Which one; all of them unless given. */
+  readonly sessionId?: InputMaybe<Scalars['ID']['input']>;
+  /** Whose sessions. */
+  readonly userId: Scalars['ID']['input'];
+};
+
+/** A second factor, as operators see it. */
+export type AdminFactor = {
+  readonly __typename?: 'AdminFactor';
+  /** When it was confirmed. */
+  readonly createdAt: Scalars['DateTime']['output'];
+  /** Opaque; what `adminRemoveFactors` takes. */
+  readonly id: Scalars['ID']['output'];
+  /** What it is. */
+  readonly kind: FactorKind;
+  /** When it was used last. */
+  readonly lastUsedAt?: Maybe<Scalars['DateTime']['output']>;
+  /** What its owner called it. */
+  readonly name?: Maybe<Scalars['String']['output']>;
+};
+
+/** What is counted of wrong passwords and codes; `adminUnlockAccount` ends it. */
+export type AdminFailedLogins = {
+  readonly __typename?: 'AdminFailedLogins';
+  /** How often in a row the code of a second factor was wrong. */
+  readonly codes: Scalars['Int']['output'];
+  /** Whether so many were wrong that no code is compared any more. */
+  readonly codesDisabled: Scalars['Boolean']['output'];
+  /** Whether so many were wrong that strangers cannot try it any more, until it is set anew or an operator unlocks the account. */
+  readonly passwordDisabled: Scalars['Boolean']['output'];
+  /** How often in a row the password was wrong. */
+  readonly passwords: Scalars['Int']['output'];
+};
+
+/** What `adminImpersonate` takes. */
+export type AdminImpersonateInput = {
+  /** Why, for the audit trail: 1 to 200 characters, one of them visible. */
+  readonly reason: Scalars['String']['input'];
+  /** Whose account. */
+  readonly userId: Scalars['ID']['input'];
+};
+
+/** What operators may see. */
+export type AdminQuery = {
+  readonly __typename?: 'AdminQuery';
+  /**
+   * The audit trail, the newest event first. Needs `latchkey:audit:read`. Without `first` a page has 20 events, and at most 100.
+   * Errors: `FORBIDDEN` (`INSUFFICIENT_SCOPE`), `BAD_USER_INPUT`, `UNAVAILABLE`.
+   */
+  readonly auditEvents: AuditEventConnection;
+  /**
+   * The service accounts with their API keys, by name. Needs `latchkey:keys:write` or `latchkey:users:read`. Without `first` a
+   * page has 20 accounts, and at most 100.
+   * Errors: `FORBIDDEN` (`INSUFFICIENT_SCOPE`), `BAD_USER_INPUT` (a page of less than 0 or more than 100, a cursor of another
+   * list), `UNAVAILABLE`.
+   */
+  readonly serviceAccounts: ServiceAccountConnection;
+  /**
+   * How many logins, failures and registrations there were, by the audit trail. Needs `latchkey:audit:read`. What is older than
+   * `LATCHKEY_AUDIT_RETENTION` is not counted any more.
+   * Errors: `FORBIDDEN` (`INSUFFICIENT_SCOPE`), `BAD_USER_INPUT` (`to` is not after `from`, or there would be more than 400
+   * intervals), `UNAVAILABLE`.
+   */
+  readonly stats: AdminStats;
+  /**
+   * One account, by exactly one of the two; null where there is none. Needs `latchkey:users:read`.
+   * Errors: `FORBIDDEN` (`INSUFFICIENT_SCOPE`), `BAD_USER_INPUT` (neither or both), `UNAVAILABLE`.
+   */
+  readonly user?: Maybe<AdminUser>;
+  /**
+   * The accounts, a page at a time. Needs `latchkey:users:read`. Without `first` and `last` a page has 20 accounts, and at
+   * most 100. A cursor works for the order and the filter that it came from.
+   * Errors: `FORBIDDEN` (`INSUFFICIENT_SCOPE`), `BAD_USER_INPUT` (`first` with `last`, a page of less than 0 or more than 100,
+   * a cursor of another list, a filter that contradicts itself), `UNAVAILABLE`.
+   */
+  readonly users: AdminUserConnection;
+};
+
+
+/** What operators may see. */
+export type AdminQueryAuditEventsArgs = {
+  after?: InputMaybe<Scalars['String']['input']>;
+  filter?: InputMaybe<AuditEventFilter>;
+  first?: InputMaybe<Scalars['Int']['input']>;
+};
+
+
+/** What operators may see. */
+export type AdminQueryServiceAccountsArgs = {
+  after?: InputMaybe<Scalars['String']['input']>;
+  first?: InputMaybe<Scalars['Int']['input']>;
+};
+
+
+/** What operators may see. */
+export type AdminQueryStatsArgs = {
+  from: Scalars['DateTime']['input'];
+  interval: StatsInterval;
+  to: Scalars['DateTime']['input'];
+};
+
+
+/** What operators may see. */
+export type AdminQueryUserArgs = {
+  email?: InputMaybe<Scalars['EmailAddress']['input']>;
+  id?: InputMaybe<Scalars['ID']['input']>;
+};
+
+
+/** What operators may see. */
+export type AdminQueryUsersArgs = {
+  after?: InputMaybe<Scalars['String']['input']>;
+  before?: InputMaybe<Scalars['String']['input']>;
+  filter?: InputMaybe<AdminUserFilter>;
+  first?: InputMaybe<Scalars['Int']['input']>;
+  last?: InputMaybe<Scalars['Int']['input']>;
+  orderBy?: InputMaybe<AdminUserOrder>;
+};
+
+/** What `adminRemoveFactors` takes. */
+export type AdminRemoveFactorsInput = {
+  /** Which one; all of them, with the recovery codes, unless given. */
+  readonly factorId?: InputMaybe<Scalars['ID']['input']>;
+  /** Whose factors. */
+  readonly userId: Scalars['ID']['input'];
+};
+
+/** What `adminRevokeApiKey` takes. */
+export type AdminRevokeApiKeyInput = {
+  /** The `id` of the key. */
+  readonly id: Scalars['ID']['input'];
+};
+
+/** What `adminSendPasswordReset` takes. */
+export type AdminSendPasswordResetInput = {
+  /** Whose account. */
+  readonly userId: Scalars['ID']['input'];
+};
+
+/** What `adminSetMetadata` takes. */
+export type AdminSetMetadataInput = {
+  /** A JSON object of at most 4 KiB, in the place of the one before. */
+  readonly metadata: Scalars['JSONObject']['input'];
+  /** Whose metadata. */
+  readonly userId: Scalars['ID']['input'];
+};
+
+/** What `adminSetRoles` takes. */
+export type AdminSetRolesInput = {
+  /** The names of the roles, at most 100; an empty list takes all that an operator gave. */
+  readonly roles: ReadonlyArray<Scalars['String']['input']>;
+  /** Whose roles. */
+  readonly userId: Scalars['ID']['input'];
+};
+
+/** How many logins, failures and registrations there were. */
+export type AdminStats = {
+  readonly __typename?: 'AdminStats';
+  /** One after another from `from` to `to`, those without an event too. */
+  readonly intervals: ReadonlyArray<StatsBucket>;
+  /** How many sessions live now. */
+  readonly liveSessions: Scalars['Int']['output'];
+};
+
+/** What `adminUnlockAccount` takes. */
+export type AdminUnlockAccountInput = {
+  /** Whose account. */
+  readonly userId: Scalars['ID']['input'];
+};
+
+/** What `adminUpdateUser` takes; a field that is left out stays as it is. */
+export type AdminUpdateUserInput = {
+  /** The address to log in with from then on. */
+  readonly email?: InputMaybe<Scalars['EmailAddress']['input']>;
+  /** Whether the operator vouches that the address is its owner's; with another address, false unless given. */
+  readonly emailVerified?: InputMaybe<Scalars['Boolean']['input']>;
+  /** What to call its owner, at most 100 characters, one of them visible; null removes it. */
+  readonly name?: InputMaybe<Scalars['String']['input']>;
+  /**
+   * Whether the address of before may take the change of address back. False where that mailbox may be a thief's: then it is
+   * told without a link, and earlier changes cannot be taken back any more either.
+   */
+  readonly undo?: Scalars['Boolean']['input'];
+  /** Whose account. */
+  readonly userId: Scalars['ID']['input'];
+};
+
+/**
+ * An account as operators see it. `sessions`, `factors`, `recoveryCodesLeft`, `externalLogins`, `failedLogins`, `lockedUntil` and
+ * `lastLoginAt` need `latchkey:users:read`, also in the answer of a mutation that needs another scope.
+ */
+export type AdminUser = {
+  readonly __typename?: 'AdminUser';
+  /** When it was created. */
+  readonly createdAt: Scalars['DateTime']['output'];
+  /** Since when it is disabled. */
+  readonly disabledAt?: Maybe<Scalars['DateTime']['output']>;
+  /** The address to log in with, as it was typed. */
+  readonly email: Scalars['EmailAddress']['output'];
+  /** Whether its owner proved that it is theirs, or an operator vouched for it. */
+  readonly emailVerified: Scalars['Boolean']['output'];
+  /** The accounts at providers that its owner logs in with, the oldest first. */
+  readonly externalLogins: ReadonlyArray<ExternalLogin>;
+  /** Its second factors, the oldest first. */
+  readonly factors: ReadonlyArray<AdminFactor>;
+  /** What is counted of wrong passwords and codes. The events are in `AdminQuery.auditEvents`. */
+  readonly failedLogins: AdminFailedLogins;
+  /** Whether it can be logged in to with a password. */
+  readonly hasPassword: Scalars['Boolean']['output'];
+  /** Stable and opaque; the `sub` claim of access tokens. */
+  readonly id: Scalars['ID']['output'];
+  /** When its owner last logged in. */
+  readonly lastLoginAt?: Maybe<Scalars['DateTime']['output']>;
+  /**
+   * Until when a stranger's try at its password has to wait, after wrong ones; null where none has. Devices and sessions of
+   * its owner do not wait. `failedLogins.passwordDisabled` says whether the wait has no end.
+   */
+  readonly lockedUntil?: Maybe<Scalars['DateTime']['output']>;
+  /** What operators keep about it, at most 4 KiB of JSON. */
+  readonly metadata: Scalars['JSONObject']['output'];
+  /** What to call its owner, if they said. */
+  readonly name?: Maybe<Scalars['String']['output']>;
+  /** How many recovery codes are not used yet. */
+  readonly recoveryCodesLeft: Scalars['Int']['output'];
+  /** The roles that it has, the highest first, the default roles among them. */
+  readonly roles: ReadonlyArray<Scalars['String']['output']>;
+  /** Its live sessions, at most 50, the most recently used first. */
+  readonly sessions: ReadonlyArray<Session>;
+  /** Whether it may be used. */
+  readonly state: AdminUserState;
+  /** When its address, name or password last changed. */
+  readonly updatedAt: Scalars['DateTime']['output'];
+};
+
+/** A page of accounts. */
+export type AdminUserConnection = {
+  readonly __typename?: 'AdminUserConnection';
+  /** The accounts of the page, each with its cursor. */
+  readonly edges: ReadonlyArray<AdminUserEdge>;
+  /** Where the page stands. */
+  readonly pageInfo: PageInfo;
+  /** How many accounts the filter allows, counted to 10,000. */
+  readonly totalCount: Scalars['Int']['output'];
+  /** Whether there are or may be more than `totalCount`. */
+  readonly totalCountCapped: Scalars['Boolean']['output'];
+};
+
+/** An account in a list. */
+export type AdminUserEdge = {
+  readonly __typename?: 'AdminUserEdge';
+  /** Where it stands: what `after` and `before` take. */
+  readonly cursor: Scalars['String']['output'];
+  /** The account. */
+  readonly node: AdminUser;
+};
+
+/** Which accounts a list has. All that is given must hold. */
+export type AdminUserFilter = {
+  /** Accounts that were created before then. */
+  readonly createdBefore?: InputMaybe<Scalars['DateTime']['input']>;
+  /** Accounts that were created then or later. */
+  readonly createdFrom?: InputMaybe<Scalars['DateTime']['input']>;
+  /** The one account with this id. */
+  readonly id?: InputMaybe<Scalars['ID']['input']>;
+  /** Accounts that have the role. A default role is every account's. */
+  readonly role?: InputMaybe<Scalars['String']['input']>;
+  /** Accounts in this state. */
+  readonly state?: InputMaybe<AdminUserState>;
+  /**
+   * What the address or the name begins with, whatever the case of its letters (beyond ASCII, as PostgreSQL knows them;
+   * SQLite compares those as they are written); at most 254 characters. The list then has those first whose address begins
+   * with it, by address, and after them those whose name does, by name.
+   */
+  readonly text?: InputMaybe<Scalars['String']['input']>;
+};
+
+/** The order of a list of accounts. */
+export type AdminUserOrder = {
+  /** Which way. */
+  readonly direction?: OrderDirection;
+  /** By what. */
+  readonly field?: AdminUserOrderField;
+};
+
+/** What accounts can be ordered by. */
+export type AdminUserOrderField =
+  /** When the account was created. */
+  | 'CREATED'
+  /** The address, in the order of its characters. */
+  | 'EMAIL'
+  /** When its owner last logged in; an account that was never used comes before all others. */
+  | 'LAST_LOGIN';
+
+/** What an account can be used for. One that waits after wrong passwords is in none of these states: see `AdminUser.lockedUntil`. */
+export type AdminUserState =
+  /** It may be used, and its owner proved its address. */
+  | 'ACTIVE'
+  /** An operator disabled it: it cannot be used. */
+  | 'DISABLED'
+  /** It may be used, and nobody proved its address. */
+  | 'UNVERIFIED';
+
+/** A key of a service account. It is exchanged at `POST /token` for access tokens (RFC 6749 §4.4). */
+export type ApiKey = {
+  readonly __typename?: 'ApiKey';
+  /** When it was made. */
+  readonly createdAt: Scalars['DateTime']['output'];
+  /** Its maker, by whose present roles it is cut; null once that account is deleted. Then it does not work any more. */
+  readonly createdBy?: Maybe<Scalars['ID']['output']>;
+  /** When it ends by itself; null for never. */
+  readonly expiresAt?: Maybe<Scalars['DateTime']['output']>;
+  /** Opaque; the `sid` claim of its access tokens. */
+  readonly id: Scalars['ID']['output'];
+  /** When it was last exchanged, up to a minute late; null where it never was. */
+  readonly lastUsedAt?: Maybe<Scalars['DateTime']['output']>;
+  /** What operators call it; null where nobody said. */
+  readonly name?: Maybe<Scalars['String']['output']>;
+  /** When it was revoked; null where it was not. */
+  readonly revokedAt?: Maybe<Scalars['DateTime']['output']>;
+  /** What it was made for. What is allowed now is in the answer of an exchange. */
+  readonly scope: ReadonlyArray<Scalars['String']['output']>;
+};
+
+/** A new key. */
+export type ApiKeyPayload = {
+  readonly __typename?: 'ApiKeyPayload';
+  /** What is known of it. */
+  readonly apiKey: ApiKey;
+  /** `lka_…`, 75 letters, digits and `_`. Keep it where only the program can read it. The server keeps a hash, and cannot show it again. */
+  readonly key: Scalars['String']['output'];
 };
 
 /** `AuthenticatorAssertionResponseJSON` (WebAuthn Level 3, §5.1.7). */
@@ -60,6 +460,72 @@ export type AttestationResponseInput = {
   /** How to reach the authenticator; at most ten of them. Those that are not known are left out. */
   readonly transports?: InputMaybe<ReadonlyArray<Scalars['String']['input']>>;
 };
+
+/** Something that happened, as the audit trail keeps it. */
+export type AuditEvent = {
+  readonly __typename?: 'AuditEvent';
+  /** The account of the operator who did it by this API. */
+  readonly actorId?: Maybe<Scalars['ID']['output']>;
+  /** Plain facts: counts, reasons, ids. */
+  readonly details: Scalars['JSONObject']['output'];
+  /** Opaque. */
+  readonly id: Scalars['ID']['output'];
+  /** The network address that it came from. */
+  readonly ip?: Maybe<Scalars['String']['output']>;
+  /** What happened, in the words of the OWASP Logging Vocabulary: `authn_login_success`. */
+  readonly name: Scalars['String']['output'];
+  /** When it happened. */
+  readonly occurredAt: Scalars['DateTime']['output'];
+  /** Whether it went well. */
+  readonly outcome: AuditOutcome;
+  /** Finds it in the log. */
+  readonly requestId?: Maybe<Scalars['String']['output']>;
+  /** The session that it happened in: the operator's, where one did it by this API. */
+  readonly sessionId?: Maybe<Scalars['ID']['output']>;
+  /** The User-Agent header that it came with, at most 256 characters. */
+  readonly userAgent?: Maybe<Scalars['String']['output']>;
+  /** The account that it is about. */
+  readonly userId?: Maybe<Scalars['ID']['output']>;
+};
+
+/** A page of the audit trail. */
+export type AuditEventConnection = {
+  readonly __typename?: 'AuditEventConnection';
+  /** The events of the page, each with its cursor. */
+  readonly edges: ReadonlyArray<AuditEventEdge>;
+  /** Where the page stands. */
+  readonly pageInfo: PageInfo;
+};
+
+/** An event in a list. */
+export type AuditEventEdge = {
+  readonly __typename?: 'AuditEventEdge';
+  /** Where it stands: what `after` takes. */
+  readonly cursor: Scalars['String']['output'];
+  /** The event. */
+  readonly node: AuditEvent;
+};
+
+/** Which events a list has. All that is given must hold. */
+export type AuditEventFilter = {
+  /** Events of then or later. */
+  readonly from?: InputMaybe<Scalars['DateTime']['input']>;
+  /** Events of this name. */
+  readonly name?: InputMaybe<Scalars['String']['input']>;
+  /** Events that went well, or that did not. */
+  readonly outcome?: InputMaybe<AuditOutcome>;
+  /** Events before then. */
+  readonly to?: InputMaybe<Scalars['DateTime']['input']>;
+  /** Events about this account. */
+  readonly userId?: InputMaybe<Scalars['ID']['input']>;
+};
+
+/** Whether it went well. */
+export type AuditOutcome =
+  /** It was refused or did not work. */
+  | 'FAIL'
+  /** It happened. */
+  | 'SUCCESS';
 
 /** A pair of tokens and what they stand for. */
 export type AuthPayload = {
@@ -220,7 +686,8 @@ export type ErrorCode =
   /**
    * The viewer is known and may not do this. `extensions.reason` is `NARROWED_SESSION` where the login asked for less
    * (`scope`), `ENROLMENT_REQUIRED` where the account has to enrol a second factor first, `FACTOR_REQUIRED` where the
-   * session has to show one first (`reauthenticate`), `UNVERIFIED_EMAIL` where the owner could not be told, `MACHINE` where the token is that of a service account, and `FOREIGN_ORIGIN` where a page whose `Origin` is not allowed to use cookies asked for them.
+   * session has to show one first (`reauthenticate`), `UNVERIFIED_EMAIL` where the owner could not be told, `MACHINE` where the token is that of a service account, `LIMIT_REACHED` where there are as many service accounts or keys as
+   * there can be, and `FOREIGN_ORIGIN` where a page whose `Origin` is not allowed to use cookies asked for them.
    */
   | 'FORBIDDEN'
   /** The document does not parse. */
@@ -386,6 +853,15 @@ export type FinishPasskeyRegistrationInput = {
   readonly response: RegistrationResponseInput;
 };
 
+/** An access token for somebody else's account. */
+export type ImpersonationPayload = {
+  readonly __typename?: 'ImpersonationPayload';
+  /** Send it as `Authorization: Bearer <token>`. */
+  readonly accessToken: Scalars['JWT']['output'];
+  /** Seconds until it expires: 900, or `LATCHKEY_ACCESS_TOKEN_TTL` where that is less. */
+  readonly expiresIn: Scalars['PositiveInt']['output'];
+};
+
 /** What `linkExternalLogin` takes. */
 export type LinkExternalLoginInput = {
   /** Where the verifier is kept; the link gives no tokens. */
@@ -511,6 +987,110 @@ export type Mfa = {
 /** What can be done. The fields of one document run one after another, in order. */
 export type Mutation = {
   readonly __typename?: 'Mutation';
+  /**
+   * Creates an API key of a service account, which is shown in this answer and never again. What the key allows is cut by what
+   * the roles of its maker allow, at each exchange and within a second here: a maker who is demoted takes scopes from it, and
+   * with one who is disabled or deleted it ends. Needs `latchkey:keys:write` and an authentication of the last 10 minutes.
+   * Errors: `UNAUTHENTICATED`, `REAUTHENTICATION_REQUIRED`, `NOT_FOUND`, `BAD_USER_INPUT` (also a scope that the access token
+   * of the maker, or the service account, does not have, and an end that is past), `TOO_MANY_REQUESTS`, `UNAVAILABLE`,
+   * `FORBIDDEN` (`INSUFFICIENT_SCOPE`, `MACHINE`; `LIMIT_REACHED`: the account has 20 keys, those counted that ended in the
+   * last 30 days).
+   */
+  readonly adminCreateApiKey: ApiKeyPayload;
+  /**
+   * Creates a service account: a program that has tokens of its own. It has no key yet. Needs `latchkey:keys:write` and an
+   * authentication of the last 10 minutes.
+   * Errors: `UNAUTHENTICATED`, `REAUTHENTICATION_REQUIRED`, `BAD_USER_INPUT` (also a name that another service account has),
+   * `TOO_MANY_REQUESTS`, `UNAVAILABLE`, `FORBIDDEN` (`INSUFFICIENT_SCOPE`, `MACHINE`; `LIMIT_REACHED`: there are 1,000).
+   */
+  readonly adminCreateServiceAccount: ServiceAccount;
+  /**
+   * Creates an account, whatever LATCHKEY_REGISTRATION says. Without a password its owner is mailed a link to set one, which
+   * works for 30 minutes. Needs `latchkey:users:write` and an authentication of the last 10 minutes, as every admin mutation does.
+   * Errors: `UNAUTHENTICATED`, `FORBIDDEN` (`INSUFFICIENT_SCOPE`), `REAUTHENTICATION_REQUIRED`, `EMAIL_TAKEN`, `WEAK_PASSWORD`,
+   * `FEATURE_DISABLED` (no password, and no mail is sent), `TOO_MANY_REQUESTS`, `OVERLOADED`, `UNAVAILABLE`, `BAD_USER_INPUT`.
+   */
+  readonly adminCreateUser: AdminUser;
+  /**
+   * Deletes an account and all that belongs to it, and answers it as it was. There is no way back. Needs
+   * `latchkey:users:write`. Errors: those of `adminDisableUser`.
+   */
+  readonly adminDeleteUser: AdminUser;
+  /**
+   * Ends what all keys of a service account allow, until it is enabled: no key is exchanged, and access tokens end as with
+   * `adminRevokeApiKey`. Needs `latchkey:keys:write`. Errors: those of `adminRevokeApiKey`.
+   */
+  readonly adminDisableServiceAccount: ServiceAccount;
+  /**
+   * Ends every session and link of an account, and lets it log in no more. Needs `latchkey:users:write`.
+   * Errors: `UNAUTHENTICATED`, `REAUTHENTICATION_REQUIRED`, `NOT_FOUND`, `TOO_MANY_REQUESTS`, `UNAVAILABLE`, `FORBIDDEN`
+   * (`INSUFFICIENT_SCOPE`; `SELF`: it is the operator's own account; `OUTRANKED`: the account holds a `latchkey:` scope that
+   * the operator's token lacks; `LAST_ADMINISTRATOR`: it is the operator's own, and no other could take its place;
+   * `IMPERSONATION`).
+   */
+  readonly adminDisableUser: AdminUser;
+  /** Lets the keys of a disabled service account work again. Needs `latchkey:keys:write`. Errors: those of `adminRevokeApiKey`. */
+  readonly adminEnableServiceAccount: ServiceAccount;
+  /** Lets a disabled account log in again. Needs `latchkey:users:write`. Errors: those of `adminDisableUser`. */
+  readonly adminEnableUser: AdminUser;
+  /**
+   * Ends one session of an account, or all. Needs `latchkey:users:write`.
+   * Errors: those of `adminDisableUser`; `NOT_FOUND` where the account has no live session of that id.
+   */
+  readonly adminEndSessions: AdminUser;
+  /**
+   * Opens a session of somebody's account for the operator who asks, to see what its owner sees. Its access token names the
+   * operator in `act` (RFC 8693 §4.1) and has no scope, no role and no claim of a preset or a template. Here it may ask `me`
+   * and `session`, and nothing else; every mutation refuses it. It lives for 15 minutes at most, is never refreshed, and ends
+   * within a second of the operator's session, scope or account. The owner is told by mail, and sees it among their
+   * sessions; the audit trails of both have it. The operator's earlier impersonation of the account ends.
+   * Needs `latchkey:impersonate` and an authentication of the last 10 minutes.
+   * Errors: `UNAUTHENTICATED`, `REAUTHENTICATION_REQUIRED`, `NOT_FOUND`, `TOO_MANY_REQUESTS`, `UNAVAILABLE`, `BAD_USER_INPUT`,
+   * `FORBIDDEN` (`INSUFFICIENT_SCOPE`, `SELF`, `OUTRANKED`, `IMPERSONATION`, `DISABLED`: nobody can use the account).
+   */
+  readonly adminImpersonate: ImpersonationPayload;
+  /**
+   * Removes one second factor of an account, or all with the recovery codes. Ends every session and every pending login of the
+   * account, whose owner is told. Needs `latchkey:users:write`.
+   * Errors: those of `adminDisableUser`; `NOT_FOUND` where the account has no such factor.
+   */
+  readonly adminRemoveFactors: AdminUser;
+  /**
+   * Ends an API key for good. Here its access tokens end within a second, and elsewhere when they expire. A key that had ended
+   * before stays as it is. Needs `latchkey:keys:write` and an authentication of the last 10 minutes.
+   * Errors: `UNAUTHENTICATED`, `REAUTHENTICATION_REQUIRED`, `NOT_FOUND`, `TOO_MANY_REQUESTS`, `UNAVAILABLE`, `FORBIDDEN`
+   * (`INSUFFICIENT_SCOPE`, `MACHINE`).
+   */
+  readonly adminRevokeApiKey: ApiKey;
+  /**
+   * Mails the owner of an account a link to set a new password, as `requestPasswordReset` does and within the same limits of
+   * their address. Needs `latchkey:users:write`.
+   * Errors: those of `adminDisableUser`, `FEATURE_DISABLED` (no mail is sent).
+   */
+  readonly adminSendPasswordReset: AdminUser;
+  /**
+   * Sets the metadata of an account, all of it. Needs `latchkey:roles:write`, because claims may rest on it.
+   * Errors: those of `adminDisableUser`, `BAD_USER_INPUT` (more than 4 KiB of JSON).
+   */
+  readonly adminSetMetadata: AdminUser;
+  /**
+   * Gives an account these roles and no others; default roles may be named or left out. The operator's token holds every scope
+   * of each role that is given or taken. Needs `latchkey:roles:write`.
+   * Errors: those of `adminDisableUser` (`OUTRANKED`: also where a role allows what the token does not), `BAD_USER_INPUT` (a
+   * role that is not defined).
+   */
+  readonly adminSetRoles: AdminUser;
+  /**
+   * Forgets the wrong passwords and codes of an account, so that nothing of it has to wait and nothing is disabled any more.
+   * Needs `latchkey:users:write`. Errors: those of `adminDisableUser`.
+   */
+  readonly adminUnlockAccount: AdminUser;
+  /**
+   * Changes what is known of an account. Another address ends its sessions and links. The address of before is told, and may
+   * take the change back for 7 days where it was verified, unless `undo` is false. Needs `latchkey:users:write`.
+   * Errors: those of `adminDisableUser`, `EMAIL_TAKEN`, `BAD_USER_INPUT`.
+   */
+  readonly adminUpdateUser: AdminUser;
   /** Cancels a removal of all factors that was asked for, from any session. Errors: `UNAUTHENTICATED`, `UNAVAILABLE`. */
   readonly cancelFactorReset: User;
   /**
@@ -812,6 +1392,108 @@ export type Mutation = {
 
 
 /** What can be done. The fields of one document run one after another, in order. */
+export type MutationAdminCreateApiKeyArgs = {
+  input: AdminCreateApiKeyInput;
+};
+
+
+/** What can be done. The fields of one document run one after another, in order. */
+export type MutationAdminCreateServiceAccountArgs = {
+  input: AdminCreateServiceAccountInput;
+};
+
+
+/** What can be done. The fields of one document run one after another, in order. */
+export type MutationAdminCreateUserArgs = {
+  input: AdminCreateUserInput;
+};
+
+
+/** What can be done. The fields of one document run one after another, in order. */
+export type MutationAdminDeleteUserArgs = {
+  input: AdminDeleteUserInput;
+};
+
+
+/** What can be done. The fields of one document run one after another, in order. */
+export type MutationAdminDisableServiceAccountArgs = {
+  input: AdminDisableServiceAccountInput;
+};
+
+
+/** What can be done. The fields of one document run one after another, in order. */
+export type MutationAdminDisableUserArgs = {
+  input: AdminDisableUserInput;
+};
+
+
+/** What can be done. The fields of one document run one after another, in order. */
+export type MutationAdminEnableServiceAccountArgs = {
+  input: AdminEnableServiceAccountInput;
+};
+
+
+/** What can be done. The fields of one document run one after another, in order. */
+export type MutationAdminEnableUserArgs = {
+  input: AdminEnableUserInput;
+};
+
+
+/** What can be done. The fields of one document run one after another, in order. */
+export type MutationAdminEndSessionsArgs = {
+  input: AdminEndSessionsInput;
+};
+
+
+/** What can be done. The fields of one document run one after another, in order. */
+export type MutationAdminImpersonateArgs = {
+  input: AdminImpersonateInput;
+};
+
+
+/** What can be done. The fields of one document run one after another, in order. */
+export type MutationAdminRemoveFactorsArgs = {
+  input: AdminRemoveFactorsInput;
+};
+
+
+/** What can be done. The fields of one document run one after another, in order. */
+export type MutationAdminRevokeApiKeyArgs = {
+  input: AdminRevokeApiKeyInput;
+};
+
+
+/** What can be done. The fields of one document run one after another, in order. */
+export type MutationAdminSendPasswordResetArgs = {
+  input: AdminSendPasswordResetInput;
+};
+
+
+/** What can be done. The fields of one document run one after another, in order. */
+export type MutationAdminSetMetadataArgs = {
+  input: AdminSetMetadataInput;
+};
+
+
+/** What can be done. The fields of one document run one after another, in order. */
+export type MutationAdminSetRolesArgs = {
+  input: AdminSetRolesInput;
+};
+
+
+/** What can be done. The fields of one document run one after another, in order. */
+export type MutationAdminUnlockAccountArgs = {
+  input: AdminUnlockAccountInput;
+};
+
+
+/** What can be done. The fields of one document run one after another, in order. */
+export type MutationAdminUpdateUserArgs = {
+  input: AdminUpdateUserInput;
+};
+
+
+/** What can be done. The fields of one document run one after another, in order. */
 export type MutationChangePasswordArgs = {
   input: ChangePasswordInput;
 };
@@ -1032,6 +1714,26 @@ export type MutationVerifyEmailArgs = {
   input: VerifyEmailInput;
 };
 
+/** Which way a list goes. */
+export type OrderDirection =
+  /** The lowest first. */
+  | 'ASC'
+  /** The highest first. */
+  | 'DESC';
+
+/** Where a page stands in its list (Relay's cursor connections). */
+export type PageInfo = {
+  readonly __typename?: 'PageInfo';
+  /** The cursor of the last edge; null where the page is empty. */
+  readonly endCursor?: Maybe<Scalars['String']['output']>;
+  /** Whether there is more after this page. */
+  readonly hasNextPage: Scalars['Boolean']['output'];
+  /** Whether there is more before this page. */
+  readonly hasPreviousPage: Scalars['Boolean']['output'];
+  /** The cursor of the first edge; null where the page is empty. */
+  readonly startCursor?: Maybe<Scalars['String']['output']>;
+};
+
 /** The answer of an authenticator. */
 export type PasskeyAnswerInput = {
   /** The `challengeId` of the options. */
@@ -1158,6 +1860,11 @@ export type PasskeyUser = {
 /** What can be asked. */
 export type Query = {
   readonly __typename?: 'Query';
+  /**
+   * What operators may see. Each field in it names the scope that it needs. A narrowed session and a service account get in by their scopes, too.
+   * Errors: `UNAUTHENTICATED`, `FORBIDDEN` (`INSUFFICIENT_SCOPE`: the access token has no `latchkey:` scope).
+   */
+  readonly admin: AdminQuery;
   /** The providers by whose accounts people can log in, in the order of the operator. Errors: `UNAVAILABLE`. */
   readonly externalProviders: ReadonlyArray<ExternalProvider>;
   /** Who the access token speaks for. Errors: `UNAUTHENTICATED`. */
@@ -1327,6 +2034,45 @@ export type RevokeSessionInput = {
   readonly id: Scalars['ID']['input'];
 };
 
+/** A program that has tokens of its own. It is the subject and the client of each (`sub`, `client_id`). */
+export type ServiceAccount = {
+  readonly __typename?: 'ServiceAccount';
+  /** When it was created. */
+  readonly createdAt: Scalars['DateTime']['output'];
+  /** Who created it; null once that account is deleted. */
+  readonly createdBy?: Maybe<Scalars['ID']['output']>;
+  /** What it is for; null where nobody said. */
+  readonly description?: Maybe<Scalars['String']['output']>;
+  /** Since when none of its keys works; null while they do. */
+  readonly disabledAt?: Maybe<Scalars['DateTime']['output']>;
+  /** `svc_…` */
+  readonly id: Scalars['ID']['output'];
+  /** Its keys, the newest first; those that ended, for 30 days. */
+  readonly keys: ReadonlyArray<ApiKey>;
+  /** What operators call it; no other one has the name. */
+  readonly name: Scalars['String']['output'];
+  /** The most that its keys allow; null where their makers alone decide. */
+  readonly scope?: Maybe<ReadonlyArray<Scalars['String']['output']>>;
+};
+
+/** Service accounts, a page at a time (Relay's cursor connections). */
+export type ServiceAccountConnection = {
+  readonly __typename?: 'ServiceAccountConnection';
+  /** The service accounts of the page, each with its cursor. */
+  readonly edges: ReadonlyArray<ServiceAccountEdge>;
+  /** Where the page stands. */
+  readonly pageInfo: PageInfo;
+};
+
+/** A service account in a list. */
+export type ServiceAccountEdge = {
+  readonly __typename?: 'ServiceAccountEdge';
+  /** Where it stands: what `after` takes. */
+  readonly cursor: Scalars['String']['output'];
+  /** The service account. */
+  readonly node: ServiceAccount;
+};
+
 /** One login on one device, from authentication until it expires or is ended. */
 export type Session = {
   readonly __typename?: 'Session';
@@ -1350,6 +2096,8 @@ export type Session = {
   readonly id: Scalars['ID']['output'];
   /** When it ends if it is not refreshed before. */
   readonly idleExpiresAt: Scalars['DateTime']['output'];
+  /** Whether an operator opened it to see what the owner sees. It can change nothing. */
+  readonly impersonated: Scalars['Boolean']['output'];
   /** The network address of its last refresh or its login. */
   readonly ip?: Maybe<Scalars['String']['output']>;
   /** When it was last refreshed, or began. */
@@ -1394,6 +2142,28 @@ export type StartTotpEnrolmentInput = {
   /** What the app is to show beside the name of this server, at most 100 characters; the address of the account unless given. */
   readonly label?: InputMaybe<Scalars['String']['input']>;
 };
+
+/** What happened in one interval. */
+export type StatsBucket = {
+  readonly __typename?: 'StatsBucket';
+  /** Logins and re-authentications that were refused. */
+  readonly failures: Scalars['Int']['output'];
+  /** When the interval begins. */
+  readonly from: Scalars['DateTime']['output'];
+  /** Logins and re-authentications that worked. */
+  readonly logins: Scalars['Int']['output'];
+  /** Accounts that were made. */
+  readonly registrations: Scalars['Int']['output'];
+};
+
+/** How long an interval of statistics is. */
+export type StatsInterval =
+  /** 24 hours, from the first moment that was asked for. */
+  | 'DAY'
+  /** 60 minutes. */
+  | 'HOUR'
+  /** Seven days. */
+  | 'WEEK';
 
 /** How a refresh token and a device token come back. The access token is always in the answer: a page keeps it in memory. */
 export type TokenDelivery =
@@ -1581,8 +2351,43 @@ export type DirectiveResolverFn<TResult = Record<PropertyKey, never>, TParent = 
 
 /** Mapping between all available schema types and the resolvers types */
 export type ResolversTypes = {
+  AdminCreateApiKeyInput: AdminCreateApiKeyInput;
+  AdminCreateServiceAccountInput: AdminCreateServiceAccountInput;
+  AdminCreateUserInput: AdminCreateUserInput;
+  AdminDeleteUserInput: AdminDeleteUserInput;
+  AdminDisableServiceAccountInput: AdminDisableServiceAccountInput;
+  AdminDisableUserInput: AdminDisableUserInput;
+  AdminEnableServiceAccountInput: AdminEnableServiceAccountInput;
+  AdminEnableUserInput: AdminEnableUserInput;
+  AdminEndSessionsInput: AdminEndSessionsInput;
+  AdminFactor: ResolverTypeWrapper<AdminFactor>;
+  AdminFailedLogins: ResolverTypeWrapper<AdminFailedLogins>;
+  AdminImpersonateInput: AdminImpersonateInput;
+  AdminQuery: ResolverTypeWrapper<AdminQueryMapper>;
+  AdminRemoveFactorsInput: AdminRemoveFactorsInput;
+  AdminRevokeApiKeyInput: AdminRevokeApiKeyInput;
+  AdminSendPasswordResetInput: AdminSendPasswordResetInput;
+  AdminSetMetadataInput: AdminSetMetadataInput;
+  AdminSetRolesInput: AdminSetRolesInput;
+  AdminStats: ResolverTypeWrapper<AdminStats>;
+  AdminUnlockAccountInput: AdminUnlockAccountInput;
+  AdminUpdateUserInput: AdminUpdateUserInput;
+  AdminUser: ResolverTypeWrapper<Omit<AdminUser, 'externalLogins' | 'sessions'> & { externalLogins: ReadonlyArray<ResolversTypes['ExternalLogin']>, sessions: ReadonlyArray<ResolversTypes['Session']> }>;
+  AdminUserConnection: ResolverTypeWrapper<Omit<AdminUserConnection, 'edges'> & { edges: ReadonlyArray<ResolversTypes['AdminUserEdge']> }>;
+  AdminUserEdge: ResolverTypeWrapper<Omit<AdminUserEdge, 'node'> & { node: ResolversTypes['AdminUser'] }>;
+  AdminUserFilter: AdminUserFilter;
+  AdminUserOrder: AdminUserOrder;
+  AdminUserOrderField: AdminUserOrderField;
+  AdminUserState: AdminUserState;
+  ApiKey: ResolverTypeWrapper<ApiKeyMapper>;
+  ApiKeyPayload: ResolverTypeWrapper<Omit<ApiKeyPayload, 'apiKey'> & { apiKey: ResolversTypes['ApiKey'] }>;
   AssertionResponseInput: AssertionResponseInput;
   AttestationResponseInput: AttestationResponseInput;
+  AuditEvent: ResolverTypeWrapper<AuditEvent>;
+  AuditEventConnection: ResolverTypeWrapper<AuditEventConnection>;
+  AuditEventEdge: ResolverTypeWrapper<AuditEventEdge>;
+  AuditEventFilter: AuditEventFilter;
+  AuditOutcome: AuditOutcome;
   AuthPayload: ResolverTypeWrapper<AuthPayloadMapper>;
   AuthenticationResponseInput: AuthenticationResponseInput;
   Boolean: ResolverTypeWrapper<Scalars['Boolean']['output']>;
@@ -1608,6 +2413,7 @@ export type ResolversTypes = {
   FactorKind: FactorKind;
   FinishPasskeyRegistrationInput: FinishPasskeyRegistrationInput;
   ID: ResolverTypeWrapper<Scalars['ID']['output']>;
+  ImpersonationPayload: ResolverTypeWrapper<ImpersonationPayload>;
   Int: ResolverTypeWrapper<Scalars['Int']['output']>;
   JSONObject: ResolverTypeWrapper<Scalars['JSONObject']['output']>;
   JWT: ResolverTypeWrapper<Scalars['JWT']['output']>;
@@ -1622,6 +2428,8 @@ export type ResolversTypes = {
   MailRequestPayload: ResolverTypeWrapper<MailRequestPayload>;
   Mfa: ResolverTypeWrapper<MfaMapper>;
   Mutation: ResolverTypeWrapper<Record<PropertyKey, never>>;
+  OrderDirection: OrderDirection;
+  PageInfo: ResolverTypeWrapper<PageInfo>;
   PasskeyAnswerInput: PasskeyAnswerInput;
   PasskeyAttachment: PasskeyAttachment;
   PasskeyDescriptor: ResolverTypeWrapper<PasskeyDescriptor>;
@@ -1652,11 +2460,16 @@ export type ResolversTypes = {
   ResetPasswordInput: ResetPasswordInput;
   ResetPasswordPayload: ResolverTypeWrapper<ResetPasswordPayload>;
   RevokeSessionInput: RevokeSessionInput;
+  ServiceAccount: ResolverTypeWrapper<ServiceAccountMapper>;
+  ServiceAccountConnection: ResolverTypeWrapper<Omit<ServiceAccountConnection, 'edges'> & { edges: ReadonlyArray<ResolversTypes['ServiceAccountEdge']> }>;
+  ServiceAccountEdge: ResolverTypeWrapper<Omit<ServiceAccountEdge, 'node'> & { node: ResolversTypes['ServiceAccount'] }>;
   Session: ResolverTypeWrapper<SessionMapper>;
   StartExternalLoginInput: StartExternalLoginInput;
   StartPasskeyChallengeInput: StartPasskeyChallengeInput;
   StartPasskeyRegistrationInput: StartPasskeyRegistrationInput;
   StartTotpEnrolmentInput: StartTotpEnrolmentInput;
+  StatsBucket: ResolverTypeWrapper<StatsBucket>;
+  StatsInterval: StatsInterval;
   String: ResolverTypeWrapper<Scalars['String']['output']>;
   TokenDelivery: TokenDelivery;
   TokenType: TokenType;
@@ -1671,8 +2484,40 @@ export type ResolversTypes = {
 
 /** Mapping between all available schema types and the resolvers parents */
 export type ResolversParentTypes = {
+  AdminCreateApiKeyInput: AdminCreateApiKeyInput;
+  AdminCreateServiceAccountInput: AdminCreateServiceAccountInput;
+  AdminCreateUserInput: AdminCreateUserInput;
+  AdminDeleteUserInput: AdminDeleteUserInput;
+  AdminDisableServiceAccountInput: AdminDisableServiceAccountInput;
+  AdminDisableUserInput: AdminDisableUserInput;
+  AdminEnableServiceAccountInput: AdminEnableServiceAccountInput;
+  AdminEnableUserInput: AdminEnableUserInput;
+  AdminEndSessionsInput: AdminEndSessionsInput;
+  AdminFactor: AdminFactor;
+  AdminFailedLogins: AdminFailedLogins;
+  AdminImpersonateInput: AdminImpersonateInput;
+  AdminQuery: AdminQueryMapper;
+  AdminRemoveFactorsInput: AdminRemoveFactorsInput;
+  AdminRevokeApiKeyInput: AdminRevokeApiKeyInput;
+  AdminSendPasswordResetInput: AdminSendPasswordResetInput;
+  AdminSetMetadataInput: AdminSetMetadataInput;
+  AdminSetRolesInput: AdminSetRolesInput;
+  AdminStats: AdminStats;
+  AdminUnlockAccountInput: AdminUnlockAccountInput;
+  AdminUpdateUserInput: AdminUpdateUserInput;
+  AdminUser: Omit<AdminUser, 'externalLogins' | 'sessions'> & { externalLogins: ReadonlyArray<ResolversParentTypes['ExternalLogin']>, sessions: ReadonlyArray<ResolversParentTypes['Session']> };
+  AdminUserConnection: Omit<AdminUserConnection, 'edges'> & { edges: ReadonlyArray<ResolversParentTypes['AdminUserEdge']> };
+  AdminUserEdge: Omit<AdminUserEdge, 'node'> & { node: ResolversParentTypes['AdminUser'] };
+  AdminUserFilter: AdminUserFilter;
+  AdminUserOrder: AdminUserOrder;
+  ApiKey: ApiKeyMapper;
+  ApiKeyPayload: Omit<ApiKeyPayload, 'apiKey'> & { apiKey: ResolversParentTypes['ApiKey'] };
   AssertionResponseInput: AssertionResponseInput;
   AttestationResponseInput: AttestationResponseInput;
+  AuditEvent: AuditEvent;
+  AuditEventConnection: AuditEventConnection;
+  AuditEventEdge: AuditEventEdge;
+  AuditEventFilter: AuditEventFilter;
   AuthPayload: AuthPayloadMapper;
   AuthenticationResponseInput: AuthenticationResponseInput;
   Boolean: Scalars['Boolean']['output'];
@@ -1696,6 +2541,7 @@ export type ResolversParentTypes = {
   FactorConfirmation: Omit<FactorConfirmation, 'auth' | 'factor'> & { auth: ResolversParentTypes['AuthPayload'], factor: ResolversParentTypes['Factor'] };
   FinishPasskeyRegistrationInput: FinishPasskeyRegistrationInput;
   ID: Scalars['ID']['output'];
+  ImpersonationPayload: ImpersonationPayload;
   Int: Scalars['Int']['output'];
   JSONObject: Scalars['JSONObject']['output'];
   JWT: Scalars['JWT']['output'];
@@ -1709,6 +2555,7 @@ export type ResolversParentTypes = {
   MailRequestPayload: MailRequestPayload;
   Mfa: MfaMapper;
   Mutation: Record<PropertyKey, never>;
+  PageInfo: PageInfo;
   PasskeyAnswerInput: PasskeyAnswerInput;
   PasskeyDescriptor: PasskeyDescriptor;
   PasskeyDetails: PasskeyDetails;
@@ -1738,11 +2585,15 @@ export type ResolversParentTypes = {
   ResetPasswordInput: ResetPasswordInput;
   ResetPasswordPayload: ResetPasswordPayload;
   RevokeSessionInput: RevokeSessionInput;
+  ServiceAccount: ServiceAccountMapper;
+  ServiceAccountConnection: Omit<ServiceAccountConnection, 'edges'> & { edges: ReadonlyArray<ResolversParentTypes['ServiceAccountEdge']> };
+  ServiceAccountEdge: Omit<ServiceAccountEdge, 'node'> & { node: ResolversParentTypes['ServiceAccount'] };
   Session: SessionMapper;
   StartExternalLoginInput: StartExternalLoginInput;
   StartPasskeyChallengeInput: StartPasskeyChallengeInput;
   StartPasskeyRegistrationInput: StartPasskeyRegistrationInput;
   StartTotpEnrolmentInput: StartTotpEnrolmentInput;
+  StatsBucket: StatsBucket;
   String: Scalars['String']['output'];
   TotpEnrolment: TotpEnrolment;
   UndoEmailChangeInput: UndoEmailChangeInput;
@@ -1784,6 +2635,107 @@ export type NarrowDirectiveResolver<Result, Parent, ContextType = Context, Args 
 export type PublicDirectiveArgs = { };
 
 export type PublicDirectiveResolver<Result, Parent, ContextType = Context, Args = PublicDirectiveArgs> = DirectiveResolverFn<Result, Parent, ContextType, Args>;
+
+export type AdminFactorResolvers<ContextType = Context, ParentType extends ResolversParentTypes['AdminFactor'] = ResolversParentTypes['AdminFactor']> = {
+  createdAt?: Resolver<ResolversTypes['DateTime'], ParentType, ContextType>;
+  id?: Resolver<ResolversTypes['ID'], ParentType, ContextType>;
+  kind?: Resolver<ResolversTypes['FactorKind'], ParentType, ContextType>;
+  lastUsedAt?: Resolver<Maybe<ResolversTypes['DateTime']>, ParentType, ContextType>;
+  name?: Resolver<Maybe<ResolversTypes['String']>, ParentType, ContextType>;
+};
+
+export type AdminFailedLoginsResolvers<ContextType = Context, ParentType extends ResolversParentTypes['AdminFailedLogins'] = ResolversParentTypes['AdminFailedLogins']> = {
+  codes?: Resolver<ResolversTypes['Int'], ParentType, ContextType>;
+  codesDisabled?: Resolver<ResolversTypes['Boolean'], ParentType, ContextType>;
+  passwordDisabled?: Resolver<ResolversTypes['Boolean'], ParentType, ContextType>;
+  passwords?: Resolver<ResolversTypes['Int'], ParentType, ContextType>;
+};
+
+export type AdminQueryResolvers<ContextType = Context, ParentType extends ResolversParentTypes['AdminQuery'] = ResolversParentTypes['AdminQuery']> = {
+  auditEvents?: Resolver<ResolversTypes['AuditEventConnection'], ParentType, ContextType, Partial<AdminQueryAuditEventsArgs>>;
+  serviceAccounts?: Resolver<ResolversTypes['ServiceAccountConnection'], ParentType, ContextType, Partial<AdminQueryServiceAccountsArgs>>;
+  stats?: Resolver<ResolversTypes['AdminStats'], ParentType, ContextType, RequireFields<AdminQueryStatsArgs, 'from' | 'interval' | 'to'>>;
+  user?: Resolver<Maybe<ResolversTypes['AdminUser']>, ParentType, ContextType, Partial<AdminQueryUserArgs>>;
+  users?: Resolver<ResolversTypes['AdminUserConnection'], ParentType, ContextType, Partial<AdminQueryUsersArgs>>;
+};
+
+export type AdminStatsResolvers<ContextType = Context, ParentType extends ResolversParentTypes['AdminStats'] = ResolversParentTypes['AdminStats']> = {
+  intervals?: Resolver<ReadonlyArray<ResolversTypes['StatsBucket']>, ParentType, ContextType>;
+  liveSessions?: Resolver<ResolversTypes['Int'], ParentType, ContextType>;
+};
+
+export type AdminUserResolvers<ContextType = Context, ParentType extends ResolversParentTypes['AdminUser'] = ResolversParentTypes['AdminUser']> = {
+  createdAt?: Resolver<ResolversTypes['DateTime'], ParentType, ContextType>;
+  disabledAt?: Resolver<Maybe<ResolversTypes['DateTime']>, ParentType, ContextType>;
+  email?: Resolver<ResolversTypes['EmailAddress'], ParentType, ContextType>;
+  emailVerified?: Resolver<ResolversTypes['Boolean'], ParentType, ContextType>;
+  externalLogins?: Resolver<ReadonlyArray<ResolversTypes['ExternalLogin']>, ParentType, ContextType>;
+  factors?: Resolver<ReadonlyArray<ResolversTypes['AdminFactor']>, ParentType, ContextType>;
+  failedLogins?: Resolver<ResolversTypes['AdminFailedLogins'], ParentType, ContextType>;
+  hasPassword?: Resolver<ResolversTypes['Boolean'], ParentType, ContextType>;
+  id?: Resolver<ResolversTypes['ID'], ParentType, ContextType>;
+  lastLoginAt?: Resolver<Maybe<ResolversTypes['DateTime']>, ParentType, ContextType>;
+  lockedUntil?: Resolver<Maybe<ResolversTypes['DateTime']>, ParentType, ContextType>;
+  metadata?: Resolver<ResolversTypes['JSONObject'], ParentType, ContextType>;
+  name?: Resolver<Maybe<ResolversTypes['String']>, ParentType, ContextType>;
+  recoveryCodesLeft?: Resolver<ResolversTypes['Int'], ParentType, ContextType>;
+  roles?: Resolver<ReadonlyArray<ResolversTypes['String']>, ParentType, ContextType>;
+  sessions?: Resolver<ReadonlyArray<ResolversTypes['Session']>, ParentType, ContextType>;
+  state?: Resolver<ResolversTypes['AdminUserState'], ParentType, ContextType>;
+  updatedAt?: Resolver<ResolversTypes['DateTime'], ParentType, ContextType>;
+};
+
+export type AdminUserConnectionResolvers<ContextType = Context, ParentType extends ResolversParentTypes['AdminUserConnection'] = ResolversParentTypes['AdminUserConnection']> = {
+  edges?: Resolver<ReadonlyArray<ResolversTypes['AdminUserEdge']>, ParentType, ContextType>;
+  pageInfo?: Resolver<ResolversTypes['PageInfo'], ParentType, ContextType>;
+  totalCount?: Resolver<ResolversTypes['Int'], ParentType, ContextType>;
+  totalCountCapped?: Resolver<ResolversTypes['Boolean'], ParentType, ContextType>;
+};
+
+export type AdminUserEdgeResolvers<ContextType = Context, ParentType extends ResolversParentTypes['AdminUserEdge'] = ResolversParentTypes['AdminUserEdge']> = {
+  cursor?: Resolver<ResolversTypes['String'], ParentType, ContextType>;
+  node?: Resolver<ResolversTypes['AdminUser'], ParentType, ContextType>;
+};
+
+export type ApiKeyResolvers<ContextType = Context, ParentType extends ResolversParentTypes['ApiKey'] = ResolversParentTypes['ApiKey']> = {
+  createdAt?: Resolver<ResolversTypes['DateTime'], ParentType, ContextType>;
+  createdBy?: Resolver<Maybe<ResolversTypes['ID']>, ParentType, ContextType>;
+  expiresAt?: Resolver<Maybe<ResolversTypes['DateTime']>, ParentType, ContextType>;
+  id?: Resolver<ResolversTypes['ID'], ParentType, ContextType>;
+  lastUsedAt?: Resolver<Maybe<ResolversTypes['DateTime']>, ParentType, ContextType>;
+  name?: Resolver<Maybe<ResolversTypes['String']>, ParentType, ContextType>;
+  revokedAt?: Resolver<Maybe<ResolversTypes['DateTime']>, ParentType, ContextType>;
+  scope?: Resolver<ReadonlyArray<ResolversTypes['String']>, ParentType, ContextType>;
+};
+
+export type ApiKeyPayloadResolvers<ContextType = Context, ParentType extends ResolversParentTypes['ApiKeyPayload'] = ResolversParentTypes['ApiKeyPayload']> = {
+  apiKey?: Resolver<ResolversTypes['ApiKey'], ParentType, ContextType>;
+  key?: Resolver<ResolversTypes['String'], ParentType, ContextType>;
+};
+
+export type AuditEventResolvers<ContextType = Context, ParentType extends ResolversParentTypes['AuditEvent'] = ResolversParentTypes['AuditEvent']> = {
+  actorId?: Resolver<Maybe<ResolversTypes['ID']>, ParentType, ContextType>;
+  details?: Resolver<ResolversTypes['JSONObject'], ParentType, ContextType>;
+  id?: Resolver<ResolversTypes['ID'], ParentType, ContextType>;
+  ip?: Resolver<Maybe<ResolversTypes['String']>, ParentType, ContextType>;
+  name?: Resolver<ResolversTypes['String'], ParentType, ContextType>;
+  occurredAt?: Resolver<ResolversTypes['DateTime'], ParentType, ContextType>;
+  outcome?: Resolver<ResolversTypes['AuditOutcome'], ParentType, ContextType>;
+  requestId?: Resolver<Maybe<ResolversTypes['String']>, ParentType, ContextType>;
+  sessionId?: Resolver<Maybe<ResolversTypes['ID']>, ParentType, ContextType>;
+  userAgent?: Resolver<Maybe<ResolversTypes['String']>, ParentType, ContextType>;
+  userId?: Resolver<Maybe<ResolversTypes['ID']>, ParentType, ContextType>;
+};
+
+export type AuditEventConnectionResolvers<ContextType = Context, ParentType extends ResolversParentTypes['AuditEventConnection'] = ResolversParentTypes['AuditEventConnection']> = {
+  edges?: Resolver<ReadonlyArray<ResolversTypes['AuditEventEdge']>, ParentType, ContextType>;
+  pageInfo?: Resolver<ResolversTypes['PageInfo'], ParentType, ContextType>;
+};
+
+export type AuditEventEdgeResolvers<ContextType = Context, ParentType extends ResolversParentTypes['AuditEventEdge'] = ResolversParentTypes['AuditEventEdge']> = {
+  cursor?: Resolver<ResolversTypes['String'], ParentType, ContextType>;
+  node?: Resolver<ResolversTypes['AuditEvent'], ParentType, ContextType>;
+};
 
 export type AuthPayloadResolvers<ContextType = Context, ParentType extends ResolversParentTypes['AuthPayload'] = ResolversParentTypes['AuthPayload']> = {
   accessToken?: Resolver<ResolversTypes['JWT'], ParentType, ContextType>;
@@ -1855,6 +2807,11 @@ export type FactorConfirmationResolvers<ContextType = Context, ParentType extend
   recoveryCodes?: Resolver<Maybe<ReadonlyArray<ResolversTypes['String']>>, ParentType, ContextType>;
 };
 
+export type ImpersonationPayloadResolvers<ContextType = Context, ParentType extends ResolversParentTypes['ImpersonationPayload'] = ResolversParentTypes['ImpersonationPayload']> = {
+  accessToken?: Resolver<ResolversTypes['JWT'], ParentType, ContextType>;
+  expiresIn?: Resolver<ResolversTypes['PositiveInt'], ParentType, ContextType>;
+};
+
 export interface JsonObjectScalarConfig extends GraphQLScalarTypeConfig<ResolversTypes['JSONObject'], any> {
   name: 'JSONObject';
 }
@@ -1879,6 +2836,23 @@ export type MfaResolvers<ContextType = Context, ParentType extends ResolversPare
 };
 
 export type MutationResolvers<ContextType = Context, ParentType extends ResolversParentTypes['Mutation'] = ResolversParentTypes['Mutation']> = {
+  adminCreateApiKey?: Resolver<ResolversTypes['ApiKeyPayload'], ParentType, ContextType, RequireFields<MutationAdminCreateApiKeyArgs, 'input'>>;
+  adminCreateServiceAccount?: Resolver<ResolversTypes['ServiceAccount'], ParentType, ContextType, RequireFields<MutationAdminCreateServiceAccountArgs, 'input'>>;
+  adminCreateUser?: Resolver<ResolversTypes['AdminUser'], ParentType, ContextType, RequireFields<MutationAdminCreateUserArgs, 'input'>>;
+  adminDeleteUser?: Resolver<ResolversTypes['AdminUser'], ParentType, ContextType, RequireFields<MutationAdminDeleteUserArgs, 'input'>>;
+  adminDisableServiceAccount?: Resolver<ResolversTypes['ServiceAccount'], ParentType, ContextType, RequireFields<MutationAdminDisableServiceAccountArgs, 'input'>>;
+  adminDisableUser?: Resolver<ResolversTypes['AdminUser'], ParentType, ContextType, RequireFields<MutationAdminDisableUserArgs, 'input'>>;
+  adminEnableServiceAccount?: Resolver<ResolversTypes['ServiceAccount'], ParentType, ContextType, RequireFields<MutationAdminEnableServiceAccountArgs, 'input'>>;
+  adminEnableUser?: Resolver<ResolversTypes['AdminUser'], ParentType, ContextType, RequireFields<MutationAdminEnableUserArgs, 'input'>>;
+  adminEndSessions?: Resolver<ResolversTypes['AdminUser'], ParentType, ContextType, RequireFields<MutationAdminEndSessionsArgs, 'input'>>;
+  adminImpersonate?: Resolver<ResolversTypes['ImpersonationPayload'], ParentType, ContextType, RequireFields<MutationAdminImpersonateArgs, 'input'>>;
+  adminRemoveFactors?: Resolver<ResolversTypes['AdminUser'], ParentType, ContextType, RequireFields<MutationAdminRemoveFactorsArgs, 'input'>>;
+  adminRevokeApiKey?: Resolver<ResolversTypes['ApiKey'], ParentType, ContextType, RequireFields<MutationAdminRevokeApiKeyArgs, 'input'>>;
+  adminSendPasswordReset?: Resolver<ResolversTypes['AdminUser'], ParentType, ContextType, RequireFields<MutationAdminSendPasswordResetArgs, 'input'>>;
+  adminSetMetadata?: Resolver<ResolversTypes['AdminUser'], ParentType, ContextType, RequireFields<MutationAdminSetMetadataArgs, 'input'>>;
+  adminSetRoles?: Resolver<ResolversTypes['AdminUser'], ParentType, ContextType, RequireFields<MutationAdminSetRolesArgs, 'input'>>;
+  adminUnlockAccount?: Resolver<ResolversTypes['AdminUser'], ParentType, ContextType, RequireFields<MutationAdminUnlockAccountArgs, 'input'>>;
+  adminUpdateUser?: Resolver<ResolversTypes['AdminUser'], ParentType, ContextType, RequireFields<MutationAdminUpdateUserArgs, 'input'>>;
   cancelFactorReset?: Resolver<ResolversTypes['User'], ParentType, ContextType>;
   changePassword?: Resolver<ResolversTypes['AuthPayload'], ParentType, ContextType, RequireFields<MutationChangePasswordArgs, 'input'>>;
   completeExternalLink?: Resolver<ResolversTypes['User'], ParentType, ContextType, RequireFields<MutationCompleteExternalLinkArgs, 'input'>>;
@@ -1919,6 +2893,13 @@ export type MutationResolvers<ContextType = Context, ParentType extends Resolver
   unlinkExternalLogin?: Resolver<ResolversTypes['User'], ParentType, ContextType, RequireFields<MutationUnlinkExternalLoginArgs, 'input'>>;
   updateMe?: Resolver<ResolversTypes['User'], ParentType, ContextType, RequireFields<MutationUpdateMeArgs, 'input'>>;
   verifyEmail?: Resolver<Maybe<ResolversTypes['AuthPayload']>, ParentType, ContextType, RequireFields<MutationVerifyEmailArgs, 'input'>>;
+};
+
+export type PageInfoResolvers<ContextType = Context, ParentType extends ResolversParentTypes['PageInfo'] = ResolversParentTypes['PageInfo']> = {
+  endCursor?: Resolver<Maybe<ResolversTypes['String']>, ParentType, ContextType>;
+  hasNextPage?: Resolver<ResolversTypes['Boolean'], ParentType, ContextType>;
+  hasPreviousPage?: Resolver<ResolversTypes['Boolean'], ParentType, ContextType>;
+  startCursor?: Resolver<Maybe<ResolversTypes['String']>, ParentType, ContextType>;
 };
 
 export type PasskeyDescriptorResolvers<ContextType = Context, ParentType extends ResolversParentTypes['PasskeyDescriptor'] = ResolversParentTypes['PasskeyDescriptor']> = {
@@ -1984,6 +2965,7 @@ export interface PositiveIntScalarConfig extends GraphQLScalarTypeConfig<Resolve
 }
 
 export type QueryResolvers<ContextType = Context, ParentType extends ResolversParentTypes['Query'] = ResolversParentTypes['Query']> = {
+  admin?: Resolver<ResolversTypes['AdminQuery'], ParentType, ContextType>;
   externalProviders?: Resolver<ReadonlyArray<ResolversTypes['ExternalProvider']>, ParentType, ContextType>;
   me?: Resolver<ResolversTypes['User'], ParentType, ContextType>;
   session?: Resolver<ResolversTypes['Session'], ParentType, ContextType>;
@@ -2003,6 +2985,27 @@ export type ResetPasswordPayloadResolvers<ContextType = Context, ParentType exte
   revokedSessions?: Resolver<ResolversTypes['Int'], ParentType, ContextType>;
 };
 
+export type ServiceAccountResolvers<ContextType = Context, ParentType extends ResolversParentTypes['ServiceAccount'] = ResolversParentTypes['ServiceAccount']> = {
+  createdAt?: Resolver<ResolversTypes['DateTime'], ParentType, ContextType>;
+  createdBy?: Resolver<Maybe<ResolversTypes['ID']>, ParentType, ContextType>;
+  description?: Resolver<Maybe<ResolversTypes['String']>, ParentType, ContextType>;
+  disabledAt?: Resolver<Maybe<ResolversTypes['DateTime']>, ParentType, ContextType>;
+  id?: Resolver<ResolversTypes['ID'], ParentType, ContextType>;
+  keys?: Resolver<ReadonlyArray<ResolversTypes['ApiKey']>, ParentType, ContextType>;
+  name?: Resolver<ResolversTypes['String'], ParentType, ContextType>;
+  scope?: Resolver<Maybe<ReadonlyArray<ResolversTypes['String']>>, ParentType, ContextType>;
+};
+
+export type ServiceAccountConnectionResolvers<ContextType = Context, ParentType extends ResolversParentTypes['ServiceAccountConnection'] = ResolversParentTypes['ServiceAccountConnection']> = {
+  edges?: Resolver<ReadonlyArray<ResolversTypes['ServiceAccountEdge']>, ParentType, ContextType>;
+  pageInfo?: Resolver<ResolversTypes['PageInfo'], ParentType, ContextType>;
+};
+
+export type ServiceAccountEdgeResolvers<ContextType = Context, ParentType extends ResolversParentTypes['ServiceAccountEdge'] = ResolversParentTypes['ServiceAccountEdge']> = {
+  cursor?: Resolver<ResolversTypes['String'], ParentType, ContextType>;
+  node?: Resolver<ResolversTypes['ServiceAccount'], ParentType, ContextType>;
+};
+
 export type SessionResolvers<ContextType = Context, ParentType extends ResolversParentTypes['Session'] = ResolversParentTypes['Session']> = {
   amr?: Resolver<ReadonlyArray<ResolversTypes['String']>, ParentType, ContextType>;
   authenticatedAt?: Resolver<ResolversTypes['DateTime'], ParentType, ContextType>;
@@ -2012,10 +3015,18 @@ export type SessionResolvers<ContextType = Context, ParentType extends Resolvers
   expiresAt?: Resolver<ResolversTypes['DateTime'], ParentType, ContextType>;
   id?: Resolver<ResolversTypes['ID'], ParentType, ContextType>;
   idleExpiresAt?: Resolver<ResolversTypes['DateTime'], ParentType, ContextType>;
+  impersonated?: Resolver<ResolversTypes['Boolean'], ParentType, ContextType>;
   ip?: Resolver<Maybe<ResolversTypes['String']>, ParentType, ContextType>;
   lastUsedAt?: Resolver<ResolversTypes['DateTime'], ParentType, ContextType>;
   scope?: Resolver<Maybe<ReadonlyArray<ResolversTypes['String']>>, ParentType, ContextType>;
   userAgent?: Resolver<Maybe<ResolversTypes['String']>, ParentType, ContextType>;
+};
+
+export type StatsBucketResolvers<ContextType = Context, ParentType extends ResolversParentTypes['StatsBucket'] = ResolversParentTypes['StatsBucket']> = {
+  failures?: Resolver<ResolversTypes['Int'], ParentType, ContextType>;
+  from?: Resolver<ResolversTypes['DateTime'], ParentType, ContextType>;
+  logins?: Resolver<ResolversTypes['Int'], ParentType, ContextType>;
+  registrations?: Resolver<ResolversTypes['Int'], ParentType, ContextType>;
 };
 
 export type TotpEnrolmentResolvers<ContextType = Context, ParentType extends ResolversParentTypes['TotpEnrolment'] = ResolversParentTypes['TotpEnrolment']> = {
@@ -2044,6 +3055,18 @@ export type UserResolvers<ContextType = Context, ParentType extends ResolversPar
 };
 
 export type Resolvers<ContextType = Context> = {
+  AdminFactor?: AdminFactorResolvers<ContextType>;
+  AdminFailedLogins?: AdminFailedLoginsResolvers<ContextType>;
+  AdminQuery?: AdminQueryResolvers<ContextType>;
+  AdminStats?: AdminStatsResolvers<ContextType>;
+  AdminUser?: AdminUserResolvers<ContextType>;
+  AdminUserConnection?: AdminUserConnectionResolvers<ContextType>;
+  AdminUserEdge?: AdminUserEdgeResolvers<ContextType>;
+  ApiKey?: ApiKeyResolvers<ContextType>;
+  ApiKeyPayload?: ApiKeyPayloadResolvers<ContextType>;
+  AuditEvent?: AuditEventResolvers<ContextType>;
+  AuditEventConnection?: AuditEventConnectionResolvers<ContextType>;
+  AuditEventEdge?: AuditEventEdgeResolvers<ContextType>;
   AuthPayload?: AuthPayloadResolvers<ContextType>;
   ConfirmEmailChangePayload?: ConfirmEmailChangePayloadResolvers<ContextType>;
   DateTime?: GraphQLScalarType;
@@ -2055,12 +3078,14 @@ export type Resolvers<ContextType = Context> = {
   ExternalProvider?: ExternalProviderResolvers<ContextType>;
   Factor?: FactorResolvers<ContextType>;
   FactorConfirmation?: FactorConfirmationResolvers<ContextType>;
+  ImpersonationPayload?: ImpersonationPayloadResolvers<ContextType>;
   JSONObject?: GraphQLScalarType;
   JWT?: GraphQLScalarType;
   LogoutPayload?: LogoutPayloadResolvers<ContextType>;
   MailRequestPayload?: MailRequestPayloadResolvers<ContextType>;
   Mfa?: MfaResolvers<ContextType>;
   Mutation?: MutationResolvers<ContextType>;
+  PageInfo?: PageInfoResolvers<ContextType>;
   PasskeyDescriptor?: PasskeyDescriptorResolvers<ContextType>;
   PasskeyDetails?: PasskeyDetailsResolvers<ContextType>;
   PasskeyLoginOptions?: PasskeyLoginOptionsResolvers<ContextType>;
@@ -2074,7 +3099,11 @@ export type Resolvers<ContextType = Context> = {
   RecoveryCodes?: RecoveryCodesResolvers<ContextType>;
   RegisterPayload?: RegisterPayloadResolvers<ContextType>;
   ResetPasswordPayload?: ResetPasswordPayloadResolvers<ContextType>;
+  ServiceAccount?: ServiceAccountResolvers<ContextType>;
+  ServiceAccountConnection?: ServiceAccountConnectionResolvers<ContextType>;
+  ServiceAccountEdge?: ServiceAccountEdgeResolvers<ContextType>;
   Session?: SessionResolvers<ContextType>;
+  StatsBucket?: StatsBucketResolvers<ContextType>;
   TotpEnrolment?: TotpEnrolmentResolvers<ContextType>;
   UndoEmailChangePayload?: UndoEmailChangePayloadResolvers<ContextType>;
   User?: UserResolvers<ContextType>;

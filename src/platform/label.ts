@@ -12,15 +12,15 @@ const REFUSED = /[\p{Cc}\p{Zl}\p{Zp}\u202a-\u202e\u2066-\u2069]/u;
 const VISIBLE = /[^\p{Cc}\p{Cf}\p{M}\p{Z}\p{Default_Ignorable_Code_Point}\u2800]/u;
 
 /**
- * A name that people gave to themselves or a device: trimmed, at most 100 characters, one of them visible, and none
+ * A name that people gave to themselves or a device: trimmed, at most 100 characters unless `longest` says otherwise, one of them visible, and none
  * that changes how others are shown; an empty one is none.
  *
  * @throws AuthError `BAD_USER_INPUT` with the path in `field`.
  */
-export function parseLabel(text: string | null | undefined, field: string): string | null {
+export function parseLabel(text: string | null | undefined, field: string, longest = LONGEST): string | null {
   const label = text?.trim() ?? '';
   if (label === '') return null;
-  if (isLongerThan(label, LONGEST) || REFUSED.test(label) || !VISIBLE.test(label) || !label.isWellFormed()) {
+  if (isLongerThan(label, longest) || REFUSED.test(label) || !VISIBLE.test(label) || !label.isWellFormed()) {
     throw new AuthError('BAD_USER_INPUT', { field });
   }
   return label;

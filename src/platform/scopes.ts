@@ -12,7 +12,9 @@ export const OWN_SCOPES = [
   'latchkey:keys:write',
   'latchkey:audit:read',
   'latchkey:impersonate',
-];
+] as const;
+
+export type OwnScope = (typeof OWN_SCOPES)[number];
 
 /** At most 128 visible ASCII characters but " and \. */
 export function isScope(text: string): boolean {

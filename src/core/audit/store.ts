@@ -28,11 +28,12 @@ export const AUDIT_EVENTS = {
   authz_fail:
     'A login asked for a scope that the roles of the account do not allow. `details.scope` is the first of them.',
   authz_admin:
-    'The operator disabled or enabled an account, or finished a restore. `details.reason` says which.',
+    'The operator disabled or enabled an account or a service account, or finished a restore. `details.reason` says which.',
   excess_rate_limit_exceeded: 'A throttle began to refuse. One event for each block, at its first refusal.',
-  sensitive_create: 'A signing key was made. `details.kid` names it.',
+  sensitive_create:
+    'A signing key was made, and `details.kid` names it; or an operator made what `details.object` says: `service_account` or `api_key`.',
   sensitive_delete:
-    'Signing keys were removed, or batches of the audit trail are missing. `details.object` says which.',
+    'Signing keys were removed, batches of the audit trail are missing, or an operator revoked an API key. `details.object` says which.',
   sensitive_read:
     'The operator exported the accounts. `details.passwordHashes` says whether hashes went along.',
   user_created:

@@ -56,7 +56,7 @@ function readRole(name: string, value: unknown, report: Report): RoleDefinition 
   if (scopes.length > MOST_SCOPES) report(`${path}.scopes`, `has more than ${MOST_SCOPES} scopes`);
   for (const [i, scope] of scopes.entries()) {
     if (!isScope(scope)) report(`${path}.scopes[${i}]`, SCOPE_RULE);
-    else if (isOwnScope(scope) && !OWN_SCOPES.includes(scope))
+    else if (isOwnScope(scope) && !OWN_SCOPES.some((own) => own === scope))
       report(`${path}.scopes[${i}]`, `is no scope of this server; they are ${OWN_SCOPES.join(', ')}`);
   }
   if (role.export !== undefined && typeof role.export !== 'boolean')

@@ -120,6 +120,13 @@ export function createRoles(definitions: RoleDefinitions = BUILT_IN) {
     },
 
     names,
+
+    /** The roles that allow a scope; null where every account has one of them. */
+    granting(scope: string): string[] | null {
+      const granting = names.filter((name) => allowed.get(name)?.has(scope));
+      return granting.some((name) => definitions.default.includes(name)) ? null : granting;
+    },
+
     defaults: definitions.default,
     scopes,
     rolesOf,

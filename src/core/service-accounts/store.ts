@@ -157,6 +157,17 @@ export function revokeApiKey(
   );
 }
 
+/** No row when there is no such account. */
+export function writeDisabledAt(
+  sql: Sql,
+  change: { id: string; disabledAt: number | null },
+): Promise<ServiceAccountRecord | undefined> {
+  return sql.get(
+    `UPDATE service_accounts SET disabled_at = :disabledAt WHERE id = :id RETURNING ${ACCOUNT_COLUMNS}`,
+    change,
+  );
+}
+
 export function findApiKey(sql: Sql, id: string): Promise<ApiKeyRecord | undefined> {
   return sql.get(`SELECT ${KEY_COLUMNS} FROM api_keys WHERE id = :id`, { id });
 }

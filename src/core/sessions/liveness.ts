@@ -1,12 +1,12 @@
 import { LRUCache } from 'lru-cache';
-import type { Database, Transaction } from '../../database/database.ts';
+import type { Database, Sql, Transaction } from '../../database/database.ts';
 import { AuthError } from '../../errors.ts';
 import type { Caller } from '../../platform/caller.ts';
 import { type Clock, LARGEST_LEAD_MS } from '../../platform/clock.ts';
 import { MINUTE_MS } from '../../platform/durations.ts';
 import type { AccessToken } from '../tokens/access-token.ts';
 import { type OwnSession, refusedMachine, type Users, type Viewer } from '../users/service.ts';
-import { findUser } from '../users/store.ts';
+import { findUser, type UserRecord } from '../users/store.ts';
 import { findLiveSessionOwner, findSession, type SessionRecord } from './store.ts';
 
 /** How long an authentication counts for sensitive changes (ASVS 7.5.1). */
@@ -115,11 +115,8 @@ export function createLiveness({ database, clock, users }: LivenessOptions) {
    */
   async function requireFreshAuthentication(viewer: OwnSession, caller: Caller): Promise<SessionRecord> {
     const sql = database.before(caller.deadline);
-    const session = await findSession(sql, viewer.sessionId);
-    if (session === undefined || session.revokedAt !== null) throw hasEnded();
-    const age = clock.now() - session.authenticatedAt;
-    const isFresh = age <= FRESH_MS && age >= -LARGEST_LEAD_MS;
-    if (!isFresh) throw new AuthError('REAUTHENTICATION_REQUIRED');
+    const session = await findUnended(sql, viewer);
+    if (!isFresh(session)) throw new AuthError('REAUTHENTICATION_REQUIRED');
     if (session.acr === 'aal2') return session;
     const owner = await findUser(sql, viewer.userId);
     if (owner === undefined) throw hasEnded();
@@ -127,7 +124,34 @@ export function createLiveness({ database, clock, users }: LivenessOptions) {
     return session;
   }
 
-  return { forget, ownerChanged, authenticate, viewerOrRefusal, requireFreshAuthentication };
+  /**
+   * The same inside a transaction, for a caller who has something to check first: the session, and whether it is fresh.
+   *
+   * @param owner the row of its owner.
+   * @throws AuthError `UNAUTHENTICATED` when the session has ended meanwhile.
+   */
+  async function readFreshness(
+    sql: Sql,
+    viewer: OwnSession,
+    owner: Pick<UserRecord, 'secondFactors'>,
+  ): Promise<{ session: SessionRecord; isFreshlyProven: boolean }> {
+    const session = await findUnended(sql, viewer);
+    const isEnough = session.acr === 'aal2' || owner.secondFactors === '';
+    return { session, isFreshlyProven: isFresh(session) && isEnough };
+  }
+
+  async function findUnended(sql: Sql, { sessionId }: OwnSession): Promise<SessionRecord> {
+    const session = await findSession(sql, sessionId);
+    if (session === undefined || session.revokedAt !== null) throw hasEnded();
+    return session;
+  }
+
+  function isFresh({ authenticatedAt }: SessionRecord): boolean {
+    const age = clock.now() - authenticatedAt;
+    return age <= FRESH_MS && age >= -LARGEST_LEAD_MS;
+  }
+
+  return { forget, ownerChanged, authenticate, viewerOrRefusal, requireFreshAuthentication, readFreshness };
 }
 
 export function hasEnded(): AuthError {

@@ -26,6 +26,7 @@ import { createRefresh } from './refresh.ts';
 import * as store from './store.ts';
 
 export type { Grant } from './grants.ts';
+export { hasEnded } from './liveness.ts';
 export type { KeptRefreshToken } from './logout.ts';
 export type { OpenedSession } from './openings.ts';
 export type { SessionRecord } from './store.ts';

@@ -4,6 +4,7 @@ import type { Factors } from '../../core/factors/service.ts';
 import type { Challenges } from '../../core/login/challenges.ts';
 import type { Mail } from '../../core/mail/service.ts';
 import type { OneTimeTokens } from '../../core/one-time-tokens/service.ts';
+import type { ServiceAccounts } from '../../core/service-accounts/service.ts';
 import type { Sessions } from '../../core/sessions/service.ts';
 import type { Tokens } from '../../core/tokens/service.ts';
 import type { Database } from '../../database/database.ts';
@@ -14,6 +15,7 @@ export interface RestoreOptions {
   readonly clock: Clock;
   readonly recordEvent: RecordEvent;
   readonly sessions: Pick<Sessions, 'endAll'>;
+  readonly serviceAccounts: Pick<ServiceAccounts, 'revokeAll'>;
   readonly tokens: Pick<Tokens, 'rotateKeys'>;
   readonly oneTimeTokens: Pick<OneTimeTokens, 'endAll'>;
   readonly challenges: Pick<Challenges, 'endAll'>;
@@ -28,6 +30,7 @@ export function createRestore({
   clock,
   recordEvent,
   sessions,
+  serviceAccounts,
   tokens,
   oneTimeTokens,
   challenges,
@@ -38,7 +41,7 @@ export function createRestore({
   return {
     /**
      * Makes a restored backup safe to serve. What was logged out, spent or rotated after it is back in its rows as it was
-     * before. So every session, every one-time token, every login that waits, every external login that was begun and
+     * before. So every session, every API key, every one-time token, every login that waits, every external login that was begun and
      * every removal of factors that waits ends. No key of then signs or verifies any more, and no mail of then is sent
      * (CR-6). Passwords and disabled accounts stay as the backup has them.
      *
@@ -49,6 +52,7 @@ export function createRestore({
      */
     async finishRestore(): Promise<number> {
       const count = await sessions.endAll('restore');
+      await serviceAccounts.revokeAll();
       await mail.forget();
       await oneTimeTokens.endAll();
       await challenges.endAll();
