@@ -3,7 +3,7 @@ import { crc32 } from 'node:zlib';
 import { constantTimeEqual, sha256 } from './digest.ts';
 
 /*
- * key      = "lka_" ‖ base62( id ‖ secret ) ‖ base62( CRC-32 of everything before it )
+ * key      = "lka_" ‖ base62( id ‖ secret ) ‖ base62( CRC32 of everything before it )
  *    bytes:                  16     32                        4
  *    characters: 4           65                               6
  *

@@ -228,7 +228,7 @@ export type AdminRemoveFactorsInput = {
 
 /** What `adminRevokeApiKey` takes. */
 export type AdminRevokeApiKeyInput = {
-  /** The `id` of the key. */
+  /** The `id` of the key; or the key itself, where it was found somewhere. */
   readonly id: Scalars['ID']['input'];
 };
 

@@ -17,6 +17,7 @@ import {
 import { mailedCode, mailedToken } from '../support/letters.ts';
 import { readPages } from '../support/pages.ts';
 import { registerPasskey, startLogin, startRegistration } from '../support/passkeys.ts';
+import { CREATE_ACCOUNT, CREATE_KEY } from '../support/service-accounts.ts';
 import { createSoftAuthenticator } from '../support/soft-authenticator.ts';
 import { describeApp, PASSWORD, START, type TestApp } from '../support/start-app.ts';
 
@@ -147,6 +148,29 @@ const OPERATIONS: Readonly<Record<string, Prepare>> = {
     const { data } = await linkTo(app, evil, accessToken, { sub: 'ada' });
     return { input: { id: data.completeExternalLink.externalLogins[0].id } };
   },
+  ServiceAccounts: async (app) => ({ token: (await serviceAccount(app)).token }),
+  CreateServiceAccount: async (app) => ({
+    token: (await serviceAccount(app)).token,
+    input: { name: 'reports' },
+  }),
+  CreateApiKey: async (app) => {
+    const { token, id } = await serviceAccount(app);
+    return { token, input: { serviceAccountId: id, scope: ['latchkey:users:read'] } };
+  },
+  RevokeApiKey: async (app) => {
+    const { token, id } = await serviceAccount(app);
+    const input = { serviceAccountId: id, scope: ['latchkey:users:read'] };
+    const { data } = await app.send(CREATE_KEY, { input }, { token });
+    return { token, input: { id: data.adminCreateApiKey.apiKey.id } };
+  },
+  DisableServiceAccount: async (app) => {
+    const { token, id } = await serviceAccount(app);
+    return { token, input: { id } };
+  },
+  EnableServiceAccount: async (app) => {
+    const { token, id } = await serviceAccount(app);
+    return { token, input: { id } };
+  },
   RequestMagicLink: ofInput({ email: EMAIL }),
   LoginWithMagicLink: async (app) => {
     await run(app, 'RequestMagicLink', { input: { email: EMAIL } });
@@ -157,6 +181,14 @@ const OPERATIONS: Readonly<Record<string, Prepare>> = {
     return { input: { email: EMAIL, code: await mailedCode(app) } };
   },
 };
+
+/** An operator's access token, and a service account. */
+async function serviceAccount(app: TestApp): Promise<{ token: string; id: string }> {
+  await app.roles.grant(EMAIL, ['admin']);
+  const { accessToken: token } = await login(app);
+  const { data } = await app.send(CREATE_ACCOUNT, { input: { name: 'billing' } }, { token });
+  return { token, id: data.adminCreateServiceAccount.id };
+}
 
 function enrolled(app: TestApp, { accessToken }: Auth): Promise<Enrolled> {
   return enrol(app, accessToken);

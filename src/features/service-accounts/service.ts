@@ -4,7 +4,7 @@ import { readScope, refusedScope } from '../../core/roles/service.ts';
 import type { ServiceAccounts, ServiceAccountView } from '../../core/service-accounts/service.ts';
 import * as store from '../../core/service-accounts/store.ts';
 import { SERVICE_ACCOUNT_PREFIX } from '../../core/tokens/access-token.ts';
-import { createApiKey } from '../../crypto/api-key.ts';
+import { createApiKey, readApiKey } from '../../crypto/api-key.ts';
 import type { Database } from '../../database/database.ts';
 import { AuthError } from '../../errors.ts';
 import { isId } from '../../platform/id.ts';
@@ -139,8 +139,12 @@ export function createServiceAccountAdmin({
       });
     },
 
-    /** @throws AuthError as `Operators.change` does; `NOT_FOUND`. */
-    revokeKey(operation: Operation, id: string): Promise<store.ApiKeyRecord> {
+    /**
+     * @param idOrKey a key that leaked says itself which one it is. Its secret need not be right: the id would do, too.
+     * @throws AuthError as `Operators.change` does; `NOT_FOUND`.
+     */
+    revokeKey(operation: Operation, idOrKey: string): Promise<store.ApiKeyRecord> {
+      const id = readApiKey(idOrKey)?.id ?? idOrKey;
       return operators.change(operation, SCOPE, async (tx, { operator, now, record }) => {
         const revoked = isId(id)
           ? await store.revokeApiKey(tx, { id, revokedBy: operator.userId, now })

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, expect, it } from '@jest/globals';
+import { createApiKey } from '../../../src/crypto/api-key.ts';
 import { COMPLETE_MFA, enrol, REGENERATE, REMOVE_FACTOR } from '../../support/authenticator.ts';
 import {
   CHANGE_PASSWORD,
@@ -40,6 +41,7 @@ import {
   registerPasskey,
   START_REGISTRATION,
 } from '../../support/passkeys.ts';
+import { postToken } from '../../support/service-accounts.ts';
 import { createSoftAuthenticator, type SoftAuthenticator } from '../../support/soft-authenticator.ts';
 import { type Answer, describeApp, PASSWORD, START, type TestApp } from '../../support/start-app.ts';
 
@@ -225,6 +227,17 @@ const DOORS: readonly Door[] = [
     rows: {},
     bound: '150 of a network in 5 minutes, then one event',
     call: send(REFRESH, { refreshToken: 'lkr_' }),
+  },
+  {
+    door: '`POST /token`: API keys that do not work',
+    rows: { audit_events: 1 },
+    bound: '30 of a network in 5 minutes, then one event',
+    call: (app) =>
+      postToken(app, {
+        grant_type: 'client_credentials',
+        client_id: 'svc_x',
+        client_secret: createApiKey().text,
+      }),
   },
   {
     door: '`logout`, `revokeSession`',

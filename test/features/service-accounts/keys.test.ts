@@ -259,6 +259,15 @@ describeApp('service accounts and API keys', (start) => {
     await until(async () => ((await lastUse())?.at === app.clock.now() ? true : undefined));
   });
 
+  it('a key that was found somewhere is revoked by itself', async () => {
+    const { app, token, keyId, key, exchange } = await startWithKey(start);
+    const { data } = await app.send(REVOKE_KEY, { input: { id: key } }, { token });
+    expect(data.adminRevokeApiKey.id).toBe(keyId);
+    expect((await exchange()).status).toBe(401);
+    const changed = `${key.slice(0, -1)}${key.endsWith('0') ? '1' : '0'}`;
+    expect((await app.send(REVOKE_KEY, { input: { id: changed } }, { token })).code).toBe('NOT_FOUND');
+  });
+
   it('a restore ends every key (CR-6)', async () => {
     const { app, exchange, createKey } = await startWithKey(start);
     const { key } = (await createKey()).data.adminCreateApiKey;

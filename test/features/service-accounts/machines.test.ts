@@ -59,7 +59,7 @@ describeApp('a machine that asks', (start) => {
     expect(await ask(await machineToken({ scope: 'posts:read' }))).toBe('FORBIDDEN');
   });
 
-  it('is refused every root field but those in this list and the public ones, whatever its scope (GQL-8)', async () => {
+  it('is refused every root field but those in this list and the public ones, whatever its scope (GQL-8, AT-12)', async () => {
     const { app, machineToken } = await startWithKey(start, { scope: ALL_SCOPES });
     const bearer = app.tokens.verifyAccessToken(await machineToken());
     const caller = {
