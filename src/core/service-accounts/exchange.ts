@@ -31,7 +31,7 @@ export interface ExchangeOptions {
 }
 
 /** What a program sends for a token. */
-interface ApiKeyExchange {
+export interface ApiKeyExchange {
   /** `lka_…` */
   readonly key: string;
   /** Each has to be the account of the key. */
@@ -40,7 +40,7 @@ interface ApiKeyExchange {
   readonly scope: readonly string[] | null;
 }
 
-interface MachineGrant {
+export interface MachineGrant {
   readonly accessToken: string;
   readonly expiresInSeconds: number;
   readonly scope: readonly string[];

@@ -12,7 +12,7 @@ const LARGEST_PAGE = 100;
 const CURSOR_OF = 'service-accounts';
 
 /** A page of service accounts (Relay's cursor connections). */
-interface ServiceAccountPage {
+export interface ServiceAccountPage {
   readonly edges: readonly { readonly cursor: string; readonly node: ServiceAccountView }[];
   readonly pageInfo: {
     readonly hasNextPage: boolean;
