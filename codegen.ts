@@ -47,6 +47,11 @@ const text = await codegen({
       Mfa: '../core/users/service.ts#UserView as MfaMapper',
       AuthPayload: './context.ts#Delivered as AuthPayloadMapper',
       AdminQuery: '../core/operators/service.ts#Operator as AdminQueryMapper',
+      AdminUser: '../core/operators/service.ts#AdminUserView as AdminUserMapper',
+      AdminUserConnection: '../core/operators/service.ts#UserConnection as AdminUserConnectionMapper',
+      AdminFactor: '../core/factors/service.ts#FactorRecord as AdminFactorMapper',
+      AdminStats: '../core/operators/service.ts#Stats as AdminStatsMapper',
+      AuditEvent: '../core/operators/service.ts#EventView as AuditEventMapper',
     },
   },
 });

@@ -34,7 +34,10 @@ interface Identity {
   readonly amr: readonly string[];
   /** Seconds since 1970, as in the claim `exp`. */
   readonly expiresAt: number;
-  /** Every claim of the token, by its own name. */
+  /**
+   * Every claim of the token, by its own name. `act` is there where an operator sees what the user sees: such a token
+   * should change nothing.
+   */
   readonly claims: Readonly<Record<string, unknown>>;
 }
 
@@ -120,7 +123,7 @@ function readClaims(
   claims: Record<string, unknown>,
   { nowSeconds, ...expected }: Expectations & { nowSeconds: number },
 ): Viewer | undefined {
-  const { iss, sub, aud, exp, iat, nbf, jti, sid, client_id, scope } = claims;
+  const { iss, sub, aud, exp, iat, nbf, jti, sid, client_id, scope, act } = claims;
   // RFC 9068 §4: `aud` could be a list with other services in it; Latchkey's names one alone.
   if (iss !== expected.issuer || aud !== expected.audience) return undefined;
   if (!isText(sub) || !isText(jti) || !isText(sid) || !isText(client_id) || typeof scope !== 'string')
@@ -129,6 +132,7 @@ function readClaims(
   // The version before issued neither, and its tokens live for an hour.
   const { roles = [] } = claims;
   if (!isTexts(roles)) return undefined;
+  if (act !== undefined && !isActor(act)) return undefined;
   if (exp <= iat || exp - iat > MAX_LIFETIME_SECONDS) return undefined;
   if (Math.max(iat, nbf ?? iat) >= nowSeconds + FUTURE_LIMIT_SECONDS) return undefined;
   if (nbf !== undefined && nbf > nowSeconds + expected.clockToleranceSeconds) return undefined;
@@ -171,6 +175,11 @@ function parseObject(segment: string): Record<string, unknown> | undefined {
   }
   if (typeof value !== 'object' || value === null || Array.isArray(value)) return undefined;
   return Object.assign(Object.create(null), value) as Record<string, unknown>;
+}
+
+/** RFC 8693 §4.1: who acts in the place of the subject. */
+function isActor(value: unknown): boolean {
+  return typeof value === 'object' && value !== null && isText((value as { sub?: unknown }).sub);
 }
 
 function isText(value: unknown): value is string {

@@ -18,6 +18,9 @@ import { createAdministrators, forbidden, ownScopesOf } from './administrators.t
 /** Changes that one operator may make in five minutes: each is an event of the audit trail, and some are a mail. */
 const MOST_CHANGES = 600;
 
+export { forbidden } from './administrators.ts';
+export type * from './views.ts';
+
 export interface OperatorsOptions {
   readonly database: Database;
   readonly clock: Clock;

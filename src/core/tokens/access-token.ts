@@ -38,6 +38,8 @@ export interface AccessToken {
   readonly userId: string;
   readonly sessionId: string;
   readonly clientId: string;
+  /** Of an impersonation: the account of the operator, the claim `act` (RFC 8693 §4.1). */
+  readonly actor?: string;
   readonly amr: readonly string[];
   /** How strong the authentication was. */
   readonly acr: string;
@@ -119,6 +121,7 @@ function signingInput(
     acr: token.acr,
     scope: token.scope,
     roles: token.roles,
+    ...(token.actor !== undefined && { act: { sub: token.actor } }),
   };
   return `${base64url({ alg: key.algorithm, typ: TYPE, kid: key.kid })}.${base64url(claims)}`;
 }
@@ -171,7 +174,7 @@ function readClaims(
   claims: Record<string, unknown>,
   { nowSeconds, ...parties }: { nowSeconds: number } & Parties,
 ): AccessToken {
-  const { iss, sub, aud, exp, iat, nbf, jti, sid, client_id, auth_time, amr, scope } = claims;
+  const { iss, sub, aud, exp, iat, nbf, jti, sid, client_id, auth_time, amr, scope, act } = claims;
   // The version before issued neither, and its tokens live for an hour.
   const { roles = [], acr = 'aal1' } = claims;
   // RFC 9068 §4: `aud` could be a list with other services in it; ours names this one alone.
@@ -181,6 +184,7 @@ function readClaims(
   if (!isSeconds(exp) || !isSeconds(iat) || !isSeconds(auth_time) || !(nbf === undefined || isSeconds(nbf)))
     throw invalid();
   if (!isText(acr) || !isTexts(amr) || !isTexts(roles)) throw invalid();
+  if (act !== undefined && !isActor(act)) throw invalid();
   if (exp <= iat || exp - iat > MAX_LIFETIME_SECONDS) throw invalid();
   if (Math.max(iat, nbf ?? iat) >= nowSeconds + FUTURE_LIMIT_SECONDS) throw invalid();
   return {
@@ -188,6 +192,7 @@ function readClaims(
     userId: sub,
     sessionId: sid,
     clientId: client_id,
+    ...(act !== undefined && { actor: act.sub }),
     amr,
     acr,
     scope,
@@ -213,6 +218,11 @@ function parseObject(segment: string): Record<string, unknown> {
   }
   if (typeof value !== 'object' || value === null || Array.isArray(value)) throw invalid();
   return Object.assign(Object.create(null), value) as Record<string, unknown>;
+}
+
+/** RFC 8693 §4.1: who acts in the place of the subject. */
+function isActor(value: unknown): value is { readonly sub: string } {
+  return typeof value === 'object' && value !== null && isText((value as { sub?: unknown }).sub);
 }
 
 function isText(value: unknown): value is string {
