@@ -49,6 +49,11 @@ const text = await codegen({
       ServiceAccount: '../core/service-accounts/service.ts#ServiceAccountView as ServiceAccountMapper',
       ApiKey: '../core/service-accounts/service.ts#ApiKeyRecord as ApiKeyMapper',
       AdminQuery: '../core/operators/service.ts#Operator as AdminQueryMapper',
+      AdminUser: '../core/operators/service.ts#AdminUserView as AdminUserMapper',
+      AdminUserConnection: '../core/operators/service.ts#UserConnection as AdminUserConnectionMapper',
+      AdminFactor: '../core/factors/service.ts#FactorRecord as AdminFactorMapper',
+      AdminStats: '../core/operators/service.ts#Stats as AdminStatsMapper',
+      AuditEvent: '../core/operators/service.ts#EventView as AuditEventMapper',
     },
   },
 });

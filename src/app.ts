@@ -19,6 +19,7 @@ import { createEmailChanges } from './features/email-changes/feature.ts';
 import { createEmailVerifications } from './features/email-verifications/feature.ts';
 import { createExternalLoginsFeature } from './features/external-logins/feature.ts';
 import { createHousekeeping, HOUSEKEEPING_INTERVAL_MS } from './features/housekeeping/service.ts';
+import { createImpersonations } from './features/impersonations/feature.ts';
 import { createMagicLinks } from './features/magic-links/feature.ts';
 import { createMfa } from './features/mfa/feature.ts';
 import { createPasskeysFeature } from './features/passkeys/feature.ts';
@@ -69,6 +70,8 @@ export async function createApp(options: AppOptions) {
 
   const emailVerifications = createEmailVerifications(core);
   const { beginRegistration } = emailVerifications;
+  const emailChanges = createEmailChanges(core);
+  const roles = createRolesService(core, { definition: config.rolesFile?.text });
   const { issuer, secrets, providers, redirectOrigins, networkChecks, addressMails } = config;
   const externalLogins = createExternalLoginsFeature(core, {
     ...{ logger, registration, fetchOfProviders, isDevelopment: config.mode === 'development' },
@@ -79,7 +82,7 @@ export async function createApp(options: AppOptions) {
     emailVerifications,
     createAccount(core, { registration, networkRegistrations, beginRegistration }),
     createPasswordResets(core),
-    createEmailChanges(core),
+    emailChanges,
     createMagicLinks(core, { isOn: magicLinks }),
     externalLogins,
     createMfa(core, { issuer: config.issuer, factorResetSeconds: config.factorResetSeconds }),
@@ -87,7 +90,8 @@ export async function createApp(options: AppOptions) {
       appName: config.appName,
       requireVerification: registration === 'verify',
     }),
-    createAdminApi(core),
+    createImpersonations(core),
+    createAdminApi({ ...core, tellOldAddress: emailChanges.tellOldAddress, roleChanges: roles }),
     createServiceAccountsFeature(core),
   ];
   const { resolvers, mails, chores } = joinFeatures(features);
@@ -96,7 +100,6 @@ export async function createApp(options: AppOptions) {
 
   const admin = createAdmin(core);
   const transfers = createTransfers(core, { firebase: firebaseScrypt });
-  const roles = createRolesService(core, { definition: config.rolesFile?.text });
   const housekeeping = createHousekeeping({ database, clock, logger, chores });
   const schema = buildSchema(resolvers, core);
   metrics?.watchHashing(passwords.load);

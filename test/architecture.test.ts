@@ -46,6 +46,7 @@ const FEATURES = [
   'email-verifications',
   'external-logins',
   'housekeeping',
+  'impersonations',
   'magic-links',
   'mfa',
   'passkeys',
@@ -280,7 +281,13 @@ describe('the architecture', () => {
     const naming = (pattern: RegExp) => files.filter((file) => pattern.test(source(file))).sort();
     expect(naming(/\bsessions\.(open|replace)\(/)).toEqual(['core/login/door']);
     expect(naming(/\bas Proof\b/)).toEqual(['core/login/proof']);
-    expect(naming(/\binsertSession\(/)).toEqual(['core/sessions/openings', 'core/sessions/store']);
+    expect(naming(/\binsertSession\(/)).toEqual([
+      'core/sessions/impersonations',
+      'core/sessions/openings',
+      'core/sessions/store',
+    ]);
+    // A session without a refresh token, which allows nothing: no proof of its owner opens it.
+    expect(naming(/\bsessions\.impersonate\(/)).toEqual(['features/impersonations/service']);
     expect(source('core/login/proof')).not.toMatch(/export .*\bPROVEN\b.*unique symbol/);
   });
 

@@ -36,7 +36,7 @@ interface Findings {
 const SAMPLE_USER = {
   ...{ id: '00000000-0000-4000-8000-000000000000', email: 'ada.lovelace@example.com', name: 'Ada Lovelace' },
   ...{ emailVerifiedAt: 0, metadata: '{}', disabledAt: null, lastLoginAt: null, createdAt: 0, updatedAt: 0 },
-  ...{ passwordVersion: 1, credentialVersion: 1, secondFactors: '' },
+  ...{ passwordVersion: 1, credentialVersion: 1, secondFactors: '', hasPassword: 1 },
 };
 
 /** `latchkey doctor`: the effective configuration, and what is wrong with it and with what it leads to. */

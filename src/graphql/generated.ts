@@ -1,11 +1,11 @@
 import type { GraphQLResolveInfo, GraphQLScalarType, GraphQLScalarTypeConfig } from 'graphql';
 import type { UserView as UserMapper, UserView as MfaMapper } from '../core/users/service.ts';
 import type { SessionView as SessionMapper } from '../core/sessions/service.ts';
-import type { FactorRecord as FactorMapper } from '../core/factors/service.ts';
+import type { FactorRecord as FactorMapper, FactorRecord as AdminFactorMapper } from '../core/factors/service.ts';
 import type { ExternalLoginRecord as ExternalLoginMapper } from '../core/external-logins/service.ts';
 import type { Delivered as AuthPayloadMapper, Context } from './context.ts';
 import type { ServiceAccountView as ServiceAccountMapper, ApiKeyRecord as ApiKeyMapper } from '../core/service-accounts/service.ts';
-import type { Operator as AdminQueryMapper } from '../core/operators/service.ts';
+import type { Operator as AdminQueryMapper, AdminUserView as AdminUserMapper, UserConnection as AdminUserConnectionMapper, Stats as AdminStatsMapper, EventView as AuditEventMapper } from '../core/operators/service.ts';
 export type Maybe<T> = T | null;
 export type InputMaybe<T> = Maybe<T>;
 export type Omit<T, K extends keyof T> = Pick<T, Exclude<keyof T, K>>;
@@ -135,7 +135,7 @@ export type AdminFailedLogins = {
 
 /** What `adminImpersonate` takes. */
 export type AdminImpersonateInput = {
-  /** Why, for the audit trail: 1 to 200 characters, one of them visible. */
+  /** Why, for the audit trail: 1 to 100 characters, one of them visible. */
   readonly reason: Scalars['String']['input'];
   /** Whose account. */
   readonly userId: Scalars['ID']['input'];
@@ -1158,7 +1158,8 @@ export type Mutation = {
   /**
    * Deletes the account and ends its sessions. There is no way back. Takes the password, or an authentication of the last 10
    * minutes, as `changePassword` does.
-   * Errors: `UNAUTHENTICATED`, `INVALID_CREDENTIALS`, `REAUTHENTICATION_REQUIRED`, `TOO_MANY_REQUESTS`, `OVERLOADED`, `UNAVAILABLE`.
+   * Errors: `UNAUTHENTICATED`, `INVALID_CREDENTIALS`, `REAUTHENTICATION_REQUIRED`, `TOO_MANY_REQUESTS`, `OVERLOADED`, `UNAVAILABLE`,
+   * `FORBIDDEN` (`LAST_ADMINISTRATOR`: no other account could appoint an administrator).
    */
   readonly deleteMe: DeleteMePayload;
   /**
@@ -2236,6 +2237,11 @@ export type User = {
    * narrowed, or the account has to enrol a second factor first).
    */
   readonly externalLogins: ReadonlyArray<ExternalLogin>;
+  /**
+   * Whether they can log in with a password. Errors: `FORBIDDEN` (the session that asks was narrowed; `extensions.reason` is
+   * `NARROWED_SESSION`).
+   */
+  readonly hasPassword: Scalars['Boolean']['output'];
   /** Stable and opaque; the `sub` claim of access tokens. */
   readonly id: Scalars['ID']['output'];
   /** What operators keep about them, at most 4 KiB of JSON. Operators alone write it. */
@@ -2360,7 +2366,7 @@ export type ResolversTypes = {
   AdminEnableServiceAccountInput: AdminEnableServiceAccountInput;
   AdminEnableUserInput: AdminEnableUserInput;
   AdminEndSessionsInput: AdminEndSessionsInput;
-  AdminFactor: ResolverTypeWrapper<AdminFactor>;
+  AdminFactor: ResolverTypeWrapper<AdminFactorMapper>;
   AdminFailedLogins: ResolverTypeWrapper<AdminFailedLogins>;
   AdminImpersonateInput: AdminImpersonateInput;
   AdminQuery: ResolverTypeWrapper<AdminQueryMapper>;
@@ -2369,11 +2375,11 @@ export type ResolversTypes = {
   AdminSendPasswordResetInput: AdminSendPasswordResetInput;
   AdminSetMetadataInput: AdminSetMetadataInput;
   AdminSetRolesInput: AdminSetRolesInput;
-  AdminStats: ResolverTypeWrapper<AdminStats>;
+  AdminStats: ResolverTypeWrapper<AdminStatsMapper>;
   AdminUnlockAccountInput: AdminUnlockAccountInput;
   AdminUpdateUserInput: AdminUpdateUserInput;
-  AdminUser: ResolverTypeWrapper<Omit<AdminUser, 'externalLogins' | 'sessions'> & { externalLogins: ReadonlyArray<ResolversTypes['ExternalLogin']>, sessions: ReadonlyArray<ResolversTypes['Session']> }>;
-  AdminUserConnection: ResolverTypeWrapper<Omit<AdminUserConnection, 'edges'> & { edges: ReadonlyArray<ResolversTypes['AdminUserEdge']> }>;
+  AdminUser: ResolverTypeWrapper<AdminUserMapper>;
+  AdminUserConnection: ResolverTypeWrapper<AdminUserConnectionMapper>;
   AdminUserEdge: ResolverTypeWrapper<Omit<AdminUserEdge, 'node'> & { node: ResolversTypes['AdminUser'] }>;
   AdminUserFilter: AdminUserFilter;
   AdminUserOrder: AdminUserOrder;
@@ -2383,9 +2389,9 @@ export type ResolversTypes = {
   ApiKeyPayload: ResolverTypeWrapper<Omit<ApiKeyPayload, 'apiKey'> & { apiKey: ResolversTypes['ApiKey'] }>;
   AssertionResponseInput: AssertionResponseInput;
   AttestationResponseInput: AttestationResponseInput;
-  AuditEvent: ResolverTypeWrapper<AuditEvent>;
-  AuditEventConnection: ResolverTypeWrapper<AuditEventConnection>;
-  AuditEventEdge: ResolverTypeWrapper<AuditEventEdge>;
+  AuditEvent: ResolverTypeWrapper<AuditEventMapper>;
+  AuditEventConnection: ResolverTypeWrapper<Omit<AuditEventConnection, 'edges'> & { edges: ReadonlyArray<ResolversTypes['AuditEventEdge']> }>;
+  AuditEventEdge: ResolverTypeWrapper<Omit<AuditEventEdge, 'node'> & { node: ResolversTypes['AuditEvent'] }>;
   AuditEventFilter: AuditEventFilter;
   AuditOutcome: AuditOutcome;
   AuthPayload: ResolverTypeWrapper<AuthPayloadMapper>;
@@ -2493,7 +2499,7 @@ export type ResolversParentTypes = {
   AdminEnableServiceAccountInput: AdminEnableServiceAccountInput;
   AdminEnableUserInput: AdminEnableUserInput;
   AdminEndSessionsInput: AdminEndSessionsInput;
-  AdminFactor: AdminFactor;
+  AdminFactor: AdminFactorMapper;
   AdminFailedLogins: AdminFailedLogins;
   AdminImpersonateInput: AdminImpersonateInput;
   AdminQuery: AdminQueryMapper;
@@ -2502,11 +2508,11 @@ export type ResolversParentTypes = {
   AdminSendPasswordResetInput: AdminSendPasswordResetInput;
   AdminSetMetadataInput: AdminSetMetadataInput;
   AdminSetRolesInput: AdminSetRolesInput;
-  AdminStats: AdminStats;
+  AdminStats: AdminStatsMapper;
   AdminUnlockAccountInput: AdminUnlockAccountInput;
   AdminUpdateUserInput: AdminUpdateUserInput;
-  AdminUser: Omit<AdminUser, 'externalLogins' | 'sessions'> & { externalLogins: ReadonlyArray<ResolversParentTypes['ExternalLogin']>, sessions: ReadonlyArray<ResolversParentTypes['Session']> };
-  AdminUserConnection: Omit<AdminUserConnection, 'edges'> & { edges: ReadonlyArray<ResolversParentTypes['AdminUserEdge']> };
+  AdminUser: AdminUserMapper;
+  AdminUserConnection: AdminUserConnectionMapper;
   AdminUserEdge: Omit<AdminUserEdge, 'node'> & { node: ResolversParentTypes['AdminUser'] };
   AdminUserFilter: AdminUserFilter;
   AdminUserOrder: AdminUserOrder;
@@ -2514,9 +2520,9 @@ export type ResolversParentTypes = {
   ApiKeyPayload: Omit<ApiKeyPayload, 'apiKey'> & { apiKey: ResolversParentTypes['ApiKey'] };
   AssertionResponseInput: AssertionResponseInput;
   AttestationResponseInput: AttestationResponseInput;
-  AuditEvent: AuditEvent;
-  AuditEventConnection: AuditEventConnection;
-  AuditEventEdge: AuditEventEdge;
+  AuditEvent: AuditEventMapper;
+  AuditEventConnection: Omit<AuditEventConnection, 'edges'> & { edges: ReadonlyArray<ResolversParentTypes['AuditEventEdge']> };
+  AuditEventEdge: Omit<AuditEventEdge, 'node'> & { node: ResolversParentTypes['AuditEvent'] };
   AuditEventFilter: AuditEventFilter;
   AuthPayload: AuthPayloadMapper;
   AuthenticationResponseInput: AuthenticationResponseInput;
@@ -3045,6 +3051,7 @@ export type UserResolvers<ContextType = Context, ParentType extends ResolversPar
   email?: Resolver<ResolversTypes['EmailAddress'], ParentType, ContextType>;
   emailVerified?: Resolver<ResolversTypes['Boolean'], ParentType, ContextType>;
   externalLogins?: Resolver<ReadonlyArray<ResolversTypes['ExternalLogin']>, ParentType, ContextType>;
+  hasPassword?: Resolver<ResolversTypes['Boolean'], ParentType, ContextType>;
   id?: Resolver<ResolversTypes['ID'], ParentType, ContextType>;
   metadata?: Resolver<ResolversTypes['JSONObject'], ParentType, ContextType>;
   mfa?: Resolver<ResolversTypes['Mfa'], ParentType, ContextType>;

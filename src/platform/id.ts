@@ -5,3 +5,16 @@ const ID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 export function isId(text: string): boolean {
   return ID.test(text);
 }
+
+/** How many ids a list is filled up to: each length of a list is a statement of its own. */
+const LENGTHS = [1, 10, 100];
+
+/** Ids as the parameters of an `IN`, at most 100 of them. */
+export function idList(ids: readonly string[]): { list: string; params: Record<string, string> } {
+  const length = LENGTHS.find((most) => ids.length <= most) ?? ids.length;
+  const names = Array.from({ length }, (_, i) => `id${i}`);
+  return {
+    list: names.map((name) => `:${name}`).join(', '),
+    params: Object.fromEntries(names.map((name, i) => [name, ids[i] ?? ''])),
+  };
+}

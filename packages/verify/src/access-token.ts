@@ -39,7 +39,10 @@ interface Identity {
   readonly amr: readonly string[];
   /** Seconds since 1970, as in the claim `exp`. */
   readonly expiresAt: number;
-  /** Every claim of the token, by its own name. */
+  /**
+   * Every claim of the token, by its own name. `act` is there where an operator sees what the user sees: such a token
+   * should change nothing.
+   */
   readonly claims: Readonly<Record<string, unknown>>;
 }
 
@@ -164,11 +167,13 @@ function readMachine(
 function readAuthentication({
   auth_time,
   amr,
+  act,
   ...claims
 }: Record<string, unknown>): Authentication | undefined {
   // The version before issued neither, and its tokens live for an hour.
   const { roles = [], acr = 'aal1' } = claims;
   if (!isSeconds(auth_time) || !isTexts(amr) || !isText(acr) || !isTexts(roles)) return undefined;
+  if (act !== undefined && !isActor(act)) return undefined;
   return { kind: 'user', roles, amr, acr, authenticatedAt: auth_time };
 }
 
@@ -187,6 +192,11 @@ function parseObject(segment: string): Record<string, unknown> | undefined {
   }
   if (typeof value !== 'object' || value === null || Array.isArray(value)) return undefined;
   return Object.assign(Object.create(null), value) as Record<string, unknown>;
+}
+
+/** RFC 8693 §4.1: who acts in the place of the subject. */
+function isActor(value: unknown): boolean {
+  return typeof value === 'object' && value !== null && isText((value as { sub?: unknown }).sub);
 }
 
 function isText(value: unknown): value is string {

@@ -19,7 +19,7 @@ const NAME = /^[\x21\x23-\x5b\x5d-\x7e]+$/;
 
 /** What the viewer lacks, or nothing. */
 export function lackOf(
-  { scope, roles, acr, authenticatedAt }: Viewer,
+  { scope, roles, acr, authenticatedAt, claims }: Viewer,
   { requireScopes = [], requireRoles = [], requireAcr, maxAuthAgeSeconds }: Requirements,
 ): Lack | undefined {
   const hasAll =
@@ -28,7 +28,10 @@ export function lackOf(
   const isStrong = requireAcr === undefined || (acr !== undefined && isAtLeast(acr, requireAcr));
   const isRecent =
     maxAuthAgeSeconds === undefined ||
-    (authenticatedAt !== undefined && Math.floor(Date.now() / 1_000) - authenticatedAt <= maxAuthAgeSeconds);
+    // The operator of an impersonation proved nothing of the user.
+    (claims.act === undefined &&
+      authenticatedAt !== undefined &&
+      Math.floor(Date.now() / 1_000) - authenticatedAt <= maxAuthAgeSeconds);
   return isStrong && isRecent ? undefined : 'REAUTHENTICATION_REQUIRED';
 }
 

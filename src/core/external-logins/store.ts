@@ -1,4 +1,5 @@
 import type { Sql } from '../../database/database.ts';
+import { idList } from '../../platform/id.ts';
 import { type UserRecord, userColumns } from '../users/store.ts';
 
 /*
@@ -26,6 +27,15 @@ export type Identity = Pick<ExternalLoginRecord, 'issuer' | 'subject'>;
 
 const COLUMNS = `id, user_id AS "userId", provider, issuer, subject, email, linked_at AS "linkedAt",
   last_used_at AS "lastUsedAt"`;
+
+/** Those of several users, the oldest first. */
+export function listExternalLoginsOf(sql: Sql, userIds: readonly string[]): Promise<ExternalLoginRecord[]> {
+  const { list, params } = idList(userIds);
+  return sql.all(
+    `SELECT ${COLUMNS} FROM external_logins WHERE user_id IN (${list}) ORDER BY linked_at, id`,
+    params,
+  );
+}
 
 export function findExternalLogin(sql: Sql, identity: Identity): Promise<ExternalLoginRecord | undefined> {
   return sql.get(

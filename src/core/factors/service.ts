@@ -81,6 +81,12 @@ export function createFactors(options: FactorsOptions) {
       if (secondFactors !== '') await tries.passwordWasReset(tx, id);
     },
 
+    /** Where the wrong codes of an account are counted. */
+    limitOf: tries.limitOf,
+
+    /** Inside a transaction: forgets the wrong codes of an account. */
+    forgetTries: (tx: Transaction, userId: string): Promise<void> => tries.open(tx, userId),
+
     /** Whether a removal of all factors was waiting, which does so no more. */
     cancelReset: async (tx: Transaction, userId: string): Promise<boolean> =>
       (await deleteReset(tx, { userId })) === 1,

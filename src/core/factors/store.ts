@@ -1,5 +1,6 @@
 import type { Sql } from '../../database/database.ts';
 import { LARGEST_LEAD_MS } from '../../platform/clock.ts';
+import { idList } from '../../platform/id.ts';
 
 /*
  * A row of `factors` is a second factor of an account:
@@ -96,6 +97,28 @@ export function listFactors(sql: Sql, userId: string): Promise<FactorRecord[]> {
   return sql.all(
     `SELECT ${COLUMNS} FROM factors WHERE user_id = :userId AND confirmed_at IS NOT NULL ORDER BY confirmed_at, id`,
     { userId },
+  );
+}
+
+/** Those of several users. */
+export function listFactorsOf(sql: Sql, userIds: readonly string[]): Promise<FactorRecord[]> {
+  const { list, params } = idList(userIds);
+  return sql.all(
+    `SELECT ${COLUMNS} FROM factors WHERE user_id IN (${list}) AND confirmed_at IS NOT NULL ORDER BY confirmed_at, id`,
+    params,
+  );
+}
+
+/** How many recovery codes each of several users has left; those without any are not among them. */
+export function countRecoveryCodesOf(
+  sql: Sql,
+  userIds: readonly string[],
+): Promise<{ userId: string; count: number }[]> {
+  const { list, params } = idList(userIds);
+  return sql.all(
+    `SELECT user_id AS "userId", CAST(COUNT(*) AS INTEGER) AS count FROM recovery_codes
+     WHERE user_id IN (${list}) GROUP BY user_id`,
+    params,
   );
 }
 

@@ -2,7 +2,7 @@ import type { Sql, Transaction } from '../../database/database.ts';
 import { AuthError } from '../../errors.ts';
 import type { Caller } from '../../platform/caller.ts';
 import { DAY_MS, MINUTE_MS } from '../../platform/durations.ts';
-import type { Attempt, RateLimits } from '../rate-limits/service.ts';
+import type { Attempt, Limit, RateLimits } from '../rate-limits/service.ts';
 import type { UserRecord } from '../users/store.ts';
 
 /*
@@ -95,6 +95,9 @@ export function createTries({ rateLimits }: TriesOptions) {
         : endRuns(tx, [sessionRun(session), window(id), tally(id)]),
 
     open,
+
+    /** Where the wrong codes of an account are counted. */
+    limitOf: (userId: string): Limit => tally(userId),
 
     /** Inside the transaction of a right passkey. @throws AuthError `TOO_MANY_REQUESTS`. */
     async passkeyWasShown(tx: Transaction, userId: string): Promise<void> {

@@ -16,10 +16,11 @@ import { type OwnSession, refusedMachine, type Viewer } from '../users/service.t
 import { lockUser, type UserRecord } from '../users/store.ts';
 import { createAdministrators, forbidden, ownScopesOf } from './administrators.ts';
 
-export { forbidden } from './administrators.ts';
-
 /** Changes that one operator may make in five minutes: each is an event of the audit trail, and some are a mail. */
 const MOST_CHANGES = 600;
+
+export { forbidden } from './administrators.ts';
+export type * from './views.ts';
 
 export interface OperatorsOptions {
   readonly database: Database;

@@ -1,7 +1,7 @@
 import type { Sql } from '../../database/database.ts';
 import { type Caller, networkOf } from '../../platform/caller.ts';
 import { MINUTE_MS } from '../../platform/durations.ts';
-import type { Attempt, RateLimits } from '../rate-limits/service.ts';
+import type { Attempt, Limit, RateLimits } from '../rate-limits/service.ts';
 import { type Guessed, passwordOf, subjectOf } from '../rate-limits/subjects.ts';
 
 /*
@@ -116,6 +116,27 @@ export function createGuesses({ rateLimits, accountFailures, networkChecks }: Gu
       const rightOnes = [proofs(user.id)];
       const tallies = [tally(...passwordOf(user))];
       return rateLimits.pass({ lanes, tallies, closing: lanes, rightOnes }, { caller, userId: user.id });
+    },
+
+    /** Where the wrong passwords of an account are counted: all of them, and those of strangers, who have to wait. */
+    limitsOf: (user: Guessed): { all: Limit; strangers: Limit } => ({
+      all: tally(...passwordOf(user)),
+      strangers: account(...passwordOf(user)),
+    }),
+
+    /** Inside a transaction: forgets the wrong passwords of an account, at the doors of strangers and of devices. */
+    async forget(sql: Sql, user: Guessed, emailCanonical: string): Promise<void> {
+      const subject = passwordOf(user);
+      const lanes = Array.from({ length: DEVICE_LANES }, (_, lane) => device(...subject, String(lane)));
+      const ended = [
+        tally(...subject),
+        account(...subject),
+        account(emailCanonical),
+        devices(...subject),
+        ...lanes,
+      ];
+      // In the order of the keys, as a check counts.
+      await rateLimits.endRun(sql, { ...account(...subject), keys: ended.flatMap(({ keys }) => keys) });
     },
 
     /** Inside the transaction that sets a password: ends what disabled the password of the version before. */

@@ -10,7 +10,7 @@ import { createFailures, type Failures } from './failures.ts';
 import { createLimits, type Window } from './limits.ts';
 import * as store from './store.ts';
 
-export { type Attempt, UNCOUNTED } from './attempts.ts';
+export { type Attempt, type Limit, UNCOUNTED } from './attempts.ts';
 
 /** The time in which most limits of a network count. */
 export const NETWORK_WINDOW_MS = 5 * MINUTE_MS;
@@ -106,6 +106,26 @@ export function createRateLimits(options: RateLimitsOptions) {
       if (!throttles) return 0;
       const own = counted.some(({ key }) => keys.includes(key)) ? 1 : 0;
       return Math.max(0, (await store.highestCount(sql, keys)) - own);
+    },
+
+    /** Failures in a row that close a door. */
+    cap,
+
+    /** What some limits have counted, in one statement: how many, and until when they let nothing through. */
+    async read(
+      sql: Sql,
+      limits: readonly Limit[],
+    ): Promise<(limit: Limit) => { count: number; blockedUntil: number }> {
+      const keys = limits.flatMap((limit) => limit.keys);
+      const rows = await store.readCounts(sql, { keys, now: clock.now() });
+      const byKey = new Map(rows.map((row) => [row.key, row]));
+      return (limit) => {
+        const found = limit.keys.flatMap((key) => byKey.get(key) ?? []);
+        return {
+          count: Math.max(0, ...found.map(({ count }) => count)),
+          blockedUntil: Math.max(0, ...found.map(({ blockedUntil }) => blockedUntil)),
+        };
+      };
     },
 
     /** Ends a run of failures, however long it is. */

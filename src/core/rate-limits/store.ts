@@ -172,6 +172,19 @@ export async function highestCount(sql: Sql, keys: readonly string[]): Promise<n
   return row?.count ?? 0;
 }
 
+/** What the rows of some keys have counted, and until when each lets nothing through. */
+export function readCounts(
+  sql: Sql,
+  { keys, now }: { keys: readonly string[]; now: number },
+): Promise<{ key: string; count: number; blockedUntil: number }[]> {
+  const { list, params } = listOf(keys);
+  return sql.all(
+    `SELECT key, count, CASE WHEN ${isBlocked('CAST(:now AS BIGINT)')} THEN blocked_until ELSE 0 END AS "blockedUntil"
+     FROM throttles WHERE key IN (${list})`,
+    { ...params, now },
+  );
+}
+
 /** Ends a run of failures, however long. */
 export function endRun(sql: Sql, key: string): Promise<number> {
   return sql.run('DELETE FROM throttles WHERE key = :key', { key });

@@ -92,12 +92,20 @@ export function createEndings({ database, clock, recordEvent, liveness }: Ending
     async endAllOf(
       tx: Transaction,
       userId: string,
-      reason: 'password' | 'email' | 'disabled' | 'factor' | 'external-login',
+      reason: 'password' | 'email' | 'disabled' | 'factor' | 'external-login' | 'operator',
       exceptId = '',
     ): Promise<number> {
       const gone = await store.endSessionsOf(tx, { userId, exceptId, now: clock.now(), reason });
       forget(tx, gone);
       return gone.length;
+    },
+
+    /** Inside a transaction: ends one session of a user for an operator. 1, or 0 where the user has no such live session. */
+    async endOneOf(tx: Transaction, userId: string, id: string): Promise<number> {
+      const session = isId(id) ? await store.findSession(tx, id) : undefined;
+      if (session?.userId !== userId) return 0;
+      forget(tx, [{ id }]);
+      return (await store.endSession(tx, { id, now: clock.now(), reason: 'operator' })) === undefined ? 0 : 1;
     },
 
     /**

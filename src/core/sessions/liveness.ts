@@ -4,10 +4,12 @@ import { AuthError } from '../../errors.ts';
 import type { Caller } from '../../platform/caller.ts';
 import { type Clock, LARGEST_LEAD_MS } from '../../platform/clock.ts';
 import { MINUTE_MS } from '../../platform/durations.ts';
-import type { AccessToken } from '../tokens/access-token.ts';
+import { isOwnScope } from '../../platform/scopes.ts';
+import type { Roles } from '../roles/service.ts';
+import type { AccessToken, UserAccessToken } from '../tokens/access-token.ts';
 import { type OwnSession, refusedMachine, type Users, type Viewer } from '../users/service.ts';
 import { findUser, type UserRecord } from '../users/store.ts';
-import { findLiveSessionOwner, findSession, type SessionRecord } from './store.ts';
+import { findLiveSessionOwner, findSession, type SessionOwner, type SessionRecord } from './store.ts';
 
 /** How long an authentication counts for sensitive changes (ASVS 7.5.1). */
 const FRESH_MS = 10 * MINUTE_MS;
@@ -18,12 +20,13 @@ export interface LivenessOptions {
   readonly database: Database;
   readonly clock: Clock;
   readonly users: Pick<Users, 'owedBy'>;
+  readonly roles: Pick<Roles, 'rightsOf'>;
 }
 
 export type Liveness = ReturnType<typeof createLiveness>;
 
 /** Knows which sessions live: from the database, and for a second from memory. */
-export function createLiveness({ database, clock, users }: LivenessOptions) {
+export function createLiveness({ database, clock, users, roles: { rightsOf } }: LivenessOptions) {
   /** When a session was last seen alive, and its owner as that read found them. */
   const seenAlive = new LRUCache<string, { readonly at: number; readonly viewer: Viewer }>({ max: 10_000 });
   /** Sessions that this process ended. They stay ended here, even if a query that began earlier still finds them. */
@@ -68,14 +71,13 @@ export function createLiveness({ database, clock, users }: LivenessOptions) {
       : findViewer(bearer, now);
   }
 
-  async function findViewer({ sessionId, userId }: AccessToken, now: number): Promise<Viewer> {
+  async function findViewer({ sessionId, userId, actor }: UserAccessToken, now: number): Promise<Viewer> {
     const changesBefore = changes.get(userId);
     const user = ended.has(sessionId)
       ? undefined
       : await findLiveSessionOwner(database, { id: sessionId, now });
-    if (user === undefined || user.id !== userId || ended.has(sessionId)) {
-      throw hasEnded();
-    }
+    if (user === undefined || user.id !== userId || ended.has(sessionId)) throw hasEnded();
+    if (user.operatorId !== (actor ?? null) || !(await mayGoOn(user, now))) throw hasEnded();
     const { roles, narrowedTo, acr } = user;
     const rights = { roles, narrowedTo, acr, owed: users.owedBy(user, user) };
     const viewer = {
@@ -88,6 +90,22 @@ export function createLiveness({ database, clock, users }: LivenessOptions) {
     // What was read before a change of this process is not kept.
     if (changes.get(userId) === changesBefore) seenAlive.set(sessionId, { at: now, viewer });
     return viewer;
+  }
+
+  /**
+   * Whether the operator of an impersonation may still see the account: their session lives, their roles allow it, and the
+   * account has no scope of this server that they lack. Every other session may go on.
+   */
+  async function mayGoOn(
+    { operatorId, operatorSessionId, roles }: SessionOwner,
+    now: number,
+  ): Promise<boolean> {
+    if (operatorId === null || operatorSessionId === null) return true;
+    const operator = await findLiveSessionOwner(database, { id: operatorSessionId, now });
+    if (operator?.id !== operatorId || ended.has(operatorSessionId)) return false;
+    const { scope } = rightsOf(operator);
+    const needed = rightsOf({ roles, narrowedTo: null }).scope.filter(isOwnScope);
+    return ['latchkey:impersonate', ...needed].every((name) => scope.includes(name));
   }
 
   /**

@@ -34,6 +34,7 @@ export function sessionsResolvers(sessions: Sessions): Resolvers {
       lastUsedAt: (session) => new Date(session.rotatedAt),
       expiresAt: (session) => new Date(session.expiresAt),
       idleExpiresAt: (session) => new Date(session.idleExpiresAt),
+      impersonated: ({ operatorId }) => operatorId !== null,
     },
     User: {
       sessions: (user) => sessions.listOf(user),

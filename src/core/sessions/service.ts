@@ -19,11 +19,14 @@ import {
 } from '../users/service.ts';
 import { createEndings } from './endings.ts';
 import { createGrants, type Grant } from './grants.ts';
+import { createImpersonations } from './impersonations.ts';
 import { createLiveness, hasEnded } from './liveness.ts';
 import { createLogout } from './logout.ts';
 import { createOpenings } from './openings.ts';
+import { listLiveSessionsOf } from './operator-store.ts';
 import { createRefresh } from './refresh.ts';
 import * as store from './store.ts';
+import { deleteEndedSessions } from './sweep-store.ts';
 
 export type { Grant } from './grants.ts';
 export { hasEnded } from './liveness.ts';
@@ -73,7 +76,7 @@ export function createSessions(options: SessionsOptions) {
   /** Deletes long-ended sessions; how many. */
   function prune(): Promise<number> {
     const endedBefore = clock.now() - KEEP_ENDED_MS;
-    return sweep((limit) => store.deleteEndedSessions(database, { endedBefore, limit }));
+    return sweep((limit) => deleteEndedSessions(database, { endedBefore, limit }));
   }
 
   /** The live sessions of a user, the most recently used first. */
@@ -86,6 +89,7 @@ export function createSessions(options: SessionsOptions) {
     ...publicLiveness,
     ...publicEndings,
     ...createOpenings({ ...options, liveness: { forget } }),
+    ...createImpersonations({ ...options, liveness: { forget } }),
     ...createRefresh({ ...options, liveness, grants }),
     ...createLogout({ ...options, liveness, endings: { endOne, endMany } }),
     grantOpened: grants.grantOpened,
@@ -98,6 +102,12 @@ export function createSessions(options: SessionsOptions) {
     },
 
     listFor,
+
+    /** The same of several users, as operators see them. */
+    async listForAll(userIds: readonly string[]): Promise<SessionView[]> {
+      const sessions = await listLiveSessionsOf(database, { userIds, now: clock.now() });
+      return sessions.map((session) => viewOf(session, ''));
+    },
 
     /**
      * The same of a user. Several fields lead to one: the answer to a refresh has one, too.

@@ -33,6 +33,9 @@ export interface SessionRecord {
   readonly userAgent: string | null;
   readonly ip: string | null;
   readonly deviceName: string | null;
+  /** Of an impersonation: the operator, and the session of theirs that it ends with. */
+  readonly operatorId: string | null;
+  readonly operatorSessionId: string | null;
 }
 
 export type EndReason =
@@ -47,20 +50,22 @@ export type EndReason =
   | 'factor'
   | 'external-login'
   | 'replaced'
+  | 'operator'
   | 'restore';
 
-const COLUMNS = `id, user_id AS "userId", client_id AS "clientId", roles, narrowed_to AS "narrowedTo",
+export const COLUMNS = `id, user_id AS "userId", client_id AS "clientId", roles, narrowed_to AS "narrowedTo",
   amr, acr, secret_hash AS "secretHash",
   generation, skipped_generations AS "skippedGenerations", rotated_at AS "rotatedAt",
   burst_from AS "burstFrom", burst_at AS "burstAt",
   created_at AS "createdAt", authenticated_at AS "authenticatedAt",
   idle_expires_at AS "idleExpiresAt", expires_at AS "expiresAt", revoked_at AS "revokedAt",
-  user_agent AS "userAgent", ip, device_name AS "deviceName"`;
+  user_agent AS "userAgent", ip, device_name AS "deviceName",
+  operator_id AS "operatorId", operator_session_id AS "operatorSessionId"`;
 
-const IS_LIVE = 'revoked_at IS NULL AND idle_expires_at > :now AND expires_at > :now';
+export const IS_LIVE = 'revoked_at IS NULL AND idle_expires_at > :now AND expires_at > :now';
 
 /** Opened by a wrong clock: it can be ended, and counts for nothing else until its time comes. */
-const IS_OF_THE_FUTURE = `(sessions.created_at - ${LARGEST_LEAD_MS} > :now)`;
+export const IS_OF_THE_FUTURE = `(sessions.created_at - ${LARGEST_LEAD_MS} > :now)`;
 
 /** Begins at generation 0, in no burst. */
 export async function insertSession(
@@ -81,17 +86,21 @@ export async function insertSession(
     userAgent: string | null;
     ip: string;
     deviceName: string | null;
+    operatorId?: string | null;
+    operatorSessionId?: string | null;
   },
 ): Promise<SessionRecord> {
   const row = await sql.get<SessionRecord>(
     `INSERT INTO sessions (id, user_id, client_id, scope, roles, narrowed_to, amr, acr, secret_hash,
        generation, skipped_generations, rotated_at, burst_from, burst_at,
-       created_at, authenticated_at, idle_expires_at, expires_at, user_agent, ip, device_name)
+       created_at, authenticated_at, idle_expires_at, expires_at, user_agent, ip, device_name,
+       operator_id, operator_session_id)
      VALUES (:id, :userId, :clientId, '', :roles, :narrowedTo, :amr, :acr, :secretHash,
        0, 0, :now, 0, 0,
-       :now, :authenticatedAt, :idleExpiresAt, :expiresAt, :userAgent, :ip, :deviceName)
+       :now, :authenticatedAt, :idleExpiresAt, :expiresAt, :userAgent, :ip, :deviceName,
+       :operatorId, :operatorSessionId)
      RETURNING ${COLUMNS}`,
-    { authenticatedAt: session.now, ...session },
+    { authenticatedAt: session.now, operatorId: null, operatorSessionId: null, ...session },
   );
   if (row === undefined) throw new Error('INSERT … RETURNING answered no row');
   return row;
@@ -188,7 +197,10 @@ export function findSession(sql: Sql, id: string): Promise<SessionRecord | undef
 /** The owner of a session, with what it allows. */
 export interface SessionOwner
   extends UserRecord,
-    Pick<SessionRecord, 'clientId' | 'roles' | 'narrowedTo' | 'amr' | 'acr'> {}
+    Pick<
+      SessionRecord,
+      'clientId' | 'roles' | 'narrowedTo' | 'amr' | 'acr' | 'operatorId' | 'operatorSessionId'
+    > {}
 
 /** The owner of a live session: one read answers whether it lives, who asks, and what for. */
 export function findLiveSessionOwner(
@@ -196,7 +208,8 @@ export function findLiveSessionOwner(
   session: { id: string; now: number },
 ): Promise<SessionOwner | undefined> {
   return sql.get(
-    `SELECT ${userColumns('users.')}, client_id AS "clientId", roles, narrowed_to AS "narrowedTo", amr, acr
+    `SELECT ${userColumns('users.')}, client_id AS "clientId", roles, narrowed_to AS "narrowedTo", amr, acr,
+       operator_id AS "operatorId", operator_session_id AS "operatorSessionId"
      FROM sessions JOIN users ON users.id = sessions.user_id
      WHERE sessions.id = :id AND ${IS_LIVE} AND NOT ${IS_OF_THE_FUTURE}`,
     session,
@@ -275,16 +288,4 @@ export function writeRolesOf(sql: Sql, owner: { userId: string; roles: string })
 
 export function deleteSessionsOf(sql: Sql, userId: string): Promise<{ id: string }[]> {
   return sql.all('DELETE FROM sessions WHERE user_id = :userId RETURNING id', { userId });
-}
-
-/** One bounded batch of sessions that ended before `endedBefore`. */
-export function deleteEndedSessions(
-  sql: Sql,
-  batch: { endedBefore: number; limit: number },
-): Promise<number> {
-  return sql.run(
-    `DELETE FROM sessions WHERE id IN (
-       SELECT id FROM sessions WHERE expires_at < :endedBefore OR revoked_at < :endedBefore LIMIT :limit)`,
-    batch,
-  );
 }

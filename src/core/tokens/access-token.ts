@@ -50,6 +50,8 @@ interface AnyToken {
 
 /** What the claims say of an authentication of a person. */
 interface Authentication {
+  /** Of an impersonation: the account of the operator, the claim `act` (RFC 8693 §4.1). */
+  readonly actor?: string;
   readonly amr: readonly string[];
   /** How strong the authentication was. */
   readonly acr: string;
@@ -143,6 +145,7 @@ function signingInput(
     ...(token.kind === 'user' && { auth_time: token.authenticatedAt, amr: token.amr, acr: token.acr }),
     scope: token.scope,
     ...(token.kind === 'user' && { roles: token.roles }),
+    ...(token.kind === 'user' && token.actor !== undefined && { act: { sub: token.actor } }),
   };
   return `${base64url({ alg: key.algorithm, typ: TYPE, kid: key.kid })}.${base64url(claims)}`;
 }
@@ -221,11 +224,12 @@ function readClaims(
 /** What the tokens of users say, and the token of a machine must not: no token is of both kinds. */
 const OF_USERS = ['auth_time', 'amr', 'acr', 'roles', 'act'];
 
-function readAuthentication({ auth_time, amr, ...claims }: Record<string, unknown>): Authentication {
+function readAuthentication({ auth_time, amr, act, ...claims }: Record<string, unknown>): Authentication {
   // The version before issued neither, and its tokens live for an hour.
   const { roles = [], acr = 'aal1' } = claims;
   if (!isSeconds(auth_time) || !isText(acr) || !isTexts(amr) || !isTexts(roles)) throw invalid();
-  return { amr, acr, roles, authenticatedAt: auth_time };
+  if (act !== undefined && !isActor(act)) throw invalid();
+  return { amr, acr, roles, authenticatedAt: auth_time, ...(act !== undefined && { actor: act.sub }) };
 }
 
 /** Ids of users are UUIDs. */
@@ -248,6 +252,11 @@ function parseObject(segment: string): Record<string, unknown> {
   }
   if (typeof value !== 'object' || value === null || Array.isArray(value)) throw invalid();
   return Object.assign(Object.create(null), value) as Record<string, unknown>;
+}
+
+/** RFC 8693 §4.1: who acts in the place of the subject. */
+function isActor(value: unknown): value is { readonly sub: string } {
+  return typeof value === 'object' && value !== null && isText((value as { sub?: unknown }).sub);
 }
 
 function isText(value: unknown): value is string {

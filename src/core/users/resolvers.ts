@@ -8,6 +8,7 @@ export function usersResolvers(users: Users): Resolvers {
       me: (_root, _args, context) => users.view(requireViewer(context)),
     },
     User: {
+      hasPassword: (user) => users.hasPassword(user),
       emailVerified: (user) => user.emailVerifiedAt !== null,
       createdAt: (user) => new Date(user.createdAt),
       updatedAt: (user) => new Date(user.updatedAt),

@@ -111,6 +111,12 @@ export function createUsers({ database, requiresFactor }: { database: Database; 
     requiresFactor,
     owedBy,
 
+    /** @throws AuthError `FORBIDDEN` when the session that asks was narrowed: it does not show how to get in. */
+    hasPassword(user: UserView): boolean {
+      assertWide(user);
+      return user.hasPassword === 1;
+    },
+
     /** The owner of a session, as they see themselves. */
     view(session: OwnSession & SessionRights & Pick<Viewer, 'user'>): UserView | Promise<UserView> {
       return session.user ?? readView(session);

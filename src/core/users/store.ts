@@ -15,6 +15,8 @@ export interface UserRecord {
   readonly credentialVersion: number;
   /** The kinds of second factor that the account has confirmed, space-separated; '' is none. */
   readonly secondFactors: string;
+  /** 1 where a password is set, else 0. */
+  readonly hasPassword: number;
   readonly disabledAt: number | null;
   /** When the owner proved that the address is theirs. */
   readonly emailVerifiedAt: number | null;
@@ -32,7 +34,7 @@ export type AsRead = Pick<UserRecord, 'id' | 'passwordVersion' | 'credentialVers
 export function userColumns(table: '' | 'users.' = ''): string {
   return `${table}id, ${table}email, ${table}name, ${table}password_version AS "passwordVersion",
     ${table}credential_version AS "credentialVersion", ${table}second_factors AS "secondFactors",
-    ${table}disabled_at AS "disabledAt",
+    CASE WHEN ${table}password_hash IS NULL THEN 0 ELSE 1 END AS "hasPassword", ${table}disabled_at AS "disabledAt",
     ${table}email_verified_at AS "emailVerifiedAt", ${table}last_login_at AS "lastLoginAt",
     ${table}metadata,
     ${table}created_at AS "createdAt", ${table}updated_at AS "updatedAt"`;

@@ -1,11 +1,12 @@
 import type { RecordEvent } from '../../core/audit/store.ts';
 import type { Ownership } from '../../core/login/ownership.ts';
 import type { OneTimeTokens } from '../../core/one-time-tokens/service.ts';
+import type { Operators } from '../../core/operators/service.ts';
 import { NETWORK_WINDOW_MS, type RateLimits } from '../../core/rate-limits/service.ts';
 import type { Sessions } from '../../core/sessions/service.ts';
 import { type Users, type UserView, type Viewer, viewOf } from '../../core/users/service.ts';
 import { deleteUser, renameUser, retireUser } from '../../core/users/store.ts';
-import type { Database } from '../../database/database.ts';
+import type { Database, Transaction } from '../../database/database.ts';
 import { AuthError } from '../../errors.ts';
 import type { Caller } from '../../platform/caller.ts';
 import type { Clock } from '../../platform/clock.ts';
@@ -18,11 +19,12 @@ export interface ProfileOptions {
   readonly database: Database;
   readonly clock: Clock;
   readonly recordEvent: RecordEvent;
-  readonly rateLimits: Pick<RateLimits, 'failures' | 'succeeded'>;
+  readonly rateLimits: Pick<RateLimits, 'failures' | 'succeeded' | 'checking'>;
   readonly users: Pick<Users, 'view'>;
   readonly ownership: Pick<Ownership, 'requireOwner'>;
   readonly sessions: Pick<Sessions, 'deleteAllOf' | 'ownerChanged'>;
   readonly oneTimeTokens: Pick<OneTimeTokens, 'endAllOf' | 'endUndosOf'>;
+  readonly operators: Pick<Operators, 'assertOther'>;
 }
 
 /** What an account says of its owner, and its end. */
@@ -35,6 +37,7 @@ export function createProfile({
   ownership,
   sessions,
   oneTimeTokens,
+  operators,
 }: ProfileOptions) {
   const changes = rateLimits.failures({ name: 'account-changes', windowMs: NETWORK_WINDOW_MS });
 
@@ -71,7 +74,7 @@ export function createProfile({
 
     /**
      * @throws AuthError `INVALID_CREDENTIALS`, `REAUTHENTICATION_REQUIRED`, `TOO_MANY_REQUESTS`, `OVERLOADED`,
-     * `UNAVAILABLE`.
+     * `UNAVAILABLE`; `FORBIDDEN` for the last administrator.
      */
     async delete(
       viewer: Viewer,
@@ -86,7 +89,8 @@ export function createProfile({
 
       const now = clock.now();
       const { id } = user;
-      await database.before(caller.deadline).transaction(async (tx) => {
+      const remove = async (tx: Transaction) => {
+        await operators.assertOther(tx, id);
         if ((await retireUser(tx, { ...user, now })) === 0)
           throw new AuthError('INVALID_CREDENTIALS', { cause: 'changed meanwhile' });
         await rateLimits.succeeded(tx, attempt);
@@ -103,7 +107,9 @@ export function createProfile({
           caller,
           details: { count },
         });
-      });
+      };
+      // A right password that deletes nothing is no failure.
+      await rateLimits.checking(attempt, () => database.before(caller.deadline).transaction(remove));
       return { id };
     },
   };

@@ -1,33 +1,19 @@
-import type { RecordEvent } from '../../core/audit/store.ts';
-import { FACTOR_REMOVED } from '../../core/factors/mails.ts';
-import { EVERY_FACTOR, type FactorRecord, type Factors } from '../../core/factors/service.ts';
+import type { FactorRecord } from '../../core/factors/service.ts';
 import { countRecoveryCodes, listFactors } from '../../core/factors/store.ts';
-import type { Mail } from '../../core/mail/service.ts';
-import type { Sessions } from '../../core/sessions/service.ts';
 import { canonicalEmail } from '../../core/users/service.ts';
 import { findUserByEmail, type UserRecord } from '../../core/users/store.ts';
-import type { Database } from '../../database/database.ts';
+import type { Database, Sql } from '../../database/database.ts';
 import { AuthError } from '../../errors.ts';
-import type { Clock } from '../../platform/clock.ts';
+import type { createSteps, RecordStep } from './steps.ts';
 
 export interface FactorAdminOptions {
   readonly database: Database;
-  readonly clock: Clock;
-  readonly recordEvent: RecordEvent;
-  readonly factors: Pick<Factors, 'remove'>;
-  readonly sessions: Pick<Sessions, 'endAllOf'>;
-  readonly mail: Pick<Mail, 'notify'>;
+  readonly steps: Pick<ReturnType<typeof createSteps>, 'removeFactors'>;
+  readonly recordIn: (sql: Sql) => RecordStep;
 }
 
 /** What the operator does with the second factors of other people. */
-export function createFactorAdmin({
-  database,
-  clock,
-  recordEvent,
-  factors,
-  sessions,
-  mail,
-}: FactorAdminOptions) {
+export function createFactorAdmin({ database, steps, recordIn }: FactorAdminOptions) {
   async function requireUser(email: string): Promise<UserRecord> {
     const user = await findUserByEmail(database, canonicalEmail(email));
     if (user === undefined) throw new AuthError('NOT_FOUND');
@@ -53,21 +39,7 @@ export function createFactorAdmin({
      */
     async removeFactors(email: string, id?: string): Promise<number> {
       const { id: userId } = await requireUser(email);
-      return database.transaction(async (tx) => {
-        const done = await factors.remove(tx, userId, id === undefined ? EVERY_FACTOR : { id });
-        if (done === undefined || done.removed === 0) throw new AuthError('NOT_FOUND');
-        const { user, removed } = done;
-        const count = await sessions.endAllOf(tx, userId, 'factor');
-        await recordEvent(tx, {
-          name: 'user_updated',
-          outcome: 'success',
-          at: clock.now(),
-          userId,
-          details: { by: 'operator', fields: ['factors'], reason: 'removed', factors: removed, count },
-        });
-        await mail.notify(tx, user, FACTOR_REMOVED);
-        return removed;
-      });
+      return database.transaction((tx) => steps.removeFactors(tx, userId, { id, record: recordIn(tx) }));
     },
   };
 }

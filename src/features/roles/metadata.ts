@@ -55,7 +55,8 @@ export function createMetadata({ database, sessions, ...options }: MetadataOptio
   };
 }
 
-function assertMetadata(value: unknown): asserts value is object {
+/** @throws AuthError `BAD_USER_INPUT` where it would be no object, or have more than 4 KiB. */
+export function assertMetadata(value: unknown): asserts value is object {
   const cause = metadataProblem(value);
   if (cause !== undefined) throw new AuthError('BAD_USER_INPUT', { field: 'input.metadata', cause });
 }

@@ -57,7 +57,7 @@ export function createRoleGrants({ database, roles, sessions, ...options }: Role
      * @throws AuthError `NOT_FOUND`; `BAD_USER_INPUT` for a role that is not defined.
      */
     async grant(email: string, names: readonly string[]): Promise<string[]> {
-      for (const name of names) if (!roles.names.includes(name)) throw unknown(name, roles.names);
+      for (const name of names) if (!roles.names.includes(name)) throw unknownRole(name, roles.names);
       const stored = names.filter((name) => !roles.defaults.includes(name));
       const now = clock.now();
       return change(email, stored, {
@@ -78,7 +78,7 @@ export function createRoleGrants({ database, roles, sessions, ...options }: Role
       for (const name of names) {
         if (roles.defaults.includes(name) && !given.has(name))
           throw badRoles(`${name} is a default role, which every account has`);
-        if (!roles.names.includes(name) && !given.has(name)) throw unknown(name, roles.names);
+        if (!roles.names.includes(name) && !given.has(name)) throw unknownRole(name, roles.names);
       }
       return change(email, names, {
         how: 'revoked',
@@ -114,7 +114,7 @@ export function createRoleGrants({ database, roles, sessions, ...options }: Role
   };
 }
 
-function unknown(name: string, names: readonly string[]): AuthError {
+export function unknownRole(name: string, names: readonly string[]): AuthError {
   return badRoles(`there is no role ${JSON.stringify(name)}; there is ${names.join(', ') || 'none'}`);
 }
 

@@ -1,8 +1,12 @@
 import { createDefinition, type DefinitionOptions } from './definition.ts';
 import { createMetadata, type MetadataOptions } from './metadata.ts';
+import { createOperatorChanges, type OperatorChangesOptions } from './operator-changes.ts';
 import { createRoleGrants, type RoleGrantsOptions } from './role-grants.ts';
 
-export type RolesServiceOptions = RoleGrantsOptions & MetadataOptions & DefinitionOptions;
+export type RolesServiceOptions = RoleGrantsOptions &
+  MetadataOptions &
+  DefinitionOptions &
+  OperatorChangesOptions;
 
 /** What operators give to accounts: roles, and metadata on which claims may rest. */
 export function createRolesService(
@@ -14,5 +18,6 @@ export function createRolesService(
     ...createRoleGrants(options),
     ...createMetadata(options),
     ...createDefinition(options, definition),
+    ...createOperatorChanges(options),
   };
 }

@@ -27,6 +27,8 @@ const INTROSPECTION_COST: ReadonlyMap<string, number> = new Map([
 interface Selection {
   readonly set: SelectionSetNode;
   readonly type: GraphQLNamedType | undefined;
+  /** How many edges the document asks for, where it says so in a number. */
+  readonly page?: number | undefined;
 }
 
 /** What the answer has under one name, from however many places of the document. */
@@ -39,7 +41,7 @@ interface Answered {
 
 /**
  * An operation costs at most 2,100, which is about how many values its answer can have (GQL-2). The SDL gives the length
- * of each list, so a small document cannot ask for a large answer by naming a list ten times. As in the answer, a field
+ * of each list, and a connection may be asked for less, so a small document cannot ask for a large answer by naming a list ten times. As in the answer, a field
  * that several fragments select is there once.
  *
  * Introspection has lists of unknown length. But without aliases it is no larger than the schema.
@@ -72,36 +74,42 @@ export function MaxCostRule(context: ValidationContext): ASTVisitor {
     const answered = new Map<string, Answered>();
     const spread = new Set<string>();
 
-    function add(field: FieldNode, type: Selection['type']): void {
+    function add(field: FieldNode, { type, page = Number.POSITIVE_INFINITY }: Omit<Selection, 'set'>): void {
       const name = field.name.value;
       const definition = definitionOf(name, type);
       const weight = numberOf(definition, 'cost', 'weight') ?? 1;
-      const size = numberOf(definition, 'listSize', 'assumedSize') ?? 1;
+      const longest = numberOf(definition, 'listSize', 'assumedSize') ?? 1;
+      const size = name === 'edges' ? Math.min(longest, page) : longest;
       const key = field.alias?.value ?? name;
       const known = answered.get(key) ?? { name, weight, size, below: [] };
       // Where the types of two fragments differ, the answer has one of the two.
       known.weight = Math.max(known.weight, weight);
       known.size = Math.max(known.size, size);
       if (field.selectionSet !== undefined)
-        known.below.push({ set: field.selectionSet, type: definition && getNamedType(definition.type) });
+        known.below.push({
+          set: field.selectionSet,
+          type: definition && getNamedType(definition.type),
+          page: pageOf(field),
+        });
       answered.set(key, known);
     }
 
-    function collect({ set, type }: Selection): void {
+    function collect({ set, type, page }: Selection): void {
       for (const selection of set.selections) {
-        if (selection.kind === Kind.FIELD) add(selection, type);
+        if (selection.kind === Kind.FIELD) add(selection, { type, page });
         else if (selection.kind === Kind.INLINE_FRAGMENT) {
           const condition = selection.typeCondition?.name.value;
-          collect({ set: selection.selectionSet, type: condition === undefined ? type : typeOf(condition) });
-        } else collectFragment(selection.name.value);
+          const narrower = condition === undefined ? type : typeOf(condition);
+          collect({ set: selection.selectionSet, type: narrower, page });
+        } else collectFragment(selection.name.value, page);
       }
     }
 
-    function collectFragment(name: string): void {
+    function collectFragment(name: string, page: Selection['page']): void {
       const fragment = context.getFragment(name);
-      if (fragment == null || spread.has(name)) return;
-      spread.add(name);
-      collect({ set: fragment.selectionSet, type: typeOf(fragment.typeCondition.name.value) });
+      if (fragment == null || spread.has(`${name} ${page}`)) return;
+      spread.add(`${name} ${page}`);
+      collect({ set: fragment.selectionSet, type: typeOf(fragment.typeCondition.name.value), page });
     }
 
     for (const selection of selections) collect(selection);
@@ -121,6 +129,14 @@ export function MaxCostRule(context: ValidationContext): ASTVisitor {
       return dear && refuseDocument(context, 'cost', [dear]);
     },
   };
+}
+
+/** How many edges of a connection a field asks for. What a variable asks for is not known here, and may be the most. */
+function pageOf({ arguments: given = [] }: FieldNode): number | undefined {
+  const sizes = given.flatMap(({ name, value }) =>
+    (name.value === 'first' || name.value === 'last') && value.kind === Kind.INT ? [Number(value.value)] : [],
+  );
+  return sizes.length === 0 ? undefined : Math.max(0, ...sizes);
 }
 
 function definitionOf(

@@ -1,0 +1,101 @@
+import type { Params, Sql } from '../../database/database.ts';
+import type { Page, Position } from './cursors.ts';
+
+/** A part of a list, which an index has in the order that is asked for. */
+export interface Part {
+  /** What to select; the key and the id come along. */
+  readonly columns: string;
+  /** Where from: a table, or a name that `withClause` gives. */
+  readonly from: string;
+  readonly withClause?: string;
+  readonly conditions: readonly string[];
+  readonly params: Params;
+  /** What it is ordered by, and `id` after it. */
+  readonly key: string;
+  readonly isDescending: boolean;
+}
+
+type Found<Row> = Row & { readonly position: Position };
+
+/**
+ * Reads one row more than a page, in the direction of the page, part after part. A page that begins at a cursor takes two
+ * statements of a part: the rows of the same key, then those behind it. Either is a range of the index, so that a page
+ * costs the same wherever it begins.
+ */
+export async function readKeyset<Row>(sql: Sql, parts: readonly Part[], page: Page): Promise<Found<Row>[]> {
+  const { size, isBackward, after, before } = page;
+  const [from, until] = isBackward ? [before, after] : [after, before];
+  const numbered = parts.map((part, index) => ({ part, index }));
+  if (isBackward) numbered.reverse();
+  const found: Found<Row>[] = [];
+  for (const { part, index } of numbered) {
+    if (from !== undefined && isBeyond(from.part, index, isBackward)) continue;
+    if (until !== undefined && isBeyond(index, until.part, isBackward)) continue;
+    const begin = from?.part === index ? from : undefined;
+    const end = until?.part === index ? until : undefined;
+    const isDescending = part.isDescending !== isBackward;
+    for (const range of rangesOf(part.key, { begin, end, isDescending })) {
+      const limit = size + 1 - found.length;
+      if (limit <= 0) return found;
+      found.push(...(await readRange<Row>(sql, { part, index, range, isDescending, limit })));
+    }
+  }
+  return found;
+}
+
+/** Whether the one part comes after the other, in the direction. */
+function isBeyond(part: number, other: number, isBackward: boolean): boolean {
+  return isBackward ? part < other : part > other;
+}
+
+interface Range {
+  readonly conditions: readonly string[];
+  readonly params: Params;
+}
+
+/** The ranges of an index between two positions, in order. */
+function rangesOf(
+  key: string,
+  {
+    begin,
+    end,
+    isDescending,
+  }: { begin: Position | undefined; end: Position | undefined; isDescending: boolean },
+): Range[] {
+  const [past, short] = isDescending ? ['<', '>'] : ['>', '<'];
+  const ending: Range =
+    end === undefined
+      ? { conditions: [], params: {} }
+      : {
+          conditions: [`${key} ${short}= :endKey`, `(${key} ${short} :endKey OR id ${short} :endId)`],
+          params: { endKey: end.key, endId: end.id },
+        };
+  if (begin === undefined) return [ending];
+  const conditions = [[`${key} = :beginKey`, `id ${past} :beginId`], [`${key} ${past} :beginKey`]];
+  return conditions.map((own, i) => ({
+    conditions: [...own, ...ending.conditions],
+    params: { beginKey: begin.key, ...(i === 0 && { beginId: begin.id }), ...ending.params },
+  }));
+}
+
+async function readRange<Row>(
+  sql: Sql,
+  {
+    part,
+    index,
+    range,
+    isDescending,
+    limit,
+  }: { part: Part; index: number; range: Range; isDescending: boolean; limit: number },
+): Promise<Found<Row>[]> {
+  const direction = isDescending ? 'DESC' : 'ASC';
+  const conditions = [...part.conditions, ...range.conditions];
+  const rows = await sql.all<Row & { id: string; cursorKey: string | number }>(
+    `${part.withClause ?? ''}
+     SELECT ${part.columns}, ${part.key} AS "cursorKey" FROM ${part.from}
+     ${conditions.length > 0 ? `WHERE ${conditions.join(' AND ')}` : ''}
+     ORDER BY ${part.key} ${direction}, id ${direction} LIMIT :limit`,
+    { ...part.params, ...range.params, limit },
+  );
+  return rows.map((row) => ({ ...row, position: { part: index, key: row.cursorKey, id: row.id } }));
+}
