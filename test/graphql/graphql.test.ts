@@ -1,5 +1,16 @@
 import { describe, expect, it } from '@jest/globals';
-import { type GraphQLObjectType, printSchema } from 'graphql';
+import {
+  type GraphQLArgument,
+  type GraphQLInputField,
+  type GraphQLInputType,
+  type GraphQLObjectType,
+  getNullableType,
+  isEnumType,
+  isInputObjectType,
+  isListType,
+  isRequiredInputField,
+  printSchema,
+} from 'graphql';
 import { AuthError, ERRORS } from '../../src/errors.ts';
 import { publicFields } from '../../src/graphql/rules/public.ts';
 import { readTypeDefs } from '../../src/graphql/type-defs.ts';
@@ -116,26 +127,7 @@ describe('the guard', () => {
       const closed = Object.values(type.getFields()).filter(({ name }) => !open.includes(`${root}.${name}`));
       expect(closed).not.toHaveLength(0);
       for (const { name, args, type: fieldType } of closed) {
-        const input = {
-          revokeSession: '{ id: "1" }',
-          updateMe: '{ name: "A" }',
-          deleteMe: '{ password: "p" }',
-          reauthenticate: '{ password: "p" }',
-          requestEmailChange: '{ newEmail: "a@example.com", password: "p" }',
-          startTotpEnrolment: '{ label: "A" }',
-          confirmTotpEnrolment: '{ code: "1" }',
-          removeFactor: '{ id: "1" }',
-          renameFactor: '{ id: "1" }',
-          removePassword: '{ password: "p" }',
-          startPasskeyRegistration: '{ attachment: PLATFORM }',
-          finishPasskeyRegistration: `{ challengeId: "c", response: { id: "i", rawId: "i", type: "t",
-            response: { clientDataJSON: "d", attestationObject: "o" } } }`,
-          linkExternalLogin: '{ provider: "p", redirectTo: "r" }',
-          completeExternalLink: '{ code: "1" }',
-          unlinkExternalLogin: '{ id: "1" }',
-        }[name];
-        const argument =
-          args.length === 0 ? '' : `(input: ${input ?? '{ currentPassword: "p", newPassword: "n" }'})`;
+        const argument = args.length === 0 ? '' : `(${args.map(minimal).join(', ')})`;
         const selection = /^\[?User|Session/.test(String(fieldType)) ? '{ id }' : '{ __typename }';
         const answer = await query({ query: `${root.toLowerCase()} { ${name}${argument} ${selection} }` });
         expect(answer.json().errors[0].extensions).toEqual({
@@ -519,3 +511,26 @@ describe('errors', () => {
     expect((await query(LOGOUT)).json().errors[0].extensions.code).toBe('INTERNAL_SERVER_ERROR');
   });
 });
+
+/** An argument or a field of an input with what is required of it, as a document has it. */
+function minimal({ name, type }: GraphQLArgument | GraphQLInputField): string {
+  return `${name}: ${minimalValue(type)}`;
+}
+
+function minimalValue(type: GraphQLInputType): string {
+  const named = getNullableType(type);
+  if (isListType(named)) return '[]';
+  if (isEnumType(named)) return named.getValues()[0]?.name ?? '';
+  if (isInputObjectType(named)) {
+    const fields = Object.values(named.getFields()).filter(isRequiredInputField);
+    return `{ ${fields.map(minimal).join(', ')} }`;
+  }
+  const values: Record<string, string> = {
+    Boolean: 'true',
+    DateTime: '"2027-01-01T00:00:00.000Z"',
+    EmailAddress: '"a@example.com"',
+    Int: '1',
+    JSONObject: '{ a: 1 }',
+  };
+  return values[named.name] ?? '"x"';
+}
