@@ -27,7 +27,7 @@ export interface SearchOptions extends UserViewsOptions {
   readonly roles: Pick<Roles, 'defaults'>;
 }
 
-interface FilterInput {
+export interface FilterInput {
   readonly text?: string | null | undefined;
   readonly id?: string | null | undefined;
   readonly role?: string | null | undefined;

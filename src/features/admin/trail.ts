@@ -26,7 +26,7 @@ export interface TrailOptions {
   readonly operators: Pick<Operators, 'authorize'>;
 }
 
-interface EventFilterInput {
+export interface EventFilterInput {
   readonly userId?: string | null | undefined;
   readonly name?: string | null | undefined;
   readonly outcome?: 'SUCCESS' | 'FAIL' | null | undefined;
