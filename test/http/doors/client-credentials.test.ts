@@ -1,5 +1,5 @@
 import { expect, it } from '@jest/globals';
-import { DELETE_ME, login } from '../../support/documents.ts';
+import { DELETE_ME, login, register } from '../../support/documents.ts';
 import { claimsOf } from '../../support/roles.ts';
 import { CREATE_KEY, OPERATOR, postToken, REVOKE_KEY, startWithKey } from '../../support/service-accounts.ts';
 import { describeApp, PASSWORD } from '../../support/start-app.ts';
@@ -254,6 +254,9 @@ describeApp('client_credentials at /token', (start) => {
     expect(await exchange({ client_secret: second })).toMatchObject(refused);
     await app.admin.enable(OPERATOR);
     expect((await exchange({ client_secret: second })).status).toBe(200);
+    // The last administrator stays.
+    await register(app, 'bob@example.com');
+    await app.roles.grant('bob@example.com', ['admin']);
     expect(
       (
         await app.send(
