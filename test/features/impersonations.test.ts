@@ -31,7 +31,7 @@ describeApp('impersonations', (start) => {
     return data.adminImpersonate.accessToken;
   }
 
-  it('gives an access token that names the operator and allows nothing', async () => {
+  it('gives an access token that names the operator and allows nothing (ADM-4)', async () => {
     const { app, op, userId } = await startPair({
       config: {
         rolesFile: rolesFile(),
