@@ -190,6 +190,19 @@ describeApp('impersonations', (start) => {
     expect((await ask(app, support, userId)).errors?.[0]?.extensions.reason).toBe('OUTRANKED');
   });
 
+  it('its session takes no token that does not name the operator', async () => {
+    const { app, op, userId } = await startPair();
+    const token = app.tokens.verifyAccessToken(await begun(app, op, userId));
+    const sign = (actor: string | undefined) => {
+      const { actor: _, ...content } = token;
+      const said = { ...content, ...(actor !== undefined && { actor }), claims: {} };
+      return app.tokens.signAccessToken({ ...said, sessionEndsAt: app.clock.now() + MINUTE_MS }).text;
+    };
+    expect((await app.send(ME, {}, { token: sign(op.id) })).code).toBe('OK');
+    for (const actor of [undefined, userId])
+      expect((await app.send(ME, {}, { token: sign(actor) })).code).toBe('UNAUTHENTICATED');
+  });
+
   it('is refused for oneself, a disabled account, without a reason and without the scope', async () => {
     const { app, ada, op, userId } = await startPair();
     const reasonOf = async (target: string, { token }: { token: string }, reason?: string) => {
