@@ -1,4 +1,5 @@
 /** `npm run bench`: the ratios; `npm run bench -- storm` and so on: one suite by name. */
+import { adminSearch } from './admin-search.ts';
 import { imports } from './imports.ts';
 import { ratios } from './ratios.ts';
 import { refusals } from './refusals.ts';
@@ -7,6 +8,7 @@ import { storm } from './storm.ts';
 import { verifier } from './verifier.ts';
 
 const suites: Record<string, () => Promise<void>> = {
+  'admin-search': () => adminSearch(process.argv.slice(3)),
   imports: () => imports(process.argv.slice(3)),
   ratios,
   refusals,

@@ -136,6 +136,8 @@ export async function createApp(options: AppOptions) {
     audit,
     housekeeping,
     readiness,
+    /** For development: a token that makes the first account an administrator; none where there are accounts. */
+    mintFirstAdministrator: emailVerifications.mintFirstAdministrator,
 
     /** The HTTP side; listens once it is told to, and then sends mail and keeps house, too. */
     async createServer({ maxConnections }: { maxConnections?: number } = {}): Promise<FastifyInstance> {

@@ -103,6 +103,8 @@ interface Prepared {
   readonly isNew: boolean;
   /** Counted for people only. */
   readonly accounts: number | undefined;
+  /** What the link to the first administrator ends with. */
+  readonly firstAdministrator: string | undefined;
 }
 
 /** What is done once for a database, before any process serves from it. */
@@ -120,11 +122,30 @@ async function prepare({
   for (const note of await databaseNotes(database)) logger.info(note);
   const warnings = [...fileWarnings(config.databaseUrl), ...(await durabilityWarnings(database))];
   for (const warning of warnings) logger.warn(warning);
+  const accounts = isForPeople ? await countUsers(database) : undefined;
   return {
     applied,
     isNew: applied.includes(FIRST_MIGRATION),
-    accounts: isForPeople ? await countUsers(database) : undefined,
+    accounts,
+    firstAdministrator:
+      accounts === 0 && config.pages ? await mintFirstAdministrator({ config, database, logger }) : undefined,
   };
+}
+
+/** A secret for the eyes of who develops: the start block has it, and no line of a log. */
+async function mintFirstAdministrator({
+  config,
+  database,
+  logger,
+}: Pick<Parts, 'config' | 'database' | 'logger'>): Promise<string | undefined> {
+  const time = await followDatabaseTime(database);
+  const app = await createApp({ config, database, clock: createClock(time.now), logger });
+  try {
+    return await app.mintFirstAdministrator();
+  } finally {
+    await app.close();
+    time.stop();
+  }
 }
 
 /** The server itself: in this process when there is one, in each worker otherwise. */
@@ -187,7 +208,11 @@ async function serveMetrics(
 }
 
 /** For people who develop with it. */
-function startBlock(url: string, config: Config, { applied, isNew, accounts = 0 }: Prepared): string {
+function startBlock(
+  url: string,
+  config: Config,
+  { applied, isNew, accounts = 0, firstAdministrator }: Prepared,
+): string {
   const address = addressOf(url, config.issuer);
   const file = sqliteFile(config.databaseUrl);
   const where = file === undefined ? maskDatabaseUrl(config.databaseUrl) : resolve(file);
@@ -196,6 +221,7 @@ function startBlock(url: string, config: Config, { applied, isNew, accounts = 0 
   const rows: [string, string | undefined][] = [
     ['Start page', `${address}/`],
     ['Account', config.pages ? `${address}/account` : undefined],
+    ['First admin', firstAdministrator && `${address}/account/verify-email#token=${firstAdministrator}`],
     ['GraphQL', `${address}/graphql`],
     ['GraphiQL', `${address}/graphiql`],
     ['Mail', config.smtp === undefined ? `${address}/dev/mail` : `sent by ${config.smtp.host}`],

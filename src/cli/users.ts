@@ -19,17 +19,20 @@ export function addUsers(program: Command): void {
 
   const create = onOne('create', 'create an account, whatever LATCHKEY_REGISTRATION says')
     .option('--name <name>', 'what to call its owner')
+    .option('--role <role...>', 'roles to give it, as `users grant` does')
     .option('--password-stdin', 'read the password from standard input instead of asking for it')
     .action(
       async (
         email: string,
-        { name, passwordStdin }: PasswordOptions & { name?: string },
+        { name, role = [], passwordStdin }: PasswordOptions & { name?: string; role?: string[] },
         command: Command,
       ) => {
         const password = await readPassword(command, passwordStdin);
-        await withApp(async ({ admin }) => {
+        await withApp(async ({ admin, roles }) => {
+          roles.assertDefined(role);
           const { id } = await admin.createUser({ email, password, name });
           await confirm(id);
+          if (role.length > 0) await confirm(`${email} has: ${(await roles.grant(email, role)).join(', ')}`);
         });
       },
     );
@@ -37,6 +40,7 @@ export function addUsers(program: Command): void {
     create,
     'latchkey users create ada@example.com',
     "latchkey users create ada@example.com --name 'Ada Lovelace' --password-stdin < password.txt",
+    'latchkey users create chief@example.com --role admin',
   );
 
   const list = users

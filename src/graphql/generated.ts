@@ -159,7 +159,7 @@ export type AdminQuery = {
   /**
    * How many logins, failures and registrations there were, by the audit trail. Needs `latchkey:audit:read`. What is older than
    * `LATCHKEY_AUDIT_RETENTION` is not counted any more.
-   * Errors: `FORBIDDEN` (`INSUFFICIENT_SCOPE`), `BAD_USER_INPUT` (`to` is not after `from`, or there would be more than 400
+   * Errors: `FORBIDDEN` (`INSUFFICIENT_SCOPE`), `BAD_USER_INPUT` (`to` is not after `from`, or there would be more than 366
    * intervals), `UNAVAILABLE`.
    */
   readonly stats: AdminStats;
@@ -686,8 +686,12 @@ export type ErrorCode =
   /**
    * The viewer is known and may not do this. `extensions.reason` is `NARROWED_SESSION` where the login asked for less
    * (`scope`), `ENROLMENT_REQUIRED` where the account has to enrol a second factor first, `FACTOR_REQUIRED` where the
-   * session has to show one first (`reauthenticate`), `UNVERIFIED_EMAIL` where the owner could not be told, `MACHINE` where the token is that of a service account, `LIMIT_REACHED` where there are as many service accounts or keys as
-   * there can be, and `FOREIGN_ORIGIN` where a page whose `Origin` is not allowed to use cookies asked for them.
+   * session has to show one first (`reauthenticate`), `UNVERIFIED_EMAIL` where the owner could not be told, `MACHINE`
+   * where the token is that of a service account, and `FOREIGN_ORIGIN` where a page whose `Origin` is not allowed to use cookies asked for them. Of operators it is
+   * `INSUFFICIENT_SCOPE` (the token lacks the scope, or their roles do not allow it any more), `SELF` (nobody acts on their
+   * own account), `OUTRANKED` (the account or the role has a scope that the token lacks), `LAST_ADMINISTRATOR` (no other
+   * account could appoint one), `DISABLED` (nobody can use the account), `LIMIT_REACHED`
+   * (there are as many service accounts or keys as there can be) and `IMPERSONATION` (such a token changes nothing).
    */
   | 'FORBIDDEN'
   /** The document does not parse. */

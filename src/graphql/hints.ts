@@ -13,6 +13,8 @@ const BY_REASON: Readonly<Record<string, string>> = {
   PROVIDER:
     'The log says what is wrong with the answer of the provider, and `latchkey doctor` what is wrong with its discovery document.',
   LINK_FIRST: 'Log in to the account that has the address, and call `linkExternalLogin`.',
+  INSUFFICIENT_SCOPE:
+    'A role with that scope is needed: `latchkey users grant` gives one, and a login after that makes a token with it.',
   FOREIGN_ORIGIN: 'Add the origin of the page to LATCHKEY_CORS_ORIGINS.',
 };
 

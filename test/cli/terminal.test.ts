@@ -77,20 +77,22 @@ describe('serving in a terminal', () => {
         /GraphQL +http:\/\/localhost:(\d+)\/graphql\n.*Ctrl-C.*\n\n/s,
       );
       const address = `http://localhost:${port}`;
-      expect(server.text().replace(/ready in \d+ ms/, 'ready in N ms')).toBe(
+      const text = server.text().replace(/ready in \d+ ms/, 'ready in N ms');
+      expect(text.replace(/lko_[\w-]{43}$/m, 'lko_…')).toBe(
         [
           '',
           `  Latchkey ${version}, development mode, ready in N ms`,
           '',
-          `  Start page  ${address}/`,
-          `  Account     ${address}/account`,
-          `  GraphQL     ${address}/graphql`,
-          `  GraphiQL    ${address}/graphiql`,
-          `  Mail        ${address}/dev/mail`,
-          `  Key set     ${address}/.well-known/jwks.json`,
-          `  Database    ${server.cwd}/data/latchkey.db (made now, 0 accounts)`,
-          `  Secret      ${server.cwd}/data/secret`,
-          '  Throttles   milder than in production',
+          `  Start page   ${address}/`,
+          `  Account      ${address}/account`,
+          `  First admin  ${address}/account/verify-email#token=lko_…`,
+          `  GraphQL      ${address}/graphql`,
+          `  GraphiQL     ${address}/graphiql`,
+          `  Mail         ${address}/dev/mail`,
+          `  Key set      ${address}/.well-known/jwks.json`,
+          `  Database     ${server.cwd}/data/latchkey.db (made now, 0 accounts)`,
+          `  Secret       ${server.cwd}/data/secret`,
+          '  Throttles    milder than in production',
           '',
           '  Next: open the start page and register the first account. Ctrl-C ends the server.',
           '',

@@ -15,6 +15,7 @@ import {
   visit,
 } from '../support/external-logins.ts';
 import { mailedCode, mailedToken } from '../support/letters.ts';
+import { operator } from '../support/operators.ts';
 import { readPages } from '../support/pages.ts';
 import { registerPasskey, startLogin, startRegistration } from '../support/passkeys.ts';
 import { CREATE_ACCOUNT, CREATE_KEY } from '../support/service-accounts.ts';
@@ -180,14 +181,37 @@ const OPERATIONS: Readonly<Record<string, Prepare>> = {
     await run(app, 'RequestMagicLink', { input: { email: EMAIL } });
     return { input: { email: EMAIL, code: await mailedCode(app) } };
   },
+  AdminUsers: byOperator(() => ({ first: 20, filter: { text: 'ada' } })),
+  AdminUser: byOperator((id) => ({ id })),
+  AdminCreateUser: byOperator(() => ({ input: { email: NEW_EMAIL } })),
+  AdminUpdateUser: byOperator((userId) => ({ input: { userId, name: 'Ada' } })),
+  AdminSetRoles: byOperator((userId) => ({ input: { userId, roles: ['admin'] } })),
+  AdminSetMetadata: byOperator((userId) => ({ input: { userId, metadata: { tenant: 'acme' } } })),
+  AdminSendPasswordReset: byOperator((userId) => ({ input: { userId } })),
+  AdminUnlockAccount: byOperator((userId) => ({ input: { userId } })),
+  AdminRemoveFactors: async (app, auth) => {
+    await enrolled(app, auth);
+    return byOperator((userId) => ({ input: { userId } }))(app, auth);
+  },
+  AdminEndSessions: byOperator((userId) => ({ input: { userId } })),
+  AdminDisableUser: byOperator((userId) => ({ input: { userId } })),
+  AdminEnableUser: byOperator((userId) => ({ input: { userId } })),
+  AdminDeleteUser: byOperator((userId) => ({ input: { userId } })),
+  AdminImpersonate: byOperator((userId) => ({ input: { userId, reason: 'ticket 42' } })),
+  AdminAuditEvents: byOperator((userId) => ({ filter: { userId } })),
+  AdminStats: byOperator(() => ({ from: new Date(START), to: new Date(START + 86_400_000) })),
 };
 
 /** An operator's access token, and a service account. */
 async function serviceAccount(app: TestApp): Promise<{ token: string; id: string }> {
-  await app.roles.grant(EMAIL, ['admin']);
-  const { accessToken: token } = await login(app);
+  const { token } = await operator(app);
   const { data } = await app.send(CREATE_ACCOUNT, { input: { name: 'billing' } }, { token });
   return { token, id: data.adminCreateServiceAccount.id };
+}
+
+/** Sent with the token of an operator, for the account of the registration. */
+function byOperator(variablesOf: (userId: string) => object): Prepare {
+  return async (app, { user }) => ({ token: (await operator(app)).token, ...variablesOf(user.id) });
 }
 
 function enrolled(app: TestApp, { accessToken }: Auth): Promise<Enrolled> {

@@ -31,7 +31,7 @@ describeApp('impersonations', (start) => {
     return data.adminImpersonate.accessToken;
   }
 
-  it('gives an access token that names the operator and allows nothing', async () => {
+  it('gives an access token that names the operator and allows nothing (ADM-4)', async () => {
     const { app, op, userId } = await startPair({
       config: {
         rolesFile: rolesFile(),
@@ -188,6 +188,20 @@ describeApp('impersonations', (start) => {
     app.clock.travel(1_000);
     expect((await app.send(ME, {}, { token })).code).toBe('UNAUTHENTICATED');
     expect((await ask(app, support, userId)).errors?.[0]?.extensions.reason).toBe('OUTRANKED');
+  });
+
+  it('its session takes no token that does not name the operator', async () => {
+    const { app, op, userId } = await startPair();
+    const token = app.tokens.verifyAccessToken(await begun(app, op, userId));
+    if (token.kind !== 'user') throw new Error('It is the token of a machine.');
+    const sign = (actor: string | undefined) => {
+      const { actor: _, ...content } = token;
+      const said = { ...content, ...(actor !== undefined && { actor }), claims: {} };
+      return app.tokens.signAccessToken({ ...said, sessionEndsAt: app.clock.now() + MINUTE_MS }).text;
+    };
+    expect((await app.send(ME, {}, { token: sign(op.id) })).code).toBe('OK');
+    for (const actor of [undefined, userId])
+      expect((await app.send(ME, {}, { token: sign(actor) })).code).toBe('UNAUTHENTICATED');
   });
 
   it('is refused for oneself, a disabled account, without a reason and without the scope', async () => {

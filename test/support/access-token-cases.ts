@@ -36,6 +36,7 @@ const RFC_UNSECURED =
 
 const CONFORMANCE: readonly Check[] = [
   ['with usual contents is accepted', 'RFC 9068 §2', () => accepted(token())],
+  ['that names who acts is accepted', 'RFC 8693 §4.1', () => accepted(withClaims({ act: { sub: 'op_1' } }))],
 
   // JWS: the serialization.
   ['that is the HMAC example of the RFC is refused', 'RFC 7519 §3.1', () => refused(RFC_HS256)],
@@ -524,6 +525,8 @@ export const WRONG: readonly (readonly [
   ['an empty sub', 'RFC 9068 §2.2', withClaim(() => ({ sub: '' }))],
   ['amr as text', 'RFC 8176 §1', withClaim(() => ({ amr: 'pwd' }))],
   ['acr as a number', 'RFC 9068 §2.2.1', withClaim(() => ({ acr: 1 }))],
+  ['an act that is no object', 'RFC 8693 §4.1', withClaim(() => ({ act: 'operator' }))],
+  ['an act without a sub', 'RFC 8693 §4.1', withClaim(() => ({ act: { iss: 'here' } }))],
   ['roles as text', 'RFC 9068 §2.2.3.1', withClaim(() => ({ roles: 'admin' }))],
   ['a role that is no text', 'RFC 9068 §2.2.3.1', withClaim(() => ({ roles: ['admin', 1] }))],
   ...['iss', 'sub', 'aud', 'exp', 'iat', 'jti', 'sid', 'client_id', 'auth_time', 'amr', 'scope'].map(

@@ -17,18 +17,18 @@ export const AUDIT_EVENTS = {
   authn_token_created:
     'A link or a code was asked for, or a login waits for a second factor. `details.purpose` says what for. The outcome is `fail` where none was made.',
   authn_token_revoked:
-    'Sessions were ended by `logout` or `revokeSession`, or one was replaced in a cookie. `details.count` says how many.',
+    'Sessions were ended by `logout` or `revokeSession`, by an operator, or one was replaced in a cookie. `details.count` says how many.',
   authn_token_reuse: 'A refresh token was used a second time after its retry window. Its session ended.',
   authn_token_retry:
     'A spent refresh token came again within its retry window, from another network or user agent than the rotation.',
   authn_token_skip:
     'A refresh token came that is newer than the database knew, as after a failover that lost writes.',
   authz_change:
-    'The operator gave an account roles, took some away, or changed its metadata. `details` names the roles; of metadata it says no more.',
+    'An operator gave an account roles, took some away, or changed its metadata. `details` names the roles; of metadata it says no more. Of whatever an operator does by the API, `details.actor` is the account of the operator.',
   authz_fail:
     'A login asked for a scope that the roles of the account do not allow. `details.scope` is the first of them.',
   authz_admin:
-    'The operator disabled or enabled an account or a service account, or finished a restore. `details.reason` says which.',
+    'An operator disabled, enabled or unlocked an account, disabled or enabled a service account, had a link to set its password mailed, looked at it as its owner does (`impersonated`, and `impersonates` in the trail of the operator), or finished a restore. `details.reason` says which.',
   excess_rate_limit_exceeded: 'A throttle began to refuse. One event for each block, at its first refusal.',
   sensitive_create:
     'A signing key was made, and `details.kid` names it; or an operator made what `details.object` says: `service_account` or `api_key`.',
@@ -40,7 +40,7 @@ export const AUDIT_EVENTS = {
     'An account was made: by a registration, an external login (`details.provider`), the operator or an import.',
   user_updated:
     'An account was changed. `details.fields` names the fields, never their values; of `factors` and `externalLogins`, `details.reason` says what became of them.',
-  user_deleted: 'The owner deleted the account.',
+  user_deleted: 'The owner or an operator deleted the account.',
 } as const satisfies Readonly<Record<string, string>>;
 
 export type EventName = keyof typeof AUDIT_EVENTS;

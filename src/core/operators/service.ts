@@ -17,7 +17,7 @@ import { lockUser, type UserRecord } from '../users/store.ts';
 import { createAdministrators, forbidden, ownScopesOf } from './administrators.ts';
 
 /** Changes that one operator may make in five minutes: each is an event of the audit trail, and some are a mail. */
-const MOST_CHANGES = 600;
+const MOST_CHANGES = 60;
 
 export { forbidden } from './administrators.ts';
 export type * from './views.ts';

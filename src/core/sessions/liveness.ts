@@ -28,7 +28,10 @@ export type Liveness = ReturnType<typeof createLiveness>;
 /** Knows which sessions live: from the database, and for a second from memory. */
 export function createLiveness({ database, clock, users, roles: { rightsOf } }: LivenessOptions) {
   /** When a session was last seen alive, and its owner as that read found them. */
-  const seenAlive = new LRUCache<string, { readonly at: number; readonly viewer: Viewer }>({ max: 10_000 });
+  const seenAlive = new LRUCache<
+    string,
+    { readonly at: number; readonly viewer: Viewer; readonly actor: string | undefined }
+  >({ max: 10_000 });
   /** Sessions that this process ended. They stay ended here, even if a query that began earlier still finds them. */
   const ended = new LRUCache<string, true>({ max: 10_000 });
 
@@ -62,11 +65,11 @@ export function createLiveness({ database, clock, users, roles: { rightsOf } }: 
   function authenticate(bearer: AccessToken | AuthError): Viewer | Promise<Viewer> {
     if (bearer instanceof AuthError) throw bearer;
     if (bearer.kind === 'machine') throw refusedMachine();
-    const { sessionId, userId } = bearer;
+    const { sessionId, userId, actor } = bearer;
     // Counted from before the query is sent, so that the answer is never older than it looks.
     const now = clock.now();
     const seen = seenAlive.get(sessionId);
-    return seen?.viewer.userId === userId && now - seen.at < LIVENESS_TTL_MS
+    return seen?.viewer.userId === userId && seen.actor === actor && now - seen.at < LIVENESS_TTL_MS
       ? seen.viewer
       : findViewer(bearer, now);
   }
@@ -88,7 +91,7 @@ export function createLiveness({ database, clock, users, roles: { rightsOf } }: 
       user: { ...user, ...rights, currentSessionId: sessionId },
     };
     // What was read before a change of this process is not kept.
-    if (changes.get(userId) === changesBefore) seenAlive.set(sessionId, { at: now, viewer });
+    if (changes.get(userId) === changesBefore) seenAlive.set(sessionId, { at: now, viewer, actor });
     return viewer;
   }
 

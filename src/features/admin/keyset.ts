@@ -7,7 +7,8 @@ export interface Part {
   readonly columns: string;
   /** Where from: a table, or a name that `withClause` gives. */
   readonly from: string;
-  readonly withClause?: string;
+  /** Rows that are read whole and sorted for each page. */
+  readonly withClause?: string | undefined;
   readonly conditions: readonly string[];
   readonly params: Params;
   /** What it is ordered by, and `id` after it. */
@@ -34,7 +35,8 @@ export async function readKeyset<Row>(sql: Sql, parts: readonly Part[], page: Pa
     const begin = from?.part === index ? from : undefined;
     const end = until?.part === index ? until : undefined;
     const isDescending = part.isDescending !== isBackward;
-    for (const range of rangesOf(part.key, { begin, end, isDescending })) {
+    const isSorted = part.withClause !== undefined;
+    for (const range of rangesOf(part.key, { begin, end, isDescending, isSorted })) {
       const limit = size + 1 - found.length;
       if (limit <= 0) return found;
       found.push(...(await readRange<Row>(sql, { part, index, range, isDescending, limit })));
@@ -51,16 +53,24 @@ function isBeyond(part: number, other: number, isBackward: boolean): boolean {
 interface Range {
   readonly conditions: readonly string[];
   readonly params: Params;
+  /** Whether all rows have one key. SQLite would sort them by it, although there is nothing to sort. */
+  readonly isTied?: boolean;
 }
 
-/** The ranges of an index between two positions, in order. */
+/** The ranges of an index between two positions, in order; of rows that are sorted for each page, one. */
 function rangesOf(
   key: string,
   {
     begin,
     end,
     isDescending,
-  }: { begin: Position | undefined; end: Position | undefined; isDescending: boolean },
+    isSorted,
+  }: {
+    begin: Position | undefined;
+    end: Position | undefined;
+    isDescending: boolean;
+    isSorted: boolean;
+  },
 ): Range[] {
   const [past, short] = isDescending ? ['<', '>'] : ['>', '<'];
   const ending: Range =
@@ -71,10 +81,14 @@ function rangesOf(
           params: { endKey: end.key, endId: end.id },
         };
   if (begin === undefined) return [ending];
-  const conditions = [[`${key} = :beginKey`, `id ${past} :beginId`], [`${key} ${past} :beginKey`]];
-  return conditions.map((own, i) => ({
-    conditions: [...own, ...ending.conditions],
-    params: { beginKey: begin.key, ...(i === 0 && { beginId: begin.id }), ...ending.params },
+  const tied = { conditions: [`${key} = :beginKey`, `id ${past} :beginId`], hasId: true };
+  const behind = { conditions: [`${key} ${past} :beginKey`], hasId: false };
+  const either = `(${behind.conditions.join()} OR ${tied.conditions.join(' AND ')})`;
+  const ranges = isSorted ? [{ conditions: [either], hasId: true }] : [tied, behind];
+  return ranges.map(({ conditions, hasId }, i) => ({
+    isTied: !isSorted && i === 0,
+    conditions: [...conditions, ...ending.conditions],
+    params: { beginKey: begin.key, ...(hasId && { beginId: begin.id }), ...ending.params },
   }));
 }
 
@@ -94,7 +108,7 @@ async function readRange<Row>(
     `${part.withClause ?? ''}
      SELECT ${part.columns}, ${part.key} AS "cursorKey" FROM ${part.from}
      ${conditions.length > 0 ? `WHERE ${conditions.join(' AND ')}` : ''}
-     ORDER BY ${part.key} ${direction}, id ${direction} LIMIT :limit`,
+     ORDER BY ${range.isTied ? '' : `${part.key} ${direction}, `}id ${direction} LIMIT :limit`,
     { ...part.params, ...range.params, limit },
   );
   return rows.map((row) => ({ ...row, position: { part: index, key: row.cursorKey, id: row.id } }));

@@ -27,14 +27,14 @@ export interface SearchOptions extends UserViewsOptions {
   readonly roles: Pick<Roles, 'defaults'>;
 }
 
-export interface FilterInput {
+export type FilterInput = {
   readonly text?: string | null | undefined;
   readonly id?: string | null | undefined;
   readonly role?: string | null | undefined;
   readonly state?: UserState | null | undefined;
   readonly createdFrom?: Date | null | undefined;
   readonly createdBefore?: Date | null | undefined;
-}
+};
 
 /** Finds accounts for operators. */
 export function createSearch(options: SearchOptions) {

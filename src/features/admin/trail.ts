@@ -10,7 +10,7 @@ import { createCursors, type PageArguments } from './cursors.ts';
 import { readKeyset } from './keyset.ts';
 
 const INTERVALS = { HOUR: HOUR_MS, DAY: DAY_MS, WEEK: 7 * DAY_MS } as const;
-const MOST_INTERVALS = 400;
+const MOST_INTERVALS = 366;
 const LONGEST_NAME = 64;
 
 /** What each number of the statistics counts. */
@@ -26,13 +26,13 @@ export interface TrailOptions {
   readonly operators: Pick<Operators, 'authorize'>;
 }
 
-export interface EventFilterInput {
+export type EventFilterInput = {
   readonly userId?: string | null | undefined;
   readonly name?: string | null | undefined;
   readonly outcome?: 'SUCCESS' | 'FAIL' | null | undefined;
   readonly from?: Date | null | undefined;
   readonly to?: Date | null | undefined;
-}
+};
 
 export interface EventConnection {
   readonly edges: readonly { readonly cursor: string; readonly node: EventView }[];

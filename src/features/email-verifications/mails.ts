@@ -1,6 +1,6 @@
 import { templatesBeside } from '../../core/mail/templates.ts';
 import type { Purpose } from '../../core/one-time-tokens/purpose.ts';
-import { DAY_SECONDS } from '../../platform/durations.ts';
+import { DAY_SECONDS, HOUR_SECONDS } from '../../platform/durations.ts';
 
 const template = templatesBeside(import.meta.url);
 
@@ -14,3 +14,13 @@ export const REGISTRATION: Purpose = {
 
 /** Proves the address of an account. */
 export const VERIFY_EMAIL: Purpose = { ...REGISTRATION, name: 'verify-email' };
+
+/**
+ * Makes the first administrator. Its token is printed by a server in development and never mailed: the template is that of
+ * the page where it is used.
+ */
+export const FIRST_ADMINISTRATOR: Purpose = {
+  ...REGISTRATION,
+  name: 'first-administrator',
+  ttlSeconds: HOUR_SECONDS,
+};

@@ -19,7 +19,8 @@ import { AuthError } from '../../errors.ts';
 import type { Caller } from '../../platform/caller.ts';
 import type { Clock } from '../../platform/clock.ts';
 import { parseLabel } from '../../platform/label.ts';
-import { REGISTRATION, VERIFY_EMAIL } from './mails.ts';
+import { createFirstAdministrator, type FirstAdministratorOptions } from './first-administrator.ts';
+import { FIRST_ADMINISTRATOR, REGISTRATION, VERIFY_EMAIL } from './mails.ts';
 
 export interface EmailVerificationsOptions {
   readonly database: Database;
@@ -28,9 +29,9 @@ export interface EmailVerificationsOptions {
   readonly rateLimits: Pick<RateLimits, 'succeeded'>;
   readonly oneTimeTokens: Pick<
     OneTimeTokens,
-    'recipientOf' | 'issue' | 'send' | 'beforeRequest' | 'findPending' | 'present' | 'spend'
+    'recipientOf' | 'issue' | 'send' | 'beforeRequest' | 'findPending' | 'present' | 'spend' | 'mint'
   >;
-  readonly roles: Pick<Roles, 'assertOfNew'>;
+  readonly roles: FirstAdministratorOptions['roles'] & Pick<Roles, 'assertOfNew'>;
   readonly passwords: Pick<Passwords, 'check' | 'assertRoom' | 'hash'>;
   readonly mailbox: Pick<Mailbox, 'prove'>;
   readonly ownership: Pick<Ownership, 'show'>;
@@ -56,18 +57,11 @@ export type EmailVerifications = ReturnType<typeof createEmailVerificationsServi
  * occupy the address of another person. The reader of the mail sets its password, because a stranger may have
  * registered.
  */
-export function createEmailVerificationsService({
-  database,
-  clock,
-  recordEvent,
-  rateLimits,
-  oneTimeTokens,
-  roles,
-  passwords,
-  mailbox,
-  ownership,
-  door,
-}: EmailVerificationsOptions) {
+export function createEmailVerificationsService(options: EmailVerificationsOptions) {
+  const { database, clock, recordEvent, rateLimits, oneTimeTokens, roles } = options;
+  const { passwords, mailbox, ownership, door } = options;
+  const firstAdministrator = createFirstAdministrator(options);
+
   /** For an account that has none; what others do not need is made all the same, and not sent (LOG-8). */
   function verificationOf(user: UserRecord, instead: NewToken['instead']): NewToken {
     const isWanted = user.emailVerifiedAt === null && user.disabledAt === null;
@@ -101,6 +95,7 @@ export function createEmailVerificationsService({
       await oneTimeTokens.spend(tx, token);
       const user = await insertUser(tx, row);
       if (user === undefined) throw new AuthError('EMAIL_TAKEN');
+      if (token.purpose === FIRST_ADMINISTRATOR.name) await firstAdministrator.appoint(tx, user.id);
       return { user };
     });
     return door.enter(proof, { as: 'registration', ...entry });
@@ -140,6 +135,8 @@ export function createEmailVerificationsService({
   }
 
   return {
+    mintFirstAdministrator: firstAdministrator.mint,
+
     /**
      * Keeps a registration until its address is proven, in the place of the one before. The owner of an account gets a
      * notice instead, or the link that their own address still waits for; neither shows in the answer or its cost.
@@ -196,9 +193,13 @@ export function createEmailVerificationsService({
       const deviceName = parseLabel(input.deviceName, 'input.deviceName');
       const scope = readScope(input.scope);
       await passwords.assertRoom(caller);
-      const token = await oneTimeTokens.present(input.token, [REGISTRATION, VERIFY_EMAIL], caller);
+      const token = await oneTimeTokens.present(
+        input.token,
+        [REGISTRATION, VERIFY_EMAIL, FIRST_ADMINISTRATOR],
+        caller,
+      );
       const { password } = input;
-      if (token.purpose === REGISTRATION.name)
+      if (token.purpose !== VERIFY_EMAIL.name)
         return finishRegistration(token, { password, caller, deviceName, scope });
       await verifyAccount(token, { bearer, password, caller });
       return undefined;

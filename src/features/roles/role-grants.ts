@@ -49,7 +49,14 @@ export function createRoleGrants({ database, roles, sessions, ...options }: Role
     });
   }
 
+  function assertDefined(names: readonly string[]): void {
+    for (const name of names) if (!roles.names.includes(name)) throw unknownRole(name, roles.names);
+  }
+
   return {
+    /** @throws AuthError `BAD_USER_INPUT` for a role that is not defined. */
+    assertDefined,
+
     /**
      * Gives roles to an account. Its sessions have them with their next tokens. A default role is never stored.
      *
@@ -57,7 +64,7 @@ export function createRoleGrants({ database, roles, sessions, ...options }: Role
      * @throws AuthError `NOT_FOUND`; `BAD_USER_INPUT` for a role that is not defined.
      */
     async grant(email: string, names: readonly string[]): Promise<string[]> {
-      for (const name of names) if (!roles.names.includes(name)) throw unknownRole(name, roles.names);
+      assertDefined(names);
       const stored = names.filter((name) => !roles.defaults.includes(name));
       const now = clock.now();
       return change(email, stored, {

@@ -74,6 +74,8 @@ interface Door {
   readonly isEnrolled?: boolean;
   /** The same of a passkey. */
   readonly hasPasskey?: boolean;
+  /** Whether the client may act on another account. */
+  readonly isOperator?: boolean;
   /** One call of many; `auth` is the newest session of the client. */
   readonly call: (app: TestApp, client: Client, i: number) => Promise<unknown>;
 }
@@ -82,7 +84,12 @@ interface Client {
   accessToken: string;
   refreshToken: string;
   authenticator?: SoftAuthenticator;
+  targetId?: string;
 }
+
+const ADMIN_UPDATE = 'mutation ($input: AdminUpdateUserInput!) { adminUpdateUser(input: $input) { id } }';
+const ADMIN_IMPERSONATE =
+  'mutation ($input: AdminImpersonateInput!) { adminImpersonate(input: $input) { expiresIn } }';
 
 const bearer = ({ accessToken: token }: Client) => ({ token });
 const VERIFY = { registration: 'verify' } as const;
@@ -277,6 +284,26 @@ const DOORS: readonly Door[] = [
     call: (app, client, i) => app.send(UPDATE_ME, { input: { name: `Ada ${i}` } }, bearer(client)),
   },
   {
+    door: '`admin…`, of an operator',
+    rows: { audit_events: 61 },
+    bound: '60 changes of an operator in 5 minutes, in each process',
+    isOperator: true,
+    call: (app, client, i) => {
+      const input = { userId: client.targetId, name: `Ada ${i}` };
+      return app.send(ADMIN_UPDATE, { input }, bearer(client));
+    },
+  },
+  {
+    door: '`adminImpersonate`, of an operator',
+    rows: { sessions: 60, audit_events: 121, mails: 10, throttles: 1 },
+    bound: '60 changes of an operator in 5 minutes, in each process; 10 notices to an address in an hour',
+    isOperator: true,
+    call: (app, client) => {
+      const input = { userId: client.targetId, reason: 'a ticket' };
+      return app.send(ADMIN_IMPERSONATE, { input }, bearer(client));
+    },
+  },
+  {
     door: '`requestPasswordReset`, `requestMagicLink`, `requestEmailVerification`',
     rows: { audit_events: 11, one_time_tokens: 10, mails: 10, throttles: 1 },
     bound: '10 mails of a network in an hour',
@@ -408,7 +435,7 @@ const PAGE = readFileSync(new URL('../../../docs/writes.md', import.meta.url), '
 describeApp('what one client writes in a minute', (start) => {
   it.each(DOORS)(
     'the rows that one client makes in a minute are bounded: $door',
-    async ({ config = {}, rows, isEnrolled = false, hasPasskey = false, call }) => {
+    async ({ config = {}, rows, isEnrolled = false, hasPasskey = false, isOperator = false, call }) => {
       const settings = typeof config === 'function' ? config() : config;
       const app = await start({ config: settings, fetchOfProviders: evil.fetch });
       await app.admin.createUser({ email: EMAIL, password: PASSWORD });
@@ -417,7 +444,9 @@ describeApp('what one client writes in a minute', (start) => {
         ? (await enrol(app, registered.accessToken)).auth
         : hasPasskey
           ? await withPasskey(app, registered.accessToken)
-          : registered;
+          : isOperator
+            ? await asOperator(app)
+            : registered;
       // Mail that is sent leaves no row.
       await app.mail.close();
       app.clock.travel(60_000);
@@ -455,6 +484,12 @@ it('docs/writes.md has the bounds that are tested', () => {
 async function withPasskey(app: TestApp, token: string): Promise<Client> {
   const { auth, authenticator } = await registerPasskey(app, token);
   return { accessToken: auth.accessToken, refreshToken: auth.refreshToken, authenticator };
+}
+
+async function asOperator(app: TestApp): Promise<Client> {
+  const { id: targetId } = await app.admin.createUser({ email: 'target@example.com', password: PASSWORD });
+  await app.roles.grant(EMAIL, ['admin']);
+  return { ...(await login(app)), targetId };
 }
 
 async function countRows(app: TestApp): Promise<Rows> {

@@ -50,7 +50,7 @@ describeApp('the changes of operators', (start) => {
   }
 
   it.each(MUTATIONS)(
-    'admin$name asks for $scope, a fresh authentication and another account',
+    'admin$name asks for $scope, a fresh authentication and another account (ADM-1)',
     async ({ name, input, scope }) => {
       const { app, ada, op, userId } = await startPair();
       const on = (id: string, token?: string) => change(app, name, { userId: id, ...input }, token, 'id');
@@ -87,7 +87,7 @@ describeApp('the changes of operators', (start) => {
   );
 
   it.each(MUTATIONS)(
-    'admin$name is refused for an account with a scope that the token lacks',
+    'admin$name is refused for an account with a scope that the token lacks (ADM-2)',
     async ({ name, input, scope }) => {
       const { app, op, userId } = await startPair();
       await app.roles.grant(EMAIL, ['admin']);
@@ -101,7 +101,7 @@ describeApp('the changes of operators', (start) => {
     },
   );
 
-  it('each change is an event of the account, with the operator, in its transaction', async () => {
+  it('each change is an event of the account, with the operator, in its transaction (ADM-3)', async () => {
     const { app, op, userId } = await startPair();
     for (const { name, input } of MUTATIONS.filter(
       (m) => m.name !== 'DeleteUser' && m.name !== 'RemoveFactors',
@@ -238,7 +238,7 @@ describeApp('the changes of operators', (start) => {
     expect((await app.send(LOGIN, { input })).code).toBe('OK');
   });
 
-  it('ends one session or all of them', async () => {
+  it('ends one session or all of them (SES-2)', async () => {
     const { app, ada, op, userId } = await startPair();
     const second = await login(app);
     const end = (sessionId?: string) =>

@@ -34,7 +34,7 @@ describe.each(engines)('two operators at once on %s', (engine) => {
     { how: 'demote', document: demote, more: { roles: [] } },
     { how: 'disable', document: disable, more: {} },
     { how: 'delete', document: remove, more: {} },
-  ])(`who $how each other leave one administrator`, async ({ document, more }) => {
+  ])(`who $how each other leave one administrator (ADM-2)`, async ({ document, more }) => {
     await withPair(engine, async ([one, two]) => {
       for (let round = 0; round < ROUNDS; round += 1) {
         const a = await operator(one, { email: `a${round}@example.com` });

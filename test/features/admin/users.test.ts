@@ -148,7 +148,7 @@ describeApp('the search of accounts', (start, engine) => {
     expect(await count('editor')).toBe(0);
   });
 
-  it('bounds a page by both cursors, as Relay says', async () => {
+  it('bounds a page by both cursors, as Relay says (ADM-5)', async () => {
     const { ask } = await startSeeded(20);
     const orderBy = { field: 'EMAIL', direction: 'ASC' };
     const { edges } = await ask({ first: 100, orderBy });
@@ -197,7 +197,7 @@ describeApp('the search of accounts', (start, engine) => {
       expect({ wrong, code: await codeOf(wrong) }).toEqual({ wrong, code: 'BAD_USER_INPUT' });
   });
 
-  it('reads a page of accounts with all that belongs to them in as many statements as one account', async () => {
+  it('reads a page of accounts with all that belongs to them in as many statements as one account (ADM-5)', async () => {
     const fresh = await migratedDatabase(engine);
     const texts: string[] = [];
     const { database } = noteStatements(fresh.database, (text) => {
