@@ -85,9 +85,10 @@ const MISTAKES: [string, InjectOptions, string | RegExp][] = [
   ['JSON at the token endpoint', { ...post({}), url: '/token' }, /takes no JSON/],
   [
     'another grant',
-    form('grant_type=client_credentials'),
-    /`password`, `refresh_token` or `urn:latchkey:mfa`/,
+    form('grant_type=authorization_code'),
+    /`password`, `refresh_token`, `client_credentials` or `urn:latchkey:mfa`/,
   ],
+  ['no API key', form('grant_type=client_credentials'), /`svc_…` and its API key `lka_…`/],
   ['no username', form(`email=${SECRET}`), /`username` is the email address/],
   ['no refresh token', form('', '/token/refresh'), /authorization: Bearer <refresh token>/],
   [

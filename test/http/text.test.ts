@@ -3,6 +3,7 @@ import { describe, expect, it } from '@jest/globals';
 import {
   type GraphQLInputObjectType,
   getNamedType,
+  getNullableType,
   isInputObjectType,
   isListType,
   isNonNullType,
@@ -434,7 +435,7 @@ function textsIn(type: GraphQLInputObjectType): Omit<TextField, 'document'>[] {
       }));
     if (!(own.name in FITTING)) return [];
     // GraphQL takes one text for a list of one.
-    const path = `${name}${isListType(field.type) ? '.0' : ''}`;
+    const path = `${name}${isListType(getNullableType(field.type)) ? '.0' : ''}`;
     return [{ path, type: own.name, input: (text: string) => ({ ...others, [name]: text }) }];
   });
 }
