@@ -116,24 +116,29 @@ describe('the guard', () => {
       const closed = Object.values(type.getFields()).filter(({ name }) => !open.includes(`${root}.${name}`));
       expect(closed).not.toHaveLength(0);
       for (const { name, args, type: fieldType } of closed) {
-        const input = {
-          revokeSession: '{ id: "1" }',
-          updateMe: '{ name: "A" }',
-          deleteMe: '{ password: "p" }',
-          reauthenticate: '{ password: "p" }',
-          requestEmailChange: '{ newEmail: "a@example.com", password: "p" }',
-          startTotpEnrolment: '{ label: "A" }',
-          confirmTotpEnrolment: '{ code: "1" }',
-          removeFactor: '{ id: "1" }',
-          renameFactor: '{ id: "1" }',
-          removePassword: '{ password: "p" }',
-          startPasskeyRegistration: '{ attachment: PLATFORM }',
-          finishPasskeyRegistration: `{ challengeId: "c", response: { id: "i", rawId: "i", type: "t",
+        const input =
+          {
+            revokeSession: '{ id: "1" }',
+            updateMe: '{ name: "A" }',
+            deleteMe: '{ password: "p" }',
+            reauthenticate: '{ password: "p" }',
+            requestEmailChange: '{ newEmail: "a@example.com", password: "p" }',
+            startTotpEnrolment: '{ label: "A" }',
+            confirmTotpEnrolment: '{ code: "1" }',
+            removeFactor: '{ id: "1" }',
+            renameFactor: '{ id: "1" }',
+            removePassword: '{ password: "p" }',
+            startPasskeyRegistration: '{ attachment: PLATFORM }',
+            finishPasskeyRegistration: `{ challengeId: "c", response: { id: "i", rawId: "i", type: "t",
             response: { clientDataJSON: "d", attestationObject: "o" } } }`,
-          linkExternalLogin: '{ provider: "p", redirectTo: "r" }',
-          completeExternalLink: '{ code: "1" }',
-          unlinkExternalLogin: '{ id: "1" }',
-        }[name];
+            linkExternalLogin: '{ provider: "p", redirectTo: "r" }',
+            completeExternalLink: '{ code: "1" }',
+            unlinkExternalLogin: '{ id: "1" }',
+            adminCreateUser: '{ email: "a@example.com" }',
+            adminSetRoles: '{ userId: "1", roles: [] }',
+            adminSetMetadata: '{ userId: "1", metadata: {} }',
+            adminImpersonate: '{ userId: "1", reason: "r" }',
+          }[name] ?? (name.startsWith('admin') ? '{ userId: "1" }' : undefined);
         const argument =
           args.length === 0 ? '' : `(input: ${input ?? '{ currentPassword: "p", newPassword: "n" }'})`;
         const selection = /^\[?User|Session/.test(String(fieldType)) ? '{ id }' : '{ __typename }';

@@ -122,6 +122,7 @@ export async function planSearch(database: Database, filter: UserFilter, order: 
       from: few === undefined ? 'users' : 'few AS users',
       withClause: source && `WITH ${source}`,
       conditions: [...conditions, ...list.conditions],
+      bounds: list.bounds,
       params: list.params,
       key: list.key,
       isDescending: list.isDescending,
@@ -132,7 +133,7 @@ export async function planSearch(database: Database, filter: UserFilter, order: 
   return { parts, count: async () => (isCounted && only ? only.count : countParts(database, parts)) };
 }
 
-interface List extends Pick<Part, 'conditions' | 'params' | 'key' | 'isDescending'> {}
+interface List extends Pick<Part, 'conditions' | 'bounds' | 'params' | 'key' | 'isDescending'> {}
 
 /** The parts of a list: with a text, the addresses that begin with it, and then the names. */
 function listsOf({ text }: UserFilter, { field, direction }: UserOrder, byBytes: string): List[] {
@@ -140,15 +141,15 @@ function listsOf({ text }: UserFilter, { field, direction }: UserOrder, byBytes:
     return [{ conditions: [], params: {}, key: keyOf(field, byBytes), isDescending: direction === 'DESC' }];
   const [address, name] = [`email_canonical${byBytes}`, `lower(name)${byBytes}`];
   const params = { text, textEnd: text + LAST_CHARACTER };
-  const beginsWith = (key: string) => `${key} >= lower(:text) AND ${key} < lower(:textEnd)`;
+  const boundsOf = (key: string) => ({
+    lowest: `${key} >= lower(:text)`,
+    highest: `${key} < lower(:textEnd)`,
+  });
+  const [ofAddress, ofName] = [boundsOf(address), boundsOf(name)];
+  const isElsewhere = `NOT (${ofAddress.lowest} AND ${ofAddress.highest})`;
   return [
-    { conditions: [beginsWith(address)], params, key: address, isDescending: false },
-    {
-      conditions: ['name IS NOT NULL', beginsWith(name), `NOT (${beginsWith(address)})`],
-      params,
-      key: name,
-      isDescending: false,
-    },
+    { conditions: [], bounds: ofAddress, params, key: address, isDescending: false },
+    { conditions: ['name IS NOT NULL', isElsewhere], bounds: ofName, params, key: name, isDescending: false },
   ];
 }
 
@@ -163,8 +164,9 @@ async function countUpTo(sql: Sql, select: string, params: Params, withClause = 
 
 async function countParts(sql: Sql, parts: readonly Part[]): Promise<number> {
   let total = 0;
-  for (const { from, withClause, conditions, params } of parts) {
-    const where = conditions.length > 0 ? `WHERE ${conditions.join(' AND ')}` : '';
+  for (const { from, withClause, conditions, bounds, params } of parts) {
+    const all = [...conditions, ...(bounds ? [bounds.lowest, bounds.highest] : [])];
+    const where = all.length > 0 ? `WHERE ${all.join(' AND ')}` : '';
     total += await countUpTo(sql, `SELECT 1 FROM ${from} ${where}`, params, withClause);
     if (total > MOST_COUNTED) break;
   }
