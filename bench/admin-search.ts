@@ -118,7 +118,8 @@ async function positionAt(
   const { parts } = await planSearch(patient, filter, order);
   for (const [index, part] of parts.entries()) {
     const direction = part.isDescending ? 'DESC' : 'ASC';
-    const where = part.conditions.length > 0 ? `WHERE ${part.conditions.join(' AND ')}` : '';
+    const all = [...part.conditions, ...(part.bounds ? [part.bounds.lowest, part.bounds.highest] : [])];
+    const where = all.length > 0 ? `WHERE ${all.join(' AND ')}` : '';
     const select = `${part.withClause ?? ''} SELECT id, ${part.key} AS key FROM ${part.from} ${where}`;
     const matches = await patient.get<{ count: number }>(
       `${part.withClause ?? ''} SELECT CAST(COUNT(*) AS INTEGER) AS count FROM ${part.from} ${where}`,

@@ -284,7 +284,7 @@ describe('a release', () => {
   it('a release holds no tests, maps, sources or other files of development (SUP-3)', () => {
     const documents = ['package.json', 'README.md', 'SECURITY.md', 'LICENSE'];
     const runs =
-      /^(dist\/[\w/-]+(\.d)?\.(js|ts)|dist\/cli\/latchkey\.(cjs|d\.cts)|schema\/[\w-]+\.graphql|dist\/database\/migrations\/\w+(\.postgres)?\.sql|dist\/(core|features)\/[\w-]+\/templates\/[\w-]+\.(txt|html)|dist\/http\/doors\/(assets\/[\w-]+\.(css|html)|account\/(index\.html|assets\/index-[\w-]+\.css)|graphiql\/(graphiql\.css|LICENSE)))$/;
+      /^(dist\/[\w/-]+(\.d)?\.(js|ts)|dist\/cli\/latchkey\.(cjs|d\.cts)|schema\/[\w-]+\.graphql|dist\/database\/migrations\/\w+(\.(postgres|sqlite))?\.sql|dist\/(core|features)\/[\w-]+\/templates\/[\w-]+\.(txt|html)|dist\/http\/doors\/(assets\/[\w-]+\.(css|html)|account\/(index\.html|assets\/index-[\w-]+\.css)|graphiql\/(graphiql\.css|LICENSE)))$/;
     expect(packed.filter((path) => !documents.includes(path) && !runs.test(path))).toEqual([]);
     expect(
       packed.filter((path) => path.startsWith('dist') && path.endsWith('.ts') && !path.endsWith('.d.ts')),

@@ -10,6 +10,8 @@ export interface Part {
   /** Rows that are read whole and sorted for each page. */
   readonly withClause?: string | undefined;
   readonly conditions: readonly string[];
+  /** Where the key begins and ends, where that is not all of it. */
+  readonly bounds?: { readonly lowest: string; readonly highest: string } | undefined;
   readonly params: Params;
   /** What it is ordered by, and `id` after it. */
   readonly key: string;
@@ -36,7 +38,7 @@ export async function readKeyset<Row>(sql: Sql, parts: readonly Part[], page: Pa
     const end = until?.part === index ? until : undefined;
     const isDescending = part.isDescending !== isBackward;
     const isSorted = part.withClause !== undefined;
-    for (const range of rangesOf(part.key, { begin, end, isDescending, isSorted })) {
+    for (const range of rangesOf(part, { begin, end, isDescending, isSorted })) {
       const limit = size + 1 - found.length;
       if (limit <= 0) return found;
       found.push(...(await readRange<Row>(sql, { part, index, range, isDescending, limit })));
@@ -59,7 +61,7 @@ interface Range {
 
 /** The ranges of an index between two positions, in order; of rows that are sorted for each page, one. */
 function rangesOf(
-  key: string,
+  { key, bounds }: Part,
   {
     begin,
     end,
@@ -73,6 +75,11 @@ function rangesOf(
   },
 ): Range[] {
   const [past, short] = isDescending ? ['<', '>'] : ['>', '<'];
+  // A position stands within the bounds. SQLite would take the wider of two conditions on one side of a range.
+  const [near, far] = isDescending ? [bounds?.highest, bounds?.lowest] : [bounds?.lowest, bounds?.highest];
+  const limits = [begin === undefined ? near : undefined, end === undefined ? far : undefined].filter(
+    (limit) => limit !== undefined,
+  );
   const ending: Range =
     end === undefined
       ? { conditions: [], params: {} }
@@ -80,14 +87,14 @@ function rangesOf(
           conditions: [`${key} ${short}= :endKey`, `(${key} ${short} :endKey OR id ${short} :endId)`],
           params: { endKey: end.key, endId: end.id },
         };
-  if (begin === undefined) return [ending];
+  if (begin === undefined) return [{ ...ending, conditions: [...limits, ...ending.conditions] }];
   const tied = { conditions: [`${key} = :beginKey`, `id ${past} :beginId`], hasId: true };
   const behind = { conditions: [`${key} ${past} :beginKey`], hasId: false };
   const either = `(${behind.conditions.join()} OR ${tied.conditions.join(' AND ')})`;
   const ranges = isSorted ? [{ conditions: [either], hasId: true }] : [tied, behind];
   return ranges.map(({ conditions, hasId }, i) => ({
     isTied: !isSorted && i === 0,
-    conditions: [...conditions, ...ending.conditions],
+    conditions: [...conditions, ...(hasId && !isSorted ? [] : limits), ...ending.conditions],
     params: { beginKey: begin.key, ...(hasId && { beginId: begin.id }), ...ending.params },
   }));
 }

@@ -42,8 +42,10 @@ export interface UserOrder {
 
 /** A condition that an index answers by itself. */
 interface Driver {
-  /** Selects ids by the index of the condition. */
-  readonly ids: string;
+  /** Selects accounts by the index of the condition. */
+  readonly rows: string;
+  /** What to count in their place, where that is cheaper. */
+  readonly counted?: string;
   /** The same condition of a row of `users`, which no index answers. */
   readonly condition: string;
   readonly params: Params;
@@ -55,16 +57,18 @@ const COLUMNS = `${userColumns()}, ${GIVEN_ROLES}`;
 function driversOf({ id, role, state, createdFrom, createdBefore }: UserFilter): Driver[] {
   const drivers: Driver[] = [];
   if (id !== undefined)
-    drivers.push({ ids: 'SELECT id FROM users WHERE id = :id', condition: 'id = :id', params: { id } });
+    drivers.push({ rows: 'SELECT * FROM users WHERE id = :id', condition: 'id = :id', params: { id } });
   if (role !== undefined)
     drivers.push({
-      ids: 'SELECT user_id AS id FROM user_roles WHERE role = :role',
+      rows: `SELECT users.* FROM (SELECT user_id FROM user_roles WHERE role = :role LIMIT ${MOST_COUNTED + 1}) AS chosen
+        JOIN users ON users.id = chosen.user_id`,
+      counted: 'SELECT 1 FROM user_roles WHERE role = :role',
       condition: 'EXISTS (SELECT 1 FROM user_roles WHERE user_id = users.id AND role = :role)',
       params: { role },
     });
   if (state !== undefined)
     drivers.push({
-      ids: `SELECT id FROM users WHERE ${STATE} = ${STATES[state]}`,
+      rows: `SELECT * FROM users WHERE ${STATE} = ${STATES[state]}`,
       // The sign keeps the engines from answering this with an index, and sorting then.
       condition: `+${STATE} = ${STATES[state]}`,
       params: {},
@@ -72,7 +76,7 @@ function driversOf({ id, role, state, createdFrom, createdBefore }: UserFilter):
   if (createdFrom !== undefined || createdBefore !== undefined) {
     const params = { createdFrom: createdFrom ?? 0, createdBefore: createdBefore ?? Number.MAX_SAFE_INTEGER };
     drivers.push({
-      ids: 'SELECT id FROM users WHERE created_at >= :createdFrom AND created_at < :createdBefore',
+      rows: 'SELECT * FROM users WHERE created_at >= :createdFrom AND created_at < :createdBefore',
       condition: 'created_at >= :createdFrom AND created_at < :createdBefore',
       params,
     });
@@ -96,10 +100,12 @@ export interface Search {
 export async function planSearch(database: Database, filter: UserFilter, order: UserOrder): Promise<Search> {
   const drivers = driversOf(filter);
   const counted = await Promise.all(
-    drivers.map(async (driver) => ({ driver, count: await countUpTo(database, driver.ids, driver.params) })),
+    drivers.map(async (driver) => ({
+      driver,
+      count: await countUpTo(database, driver.counted ?? driver.rows, driver.params),
+    })),
   );
   const params = Object.assign({}, ...drivers.map((driver) => driver.params)) as Params;
-  const conditions = drivers.map(({ condition }) => condition);
   const few = counted.filter(({ count }) => count <= FEW).sort((a, b) => a.count - b.count)[0];
   const byBytes = database.dialect === 'postgres' ? ' COLLATE "C"' : '';
   const lists = listsOf(filter, order, byBytes).map((list) => ({
@@ -107,13 +113,16 @@ export async function planSearch(database: Database, filter: UserFilter, order: 
     params: { ...params, ...list.params },
   }));
 
-  const source = few && `few AS MATERIALIZED (SELECT * FROM users WHERE id IN (${few.driver.ids}))`;
+  const conditions = drivers.filter((driver) => driver !== few?.driver).map(({ condition }) => condition);
+  // PostgreSQL starts no workers for what a limit bounds: they take longer than the rows.
+  const source = few && `few AS MATERIALIZED (${few.driver.rows} LIMIT ${MOST_COUNTED + 1})`;
   const parts = lists.map(
     (list): Part => ({
       columns: COLUMNS,
       from: few === undefined ? 'users' : 'few AS users',
       withClause: source && `WITH ${source}`,
       conditions: [...conditions, ...list.conditions],
+      bounds: list.bounds,
       params: list.params,
       key: list.key,
       isDescending: list.isDescending,
@@ -124,7 +133,7 @@ export async function planSearch(database: Database, filter: UserFilter, order: 
   return { parts, count: async () => (isCounted && only ? only.count : countParts(database, parts)) };
 }
 
-interface List extends Pick<Part, 'conditions' | 'params' | 'key' | 'isDescending'> {}
+interface List extends Pick<Part, 'conditions' | 'bounds' | 'params' | 'key' | 'isDescending'> {}
 
 /** The parts of a list: with a text, the addresses that begin with it, and then the names. */
 function listsOf({ text }: UserFilter, { field, direction }: UserOrder, byBytes: string): List[] {
@@ -132,15 +141,15 @@ function listsOf({ text }: UserFilter, { field, direction }: UserOrder, byBytes:
     return [{ conditions: [], params: {}, key: keyOf(field, byBytes), isDescending: direction === 'DESC' }];
   const [address, name] = [`email_canonical${byBytes}`, `lower(name)${byBytes}`];
   const params = { text, textEnd: text + LAST_CHARACTER };
-  const beginsWith = (key: string) => `${key} >= lower(:text) AND ${key} < lower(:textEnd)`;
+  const boundsOf = (key: string) => ({
+    lowest: `${key} >= lower(:text)`,
+    highest: `${key} < lower(:textEnd)`,
+  });
+  const [ofAddress, ofName] = [boundsOf(address), boundsOf(name)];
+  const isElsewhere = `NOT (${ofAddress.lowest} AND ${ofAddress.highest})`;
   return [
-    { conditions: [beginsWith(address)], params, key: address, isDescending: false },
-    {
-      conditions: ['name IS NOT NULL', beginsWith(name), `NOT (${beginsWith(address)})`],
-      params,
-      key: name,
-      isDescending: false,
-    },
+    { conditions: [], bounds: ofAddress, params, key: address, isDescending: false },
+    { conditions: ['name IS NOT NULL', isElsewhere], bounds: ofName, params, key: name, isDescending: false },
   ];
 }
 
@@ -155,8 +164,9 @@ async function countUpTo(sql: Sql, select: string, params: Params, withClause = 
 
 async function countParts(sql: Sql, parts: readonly Part[]): Promise<number> {
   let total = 0;
-  for (const { from, withClause, conditions, params } of parts) {
-    const where = conditions.length > 0 ? `WHERE ${conditions.join(' AND ')}` : '';
+  for (const { from, withClause, conditions, bounds, params } of parts) {
+    const all = [...conditions, ...(bounds ? [bounds.lowest, bounds.highest] : [])];
+    const where = all.length > 0 ? `WHERE ${all.join(' AND ')}` : '';
     total += await countUpTo(sql, `SELECT 1 FROM ${from} ${where}`, params, withClause);
     if (total > MOST_COUNTED) break;
   }
