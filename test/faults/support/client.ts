@@ -111,9 +111,12 @@ export function createClient({
   return { post, postOnce, close: () => agent.destroy() };
 }
 
-/** What a client that means well sends again: it got no answer, or was asked to. */
-export function isRetryable({ code }: Answer): boolean {
-  return code === 'UNAVAILABLE' || code === 'OVERLOADED';
+/**
+ * What a client that means well sends again: it was asked to, or its request did not arrive in time, as on a machine that
+ * is too busy to send it (RFC 9110 §15.5.9).
+ */
+export function isRetryable({ code, status }: Answer): boolean {
+  return code === 'UNAVAILABLE' || code === 'OVERLOADED' || status === 408;
 }
 
 /**

@@ -71,7 +71,7 @@ export function populate({ size, ask, pauseMs }: PopulationOptions): Population 
   }
 
   function begin(email: string, answer: Answer, auth: Auth | null | undefined): Person {
-    if (auth == null) throw new Error(`Nobody gets in: ${answer.code}`);
+    if (auth == null) throw new Error(`Nobody gets in: ${answer.status} ${answer.code}`);
     ledger.accounts.set(email, auth.user.id);
     ledger.sessions.set(auth.session.id, { rotations: 0, isEnded: false });
     return { email, sessionId: auth.session.id, refreshToken: auth.refreshToken };
