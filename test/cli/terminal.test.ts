@@ -85,7 +85,7 @@ describe('serving in a terminal', () => {
           '',
           `  Start page   ${address}/`,
           `  Account      ${address}/account`,
-          `  First admin  ${address}/account/verify-email#token=lko_…`,
+          `  First admin  ${address}/account/first-administrator#token=lko_…`,
           `  GraphQL      ${address}/graphql`,
           `  GraphiQL     ${address}/graphiql`,
           `  Mail         ${address}/dev/mail`,

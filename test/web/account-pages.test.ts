@@ -86,6 +86,28 @@ describePages(
     );
 
     it(
+      'the first administrator of a new server chooses a password at the link of the terminal, once',
+      async () => {
+        await start();
+        const link = `first-administrator#token=${await app().mintFirstAdministrator()}`;
+        const page = await open(link);
+        await page.heading('Make the first administrator');
+        await page.fill({ Password: 'short' });
+        await page.press('Make the account');
+        await page.says('Use at least 15 characters.');
+        await page.fill({ Password: PASSWORD });
+        await page.press('Make the account');
+        await page.heading('Profile');
+        await page.says('admin@localhost');
+        await page.visit(link);
+        await page.fill({ Password: PASSWORD });
+        await page.press('Make the account');
+        await page.says('This link was used before, is too old');
+      },
+      PATIENCE_MS,
+    );
+
+    it(
       'an address is confirmed by its mailbox alone only after a warning, and a new password is mailed then',
       async () => {
         await start();
@@ -430,6 +452,7 @@ describePages(
             'magic-link',
             'reset-password',
             'verify-email',
+            'first-administrator',
             'confirm-email',
             'undo-email-change',
           ];

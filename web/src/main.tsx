@@ -12,7 +12,7 @@ import { leave } from './leave.ts';
 import { onLink } from './link.ts';
 import { Waiting } from './loading.tsx';
 import { ChangeEmail, ChangePassword, DeleteAccount, Profile } from './pages/account.tsx';
-import { ConfirmEmail, UndoEmailChange, VerifyEmail } from './pages/addresses.tsx';
+import { ConfirmEmail, FirstAdministrator, UndoEmailChange, VerifyEmail } from './pages/addresses.tsx';
 import { ExternalLogins } from './pages/external-logins.tsx';
 import { FirstFactor } from './pages/first-factor.tsx';
 import { NotFound } from './pages/no-link.tsx';
@@ -36,6 +36,7 @@ const OPEN: Readonly<Record<string, () => ComponentChildren>> = {
   'forgot-password': ForgotPassword,
   'reset-password': ResetPassword,
   'verify-email': VerifyEmail,
+  'first-administrator': FirstAdministrator,
   'confirm-email': ConfirmEmail,
   'undo-email-change': UndoEmailChange,
 };

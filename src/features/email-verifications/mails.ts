@@ -23,4 +23,5 @@ export const FIRST_ADMINISTRATOR: Purpose = {
   ...REGISTRATION,
   name: 'first-administrator',
   ttlSeconds: HOUR_SECONDS,
+  path: '/first-administrator',
 };

@@ -45,6 +45,7 @@ const NAMES = [
   'forgot-password',
   'reset-password',
   'verify-email',
+  'first-administrator',
   'confirm-email',
   'undo-email-change',
   'profile',

@@ -4,6 +4,7 @@ import { auth, useAuthState } from '../auth.ts';
 import { Form, PasswordField } from '../form.tsx';
 import { Page, To } from '../layout.tsx';
 import { linkToken } from '../link.ts';
+import { navigate } from '../router.ts';
 import { settings } from '../settings.ts';
 import { texts } from '../texts/index.ts';
 import { NoLink } from './no-link.tsx';
@@ -54,6 +55,26 @@ export function VerifyEmail() {
           />
         </details>
       )}
+    </Page>
+  );
+}
+
+/** Makes the first account of a new server. The link is from its terminal. */
+export function FirstAdministrator() {
+  const [token] = useState(linkToken);
+  if (token === undefined) return <NoLink />;
+  return (
+    <Page title={texts.firstAdministrator.title}>
+      <p>{texts.firstAdministrator.explain}</p>
+      <Form
+        submit={texts.firstAdministrator.submit}
+        send={async ({ password }) => {
+          await auth.verifyEmail({ token, ...(password && { password }) });
+          navigate('profile');
+        }}
+      >
+        <PasswordField isNew name="password" label={texts.fields.password} />
+      </Form>
     </Page>
   );
 }

@@ -150,6 +150,11 @@ export const en: Texts = {
     doneLost: 'We sent you a link to choose a new password.',
     toAccount: 'Go to my account',
   },
+  firstAdministrator: {
+    title: 'Make the first administrator',
+    explain: 'The account is admin@localhost. Choose its password. You can change the address afterwards.',
+    submit: 'Make the account',
+  },
   confirmEmail: {
     title: 'Confirm your new email address',
     signedIn: (email) => `You are signed in as ${email}. The new address takes its place.`,

@@ -128,6 +128,11 @@ export interface Texts {
     readonly doneLost: string;
     readonly toAccount: string;
   };
+  readonly firstAdministrator: {
+    readonly title: string;
+    readonly explain: string;
+    readonly submit: string;
+  };
   readonly confirmEmail: {
     readonly title: string;
     readonly signedIn: (email: string) => string;
