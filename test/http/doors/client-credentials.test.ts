@@ -149,6 +149,10 @@ describeApp('client_credentials at /token', (start) => {
       { authorization: 'Basic' },
       { authorization: 'Basic ' },
       { authorization: 'Basic !' },
+      { authorization: 'bAsIc a-_b' },
+      { authorization: 'Basic a b' },
+      { authorization: 'Basic\t!' },
+      { authorization: `${basic(accountId, key).authorization}===` },
       encode(accountId),
       encode(':'),
       encode(`:${key}`),
@@ -162,8 +166,25 @@ describeApp('client_credentials at /token', (start) => {
       encode(`${accountId}:${'k'.repeat(8_000)}`),
       { authorization: `Basic ${Buffer.from([0xff, 0x3a, 0xfe]).toString('base64')}` },
     ]) {
-      const { status, body } = await postToken(app, GRANT, headers as Record<string, string>);
-      expect([headers, status, body.error]).toEqual([headers, 401, 'invalid_client']);
+      const {
+        status,
+        headers: answered,
+        body,
+      } = await postToken(app, GRANT, headers as Record<string, string>);
+      const challenge = answered['www-authenticate'];
+      expect([headers, status, body.error, challenge]).toEqual([
+        headers,
+        401,
+        'invalid_client',
+        'Basic realm="Latchkey"',
+      ]);
+      // A header that cannot be read is an authentication all the same.
+      const both = await postToken(
+        app,
+        { ...GRANT, client_id: accountId, client_secret: key },
+        headers as Record<string, string>,
+      );
+      expect([headers, both.status, both.body.error]).toEqual([headers, 400, 'invalid_request']);
     }
   });
 
