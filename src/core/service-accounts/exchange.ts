@@ -5,7 +5,7 @@ import type { Caller } from '../../platform/caller.ts';
 import type { Clock } from '../../platform/clock.ts';
 import { MINUTE_MS } from '../../platform/durations.ts';
 import type { Logger } from '../../platform/logger.ts';
-import { networksOf } from '../rate-limits/networks.ts';
+import { networksOf, type Source } from '../rate-limits/networks.ts';
 import { NETWORK_WINDOW_MS, type RateLimits } from '../rate-limits/service.ts';
 import { readScope, refusedScope } from '../roles/service.ts';
 import type { Tokens } from '../tokens/service.ts';
@@ -54,7 +54,7 @@ export function createExchange({ database, clock, logger, rateLimits, tokens, al
   /** The hashes of keys that were right here. They pass while wrong keys of their network are refused. */
   const right = new LRUCache<string, string>({ max: 10_000 });
 
-  /** The key, if it works and all that was sent is right; wrong ones count for their network. */
+  /** The key, if it works and all that was sent is right; wrong ones count for their network. Limits come before the look-up. */
   async function findRightKey(
     { key: text, clientIds }: ApiKeyExchange,
     caller: Caller,
@@ -63,7 +63,8 @@ export function createExchange({ database, clock, logger, rateLimits, tokens, al
     if (parts === undefined) return undefined;
     const { id, secretHash } = parts;
     const network = networksOf(caller, MOST_WRONG_KEYS);
-    if (right.get(id) !== secretHash) await wrongKeys.assertFew(network, caller);
+    const isKnown = right.get(id) === secretHash;
+    await (isKnown ? tokensOfKey.assertFew(tokensOf(id), caller) : wrongKeys.assertFew(network, caller));
     const key = await findLiveApiKey(database.before(caller.deadline), { id, now: clock.now() });
     const isRight =
       key !== undefined &&
@@ -73,7 +74,8 @@ export function createExchange({ database, clock, logger, rateLimits, tokens, al
       right.set(id, secretHash);
       return { ...key, id };
     }
-    right.delete(id);
+    // The id is no secret. A client that sends it with a wrong secret takes nothing from the right one.
+    if (isKnown) right.delete(id);
     wrongKeys.add(network);
     return undefined;
   }
@@ -99,9 +101,7 @@ export function createExchange({ database, clock, logger, rateLimits, tokens, al
       const asked = readScope(request.scope);
       const key = await findRightKey(request, caller);
       if (key === undefined) return undefined;
-      const sources = [{ name: key.id, most: MOST_TOKENS }];
-      await tokensOfKey.assertFew(sources, caller);
-      tokensOfKey.add(sources);
+      tokensOfKey.add(tokensOf(key.id));
       const allowed = allowedBy(key);
       const scope = asked === null ? allowed : allowed.filter((name) => asked.includes(name));
       // Nothing is left where the maker lost the roles: a token that allows nothing would fail later, and tell nobody why.
@@ -120,4 +120,8 @@ export function createExchange({ database, clock, logger, rateLimits, tokens, al
       return { accessToken: text, expiresInSeconds: lifetimeSeconds, scope };
     },
   };
+}
+
+function tokensOf(id: string): Source[] {
+  return [{ name: id, most: MOST_TOKENS }];
 }

@@ -1,7 +1,15 @@
 import { expect, it } from '@jest/globals';
+import { readApiKey } from '../../../src/crypto/api-key.ts';
 import { DELETE_ME, login, register } from '../../support/documents.ts';
 import { claimsOf } from '../../support/roles.ts';
-import { CREATE_KEY, OPERATOR, postToken, REVOKE_KEY, startWithKey } from '../../support/service-accounts.ts';
+import {
+  CREATE_KEY,
+  OPERATOR,
+  postToken,
+  REVOKE_KEY,
+  startWithKey,
+  withOtherSecret,
+} from '../../support/service-accounts.ts';
 import { describeApp, PASSWORD } from '../../support/start-app.ts';
 
 const GRANT = { grant_type: 'client_credentials' };
@@ -248,6 +256,26 @@ describeApp('client_credentials at /token', (start) => {
     expect(events).toHaveLength(1);
   });
 
+  it('wrong secrets of a key that works leave it as it is', async () => {
+    const { exchange, key, keyId } = await startWithKey(start);
+    expect((await exchange()).status).toBe(200);
+    for (let i = 1; i <= 30; i++) {
+      const wrong = withOtherSecret(key, i);
+      expect(readApiKey(wrong)?.id).toBe(keyId);
+      expect((await exchange({ client_secret: wrong })).status).toBe(401);
+    }
+    expect((await exchange({ client_secret: withOtherSecret(key) })).status).toBe(429);
+    expect((await exchange()).status).toBe(200);
+  });
+
+  it('a key that ended is a wrong one like others, however often it was right', async () => {
+    const { app, token, keyId, exchange } = await startWithKey(start);
+    expect((await exchange()).status).toBe(200);
+    await app.send(REVOKE_KEY, { input: { id: keyId } }, { token });
+    for (let i = 0; i < 30; i++) expect((await exchange()).status).toBe(401);
+    expect((await exchange()).status).toBe(429);
+  });
+
   it('a text with a wrong checksum asks the database nothing', async () => {
     const { app, key, exchange } = await startWithKey(start);
     await app.database.run('DROP TABLE api_keys');
@@ -256,12 +284,14 @@ describeApp('client_credentials at /token', (start) => {
     expect((await exchange()).status).toBe(500);
   });
 
-  it('six hundred tokens of one key in a minute are the most', async () => {
-    const { exchange, createKey } = await startWithKey(start);
+  it('six hundred tokens of one key in a minute are the most, and what comes later asks the database nothing', async () => {
+    const { app, exchange, createKey } = await startWithKey(start);
     const second = (await createKey()).data.adminCreateApiKey.key;
     for (let i = 0; i < 600; i++) if ((await exchange()).status !== 200) throw new Error(`refused at ${i}`);
     expect((await exchange()).status).toBe(429);
     expect((await exchange({ client_secret: second })).status).toBe(200);
+    await app.database.run('DROP TABLE api_keys');
+    expect((await exchange()).status).toBe(429);
   });
 
   it('a revoked key is refused like one that never was, and so is one whose maker is disabled or deleted', async () => {
