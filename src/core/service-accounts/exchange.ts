@@ -54,6 +54,9 @@ export function createExchange({ database, clock, logger, rateLimits, tokens, al
   /** The hashes of keys that were right here. They pass while wrong keys of their network are refused. */
   const right = new LRUCache<string, string>({ max: 10_000 });
 
+  /** When this process last began to write `last_used_at`: a slow or failing write is not begun again for each token. */
+  const notedAt = new LRUCache<string, number>({ max: 10_000 });
+
   /** The key, if it works and all that was sent is right; wrong ones count for their network. Limits come before the look-up. */
   async function findRightKey(
     { key: text, clientIds }: ApiKeyExchange,
@@ -83,7 +86,9 @@ export function createExchange({ database, clock, logger, rateLimits, tokens, al
   /** Not waited for: a token is good without it. */
   function note({ id, lastUsedAt }: Pick<LiveApiKey, 'lastUsedAt'> & { readonly id: string }): void {
     const now = clock.now();
-    if (lastUsedAt !== null && Math.abs(now - lastUsedAt) < USE_EVERY_MS) return;
+    const isRecent = (at: number) => Math.abs(now - at) < USE_EVERY_MS;
+    if ([lastUsedAt, notedAt.get(id)].some((at) => at != null && isRecent(at))) return;
+    notedAt.set(id, now);
     noteUse(database, { id, now, everyMs: USE_EVERY_MS }).catch((error: unknown) =>
       logger.warn({ err: error }, 'the use of an API key was not noted'),
     );

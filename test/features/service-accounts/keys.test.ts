@@ -1,5 +1,6 @@
 import { expect, it } from '@jest/globals';
 import { type GraphQLObjectType, getNamedType } from 'graphql';
+import type { Database } from '../../../src/database/database.ts';
 import { numberOf } from '../../../src/graphql/marks.ts';
 import { DELETE_ME, login, register } from '../../support/documents.ts';
 import { eventsOf } from '../../support/events.ts';
@@ -266,6 +267,29 @@ describeApp('service accounts and API keys', (start) => {
     await exchange();
     await becomes(first + 60_000);
     expect((await eventsOf(app)).length).toBe(before);
+  });
+
+  it.each([
+    ['slow', () => new Promise<never>(() => {})],
+    ['refused', () => Promise.reject(new Error('the database is read-only'))],
+  ])('a last use whose write is %s keeps no token back, and is tried once a minute', async (_, write) => {
+    const { app, exchange } = await startWithKey(start);
+    let tries = 0;
+    const database: Database = {
+      ...app.database,
+      run(text, params) {
+        if (!text.includes('SET last_used_at')) return app.database.run(text, params);
+        tries += 1;
+        return write();
+      },
+    };
+    const { clock, config } = app;
+    const second = await start({ database, clock, config: { rolesFile: config.rolesFile } });
+    for (let i = 0; i < 5; i++) expect((await exchange({}, second)).status).toBe(200);
+    expect(tries).toBe(1);
+    clock.travel(60_000);
+    for (let i = 0; i < 2; i++) expect((await exchange({}, second)).status).toBe(200);
+    expect(tries).toBe(2);
   });
 
   it('a last use that a wrong clock wrote in the future is written over', async () => {
