@@ -150,9 +150,9 @@ export type AdminQuery = {
    */
   readonly auditEvents: AuditEventConnection;
   /**
-   * The service accounts with their API keys, by name. Needs `latchkey:keys:write` or `latchkey:users:read`. Without `first` a
-   * page has 20 accounts, and at most 100.
-   * Errors: `FORBIDDEN` (`INSUFFICIENT_SCOPE`), `BAD_USER_INPUT` (a page of less than 0 or more than 100, a cursor of another
+   * The service accounts with their API keys, by name. Needs `latchkey:keys:write` or `latchkey:users:read`. A page has 20
+   * accounts, or fewer as `first` says.
+   * Errors: `FORBIDDEN` (`INSUFFICIENT_SCOPE`), `BAD_USER_INPUT` (a page of less than 0 or more than 20, a cursor of another
    * list), `UNAVAILABLE`.
    */
   readonly serviceAccounts: ServiceAccountConnection;

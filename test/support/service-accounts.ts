@@ -1,3 +1,4 @@
+import { crc32 } from 'node:zlib';
 import { login, register } from './documents.ts';
 import { rolesFile } from './roles.ts';
 import type { Answer, Sender, startApp, TestApp } from './start-app.ts';
@@ -44,6 +45,22 @@ export interface MachineApp {
   exchange(form?: Record<string, string>, app?: TestApp): ReturnType<typeof exchange>;
   /** An access token of the key. */
   machineToken(form?: Record<string, string>): Promise<string>;
+}
+
+const ALPHABET = '0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz';
+
+function base62(number: bigint, length: number): string {
+  let text = '';
+  for (let rest = number; rest > 0n; rest /= 62n) text = ALPHABET.charAt(Number(rest % 62n)) + text;
+  return text.padStart(length, '0');
+}
+
+/** The key with its id, another secret and a right checksum: what a stranger can make who knows the id. */
+export function withOtherSecret(key: string, step = 1): string {
+  const body = [...key.slice(4, 69)].reduce((n, c) => n * 62n + BigInt(ALPHABET.indexOf(c)), 0n);
+  // The secret is the last 256 bits.
+  const unchecked = `lka_${base62((body & ~0xffn) | ((body + BigInt(step)) & 0xffn), 65)}`;
+  return unchecked + base62(BigInt(crc32(unchecked)), 6);
 }
 
 /** Sends a form to `/token`. */

@@ -5,7 +5,7 @@ import type { Caller } from '../../platform/caller.ts';
 import type { Clock } from '../../platform/clock.ts';
 import { MINUTE_MS } from '../../platform/durations.ts';
 import type { Logger } from '../../platform/logger.ts';
-import { networksOf } from '../rate-limits/networks.ts';
+import { networksOf, type Source } from '../rate-limits/networks.ts';
 import { NETWORK_WINDOW_MS, type RateLimits } from '../rate-limits/service.ts';
 import { readScope, refusedScope } from '../roles/service.ts';
 import type { Tokens } from '../tokens/service.ts';
@@ -54,7 +54,10 @@ export function createExchange({ database, clock, logger, rateLimits, tokens, al
   /** The hashes of keys that were right here. They pass while wrong keys of their network are refused. */
   const right = new LRUCache<string, string>({ max: 10_000 });
 
-  /** The key, if it works and all that was sent is right; wrong ones count for their network. */
+  /** When this process last began to write `last_used_at`: a slow or failing write is not begun again for each token. */
+  const notedAt = new LRUCache<string, number>({ max: 10_000 });
+
+  /** The key, if it works and all that was sent is right; wrong ones count for their network. Limits come before the look-up. */
   async function findRightKey(
     { key: text, clientIds }: ApiKeyExchange,
     caller: Caller,
@@ -63,7 +66,8 @@ export function createExchange({ database, clock, logger, rateLimits, tokens, al
     if (parts === undefined) return undefined;
     const { id, secretHash } = parts;
     const network = networksOf(caller, MOST_WRONG_KEYS);
-    if (right.get(id) !== secretHash) await wrongKeys.assertFew(network, caller);
+    const isKnown = right.get(id) === secretHash;
+    await (isKnown ? tokensOfKey.assertFew(tokensOf(id), caller) : wrongKeys.assertFew(network, caller));
     const key = await findLiveApiKey(database.before(caller.deadline), { id, now: clock.now() });
     const isRight =
       key !== undefined &&
@@ -73,7 +77,8 @@ export function createExchange({ database, clock, logger, rateLimits, tokens, al
       right.set(id, secretHash);
       return { ...key, id };
     }
-    right.delete(id);
+    // The id is no secret. A client that sends it with a wrong secret takes nothing from the right one.
+    if (isKnown) right.delete(id);
     wrongKeys.add(network);
     return undefined;
   }
@@ -81,7 +86,9 @@ export function createExchange({ database, clock, logger, rateLimits, tokens, al
   /** Not waited for: a token is good without it. */
   function note({ id, lastUsedAt }: Pick<LiveApiKey, 'lastUsedAt'> & { readonly id: string }): void {
     const now = clock.now();
-    if (lastUsedAt !== null && Math.abs(now - lastUsedAt) < USE_EVERY_MS) return;
+    const isRecent = (at: number) => Math.abs(now - at) < USE_EVERY_MS;
+    if ([lastUsedAt, notedAt.get(id)].some((at) => at != null && isRecent(at))) return;
+    notedAt.set(id, now);
     noteUse(database, { id, now, everyMs: USE_EVERY_MS }).catch((error: unknown) =>
       logger.warn({ err: error }, 'the use of an API key was not noted'),
     );
@@ -99,9 +106,7 @@ export function createExchange({ database, clock, logger, rateLimits, tokens, al
       const asked = readScope(request.scope);
       const key = await findRightKey(request, caller);
       if (key === undefined) return undefined;
-      const sources = [{ name: key.id, most: MOST_TOKENS }];
-      await tokensOfKey.assertFew(sources, caller);
-      tokensOfKey.add(sources);
+      tokensOfKey.add(tokensOf(key.id));
       const allowed = allowedBy(key);
       const scope = asked === null ? allowed : allowed.filter((name) => asked.includes(name));
       // Nothing is left where the maker lost the roles: a token that allows nothing would fail later, and tell nobody why.
@@ -120,4 +125,8 @@ export function createExchange({ database, clock, logger, rateLimits, tokens, al
       return { accessToken: text, expiresInSeconds: lifetimeSeconds, scope };
     },
   };
+}
+
+function tokensOf(id: string): Source[] {
+  return [{ name: id, most: MOST_TOKENS }];
 }

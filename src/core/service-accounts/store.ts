@@ -1,5 +1,6 @@
 import type { Sql } from '../../database/database.ts';
 import { LARGEST_LEAD_MS } from '../../platform/clock.ts';
+import { writeDigest } from '../roles/store.ts';
 import { GIVEN_ROLES } from '../users/store.ts';
 
 /*
@@ -74,6 +75,11 @@ export function listServiceAccounts(
     `SELECT ${ACCOUNT_COLUMNS} FROM service_accounts WHERE name > :afterName ORDER BY name LIMIT :limit`,
     page,
   );
+}
+
+/** Makes those wait for each other until the end of their transactions who create accounts. */
+export function lockAccountCount(sql: Sql): Promise<unknown> {
+  return writeDigest(sql, { name: 'service-accounts', digest: '' });
 }
 
 export async function countServiceAccounts(sql: Sql): Promise<number> {

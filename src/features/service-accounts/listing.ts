@@ -6,8 +6,8 @@ import { AuthError } from '../../errors.ts';
 
 /** What changes keys, and shows them. */
 export const SCOPE = 'latchkey:keys:write';
+/** Without `first`, and at most: each account has its keys with it. The cost of a document counts as many. */
 const PAGE = 20;
-const LARGEST_PAGE = 100;
 /** Tells its cursors from those of other lists. */
 const CURSOR_OF = 'service-accounts';
 
@@ -46,7 +46,7 @@ export function createListing({ database }: { readonly database: Database }) {
     ): Promise<ServiceAccountPage> {
       if (!scope.has(SCOPE) && !scope.has('latchkey:users:read')) throw forbidden('INSUFFICIENT_SCOPE');
       const size = first ?? PAGE;
-      if (size < 0 || size > LARGEST_PAGE) throw new AuthError('BAD_USER_INPUT', { field: 'first' });
+      if (size < 0 || size > PAGE) throw new AuthError('BAD_USER_INPUT', { field: 'first' });
       const afterName = after == null ? '' : nameOf(after);
       const sql = database.before(caller.deadline);
       // One more, to know whether there is a next page.

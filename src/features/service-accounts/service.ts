@@ -70,6 +70,8 @@ export function createServiceAccountAdmin({
       const description = parseLabel(input.description, 'input.description', LONGEST_DESCRIPTION);
       const scope = readScope(input.scope)?.join(' ') ?? null;
       return operators.change(operation, SCOPE, async (tx, { operator, now, record }) => {
+        // Of two who create the last one at once, the second counts that of the first.
+        await store.lockAccountCount(tx);
         if ((await store.countServiceAccounts(tx)) >= MOST_ACCOUNTS) throw forbidden('LIMIT_REACHED');
         const account = await store.insertServiceAccount(tx, {
           id: SERVICE_ACCOUNT_PREFIX + randomUUID(),

@@ -16,8 +16,9 @@ export interface ClientAuthentication {
   readonly usesBasic: boolean;
 }
 
-/** RFC 7617 §2: token68 after the scheme, whose case does not matter. */
-const BASIC = /^Basic(?: +([A-Za-z0-9+/]*={0,2}))?$/i;
+/** RFC 7617 §2: the case of the scheme does not matter. */
+const BASIC = /^Basic(?:\s+(.*))?$/i;
+const BASE64 = /^[A-Za-z0-9+/]+={0,2}$/;
 
 /** Reads how the client authenticates: by HTTP Basic, or in the form, and never by both. */
 export function readClientAuthentication(
@@ -44,6 +45,7 @@ export function readClientAuthentication(
 
 /** RFC 6749 §2.3.1: the two were form-urlencoded before a colon joined them. `undefined` where they cannot be read. */
 function readBasic(encoded: string): { clientId: string; secret: string } | undefined {
+  if (!BASE64.test(encoded)) return undefined;
   const text = Buffer.from(encoded, 'base64').toString();
   const colon = text.indexOf(':');
   if (colon === -1) return undefined;

@@ -1,4 +1,7 @@
 import { expect, it } from '@jest/globals';
+import { type GraphQLObjectType, getNamedType } from 'graphql';
+import type { Database } from '../../../src/database/database.ts';
+import { numberOf } from '../../../src/graphql/marks.ts';
 import { DELETE_ME, login, register } from '../../support/documents.ts';
 import { eventsOf } from '../../support/events.ts';
 import {
@@ -78,7 +81,7 @@ describeApp('service accounts and API keys', (start) => {
     const nul = Buffer.from(JSON.stringify(['service-accounts', 'a\u0000'])).toString('base64url');
     const foreign = Buffer.from(JSON.stringify(['users', 'alpha'])).toString('base64url');
     for (const variables of [
-      { first: 101 },
+      { first: 21 },
       { first: -1 },
       { after: 'x' },
       { after: '' },
@@ -86,6 +89,21 @@ describeApp('service accounts and API keys', (start) => {
       { after: foreign },
     ])
       expect([variables, await page(variables)]).toEqual([variables, 'BAD_USER_INPUT']);
+  });
+
+  it('no page of operators is longer than its document pays for (GQL-2)', async () => {
+    const { app, token } = await startWithKey(start);
+    const lists = Object.values((app.schema.getType('AdminQuery') as GraphQLObjectType).getFields()).filter(
+      ({ args }) => args.some(({ name }) => name === 'first'),
+    );
+    expect(lists.map(({ name }) => name)).toContain('serviceAccounts');
+    for (const { name, type } of lists) {
+      const { edges } = (getNamedType(type) as GraphQLObjectType).getFields();
+      const counted = numberOf(edges, 'listSize', 'assumedSize') ?? 0;
+      const ask = async (first: number) =>
+        (await app.send(`{ admin { ${name}(first: ${first}) { edges { cursor } } } }`, {}, { token })).code;
+      expect([name, await ask(counted), await ask(counted + 1)]).toEqual([name, 'OK', 'BAD_USER_INPUT']);
+    }
   });
 
   it('a key has no scope that the token of its maker or its account has not', async () => {
@@ -249,6 +267,29 @@ describeApp('service accounts and API keys', (start) => {
     await exchange();
     await becomes(first + 60_000);
     expect((await eventsOf(app)).length).toBe(before);
+  });
+
+  it.each([
+    ['slow', () => new Promise<never>(() => {})],
+    ['refused', () => Promise.reject(new Error('the database is read-only'))],
+  ])('a last use whose write is %s keeps no token back, and is tried once a minute', async (_, write) => {
+    const { app, exchange } = await startWithKey(start);
+    let tries = 0;
+    const database: Database = {
+      ...app.database,
+      run(text, params) {
+        if (!text.includes('SET last_used_at')) return app.database.run(text, params);
+        tries += 1;
+        return write();
+      },
+    };
+    const { clock, config } = app;
+    const second = await start({ database, clock, config: { rolesFile: config.rolesFile } });
+    for (let i = 0; i < 5; i++) expect((await exchange({}, second)).status).toBe(200);
+    expect(tries).toBe(1);
+    clock.travel(60_000);
+    for (let i = 0; i < 2; i++) expect((await exchange({}, second)).status).toBe(200);
+    expect(tries).toBe(2);
   });
 
   it('a last use that a wrong clock wrote in the future is written over', async () => {

@@ -290,21 +290,48 @@ describe.each(engines)('the end of a machine on %s', (engine) => {
     expect(await uses()).toHaveLength(1);
   });
 
-  it('operators who make the last key at once make one', async () => {
-    const { app, second, createKey, accountId, token } = await startTwo();
-    for (let i = 0; i < 18; i++) await createKey();
+  /** Operators who wait for no row of each other. */
+  async function fourOperators({ app, token }: Pick<MachineApp, 'app' | 'token'>): Promise<string[]> {
     const tokens = [token];
-    // Each of them waits for no row of another.
     for (const email of ['bob@example.com', 'eve@example.com', 'joe@example.com']) {
       await register(app, email);
       await app.roles.grant(email, ['admin']);
       tokens.push((await login(app, { email })).accessToken);
     }
+    return tokens;
+  }
+
+  it('operators who make the last key at once make one', async () => {
+    const machine = await startTwo();
+    const { app, second, createKey, accountId } = machine;
+    for (let i = 0; i < 18; i++) await createKey();
+    const tokens = await fourOperators(machine);
     const input = { serviceAccountId: accountId, scope: ['posts:read'] };
     const answers = await Promise.all(
       tokens.map((bearer, i) => (i % 2 === 0 ? app : second).send(CREATE_KEY, { input }, { token: bearer })),
     );
     expect(answers.filter(({ code }) => code === 'OK')).toHaveLength(1);
     expect(await app.database.all('SELECT id FROM api_keys')).toHaveLength(20);
+  });
+
+  it('operators who create the last service account at once create one', async () => {
+    const machine = await startTwo();
+    const { app, second } = machine;
+    await app.database.run(
+      `WITH RECURSIVE numbers (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM numbers WHERE i < 998)
+       INSERT INTO service_accounts (id, name, created_at) SELECT 'svc_' || i, 'n' || i, 0 FROM numbers`,
+    );
+    const tokens = await fourOperators(machine);
+    const processes = [app, second];
+    // Who asks for the first time waits for the look-up of the session.
+    for (const at of processes)
+      await Promise.all(tokens.map((token) => at.send(LIST, { first: 0 }, { token })));
+    const answers = await Promise.all(
+      tokens.map((token, i) =>
+        (i % 2 === 0 ? app : second).send(CREATE_ACCOUNT, { input: { name: `x${i}` } }, { token }),
+      ),
+    );
+    expect(answers.map(({ code }) => code).sort()).toEqual(['FORBIDDEN', 'FORBIDDEN', 'FORBIDDEN', 'OK']);
+    expect(await app.database.all('SELECT id FROM service_accounts')).toHaveLength(1_000);
   });
 });

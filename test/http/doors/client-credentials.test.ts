@@ -1,7 +1,15 @@
 import { expect, it } from '@jest/globals';
+import { readApiKey } from '../../../src/crypto/api-key.ts';
 import { DELETE_ME, login, register } from '../../support/documents.ts';
 import { claimsOf } from '../../support/roles.ts';
-import { CREATE_KEY, OPERATOR, postToken, REVOKE_KEY, startWithKey } from '../../support/service-accounts.ts';
+import {
+  CREATE_KEY,
+  OPERATOR,
+  postToken,
+  REVOKE_KEY,
+  startWithKey,
+  withOtherSecret,
+} from '../../support/service-accounts.ts';
 import { describeApp, PASSWORD } from '../../support/start-app.ts';
 
 const GRANT = { grant_type: 'client_credentials' };
@@ -149,6 +157,10 @@ describeApp('client_credentials at /token', (start) => {
       { authorization: 'Basic' },
       { authorization: 'Basic ' },
       { authorization: 'Basic !' },
+      { authorization: 'bAsIc a-_b' },
+      { authorization: 'Basic a b' },
+      { authorization: 'Basic\t!' },
+      { authorization: `${basic(accountId, key).authorization}===` },
       encode(accountId),
       encode(':'),
       encode(`:${key}`),
@@ -162,8 +174,25 @@ describeApp('client_credentials at /token', (start) => {
       encode(`${accountId}:${'k'.repeat(8_000)}`),
       { authorization: `Basic ${Buffer.from([0xff, 0x3a, 0xfe]).toString('base64')}` },
     ]) {
-      const { status, body } = await postToken(app, GRANT, headers as Record<string, string>);
-      expect([headers, status, body.error]).toEqual([headers, 401, 'invalid_client']);
+      const {
+        status,
+        headers: answered,
+        body,
+      } = await postToken(app, GRANT, headers as Record<string, string>);
+      const challenge = answered['www-authenticate'];
+      expect([headers, status, body.error, challenge]).toEqual([
+        headers,
+        401,
+        'invalid_client',
+        'Basic realm="Latchkey"',
+      ]);
+      // A header that cannot be read is an authentication all the same.
+      const both = await postToken(
+        app,
+        { ...GRANT, client_id: accountId, client_secret: key },
+        headers as Record<string, string>,
+      );
+      expect([headers, both.status, both.body.error]).toEqual([headers, 400, 'invalid_request']);
     }
   });
 
@@ -227,6 +256,26 @@ describeApp('client_credentials at /token', (start) => {
     expect(events).toHaveLength(1);
   });
 
+  it('wrong secrets of a key that works leave it as it is', async () => {
+    const { exchange, key, keyId } = await startWithKey(start);
+    expect((await exchange()).status).toBe(200);
+    for (let i = 1; i <= 30; i++) {
+      const wrong = withOtherSecret(key, i);
+      expect(readApiKey(wrong)?.id).toBe(keyId);
+      expect((await exchange({ client_secret: wrong })).status).toBe(401);
+    }
+    expect((await exchange({ client_secret: withOtherSecret(key) })).status).toBe(429);
+    expect((await exchange()).status).toBe(200);
+  });
+
+  it('a key that ended is a wrong one like others, however often it was right', async () => {
+    const { app, token, keyId, exchange } = await startWithKey(start);
+    expect((await exchange()).status).toBe(200);
+    await app.send(REVOKE_KEY, { input: { id: keyId } }, { token });
+    for (let i = 0; i < 30; i++) expect((await exchange()).status).toBe(401);
+    expect((await exchange()).status).toBe(429);
+  });
+
   it('a text with a wrong checksum asks the database nothing', async () => {
     const { app, key, exchange } = await startWithKey(start);
     await app.database.run('DROP TABLE api_keys');
@@ -235,12 +284,14 @@ describeApp('client_credentials at /token', (start) => {
     expect((await exchange()).status).toBe(500);
   });
 
-  it('six hundred tokens of one key in a minute are the most', async () => {
-    const { exchange, createKey } = await startWithKey(start);
+  it('six hundred tokens of one key in a minute are the most, and what comes later asks the database nothing', async () => {
+    const { app, exchange, createKey } = await startWithKey(start);
     const second = (await createKey()).data.adminCreateApiKey.key;
     for (let i = 0; i < 600; i++) if ((await exchange()).status !== 200) throw new Error(`refused at ${i}`);
     expect((await exchange()).status).toBe(429);
     expect((await exchange({ client_secret: second })).status).toBe(200);
+    await app.database.run('DROP TABLE api_keys');
+    expect((await exchange()).status).toBe(429);
   });
 
   it('a revoked key is refused like one that never was, and so is one whose maker is disabled or deleted', async () => {
