@@ -15,6 +15,7 @@ import type { AccessToken } from '../tokens/access-token.ts';
 import { type OwnSession, refusedMachine, type Viewer } from '../users/service.ts';
 import { lockUser, type UserRecord } from '../users/store.ts';
 import { createAdministrators, forbidden, ownScopesOf } from './administrators.ts';
+import { lockAdministrators } from './store.ts';
 
 /** Changes that one operator may make in five minutes: each is an event of the audit trail, and some are a mail. */
 const MOST_CHANGES = 60;
@@ -178,7 +179,8 @@ export function createOperators(options: OperatorsOptions) {
    * Opens a change of one account, as `change` does. Nobody acts on themselves, nor on an account with a `latchkey:` scope
    * that their token lacks. The rows of both are locked, so of two operators who act on each other one is refused.
    *
-   * So an operator who takes an administrator away remains one: the token has all that the other account has.
+   * So an operator who takes an administrator away remains one: the token has all that the other account has. A `deleteMe`
+   * of the operator waits for the change, as `assertOther` says.
    *
    * @param target.takesRights whether the account may have less rights afterwards.
    * @throws AuthError the same, `NOT_FOUND`; `FORBIDDEN` also with `SELF`, `OUTRANKED` and `LAST_ADMINISTRATOR`.
@@ -190,6 +192,8 @@ export function createOperators(options: OperatorsOptions) {
   ): Promise<Result> {
     const { userId: ownId } = await beforeChange(operation, scope);
     return database.before(operation.caller.deadline).transaction(async (tx) => {
+      // First, as `assertOther` locks it before the row of its account.
+      if (takesRights) await lockAdministrators(tx);
       const locked = await lockUsers(tx, isId(userId) ? [ownId, userId] : [ownId]);
       const operator = await readOperator(tx, operation, { scope, self: locked.get(ownId) });
       const user = locked.get(userId);
