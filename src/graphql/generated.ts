@@ -325,7 +325,7 @@ export type AdminUser = {
   readonly recoveryCodesLeft: Scalars['Int']['output'];
   /** The roles that it has, the highest first, the default roles among them. */
   readonly roles: ReadonlyArray<Scalars['String']['output']>;
-  /** Its live sessions, at most 50, the most recently used first. */
+  /** Its live sessions, at most 50 of its owner and one of each operator who looks at it, the most recently used first. */
   readonly sessions: ReadonlyArray<Session>;
   /** Whether it may be used. */
   readonly state: AdminUserState;
@@ -862,7 +862,7 @@ export type ImpersonationPayload = {
   readonly __typename?: 'ImpersonationPayload';
   /** Send it as `Authorization: Bearer <token>`. */
   readonly accessToken: Scalars['JWT']['output'];
-  /** Seconds until it expires: 900, or `LATCHKEY_ACCESS_TOKEN_TTL` where that is less. */
+  /** Seconds until it expires: 900, or less: as `LATCHKEY_ACCESS_TOKEN_TTL` says, or until the operator's session ends. */
   readonly expiresIn: Scalars['PositiveInt']['output'];
 };
 
@@ -1045,9 +1045,9 @@ export type Mutation = {
   /**
    * Opens a session of somebody's account for the operator who asks, to see what its owner sees. Its access token names the
    * operator in `act` (RFC 8693 §4.1) and has no scope, no role and no claim of a preset or a template. Here it may ask `me`
-   * and `session`, and nothing else; every mutation refuses it. It lives for 15 minutes at most, is never refreshed, and ends
-   * within a second of the operator's session, scope or account. The owner is told by mail, and sees it among their
-   * sessions; the audit trails of both have it. The operator's earlier impersonation of the account ends.
+   * and `session`, and nothing else; every mutation refuses it. It lives for 15 minutes at most and no longer than the operator's
+   * session, is never refreshed, and ends within a second of the operator's session, scope or account. The owner is told by
+   * mail where their address is verified, and sees it among their sessions; the audit trails of both have it. The operator's earlier impersonation of the account ends.
    * Needs `latchkey:impersonate` and an authentication of the last 10 minutes.
    * Errors: `UNAUTHENTICATED`, `REAUTHENTICATION_REQUIRED`, `NOT_FOUND`, `TOO_MANY_REQUESTS`, `UNAVAILABLE`, `BAD_USER_INPUT`,
    * `FORBIDDEN` (`INSUFFICIENT_SCOPE`, `SELF`, `OUTRANKED`, `IMPERSONATION`, `DISABLED`: nobody can use the account).
