@@ -172,7 +172,7 @@ export type AdminQuery = {
    * The accounts, a page at a time. Needs `latchkey:users:read`. Without `first` and `last` a page has 20 accounts, and at
    * most 100. A cursor works for the order and the filter that it came from.
    * Errors: `FORBIDDEN` (`INSUFFICIENT_SCOPE`), `BAD_USER_INPUT` (`first` with `last`, a page of less than 0 or more than 100,
-   * a cursor of another list, a filter that contradicts itself), `UNAVAILABLE`.
+   * a cursor of another list, a `text` with `orderBy`), `UNAVAILABLE`.
    */
   readonly users: AdminUserConnection;
 };
@@ -368,8 +368,9 @@ export type AdminUserFilter = {
   /** Accounts in this state. */
   readonly state?: InputMaybe<AdminUserState>;
   /**
-   * What the address or the name begins with, whatever the case of its letters (beyond ASCII, as PostgreSQL knows them;
-   * SQLite compares those as they are written); at most 254 characters. The list then has those first whose address begins
+   * What the address or the name begins with, whatever the case of its letters (in a name beyond ASCII, as PostgreSQL knows
+   * them; SQLite compares those as they are written); at most 254 characters. A domain beyond ASCII is found once it is
+   * whole. The list then has those first whose address begins
    * with it, by address, and after them those whose name does, by name.
    */
   readonly text?: InputMaybe<Scalars['String']['input']>;
@@ -1090,7 +1091,8 @@ export type Mutation = {
    */
   readonly adminUnlockAccount: AdminUser;
   /**
-   * Changes what is known of an account. Another address ends its sessions and links. The address of before is told, and may
+   * Changes what is known of an account. Another address ends its sessions, its links and logins that wait for a second
+   * factor. The address of before is told, and may
    * take the change back for 7 days where it was verified, unless `undo` is false. Needs `latchkey:users:write`.
    * Errors: those of `adminDisableUser`, `EMAIL_TAKEN`, `BAD_USER_INPUT`.
    */
