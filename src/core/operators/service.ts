@@ -154,7 +154,8 @@ export function createOperators(options: OperatorsOptions) {
   }
 
   /**
-   * Opens a change that concerns no other account, or one that is not there yet.
+   * Opens a change that concerns no other account, or one that is not there yet. `prepare` does what is dear and may not
+   * happen inside the transaction: only for who may try, and counted.
    *
    * The operator's token has the scope, and the roles of its owner allow it now; its session lives, and was proven in the
    * last ten minutes with all that a login needs. All of that is read in the transaction of the change, with the row of
@@ -163,15 +164,17 @@ export function createOperators(options: OperatorsOptions) {
    * @throws AuthError `UNAUTHENTICATED`, `REAUTHENTICATION_REQUIRED`, `TOO_MANY_REQUESTS`, `UNAVAILABLE`; `FORBIDDEN` with
    * the reason `INSUFFICIENT_SCOPE`.
    */
-  async function change<Result>(
+  async function change<Result, Prepared = undefined>(
     operation: Operation,
     scope: OwnScope,
-    work: (tx: Transaction, change: Change) => Promise<Result>,
+    work: (tx: Transaction, change: Change, prepared: Prepared | undefined) => Promise<Result>,
+    prepare?: () => Promise<Prepared>,
   ): Promise<Result> {
     const { userId } = await beforeChange(operation, scope);
+    const prepared = await prepare?.();
     return database.before(operation.caller.deadline).transaction(async (tx) => {
       const self = await lockUser(tx, userId);
-      return work(tx, changeOf(tx, await readOperator(tx, operation, { scope, self })));
+      return work(tx, changeOf(tx, await readOperator(tx, operation, { scope, self })), prepared);
     });
   }
 

@@ -184,6 +184,19 @@ describeApp('the changes of operators', (start) => {
     ).toHaveLength(2);
   });
 
+  it('hashes no password for an operator who made too many changes', async () => {
+    const hashCost = { memoryCost: 64, timeCost: 1, parallelism: 1 };
+    const { app, op, userId } = await startPair({ hashCost });
+    const other = await operator(app, { email: 'other@example.com' });
+    for (let i = 0; i < 60; i += 1) await change(app, 'EnableUser', { userId }, op.token, 'id');
+    // From now on a hash fails.
+    hashCost.memoryCost = 0;
+    const codeFor = async (token: string) =>
+      (await change(app, 'CreateUser', { email: 'new@example.com', password: PASSWORD }, token)).code;
+    expect(await codeFor(other.token)).toBe('INTERNAL_SERVER_ERROR');
+    expect(await codeFor(op.token)).toBe('TOO_MANY_REQUESTS');
+  });
+
   it('creates no account without a password where no mail is sent', async () => {
     const app = await start({ config: { appUrl: undefined } });
     const op = await operator(app);
