@@ -271,7 +271,7 @@ export type AdminUnlockAccountInput = {
 
 /** What `adminUpdateUser` takes; a field that is left out stays as it is. */
 export type AdminUpdateUserInput = {
-  /** The address to log in with from then on. */
+  /** The address to log in with from then on. The same one in another spelling ends nothing. */
   readonly email?: InputMaybe<Scalars['EmailAddress']['input']>;
   /** Whether the operator vouches that the address is its owner's; with another address, false unless given. */
   readonly emailVerified?: InputMaybe<Scalars['Boolean']['input']>;

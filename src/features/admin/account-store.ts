@@ -14,6 +14,11 @@ export function setEmailVerified(
   return sql.run('UPDATE users SET email_verified_at = :emailVerifiedAt WHERE id = :id', change);
 }
 
+/** The same address in another spelling. */
+export function respellEmail(sql: Sql, change: { id: string; email: string; now: number }): Promise<number> {
+  return sql.run('UPDATE users SET email = :email, updated_at = :now WHERE id = :id', change);
+}
+
 /** To the address that an operator gives; the unique index decides whose it is. A login that waits for a factor ends. */
 export function moveEmail(
   sql: Sql,

@@ -10,7 +10,7 @@ import { AuthError } from '../../errors.ts';
 import type { Caller } from '../../platform/caller.ts';
 import { parseLabel } from '../../platform/label.ts';
 import { type Changed, changeAccount, type OfUser } from './account-change.ts';
-import { moveEmail, setEmailVerified } from './account-store.ts';
+import { moveEmail, respellEmail, setEmailVerified } from './account-store.ts';
 import { createSendReset, type SendResetOptions } from './send-reset.ts';
 
 export interface AccountsOptions extends SendResetOptions {
@@ -113,9 +113,15 @@ export function createAccounts(options: AccountsOptions) {
           const count = await moveTo(tx, opened, { email, isVerified: emailVerified ?? false, undo });
           ended = { count, undo: undo ? 'yes' : 'no' };
           fields.push('email');
-        } else if (emailVerified != null && emailVerified !== (user.emailVerifiedAt !== null)) {
-          await setEmailVerified(tx, { id: userId, emailVerifiedAt: emailVerified ? now : null });
-          fields.push('emailVerified');
+        } else {
+          if (email != null && email !== user.email) {
+            await respellEmail(tx, { id: userId, email, now });
+            fields.push('email');
+          }
+          if (emailVerified != null && emailVerified !== (user.emailVerifiedAt !== null)) {
+            await setEmailVerified(tx, { id: userId, emailVerifiedAt: emailVerified ? now : null });
+            fields.push('emailVerified');
+          }
         }
         if (fields.length === 0) return;
         sessions.ownerChanged(tx, userId);

@@ -223,6 +223,15 @@ describeApp('the changes of operators', (start) => {
     );
   });
 
+  it('another spelling of the address is kept, and ends nothing', async () => {
+    const { app, ada, op, userId } = await startPair();
+    const { data } = await change(app, 'UpdateUser', { userId, email: 'Ada@Example.com' }, op.token, 'email');
+    expect(data.adminUpdateUser).toEqual({ email: 'Ada@Example.com' });
+    expect((await app.send(ME, {}, { token: ada.accessToken })).data.me.email).toBe('Ada@Example.com');
+    const [event] = await eventsOf(app, 'user_updated');
+    expect(JSON.parse(event?.details ?? '{}')).toMatchObject({ actor: op.id, fields: ['email'] });
+  });
+
   it('another address ends a login that waits for its second factor', async () => {
     const { app, ada, op, userId } = await startPair();
     const { nextCode } = await enrol(app, ada.accessToken);
