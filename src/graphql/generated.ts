@@ -172,7 +172,7 @@ export type AdminQuery = {
    * The accounts, a page at a time. Needs `latchkey:users:read`. Without `first` and `last` a page has 20 accounts, and at
    * most 100. A cursor works for the order and the filter that it came from.
    * Errors: `FORBIDDEN` (`INSUFFICIENT_SCOPE`), `BAD_USER_INPUT` (`first` with `last`, a page of less than 0 or more than 100,
-   * a cursor of another list, a filter that contradicts itself), `UNAVAILABLE`.
+   * a cursor of another list, a `text` with `orderBy`), `UNAVAILABLE`.
    */
   readonly users: AdminUserConnection;
 };
@@ -271,7 +271,7 @@ export type AdminUnlockAccountInput = {
 
 /** What `adminUpdateUser` takes; a field that is left out stays as it is. */
 export type AdminUpdateUserInput = {
-  /** The address to log in with from then on. */
+  /** The address to log in with from then on. The same one in another spelling ends nothing. */
   readonly email?: InputMaybe<Scalars['EmailAddress']['input']>;
   /** Whether the operator vouches that the address is its owner's; with another address, false unless given. */
   readonly emailVerified?: InputMaybe<Scalars['Boolean']['input']>;
@@ -325,7 +325,7 @@ export type AdminUser = {
   readonly recoveryCodesLeft: Scalars['Int']['output'];
   /** The roles that it has, the highest first, the default roles among them. */
   readonly roles: ReadonlyArray<Scalars['String']['output']>;
-  /** Its live sessions, at most 50, the most recently used first. */
+  /** Its live sessions, at most 50 of its owner and one of each operator who looks at it, the most recently used first. */
   readonly sessions: ReadonlyArray<Session>;
   /** Whether it may be used. */
   readonly state: AdminUserState;
@@ -368,8 +368,9 @@ export type AdminUserFilter = {
   /** Accounts in this state. */
   readonly state?: InputMaybe<AdminUserState>;
   /**
-   * What the address or the name begins with, whatever the case of its letters (beyond ASCII, as PostgreSQL knows them;
-   * SQLite compares those as they are written); at most 254 characters. The list then has those first whose address begins
+   * What the address or the name begins with, whatever the case of its letters (in a name beyond ASCII, as PostgreSQL knows
+   * them; SQLite compares those as they are written); at most 254 characters. A domain beyond ASCII is found once it is
+   * whole. The list then has those first whose address begins
    * with it, by address, and after them those whose name does, by name.
    */
   readonly text?: InputMaybe<Scalars['String']['input']>;
@@ -862,7 +863,7 @@ export type ImpersonationPayload = {
   readonly __typename?: 'ImpersonationPayload';
   /** Send it as `Authorization: Bearer <token>`. */
   readonly accessToken: Scalars['JWT']['output'];
-  /** Seconds until it expires: 900, or `LATCHKEY_ACCESS_TOKEN_TTL` where that is less. */
+  /** Seconds until it expires: 900, or less: as `LATCHKEY_ACCESS_TOKEN_TTL` says, or until the operator's session ends. */
   readonly expiresIn: Scalars['PositiveInt']['output'];
 };
 
@@ -1045,9 +1046,9 @@ export type Mutation = {
   /**
    * Opens a session of somebody's account for the operator who asks, to see what its owner sees. Its access token names the
    * operator in `act` (RFC 8693 §4.1) and has no scope, no role and no claim of a preset or a template. Here it may ask `me`
-   * and `session`, and nothing else; every mutation refuses it. It lives for 15 minutes at most, is never refreshed, and ends
-   * within a second of the operator's session, scope or account. The owner is told by mail, and sees it among their
-   * sessions; the audit trails of both have it. The operator's earlier impersonation of the account ends.
+   * and `session`, and nothing else; every mutation refuses it. It lives for 15 minutes at most and no longer than the operator's
+   * session, is never refreshed, and ends within a second of the operator's session, scope or account. The owner is told by
+   * mail where their address is verified, and sees it among their sessions; the audit trails of both have it. The operator's earlier impersonation of the account ends.
    * Needs `latchkey:impersonate` and an authentication of the last 10 minutes.
    * Errors: `UNAUTHENTICATED`, `REAUTHENTICATION_REQUIRED`, `NOT_FOUND`, `TOO_MANY_REQUESTS`, `UNAVAILABLE`, `BAD_USER_INPUT`,
    * `FORBIDDEN` (`INSUFFICIENT_SCOPE`, `SELF`, `OUTRANKED`, `IMPERSONATION`, `DISABLED`: nobody can use the account).
@@ -1090,7 +1091,8 @@ export type Mutation = {
    */
   readonly adminUnlockAccount: AdminUser;
   /**
-   * Changes what is known of an account. Another address ends its sessions and links. The address of before is told, and may
+   * Changes what is known of an account. Another address ends its sessions, its links and logins that wait for a second
+   * factor. The address of before is told, and may
    * take the change back for 7 days where it was verified, unless `undo` is false. Needs `latchkey:users:write`.
    * Errors: those of `adminDisableUser`, `EMAIL_TAKEN`, `BAD_USER_INPUT`.
    */

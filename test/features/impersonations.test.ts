@@ -68,6 +68,29 @@ describeApp('impersonations', (start) => {
     expect((await app.send(ME, {}, { token })).code).toBe('UNAUTHENTICATED');
   });
 
+  it("lives no longer than the operator's session, and leaves the list with it", async () => {
+    const { app, op, userId } = await startPair({ config: { sessionIdleTtlSeconds: 300 } });
+    app.clock.travel(200_000);
+    const { data } = await ask(app, op, userId);
+    expect(data.adminImpersonate.expiresIn).toBe(100);
+    const shownTo = async (token: string, document = '{ sessions { impersonated } }') => {
+      const { data } = await app.send(document, {}, { token });
+      const sessions: { impersonated: boolean }[] = data.sessions ?? data.admin.user.sessions;
+      return sessions.filter(({ impersonated }) => impersonated).length;
+    };
+    const ada = await login(app);
+    const byOperator = `{ admin { user(id: "${userId}") { sessions { impersonated } } } }`;
+    expect([await shownTo(ada.accessToken), await shownTo(op.token, byOperator)]).toEqual([1, 1]);
+    app.clock.travel(100_000);
+    const other = await operator(app, { email: 'other@example.com' });
+    expect([await shownTo(ada.accessToken), await shownTo(other.token, byOperator)]).toEqual([0, 0]);
+    const late = await begun(app, other, userId);
+    expect(await shownTo(ada.accessToken)).toBe(1);
+    await app.send(LOGOUT, {}, { token: other.token });
+    expect(await shownTo(ada.accessToken)).toBe(0);
+    expect((await app.send(ME, {}, { token: late })).code).toBe('UNAUTHENTICATED');
+  });
+
   it('sees who it is, and no other field of the account', async () => {
     const { app, op, userId } = await startPair();
     const token = await begun(app, op, userId);
@@ -231,6 +254,14 @@ describeApp('impersonations', (start) => {
       { userId },
     );
     expect(live).toHaveLength(51);
+    // Nor does it take the place of one at the next login, which ends one for itself.
+    await login(app);
+    expect(
+      await app.database.all(
+        'SELECT id FROM sessions WHERE user_id = :userId AND revoked_at IS NULL AND operator_id IS NULL',
+        { userId },
+      ),
+    ).toHaveLength(50);
   });
 
   it('other services see the operator among the claims, and do not take it for a fresh authentication', async () => {

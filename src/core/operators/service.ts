@@ -15,6 +15,7 @@ import type { AccessToken } from '../tokens/access-token.ts';
 import { type OwnSession, refusedMachine, type Viewer } from '../users/service.ts';
 import { lockUser, type UserRecord } from '../users/store.ts';
 import { createAdministrators, forbidden, ownScopesOf } from './administrators.ts';
+import { lockAdministrators } from './store.ts';
 
 /** Changes that one operator may make in five minutes: each is an event of the audit trail, and some are a mail. */
 const MOST_CHANGES = 60;
@@ -153,7 +154,8 @@ export function createOperators(options: OperatorsOptions) {
   }
 
   /**
-   * Opens a change that concerns no other account, or one that is not there yet.
+   * Opens a change that concerns no other account, or one that is not there yet. `prepare` does what is dear and may not
+   * happen inside the transaction: only for who may try, and counted.
    *
    * The operator's token has the scope, and the roles of its owner allow it now; its session lives, and was proven in the
    * last ten minutes with all that a login needs. All of that is read in the transaction of the change, with the row of
@@ -162,15 +164,17 @@ export function createOperators(options: OperatorsOptions) {
    * @throws AuthError `UNAUTHENTICATED`, `REAUTHENTICATION_REQUIRED`, `TOO_MANY_REQUESTS`, `UNAVAILABLE`; `FORBIDDEN` with
    * the reason `INSUFFICIENT_SCOPE`.
    */
-  async function change<Result>(
+  async function change<Result, Prepared = undefined>(
     operation: Operation,
     scope: OwnScope,
-    work: (tx: Transaction, change: Change) => Promise<Result>,
+    work: (tx: Transaction, change: Change, prepared: Prepared | undefined) => Promise<Result>,
+    prepare?: () => Promise<Prepared>,
   ): Promise<Result> {
     const { userId } = await beforeChange(operation, scope);
+    const prepared = await prepare?.();
     return database.before(operation.caller.deadline).transaction(async (tx) => {
       const self = await lockUser(tx, userId);
-      return work(tx, changeOf(tx, await readOperator(tx, operation, { scope, self })));
+      return work(tx, changeOf(tx, await readOperator(tx, operation, { scope, self })), prepared);
     });
   }
 
@@ -178,7 +182,8 @@ export function createOperators(options: OperatorsOptions) {
    * Opens a change of one account, as `change` does. Nobody acts on themselves, nor on an account with a `latchkey:` scope
    * that their token lacks. The rows of both are locked, so of two operators who act on each other one is refused.
    *
-   * So an operator who takes an administrator away remains one: the token has all that the other account has.
+   * So an operator who takes an administrator away remains one: the token has all that the other account has. A `deleteMe`
+   * of the operator waits for the change, as `assertOther` says.
    *
    * @param target.takesRights whether the account may have less rights afterwards.
    * @throws AuthError the same, `NOT_FOUND`; `FORBIDDEN` also with `SELF`, `OUTRANKED` and `LAST_ADMINISTRATOR`.
@@ -190,6 +195,8 @@ export function createOperators(options: OperatorsOptions) {
   ): Promise<Result> {
     const { userId: ownId } = await beforeChange(operation, scope);
     return database.before(operation.caller.deadline).transaction(async (tx) => {
+      // First, as `assertOther` locks it before the row of its account.
+      if (takesRights) await lockAdministrators(tx);
       const locked = await lockUsers(tx, isId(userId) ? [ownId, userId] : [ownId]);
       const operator = await readOperator(tx, operation, { scope, self: locked.get(ownId) });
       const user = locked.get(userId);

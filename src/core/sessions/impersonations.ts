@@ -8,10 +8,10 @@ import { readRoles } from '../roles/store.ts';
 import type { AccessTokenContent } from '../tokens/access-token.ts';
 import type { OwnSession } from '../users/service.ts';
 import type { UserRecord } from '../users/store.ts';
-import type { Liveness } from './liveness.ts';
+import { hasEnded, type Liveness } from './liveness.ts';
 import { FIRST_PARTY } from './openings.ts';
 import { endImpersonationsOf } from './operator-store.ts';
-import { insertSession, type SessionRecord } from './store.ts';
+import { findSession, insertSession, type SessionRecord } from './store.ts';
 
 const LIFETIME_MS = 15 * MINUTE_MS;
 
@@ -35,7 +35,10 @@ export function createImpersonations({ clock, liveness }: ImpersonationsOptions)
       const now = clock.now();
       const { userId: operatorId, sessionId: operatorSessionId } = operator;
       liveness.forget(tx, await endImpersonationsOf(tx, { userId: owner.id, operatorId, now }));
-      const expiresAt = now + LIFETIME_MS;
+      const own = await findSession(tx, operator.sessionId);
+      // Other services take the token until it expires, and cannot see that the operator's session has.
+      const expiresAt = Math.min(now + LIFETIME_MS, own?.idleExpiresAt ?? 0, own?.expiresAt ?? 0);
+      if (expiresAt <= now) throw hasEnded();
       const session = await insertSession(tx, {
         id: randomUUID(),
         userId: owner.id,

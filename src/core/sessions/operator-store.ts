@@ -1,6 +1,6 @@
 import type { Sql } from '../../database/database.ts';
 import { idList } from '../../platform/id.ts';
-import { COLUMNS, IS_LIVE, IS_OF_THE_FUTURE, type SessionRecord } from './store.ts';
+import { COLUMNS, IS_LIVE, IS_OF_THE_FUTURE, IS_SHOWN, type SessionRecord } from './store.ts';
 
 /** The live sessions of several users, the most recently used first. */
 export function listLiveSessionsOf(
@@ -9,8 +9,7 @@ export function listLiveSessionsOf(
 ): Promise<SessionRecord[]> {
   const { list, params } = idList(userIds);
   return sql.all(
-    `SELECT ${COLUMNS} FROM sessions WHERE user_id IN (${list}) AND ${IS_LIVE} AND NOT ${IS_OF_THE_FUTURE}
-     ORDER BY rotated_at DESC, id`,
+    `SELECT ${COLUMNS} FROM sessions WHERE user_id IN (${list}) AND ${IS_SHOWN} ORDER BY rotated_at DESC, id`,
     { ...params, now },
   );
 }

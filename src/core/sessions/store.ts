@@ -67,6 +67,10 @@ export const IS_LIVE = 'revoked_at IS NULL AND idle_expires_at > :now AND expire
 /** Opened by a wrong clock: it can be ended, and counts for nothing else until its time comes. */
 export const IS_OF_THE_FUTURE = `(sessions.created_at - ${LARGEST_LEAD_MS} > :now)`;
 
+/** What its owner is shown. An impersonation has ended with the session of its operator, though its row has not. */
+export const IS_SHOWN = `${IS_LIVE} AND NOT ${IS_OF_THE_FUTURE} AND (operator_session_id IS NULL
+  OR EXISTS (SELECT 1 FROM sessions AS operators WHERE operators.id = sessions.operator_session_id AND ${IS_LIVE}))`;
+
 /** Begins at generation 0, in no burst. */
 export async function insertSession(
   sql: Sql,
@@ -218,8 +222,7 @@ export function findLiveSessionOwner(
 
 export function listLiveSessions(sql: Sql, owner: { userId: string; now: number }): Promise<SessionRecord[]> {
   return sql.all(
-    `SELECT ${COLUMNS} FROM sessions WHERE user_id = :userId AND ${IS_LIVE} AND NOT ${IS_OF_THE_FUTURE}
-     ORDER BY rotated_at DESC, id`,
+    `SELECT ${COLUMNS} FROM sessions WHERE user_id = :userId AND ${IS_SHOWN} ORDER BY rotated_at DESC, id`,
     owner,
   );
 }
@@ -250,7 +253,7 @@ export function endSessionsOf(
 
 /**
  * Ends what is over the limit: sessions that a wrong clock opened first, then never-refreshed ones, then the least
- * recently refreshed.
+ * recently refreshed. Impersonations take no place of the owner's.
  */
 export function endExcessSessions(
   sql: Sql,
@@ -259,7 +262,7 @@ export function endExcessSessions(
   return sql.all(
     `UPDATE sessions SET revoked_at = :now, revoked_reason = 'limit'
      WHERE id IN (
-       SELECT id FROM sessions WHERE user_id = :userId AND id <> :newId AND ${IS_LIVE}
+       SELECT id FROM sessions WHERE user_id = :userId AND id <> :newId AND operator_id IS NULL AND ${IS_LIVE}
        ORDER BY CASE WHEN ${IS_OF_THE_FUTURE} THEN 2 WHEN generation = 0 THEN 1 ELSE 0 END, rotated_at DESC, id
        LIMIT 1000000 OFFSET :keep)
      RETURNING id`,

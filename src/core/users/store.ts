@@ -247,9 +247,10 @@ export function restoreEmail(
   );
 }
 
+/** Disabled since the first time, if it is already. */
 export function disableUser(sql: Sql, change: { id: string; now: number }): Promise<number> {
   return sql.run(
-    `UPDATE users SET disabled_at = :now, credential_version = credential_version + 1, updated_at = :now
+    `UPDATE users SET disabled_at = COALESCE(disabled_at, :now), credential_version = credential_version + 1, updated_at = :now
      WHERE id = :id`,
     change,
   );

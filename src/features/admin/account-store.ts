@@ -14,7 +14,12 @@ export function setEmailVerified(
   return sql.run('UPDATE users SET email_verified_at = :emailVerifiedAt WHERE id = :id', change);
 }
 
-/** To the address that an operator gives; the unique index decides whose it is. */
+/** The same address in another spelling. */
+export function respellEmail(sql: Sql, change: { id: string; email: string; now: number }): Promise<number> {
+  return sql.run('UPDATE users SET email = :email, updated_at = :now WHERE id = :id', change);
+}
+
+/** To the address that an operator gives; the unique index decides whose it is. A login that waits for a factor ends. */
 export function moveEmail(
   sql: Sql,
   change: {
@@ -27,7 +32,7 @@ export function moveEmail(
 ): Promise<number> {
   return sql.run(
     `UPDATE users SET email = :email, email_canonical = :emailCanonical, email_verified_at = :emailVerifiedAt,
-       updated_at = :now
+       credential_version = credential_version + 1, updated_at = :now
      WHERE id = :id`,
     change,
   );

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { OneTimeTokens } from '../../core/one-time-tokens/service.ts';
-import type { ChangeOfUser, Operation, Operators } from '../../core/operators/service.ts';
+import type { Change, ChangeOfUser, Operation, Operators } from '../../core/operators/service.ts';
 import type { Passwords } from '../../core/passwords/service.ts';
 import type { Sessions } from '../../core/sessions/service.ts';
 import { canonicalEmail } from '../../core/users/service.ts';
@@ -10,7 +10,7 @@ import { AuthError } from '../../errors.ts';
 import type { Caller } from '../../platform/caller.ts';
 import { parseLabel } from '../../platform/label.ts';
 import { type Changed, changeAccount, type OfUser } from './account-change.ts';
-import { moveEmail, setEmailVerified } from './account-store.ts';
+import { moveEmail, respellEmail, setEmailVerified } from './account-store.ts';
 import { createSendReset, type SendResetOptions } from './send-reset.ts';
 
 export interface AccountsOptions extends SendResetOptions {
@@ -59,18 +59,22 @@ export function createAccounts(options: AccountsOptions) {
       },
     ): Promise<Changed> {
       const scope = 'latchkey:users:write';
-      // Before the hash, which is dear.
       operators.authorize(operation, scope);
       const { caller } = operation;
       const { email, password, emailVerified = false } = input;
       const name = parseLabel(input.name, 'input.name');
       if (password == null && !mail.isOn) throw new AuthError('FEATURE_DISABLED');
-      if (password != null) {
-        passwords.check(password, { email, name });
+      if (password != null) passwords.check(password, { email, name });
+      const hashed = async () => {
+        if (password == null) return null;
         await passwords.assertRoom(caller);
-      }
-      const passwordHash = password == null ? null : await passwords.hash(password, caller);
-      return operators.change(operation, scope, async (tx, { operator, now, record }) => {
+        return passwords.hash(password, caller);
+      };
+      const insert = async (
+        tx: Transaction,
+        { operator, now, record }: Change,
+        passwordHash: string | null = null,
+      ): Promise<Changed> => {
         const emailCanonical = canonicalEmail(email);
         const emailVerifiedAt = emailVerified ? now : null;
         const row = { id: randomUUID(), email, emailCanonical, name, passwordHash, emailVerifiedAt, now };
@@ -81,7 +85,8 @@ export function createAccounts(options: AccountsOptions) {
         await record('user_created', user.id, {});
         if (password == null) await sendReset(tx, user, caller);
         return { user: { ...user, roles: '' }, operator };
-      });
+      };
+      return operators.change(operation, scope, insert, hashed);
     },
 
     /** @throws AuthError those of `adminUpdateUser`. */
@@ -108,9 +113,15 @@ export function createAccounts(options: AccountsOptions) {
           const count = await moveTo(tx, opened, { email, isVerified: emailVerified ?? false, undo });
           ended = { count, undo: undo ? 'yes' : 'no' };
           fields.push('email');
-        } else if (emailVerified != null && emailVerified !== (user.emailVerifiedAt !== null)) {
-          await setEmailVerified(tx, { id: userId, emailVerifiedAt: emailVerified ? now : null });
-          fields.push('emailVerified');
+        } else {
+          if (email != null && email !== user.email) {
+            await respellEmail(tx, { id: userId, email, now });
+            fields.push('email');
+          }
+          if (emailVerified != null && emailVerified !== (user.emailVerifiedAt !== null)) {
+            await setEmailVerified(tx, { id: userId, emailVerifiedAt: emailVerified ? now : null });
+            fields.push('emailVerified');
+          }
         }
         if (fields.length === 0) return;
         sessions.ownerChanged(tx, userId);

@@ -1,3 +1,4 @@
+import { canonicalEmail } from '../../core/users/service.ts';
 import { GIVEN_ROLES, userColumns } from '../../core/users/store.ts';
 import type { Database, Params, Sql } from '../../database/database.ts';
 import type { Part } from './keyset.ts';
@@ -135,17 +136,20 @@ export async function planSearch(database: Database, filter: UserFilter, order: 
 
 interface List extends Pick<Part, 'conditions' | 'bounds' | 'params' | 'key' | 'isDescending'> {}
 
+/** What a canonical address begins with where the address begins with the text. A whole domain has its form in Punycode. */
+function canonicalPrefix(text: string): string {
+  return text.includes('@') ? canonicalEmail(text) : text.normalize('NFKC').toLowerCase();
+}
+
 /** The parts of a list: with a text, the addresses that begin with it, and then the names. */
 function listsOf({ text }: UserFilter, { field, direction }: UserOrder, byBytes: string): List[] {
   if (text === undefined)
     return [{ conditions: [], params: {}, key: keyOf(field, byBytes), isDescending: direction === 'DESC' }];
   const [address, name] = [`email_canonical${byBytes}`, `lower(name)${byBytes}`];
-  const params = { text, textEnd: text + LAST_CHARACTER };
-  const boundsOf = (key: string) => ({
-    lowest: `${key} >= lower(:text)`,
-    highest: `${key} < lower(:textEnd)`,
-  });
-  const [ofAddress, ofName] = [boundsOf(address), boundsOf(name)];
+  const prefix = canonicalPrefix(text);
+  const params = { prefix, prefixEnd: prefix + LAST_CHARACTER, text, textEnd: text + LAST_CHARACTER };
+  const ofAddress = { lowest: `${address} >= :prefix`, highest: `${address} < :prefixEnd` };
+  const ofName = { lowest: `${name} >= lower(:text)`, highest: `${name} < lower(:textEnd)` };
   const isElsewhere = `NOT (${ofAddress.lowest} AND ${ofAddress.highest})`;
   return [
     { conditions: [], bounds: ofAddress, params, key: address, isDescending: false },

@@ -1,4 +1,5 @@
 import { expect, it } from '@jest/globals';
+import { complete, enrol, mfaTokenOf } from '../../support/authenticator.ts';
 import { LOGIN, login, ME, RESET_PASSWORD, register, UNDO_EMAIL_CHANGE } from '../../support/documents.ts';
 import { eventsOf } from '../../support/events.ts';
 import { mailedToken, subjectsTo } from '../../support/letters.ts';
@@ -183,6 +184,19 @@ describeApp('the changes of operators', (start) => {
     ).toHaveLength(2);
   });
 
+  it('hashes no password for an operator who made too many changes', async () => {
+    const hashCost = { memoryCost: 64, timeCost: 1, parallelism: 1 };
+    const { app, op, userId } = await startPair({ hashCost });
+    const other = await operator(app, { email: 'other@example.com' });
+    for (let i = 0; i < 60; i += 1) await change(app, 'EnableUser', { userId }, op.token, 'id');
+    // From now on a hash fails.
+    hashCost.memoryCost = 0;
+    const codeFor = async (token: string) =>
+      (await change(app, 'CreateUser', { email: 'new@example.com', password: PASSWORD }, token)).code;
+    expect(await codeFor(other.token)).toBe('INTERNAL_SERVER_ERROR');
+    expect(await codeFor(op.token)).toBe('TOO_MANY_REQUESTS');
+  });
+
   it('creates no account without a password where no mail is sent', async () => {
     const app = await start({ config: { appUrl: undefined } });
     const op = await operator(app);
@@ -209,6 +223,29 @@ describeApp('the changes of operators', (start) => {
     );
   });
 
+  it('another spelling of the address is kept, and ends nothing', async () => {
+    const { app, ada, op, userId } = await startPair();
+    const { data } = await change(app, 'UpdateUser', { userId, email: 'Ada@Example.com' }, op.token, 'email');
+    expect(data.adminUpdateUser).toEqual({ email: 'Ada@Example.com' });
+    expect((await app.send(ME, {}, { token: ada.accessToken })).data.me.email).toBe('Ada@Example.com');
+    const [event] = await eventsOf(app, 'user_updated');
+    expect(JSON.parse(event?.details ?? '{}')).toMatchObject({ actor: op.id, fields: ['email'] });
+  });
+
+  it('another address ends a login that waits for its second factor', async () => {
+    const { app, ada, op, userId } = await startPair();
+    const { nextCode } = await enrol(app, ada.accessToken);
+    const input = { email: EMAIL, password: PASSWORD };
+    const finish = async (waiting: Awaited<ReturnType<typeof app.send>>) =>
+      (await complete(app, mfaTokenOf(waiting), { totpCode: nextCode() })).code;
+    expect(await finish(await app.send(LOGIN, { input }))).toBe('OK');
+    const waiting = await app.send(LOGIN, { input });
+    expect((await change(app, 'UpdateUser', { userId, email: 'moved@example.com' }, op.token)).code).toBe(
+      'OK',
+    );
+    expect(await finish(waiting)).toBe('INVALID_TOKEN');
+  });
+
   it('without undo the address of before is told, and no earlier change can be taken back', async () => {
     const { app, op, userId } = await startPair();
     await change(app, 'UpdateUser', { userId, emailVerified: true }, op.token);
@@ -228,6 +265,10 @@ describeApp('the changes of operators', (start) => {
     const { app, ada, op, userId } = await startPair();
     const { data } = await change(app, 'DisableUser', { userId }, op.token, 'state sessions { id }');
     expect(data.adminDisableUser).toEqual({ state: 'DISABLED', sessions: [] });
+    const since = new Date(app.clock.now()).toISOString();
+    app.clock.travel(MINUTE_MS);
+    const again = await change(app, 'DisableUser', { userId }, op.token, 'disabledAt');
+    expect(again.data.adminDisableUser).toEqual({ disabledAt: since });
     expect((await app.send(ME, {}, { token: ada.accessToken })).code).toBe('UNAUTHENTICATED');
     const input = { email: EMAIL, password: PASSWORD };
     expect((await app.send(LOGIN, { input })).code).toBe('INVALID_CREDENTIALS');

@@ -1,6 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import { engines, type FreshDatabase, migratedDatabase } from '../../support/databases.ts';
 import { DELETE_ME, login, ME, register } from '../../support/documents.ts';
+import { holdTransaction } from '../../support/hold-transaction.ts';
 import { operator } from '../../support/operators.ts';
 import { createFrozenClock, PASSWORD, startApp, type TestApp } from '../../support/start-app.ts';
 
@@ -72,6 +73,35 @@ describe.each(engines)('two operators at once on %s', (engine) => {
       }
     });
   });
+
+  if (engine === 'postgres')
+    it.each([
+      { how: 'demotes', document: demote, more: { roles: [] } },
+      { how: 'disables', document: disable, more: {} },
+      { how: 'deletes', document: remove, more: {} },
+    ])('who $how the other administrator does not delete themselves with it', async ({ document, more }) => {
+      await withPair(engine, async ([one, two], fresh) => {
+        const pair = [
+          await operator(one, { email: 'a@example.com' }),
+          await operator(one, { email: 'b@example.com' }),
+        ];
+        // Rows are locked in the order of ids: the operator's first, then the one that is held.
+        const [a, b] = pair.sort((x, y) => (x.id < y.id ? -1 : 1));
+        const held = await holdTransaction(fresh);
+        try {
+          await held.run(`UPDATE users SET updated_at = updated_at WHERE id = '${b?.id}'`);
+          const change = one.send(document, { input: { userId: b?.id, ...more } }, { token: a?.token });
+          await held.isWaitedFor('by one');
+          const leaving = two.send(DELETE_ME, { input: { password: PASSWORD } }, { token: a?.token });
+          await held.isWaitedFor('by a queue');
+          await held.run('COMMIT');
+          expect((await change).code).toBe('OK');
+          expect((await leaving).errors?.[0]?.extensions.reason).toBe('LAST_ADMINISTRATOR');
+        } finally {
+          await held.end();
+        }
+      });
+    });
 
   it('the rights of a demoted or disabled operator end within a second in another process', async () => {
     await withPair(engine, async ([one, two]) => {

@@ -106,6 +106,14 @@ describeApp('the search of accounts', (start, engine) => {
     expect((await ask({ filter: { text: 'user00' } })).totalCount).toBe(20);
   });
 
+  it('finds an address as it was typed, and as it is compared', async () => {
+    const { app, ask } = await startSeeded(3);
+    await register(app, 'Ada@München.de', { ip: '203.0.113.9' });
+    for (const text of ['Ada@münchen.de', 'ADA@MÜNCHEN.DE', 'ada@xn--mnchen', 'ａda@'])
+      expect(emails(await ask({ filter: { text } }))).toEqual(['Ada@München.de']);
+    expect(emails(await ask({ filter: { text: 'münchen' } }))).toEqual([]);
+  });
+
   it('filters by id, role, state and creation, and joins them', async () => {
     const { app, ask } = await startSeeded(40);
     await app.roles.grant('user0009@example.com', ['admin']);
