@@ -221,7 +221,10 @@ function startBlock(
   const rows: [string, string | undefined][] = [
     ['Start page', `${address}/`],
     ['Account', config.pages ? `${address}/account` : undefined],
-    ['First admin', firstAdministrator && `${address}/account/first-administrator#token=${firstAdministrator}`],
+    [
+      'First admin',
+      firstAdministrator && `${address}/account/first-administrator#token=${firstAdministrator}`,
+    ],
     ['GraphQL', `${address}/graphql`],
     ['GraphiQL', `${address}/graphiql`],
     ['Mail', config.smtp === undefined ? `${address}/dev/mail` : `sent by ${config.smtp.host}`],
