@@ -245,7 +245,12 @@ async function configuredMailer({ smtp, mailFrom }: Config): Promise<Mailer | un
 
 /** The schema of all resolvers, behind the rules that hold for each field. */
 function buildSchema(resolvers: Resolvers[], { sessions, serviceAccounts }: Core): GraphQLSchema {
-  const schema = makeExecutableSchema({ typeDefs: readTypeDefs(), resolvers: [scalars, ...resolvers] });
+  const schema = makeExecutableSchema({
+    typeDefs: readTypeDefs(),
+    resolvers: [scalars, ...resolvers],
+    // A copy of the schema for each group of resolvers is half of the time that it takes.
+    updateResolversInPlace: true,
+  });
   applyFieldRules(schema, (bearer) =>
     bearer instanceof AuthError || bearer.kind === 'user'
       ? sessions.authenticate(bearer)

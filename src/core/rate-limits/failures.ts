@@ -1,5 +1,6 @@
 import { LRUCache } from 'lru-cache';
 import type { Sql } from '../../database/database.ts';
+import { atMost } from '../../platform/bounded.ts';
 import type { Caller } from '../../platform/caller.ts';
 import type { Clock } from '../../platform/clock.ts';
 import { type Attempts, tooMany } from './attempts.ts';
@@ -24,7 +25,7 @@ export type Failures = ReturnType<typeof createFailures>;
  */
 export function createFailures({ database, clock, attempts, throttles, limit }: FailuresOptions) {
   const counts = new LRUCache<string, { count: number; isReported: boolean }>({
-    max: 10_000,
+    ...atMost(10_000),
     ttl: limit.windowMs,
   });
 

@@ -1,6 +1,7 @@
 import { LRUCache } from 'lru-cache';
 import type { Database, Transaction } from '../../database/database.ts';
 import { AuthError } from '../../errors.ts';
+import { atMost } from '../../platform/bounded.ts';
 import type { Clock } from '../../platform/clock.ts';
 import { wordsOf } from '../../platform/words.ts';
 import type { MachineAccessToken } from '../tokens/access-token.ts';
@@ -29,10 +30,10 @@ export interface MachineViewer {
 export function createKeyLiveness({ database, clock, allowedBy }: KeyLivenessOptions) {
   /** What a key allowed when it was last seen to work. */
   const seenLive = new LRUCache<string, { readonly at: number; readonly allowed: readonly string[] }>({
-    max: 10_000,
+    ...atMost(10_000),
   });
   /** Keys that this process revoked, for good: a query that began earlier may still find them. */
-  const revoked = new LRUCache<string, true>({ max: 10_000 });
+  const revoked = new LRUCache<string, true>({ ...atMost(10_000) });
 
   async function findViewer(bearer: MachineAccessToken, now: number): Promise<MachineViewer> {
     const { sessionId: id, userId } = bearer;

@@ -1,6 +1,7 @@
 import { LRUCache } from 'lru-cache';
 import type { Database, Sql, Transaction } from '../../database/database.ts';
 import { AuthError } from '../../errors.ts';
+import { atMost } from '../../platform/bounded.ts';
 import type { Caller } from '../../platform/caller.ts';
 import { type Clock, LARGEST_LEAD_MS } from '../../platform/clock.ts';
 import { MINUTE_MS } from '../../platform/durations.ts';
@@ -31,12 +32,12 @@ export function createLiveness({ database, clock, users, roles: { rightsOf } }: 
   const seenAlive = new LRUCache<
     string,
     { readonly at: number; readonly viewer: Viewer; readonly actor: string | undefined }
-  >({ max: 10_000 });
+  >({ ...atMost(10_000) });
   /** Sessions that this process ended. They stay ended here, even if a query that began earlier still finds them. */
-  const ended = new LRUCache<string, true>({ max: 10_000 });
+  const ended = new LRUCache<string, true>({ ...atMost(10_000) });
 
   /** How often the rows of owners changed in this process. */
-  const changes = new LRUCache<string, number>({ max: 10_000 });
+  const changes = new LRUCache<string, number>({ ...atMost(10_000) });
 
   /** Once the transaction is on disk, tells this process; the others find out within `LIVENESS_TTL_MS`. */
   function forget(tx: Transaction, sessions: readonly { readonly id: string }[]): void {

@@ -5,6 +5,7 @@ import { escapeHtml } from '../../platform/html.ts';
 import type { CallerOf } from '../caller-of.ts';
 import { isCompressed, isUtf8Encoded, isUtf8Type } from '../incoming-text.ts';
 import { issuerPath, routesOf } from '../issuer-path.ts';
+import { namedPlugin } from '../named-plugin.ts';
 import { clientFaultStatus } from '../refusals.ts';
 
 export interface ExternalCallbackOptions {
@@ -62,7 +63,7 @@ export function installExternalCallback(app: FastifyInstance, options: ExternalC
     }
   }
 
-  app.register(async (door) => {
+  const plugin = namedPlugin('external callback', async (door) => {
     door.removeAllContentTypeParsers();
     door.addContentTypeParser<Buffer>(
       'application/x-www-form-urlencoded',
@@ -86,6 +87,7 @@ export function installExternalCallback(app: FastifyInstance, options: ExternalC
       );
     }
   });
+  app.register(plugin);
 }
 
 function queryOf({ url }: FastifyRequest): URLSearchParams | undefined {

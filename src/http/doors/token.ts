@@ -8,6 +8,7 @@ import { wordsOf } from '../../platform/words.ts';
 import type { CallerOf } from '../caller-of.ts';
 import { isCompressed, isUtf8Encoded, isUtf8Type } from '../incoming-text.ts';
 import { issuerPath, routesOf } from '../issuer-path.ts';
+import { namedPlugin } from '../named-plugin.ts';
 import { clientFaultStatus } from '../refusals.ts';
 import { readClientAuthentication } from './client-authentication.ts';
 import {
@@ -177,7 +178,7 @@ export function installTokenEndpoint(app: FastifyInstance, options: TokenEndpoin
     return refreshToken ? sessions.refresh(refreshToken, callerOf(request)) : NO_TOKEN;
   }
 
-  app.register(async (door) => {
+  const plugin = namedPlugin('token', async (door) => {
     door.removeAllContentTypeParsers();
     door.addContentTypeParser<Buffer>(
       'application/x-www-form-urlencoded',
@@ -210,6 +211,7 @@ export function installTokenEndpoint(app: FastifyInstance, options: TokenEndpoin
       );
     }
   });
+  app.register(plugin);
 }
 
 /** RFC 6749 Appendix B: the names and values of a form are UTF-8. */
