@@ -126,7 +126,7 @@ suite(`the client at oidc-provider in Chromium${INSTALLED}`, () => {
     await tab.run(`void auth.loginWith('work')`);
     await answerAt(tab, 'eve', 'decline');
     expect(await complete(tab)).toEqual({ code: 'EXTERNAL_LOGIN_FAILED', reason: 'DENIED' });
-    expect(await tab.run('auth.state.status')).toBe('signedOut');
+    await tab.until(`auth.state.status === 'signedOut'`);
     expect(await tab.run('location.hash')).toBe('');
   });
 });

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { Client } from 'pg';
+import { Client, type QueryResult } from 'pg';
 import type { Database } from '../../src/database/database.ts';
 import { migrate } from '../../src/database/migrate.ts';
 import { openDatabase } from '../../src/database/open.ts';
@@ -33,9 +33,75 @@ const templates: Partial<Record<Engine, Promise<Template>>> = {};
 /** The same with every table. Migrations are run once in each test file: they take longer than most tests. */
 export async function migratedDatabase(engine: Engine): Promise<FreshDatabase> {
   templates[engine] ??= makeTemplate(engine);
-  const place = await (engine === 'sqlite' ? createFolder() : createSchema());
-  await place.fill(await templates[engine]);
-  return opened(place);
+  const template = await templates[engine];
+  return opened(engine === 'sqlite' ? await filled(createFolder(), template) : await emptySchema(template));
+}
+
+async function filled(creation: Promise<Place>, template: Template): Promise<Place> {
+  const place = await creation;
+  await place.fill(template);
+  return place;
+}
+
+/** Schemas that tests of this file are done with, as good as new. */
+const spare: Place[] = [];
+/** How a new schema is made up. */
+let asNew: string | undefined;
+/** Jest alone says when a file ends. */
+const { afterAll: atEnd } = globalThis as { afterAll?: (work: () => Promise<void>) => void };
+atEnd?.(async () => {
+  for (const place of spare.splice(0)) await place.remove();
+});
+
+/**
+ * A schema with every table and no row. To make one and to drop it takes longer than most tests, so a test hands its own
+ * on to the next one in its file, unless it changed more than rows.
+ */
+async function emptySchema(template: Template): Promise<Place> {
+  const place = spare.pop() ?? (await filled(createSchema(), template));
+  asNew ??= await shapeOf(place.url);
+  return {
+    ...place,
+    async remove() {
+      if (atEnd !== undefined && (await isRenewed(place.url))) spare.push(place);
+      else await place.remove();
+    },
+  };
+}
+
+/** False also where a table is gone, and for a role that may not put constraints aside. */
+async function isRenewed(url: string): Promise<boolean> {
+  try {
+    await administer(url, DELETE_ROWS);
+    return (await shapeOf(url)) === asNew;
+  } catch {
+    return false;
+  }
+}
+
+const DELETE_ROWS = `
+  SET session_replication_role = replica;
+  DO $$ DECLARE name text; BEGIN
+    FOR name IN
+      SELECT tablename FROM pg_tables WHERE schemaname = current_schema() AND tablename <> 'latchkey_migrations'
+    LOOP EXECUTE format('DELETE FROM %I', name); END LOOP;
+  END $$`;
+
+/** Tables, indexes, columns, constraints, triggers and functions of a schema, and the migrations that it says it has. */
+async function shapeOf(url: string): Promise<string> {
+  const { rows } = await administer(
+    url,
+    `WITH here AS (SELECT current_schema()::regnamespace AS oid)
+     SELECT md5(concat(
+       (SELECT string_agg(concat_ws(' ', relname, relkind, relhastriggers), ',' ORDER BY relname)
+        FROM pg_class, here WHERE relnamespace = here.oid),
+       (SELECT string_agg(concat_ws(' ', relname, attname, atttypid, attnotnull), ',' ORDER BY relname, attnum)
+        FROM pg_attribute JOIN pg_class ON pg_class.oid = attrelid, here WHERE relnamespace = here.oid AND attnum > 0),
+       (SELECT string_agg(conname, ',' ORDER BY conname) FROM pg_constraint, here WHERE connamespace = here.oid),
+       (SELECT string_agg(proname, ',' ORDER BY proname) FROM pg_proc, here WHERE pronamespace = here.oid),
+       (SELECT string_agg(name, ',' ORDER BY name) FROM latchkey_migrations))) AS shape`,
+  );
+  return rows[0].shape;
 }
 
 async function opened({ url, remove }: Place): Promise<FreshDatabase> {
@@ -67,8 +133,8 @@ interface Template {
 interface Place {
   readonly url: string;
   /** Before it is opened. */
-  fill(template: Template): Promise<void>;
-  remove(): Promise<void>;
+  fill(template: Template): Promise<unknown>;
+  remove(): Promise<unknown>;
 }
 
 async function makeTemplate(engine: Engine): Promise<Template> {
@@ -117,11 +183,11 @@ async function createSchema(): Promise<Place> {
   };
 }
 
-async function administer(url: string, statement: string): Promise<void> {
+async function administer(url: string, statement: string): Promise<QueryResult> {
   const client = new Client({ connectionString: url });
   await client.connect();
   try {
-    await client.query(statement);
+    return await client.query(statement);
   } finally {
     await client.end();
   }
