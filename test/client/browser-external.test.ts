@@ -1,16 +1,13 @@
-import { afterAll, afterEach, beforeAll, describe, expect, it, jest } from '@jest/globals';
+import { afterAll, afterEach, beforeAll, expect, it, jest } from '@jest/globals';
 import { freePort } from '../faults/support/server.ts';
-import { type Chromium, isChromiumInstalled, type Page, startChromium } from '../support/chromium.ts';
+import { type Chromium, describeInChromium, type Page, startChromium } from '../support/chromium.ts';
 import { providerOf } from '../support/evil-provider.ts';
 import type { RealProvider } from '../support/real-provider.ts';
 import { createFrozenClock, PASSWORD, startApp, type TestApp } from '../support/start-app.ts';
 import { until } from '../support/until.ts';
 import { serveClient } from './support/pages.ts';
 
-const suite = isChromiumInstalled ? describe : describe.skip;
-const INSTALLED = isChromiumInstalled ? '' : ' (skipped: no Chromium; apt-get install chromium)';
-
-suite(`the client at oidc-provider in Chromium${INSTALLED}`, () => {
+describeInChromium('the client at oidc-provider in Chromium', () => {
   let pages: Awaited<ReturnType<typeof serveClient>>;
   let provider: RealProvider;
   let app: TestApp;

@@ -1,11 +1,9 @@
 import type { AddressInfo } from 'node:net';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
-import { type Chromium, isChromiumInstalled, type Page, startChromium } from '../support/chromium.ts';
+import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from '@jest/globals';
+import { type Chromium, describeInChromium, type Page, startChromium } from '../support/chromium.ts';
 import { PASSWORD, startApp, type TestApp } from '../support/start-app.ts';
 import { serveClient } from './support/pages.ts';
 
-const suite = isChromiumInstalled ? describe : describe.skip;
-const INSTALLED = isChromiumInstalled ? '' : ' (skipped: no Chromium; apt-get install chromium)';
 const PATIENCE_MS = 60_000;
 
 /** How a ceremony ended: `OK`, or the code of its error. */
@@ -14,7 +12,7 @@ globalThis.ends = (work) => work.then(() => 'OK', (error) => error.code ?? error
 globalThis.soon = (ms = 300) => new Promise((resolve) => setTimeout(resolve, ms));
 void import('/passkeys.js').then((module) => { globalThis.passkeys = module; });`;
 
-suite(`passkeys of the client in Chromium${INSTALLED}`, () => {
+describeInChromium('passkeys of the client in Chromium', () => {
   let chromium: Chromium;
   let pages: Awaited<ReturnType<typeof serveClient>>;
   let app: TestApp;

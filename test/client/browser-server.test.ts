@@ -1,18 +1,15 @@
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { afterAll, beforeAll, expect, it } from '@jest/globals';
 import { AuthClientError, serverSession } from '../../packages/client/src/server.ts';
-import { type Chromium, isChromiumInstalled, type Page, startChromium } from '../support/chromium.ts';
+import { type Chromium, describeInChromium, type Page, startChromium } from '../support/chromium.ts';
 import { register } from '../support/documents.ts';
 import { eventsOf } from '../support/events.ts';
 import { PASSWORD, startApp, type TestApp } from '../support/start-app.ts';
 import { injectFetch } from './support/inject-fetch.ts';
 
-const suite = isChromiumInstalled ? describe : describe.skip;
-const INSTALLED = isChromiumInstalled ? '' : ' (skipped: no Chromium; apt-get install chromium)';
-
-suite(`a server that renders pages, for Chromium${INSTALLED}`, () => {
+describeInChromium('a server that renders pages, for Chromium', () => {
   const servers: Server[] = [];
   let app: TestApp;
   let chromium: Chromium;

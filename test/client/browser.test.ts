@@ -1,19 +1,16 @@
 import type { AddressInfo } from 'node:net';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
-import { type Chromium, isChromiumInstalled, type Page, startChromium } from '../support/chromium.ts';
+import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from '@jest/globals';
+import { type Chromium, describeInChromium, type Page, startChromium } from '../support/chromium.ts';
 import { login } from '../support/documents.ts';
 import { eventsOf } from '../support/events.ts';
 import { PASSWORD, startApp, type TestApp } from '../support/start-app.ts';
 import { serveClient } from './support/pages.ts';
 
-const suite = isChromiumInstalled ? describe : describe.skip;
-const INSTALLED = isChromiumInstalled ? '' : ' (skipped: no Chromium; apt-get install chromium)';
-
 const ADA = JSON.stringify({ email: 'ada@example.com', password: PASSWORD });
 const GRACE = JSON.stringify({ email: 'grace@example.com', password: PASSWORD });
 const LIFETIME_MS = 600_000;
 
-suite(`the client in Chromium${INSTALLED}`, () => {
+describeInChromium('the client in Chromium', () => {
   let pages: Awaited<ReturnType<typeof serveClient>>;
   let app: TestApp;
   let chromium: Chromium;

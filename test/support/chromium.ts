@@ -5,6 +5,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Readable, Writable } from 'node:stream';
+import { describe } from '@jest/globals';
 import { cleanEnvironment } from './server-process.ts';
 import { until } from './until.ts';
 
@@ -12,6 +13,12 @@ import { until } from './until.ts';
 const EXECUTABLE = '/usr/bin/chromium';
 
 export const isChromiumInstalled = existsSync(EXECUTABLE);
+
+/** A suite that drives Chromium. It is skipped where there is none, and its name says so. */
+export function describeInChromium(subject: string, suite: () => void): void {
+  if (isChromiumInstalled) describe(subject, suite);
+  else describe.skip(`${subject} (skipped: no Chromium; apt-get install chromium)`, suite);
+}
 
 /** It talks to this machine only, keeps nothing, and runs as root, which is what a container has. */
 const ARGUMENTS = [

@@ -1,6 +1,6 @@
-import { afterAll, afterEach, beforeAll, describe, expect, it, jest } from '@jest/globals';
+import { afterAll, afterEach, beforeAll, expect, it, jest } from '@jest/globals';
 import { freePort } from '../../faults/support/server.ts';
-import { type Chromium, isChromiumInstalled, type Page, startChromium } from '../../support/chromium.ts';
+import { type Chromium, describeInChromium, type Page, startChromium } from '../../support/chromium.ts';
 import { providerOf } from '../../support/evil-provider.ts';
 import {
   authOf,
@@ -16,10 +16,7 @@ import type { RealProvider } from '../../support/real-provider.ts';
 import { createFrozenClock, startApp, type TestApp } from '../../support/start-app.ts';
 import { until } from '../../support/until.ts';
 
-const suite = isChromiumInstalled ? describe : describe.skip;
-const INSTALLED = isChromiumInstalled ? '' : ' (skipped: no Chromium; apt-get install chromium)';
-
-suite(`a person who logs in at oidc-provider in Chromium${INSTALLED}`, () => {
+describeInChromium('a person who logs in at oidc-provider in Chromium', () => {
   let provider: RealProvider;
   let app: TestApp;
   let chromium: Chromium;

@@ -1,8 +1,8 @@
-import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
+import { afterAll, afterEach, beforeAll, expect, it } from '@jest/globals';
 import type { Config } from '../../../src/config/config.ts';
 import { freePort } from '../../faults/support/server.ts';
 import { COMPLETE_MFA } from '../../support/authenticator.ts';
-import { type Chromium, isChromiumInstalled, startChromium } from '../../support/chromium.ts';
+import { type Chromium, describeInChromium, startChromium } from '../../support/chromium.ts';
 import { type Auth, LOGIN, REAUTHENTICATE, register } from '../../support/documents.ts';
 import {
   FINISH_REGISTRATION,
@@ -18,8 +18,6 @@ import { createFrozenClock, PASSWORD, startApp, type TestApp } from '../../suppo
  * are, and the answer of the browser to the server as it is: no library stands between.
  */
 
-const suite = isChromiumInstalled ? describe : describe.skip;
-const INSTALLED = isChromiumInstalled ? '' : ' (skipped: no Chromium; apt-get install chromium)';
 const PATIENCE_MS = 60_000;
 const EMAIL = 'ada@example.com';
 
@@ -45,7 +43,7 @@ globalThis.get = async (options, more) => {
 globalThis.failing = (work) => work.then(() => 'no error', ({ name }) => name);
 `;
 
-suite(`passkeys in Chromium${INSTALLED}`, () => {
+describeInChromium('passkeys in Chromium', () => {
   let chromium: Chromium;
   const apps: TestApp[] = [];
 

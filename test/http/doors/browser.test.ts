@@ -1,17 +1,14 @@
 import { once } from 'node:events';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { afterAll, beforeAll, beforeEach, expect, it } from '@jest/globals';
 import { parse, print, separateOperations } from 'graphql';
-import { type Chromium, isChromiumInstalled, type Page, startChromium } from '../../support/chromium.ts';
+import { type Chromium, describeInChromium, type Page, startChromium } from '../../support/chromium.ts';
 import { LOGIN, LOGOUT, ME, REFRESH, register } from '../../support/documents.ts';
 import { sandboxOf } from '../../support/sandbox.ts';
 import { PASSWORD, startApp, type TestApp } from '../../support/start-app.ts';
 
 // A browser keeps the rules that cookies rest on, so one has to be asked. `.ci/run` installs it.
-const suite = isChromiumInstalled ? describe : describe.skip;
-const INSTALLED = isChromiumInstalled ? '' : ' (skipped: no Chromium; apt-get install chromium)';
-
 const CREDENTIALS = { email: 'ada@example.com', password: PASSWORD };
 
 /** What a page does to ask the server; everything in it is the page's own. */
@@ -26,7 +23,7 @@ const ask = (url: string, query: string, options: { input?: unknown; token?: str
     body: ${JSON.stringify(JSON.stringify({ query, variables: { input: options.input } }))},
   }).then((response) => response.json(), (error) => ({ blocked: error.name }))`;
 
-suite(`cookie mode in Chromium${INSTALLED}`, () => {
+describeInChromium('cookie mode in Chromium', () => {
   const pages: Server[] = [];
   /** What reached the server since the test began. */
   const seen: { method: string; origin: string | undefined; hasCookie: boolean; status: number }[] = [];

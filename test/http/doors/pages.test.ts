@@ -5,22 +5,19 @@ import type { AddressInfo } from 'node:net';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import axe from 'axe-core';
-import { type Chromium, isChromiumInstalled, type Page, startChromium } from '../../support/chromium.ts';
+import { type Chromium, describeInChromium, type Page, startChromium } from '../../support/chromium.ts';
 import { REFRESH, REQUEST_MAGIC_LINK, register } from '../../support/documents.ts';
 import { cleanEnvironment } from '../../support/server-process.ts';
 import { startApp, type TestApp } from '../../support/start-app.ts';
 import { until } from '../../support/until.ts';
 
 // What a page shows, keeps and asks for is known by a browser alone. `.ci/run` installs one.
-const suite = isChromiumInstalled ? describe : describe.skip;
-const INSTALLED = isChromiumInstalled ? '' : ' (skipped: no Chromium; apt-get install chromium)';
-
 const WIDTHS = [360, 768, 1280];
 const SCHEMES = ['light', 'dark'] as const;
 const CDN = 'https://embeddable-sandbox.cdn.apollographql.com/';
 const run = promisify(execFile);
 
-suite(`pages of development in Chromium${INSTALLED}`, () => {
+describeInChromium('pages of development in Chromium', () => {
   let app: TestApp;
   let chromium: Chromium;
   let origin: string;

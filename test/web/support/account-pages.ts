@@ -1,11 +1,11 @@
 import { setTimeout as pause } from 'node:timers/promises';
-import { afterAll, afterEach, beforeAll, describe, expect } from '@jest/globals';
+import { afterAll, afterEach, beforeAll, expect } from '@jest/globals';
 import axe from 'axe-core';
 import type { Config } from '../../../src/config/config.ts';
 import { freePort } from '../../faults/support/server.ts';
 import {
   type Chromium,
-  isChromiumInstalled,
+  describeInChromium,
   type Page,
   startChromium,
   type TabOptions,
@@ -17,9 +17,6 @@ import { createFrozenClock, PASSWORD, startApp, type TestApp } from '../../suppo
 export const PATIENCE_MS = 60_000;
 export const EMAIL = 'ada@example.com';
 export const NEW_PASSWORD = 'staple battery horse correct';
-
-const suiteOf = isChromiumInstalled ? describe : describe.skip;
-const INSTALLED = isChromiumInstalled ? '' : ' (skipped: no Chromium; apt-get install chromium)';
 
 /** What a person at the keyboard does, and a script in the page can do as well. A dialog is above the page. */
 const HANDS = `
@@ -63,7 +60,7 @@ export type AccountPages = ReturnType<typeof createAccountPages>;
 
 /** A suite that drives the pages in Chromium. After each test, no page may have failed or asked another host. */
 export function describePages(subject: string, suite: (pages: AccountPages) => void): void {
-  suiteOf(`${subject} in Chromium${INSTALLED}`, () => {
+  describeInChromium(`${subject} in Chromium`, () => {
     const pages = createAccountPages();
     beforeAll(pages.startChromium, PATIENCE_MS);
     afterEach(pages.stopApp, PATIENCE_MS);
