@@ -1,7 +1,7 @@
 import { AuthClientError, type FactorKind, type Mfa, type PendingLogin } from '@latchkey/client';
 import { auth } from './auth.ts';
 import type { OwnProblems } from './errors.ts';
-import { Field } from './form.tsx';
+import { CodeField, Field } from './form.tsx';
 import { type Loaded, useLoaded } from './loading.tsx';
 import { hasPasskeys } from './passkeys.tsx';
 import { texts } from './texts/index.ts';
@@ -44,18 +44,8 @@ export function usable(kinds: readonly FactorKind[]): readonly FactorKind[] {
 }
 
 /** The field of a code. Its name is that of the API's input. */
-export function CodeField({ kind }: { kind: TypedKind }) {
-  if (kind === 'TOTP')
-    return (
-      <Field
-        key={kind}
-        name="totpCode"
-        label={texts.fields.code}
-        hint={texts.hints.totpCode}
-        inputMode="numeric"
-        autoComplete="one-time-code"
-      />
-    );
+export function FactorField({ kind }: { kind: TypedKind }) {
+  if (kind === 'TOTP') return <CodeField key={kind} name="totpCode" hint={texts.hints.totpCode} />;
   return (
     <Field
       key={kind}

@@ -138,6 +138,33 @@ export function EmailField({ name = 'email', label = texts.fields.email, ...inpu
   );
 }
 
+/** A code of digits, from a mail or an app. */
+export function CodeField({ name = 'code', hint }: Pick<Partial<FieldProps>, 'name'> & { hint: string }) {
+  return (
+    <Field
+      name={name}
+      label={texts.fields.code}
+      hint={hint}
+      inputMode="numeric"
+      autoComplete="one-time-code"
+    />
+  );
+}
+
+/** What to call a second factor. */
+export function FactorNameField({ hint }: { hint: string }) {
+  return (
+    <Field
+      name="name"
+      label={texts.fields.factorName}
+      hint={hint}
+      required={false}
+      maxLength={100}
+      autoComplete="off"
+    />
+  );
+}
+
 type PasswordProps = Partial<FieldProps> & { readonly isNew?: boolean };
 
 export function PasswordField({ isNew = false, name, label, ...input }: PasswordProps) {

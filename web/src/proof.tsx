@@ -4,7 +4,7 @@ import { auth, useAuthState } from './auth.ts';
 import { Dialog } from './dialog.tsx';
 import { asksForProof } from './errors.ts';
 import {
-  CodeField,
+  FactorField,
   type Factors,
   kindsOf,
   pendingOf,
@@ -87,7 +87,7 @@ export function ProofDialog({ factors: { mfa, reload } }: { factors: Factors }) 
       >
         <AccountOf email={user.email} />
         <PasswordField />
-        {kinds.length > 0 && <CodeField kind={kind} />}
+        {kinds.length > 0 && <FactorField kind={kind} />}
       </Form>
       {kinds.includes('TOTP') && kinds.includes('RECOVERY_CODE') && (
         <button type="button" class="plain" onClick={() => setUsesRecoveryCode(!usesRecoveryCode)}>

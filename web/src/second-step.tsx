@@ -4,7 +4,7 @@ import type { JSX } from 'preact';
 import { useState } from 'preact/hooks';
 import { auth } from './auth.ts';
 import { hasCode } from './errors.ts';
-import { CodeField, pendingOf, usable, WRONG_CODE } from './factors.tsx';
+import { FactorField, pendingOf, usable, WRONG_CODE } from './factors.tsx';
 import { Form } from './form.tsx';
 import { Page } from './layout.tsx';
 import { leave } from './leave.ts';
@@ -99,7 +99,7 @@ function SecondStep({ pending: { token: mfaToken = '', factors }, onDone, onDead
             />
           ) : (
             <Form submit={texts.signIn.submit} own={WRONG_CODE} send={(code) => complete(async () => code)}>
-              <CodeField kind={chosen} />
+              <FactorField kind={chosen} />
             </Form>
           )}
         </Page>

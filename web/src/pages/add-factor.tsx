@@ -2,7 +2,7 @@ import { registerPasskey } from '@latchkey/client/passkeys';
 import type { ComponentChildren } from 'preact';
 import { useState } from 'preact/hooks';
 import { auth } from '../auth.ts';
-import { Field } from '../form.tsx';
+import { FactorNameField } from '../form.tsx';
 import { useLanding } from '../layout.tsx';
 import { hasPasskeys, PasskeyForm } from '../passkeys.tsx';
 import { withFreshProof } from '../proof.tsx';
@@ -60,14 +60,7 @@ function NewPasskey({ onDone }: EnrolmentProps) {
           if (made !== undefined) await onDone(made.recoveryCodes);
         }}
       >
-        <Field
-          name="name"
-          label={texts.fields.factorName}
-          hint={texts.hints.passkeyName}
-          required={false}
-          maxLength={100}
-          autoComplete="off"
-        />
+        <FactorNameField hint={texts.hints.passkeyName} />
       </PasskeyForm>
     </>
   );

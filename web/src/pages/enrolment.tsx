@@ -4,7 +4,7 @@ import { auth } from '../auth.ts';
 import { CopyButton } from '../copy.tsx';
 import { hasCode } from '../errors.ts';
 import { WRONG_CODE } from '../factors.tsx';
-import { Field, Form } from '../form.tsx';
+import { CodeField, FactorNameField, Form } from '../form.tsx';
 import { useLanding } from '../layout.tsx';
 import { withFreshProof } from '../proof.tsx';
 import { texts } from '../texts/index.ts';
@@ -71,21 +71,8 @@ function ScanForm({ enrolment: { secret, otpauthUri, qrCode }, confirm }: ScanPr
         <CopyButton text={secret} label={texts.enrolment.copy} />
       </details>
       <Form submit={texts.enrolment.confirm} send={confirm} own={WRONG_CODE}>
-        <Field
-          name="code"
-          label={texts.fields.code}
-          hint={texts.hints.totpCode}
-          inputMode="numeric"
-          autoComplete="one-time-code"
-        />
-        <Field
-          name="name"
-          label={texts.fields.factorName}
-          hint={texts.hints.factorName}
-          required={false}
-          maxLength={100}
-          autoComplete="off"
-        />
+        <CodeField hint={texts.hints.totpCode} />
+        <FactorNameField hint={texts.hints.factorName} />
       </Form>
     </>
   );

@@ -1,7 +1,7 @@
 import { useState } from 'preact/hooks';
 import { auth } from '../auth.ts';
 import { hasCode, problemOf } from '../errors.ts';
-import { EmailField, Field, Form } from '../form.tsx';
+import { CodeField, EmailField, Form } from '../form.tsx';
 import { Page } from '../layout.tsx';
 import { settings } from '../settings.ts';
 import { texts } from '../texts/index.ts';
@@ -50,13 +50,7 @@ export function ExternalRegistration({ registrationToken, email, enter, onEnd }:
           }
           own={{ INVALID_TOKEN: wrong, BAD_USER_INPUT: wrong }}
         >
-          <Field
-            name="code"
-            label={texts.fields.code}
-            hint={texts.hints.code}
-            inputMode="numeric"
-            autoComplete="one-time-code"
-          />
+          <CodeField hint={texts.hints.code} />
         </Form>
       </MailSent>
     );

@@ -1,7 +1,7 @@
 import { loginWithPasskey } from '@latchkey/client/passkeys';
 import { useState } from 'preact/hooks';
 import { auth } from '../auth.ts';
-import { EmailField, Field, Form, PasswordField } from '../form.tsx';
+import { CodeField, EmailField, Field, Form, PasswordField } from '../form.tsx';
 import { Page, To } from '../layout.tsx';
 import { leave } from '../leave.ts';
 import { linkToken } from '../link.ts';
@@ -107,13 +107,7 @@ export function EmailCode() {
             }
             own={{ INVALID_TOKEN: wrong, BAD_USER_INPUT: wrong }}
           >
-            <Field
-              name="code"
-              label={texts.fields.code}
-              hint={texts.hints.code}
-              inputMode="numeric"
-              autoComplete="one-time-code"
-            />
+            <CodeField hint={texts.hints.code} />
           </Form>
         </>
       )}
