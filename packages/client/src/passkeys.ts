@@ -174,8 +174,9 @@ async function renewed(
 }
 
 /**
- * By both clocks: the one stands still while the machine sleeps, and the other can be set back. A page that nobody sees
- * waits until it is seen: some browsers refuse it a ceremony, and it would ask the server for ever.
+ * Asks for new options before the server forgets these. It looks at two clocks: the monotonic one stands still while the
+ * machine sleeps, and a person can set the other one back. A hidden page waits until somebody looks at it: some browsers
+ * refuse it a ceremony, and it would ask the server for ever.
  */
 function beforeItEnds({ timeout }: PasskeyLoginOptions, renew: () => void): () => void {
   const [wall, monotonic] = [Date.now(), performance.now()];

@@ -109,7 +109,7 @@ interface Tokens {
  * Who a request comes from. Call it before the response begins, because it may have to set cookies.
  *
  * @throws AuthClientError `FORBIDDEN` for an unsafe method from another site; `BAD_REQUEST` for a wrong option; or when
- *   the server cannot be asked, which signs nobody out.
+ *   the server does not answer. Then the cookies stay, and the user with them.
  */
 export async function serverSession(request: Request, options: ServerSessionOptions): Promise<ServerSession> {
   assertEndpoint(absolute(options.url));

@@ -5,7 +5,7 @@ import type { Roles } from '../roles/service.ts';
 import { readRoles } from '../roles/store.ts';
 import { findOtherHolder, lockAdministrators } from './store.ts';
 
-/** The scopes without which nobody can appoint another administrator. */
+/** An account needs both scopes to appoint an administrator. */
 const ADMINISTRATOR: readonly OwnScope[] = ['latchkey:users:write', 'latchkey:roles:write'];
 
 /** Why an operator may not do something, as `extensions.reason` says it. */
