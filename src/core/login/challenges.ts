@@ -68,8 +68,7 @@ export function createChallenges({ database, clock, rateLimits }: ChallengesOpti
       : undefined;
     if (challenge !== undefined) return challenge;
     const networks = networksOf(caller, MOST_FAILURES);
-    await failures.assertFew(networks, caller);
-    failures.add(networks);
+    await failures.count(networks, caller);
     throw new AuthError('INVALID_TOKEN');
   }
 

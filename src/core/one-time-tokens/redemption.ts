@@ -42,8 +42,7 @@ export function createRedemption({ database, clock, rateLimits, hashes }: Redemp
         : undefined;
       if (token !== undefined && purposes.some(({ name }) => name === token.purpose)) return token;
       const networks = networksOf(caller, MOST_FAILURES);
-      await failures.assertFew(networks, caller);
-      failures.add(networks);
+      await failures.count(networks, caller);
       throw new AuthError('INVALID_TOKEN');
     },
 

@@ -148,8 +148,7 @@ export function createOperators(options: OperatorsOptions) {
     if (operation.viewer?.kind === 'machine') throw refusedMachine();
     const operator = authorize(operation, scope);
     const source = [{ name: operator.userId, most: MOST_CHANGES }];
-    await changes.assertFew(source, operation.caller);
-    changes.add(source);
+    await changes.count(source, operation.caller);
     return operator;
   }
 

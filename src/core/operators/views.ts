@@ -1,3 +1,4 @@
+import type { AuditEvent, EventRecord } from '../audit/store.ts';
 import type { ExternalLoginRecord } from '../external-logins/service.ts';
 import type { FactorRecord } from '../factors/service.ts';
 import type { SessionView } from '../sessions/service.ts';
@@ -45,19 +46,7 @@ export interface UserConnection {
 }
 
 /** An event of the audit trail as operators see it; `details` is JSON. */
-export interface EventView {
-  readonly id: string;
-  /** ms since 1970. */
-  readonly occurredAt: number;
-  readonly name: string;
-  readonly outcome: 'success' | 'fail';
-  readonly userId: string | null;
-  readonly sessionId: string | null;
-  readonly ip: string | null;
-  readonly userAgent: string | null;
-  readonly requestId: string | null;
-  readonly details: string;
-}
+export type EventView = Omit<EventRecord, 'outcome' | 'ownProof'> & Pick<AuditEvent, 'outcome'>;
 
 /** What happened in one interval. */
 export interface Bucket {

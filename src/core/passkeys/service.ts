@@ -107,8 +107,7 @@ export function createPasskeys(options: PasskeysOptions) {
    */
   async function countFailure(caller: Caller): Promise<void> {
     const networks = networksOf(caller, MOST_FAILURES);
-    await failures.assertFew(networks, caller);
-    failures.add(networks);
+    await failures.count(networks, caller);
   }
 
   /** @throws AuthError `INVALID_TOKEN` when the challenge is dead, or made for something else; `TOO_MANY_REQUESTS`. */

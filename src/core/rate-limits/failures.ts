@@ -38,31 +38,40 @@ export function createFailures({ database, clock, attempts, throttles, limit }: 
     return { waitMs: counts.getRemainingTTL(name), isNews };
   }
 
-  return {
-    /** @throws AuthError `TOO_MANY_REQUESTS` with `retryAfter`. */
-    async assertFew(sources: readonly Source[], caller: Caller): Promise<void> {
-      if (!throttles) return;
-      for (const source of sources) {
-        const excess = waitOf(source);
-        if (excess === undefined) continue;
-        const at = clock.now();
-        if (excess.isNews)
-          await attempts.recordExcess(database, {
-            at,
-            caller,
-            limit: limit.name,
-            blockedUntil: at + excess.waitMs,
-          });
-        throw tooMany(excess.waitMs);
-      }
-    },
+  /** @throws AuthError `TOO_MANY_REQUESTS` with `retryAfter`. */
+  async function assertFew(sources: readonly Source[], caller: Caller): Promise<void> {
+    if (!throttles) return;
+    for (const source of sources) {
+      const excess = waitOf(source);
+      if (excess === undefined) continue;
+      const at = clock.now();
+      if (excess.isNews)
+        await attempts.recordExcess(database, {
+          at,
+          caller,
+          limit: limit.name,
+          blockedUntil: at + excess.waitMs,
+        });
+      throw tooMany(excess.waitMs);
+    }
+  }
 
-    add(sources: readonly Source[]): void {
-      for (const { name } of sources) {
-        const failures = counts.get(name);
-        if (failures === undefined) counts.set(name, { count: 1, isReported: false });
-        else failures.count += 1;
-      }
+  function add(sources: readonly Source[]): void {
+    for (const { name } of sources) {
+      const failures = counts.get(name);
+      if (failures === undefined) counts.set(name, { count: 1, isReported: false });
+      else failures.count += 1;
+    }
+  }
+
+  return {
+    assertFew,
+    add,
+
+    /** Adds one unless there are too many. @throws AuthError `TOO_MANY_REQUESTS` with `retryAfter`. */
+    async count(sources: readonly Source[], caller: Caller): Promise<void> {
+      await assertFew(sources, caller);
+      add(sources);
     },
   };
 }

@@ -56,7 +56,7 @@ export function createRoles(definitions: RoleDefinitions = BUILT_IN) {
       .map(({ name }) => name),
   );
   /** There are few kinds of accounts, and each refresh asks. */
-  const rightsOfKind = new LRUCache<string, Rights>({ ...atMost(1_000) });
+  const rightsOfKind = new LRUCache<string, Rights>(atMost(1_000));
 
   /** With those of the roles that it includes, directly or through others. */
   function scopesOf(name: string, seen: Set<string> = new Set()): string[] {

@@ -53,10 +53,10 @@ export function createExchange({ database, clock, logger, rateLimits, tokens, al
   const wrongKeys = rateLimits.failures({ name: 'api-keys', windowMs: NETWORK_WINDOW_MS });
   const tokensOfKey = rateLimits.failures({ name: 'api-key-tokens', windowMs: MINUTE_MS });
   /** The hashes of keys that were right here. They pass while wrong keys of their network are refused. */
-  const right = new LRUCache<string, string>({ ...atMost(10_000) });
+  const right = new LRUCache<string, string>(atMost(10_000));
 
   /** When this process last began to write `last_used_at`: a slow or failing write is not begun again for each token. */
-  const notedAt = new LRUCache<string, number>({ ...atMost(10_000) });
+  const notedAt = new LRUCache<string, number>(atMost(10_000));
 
   /** The key, if it works and all that was sent is right; wrong ones count for their network. Limits come before the look-up. */
   async function findRightKey(

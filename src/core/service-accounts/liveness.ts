@@ -4,11 +4,9 @@ import { AuthError } from '../../errors.ts';
 import { atMost } from '../../platform/bounded.ts';
 import type { Clock } from '../../platform/clock.ts';
 import { wordsOf } from '../../platform/words.ts';
+import { LIVENESS_TTL_MS } from '../sessions/service.ts';
 import type { MachineAccessToken } from '../tokens/access-token.ts';
 import { findLiveApiKey, type LiveApiKey } from './store.ts';
-
-/** How long a process trusts that a key works (AT-9). */
-const LIVENESS_TTL_MS = 1_000;
 
 export interface KeyLivenessOptions {
   readonly database: Database;
@@ -29,11 +27,11 @@ export interface MachineViewer {
 /** Knows which keys work: from the database, and for a second from memory. */
 export function createKeyLiveness({ database, clock, allowedBy }: KeyLivenessOptions) {
   /** What a key allowed when it was last seen to work. */
-  const seenLive = new LRUCache<string, { readonly at: number; readonly allowed: readonly string[] }>({
-    ...atMost(10_000),
-  });
+  const seenLive = new LRUCache<string, { readonly at: number; readonly allowed: readonly string[] }>(
+    atMost(10_000),
+  );
   /** Keys that this process revoked, for good: a query that began earlier may still find them. */
-  const revoked = new LRUCache<string, true>({ ...atMost(10_000) });
+  const revoked = new LRUCache<string, true>(atMost(10_000));
 
   async function findViewer(bearer: MachineAccessToken, now: number): Promise<MachineViewer> {
     const { sessionId: id, userId } = bearer;

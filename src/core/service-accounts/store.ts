@@ -1,5 +1,6 @@
 import type { Sql } from '../../database/database.ts';
 import { LARGEST_LEAD_MS } from '../../platform/clock.ts';
+import { idList } from '../../platform/id.ts';
 import { writeDigest } from '../roles/store.ts';
 import { GIVEN_ROLES } from '../users/store.ts';
 
@@ -103,11 +104,10 @@ export function insertApiKey(
 
 /** The keys of some accounts, ended ones too, the newest first. */
 export function listApiKeysOf(sql: Sql, accountIds: readonly string[]): Promise<ApiKeyRecord[]> {
-  const names = accountIds.map((_, i) => `:id${i}`);
+  const { list, params } = idList(accountIds);
   return sql.all(
-    `SELECT ${KEY_COLUMNS} FROM api_keys WHERE service_account_id IN (${names.join(', ')})
-     ORDER BY created_at DESC, id`,
-    Object.fromEntries(accountIds.map((id, i) => [`id${i}`, id])),
+    `SELECT ${KEY_COLUMNS} FROM api_keys WHERE service_account_id IN (${list}) ORDER BY created_at DESC, id`,
+    params,
   );
 }
 

@@ -5,6 +5,7 @@ import type { Clock } from '../../platform/clock.ts';
 import { isId } from '../../platform/id.ts';
 import type { RecordEvent } from '../audit/store.ts';
 import type { OwnSession, Viewer } from '../users/service.ts';
+import type { Freshness } from './freshness.ts';
 import type { Liveness } from './liveness.ts';
 import * as store from './store.ts';
 
@@ -15,13 +16,14 @@ export interface EndingsOptions {
   readonly database: Database;
   readonly clock: Clock;
   readonly recordEvent: RecordEvent;
-  readonly liveness: Pick<Liveness, 'forget' | 'requireFreshAuthentication'>;
+  readonly liveness: Pick<Liveness, 'forget'>;
+  readonly freshness: Pick<Freshness, 'requireFreshAuthentication'>;
 }
 
 export type Endings = ReturnType<typeof createEndings>;
 
 /** Ends sessions: one, several of one owner, all. */
-export function createEndings({ database, clock, recordEvent, liveness }: EndingsOptions) {
+export function createEndings({ database, clock, recordEvent, liveness, freshness }: EndingsOptions) {
   const { forget } = liveness;
 
   /** Ends a session on behalf of its owner. 1, or 0 when it had ended before. */
@@ -84,7 +86,7 @@ export function createEndings({ database, clock, recordEvent, liveness }: Ending
       const bound = database.before(caller.deadline);
       const session = isId(id) ? await store.findSession(bound, id) : undefined;
       if (session?.userId !== viewer.userId) throw new AuthError('NOT_FOUND');
-      if (id !== viewer.sessionId) await liveness.requireFreshAuthentication(viewer, caller);
+      if (id !== viewer.sessionId) await freshness.requireFreshAuthentication(viewer, caller);
       return endOne(viewer, id, { caller, reason: 'revoked' });
     },
 

@@ -1,21 +1,16 @@
 import { LRUCache } from 'lru-cache';
-import type { Database, Sql, Transaction } from '../../database/database.ts';
+import type { Database, Transaction } from '../../database/database.ts';
 import { AuthError } from '../../errors.ts';
 import { atMost } from '../../platform/bounded.ts';
-import type { Caller } from '../../platform/caller.ts';
-import { type Clock, LARGEST_LEAD_MS } from '../../platform/clock.ts';
-import { MINUTE_MS } from '../../platform/durations.ts';
+import type { Clock } from '../../platform/clock.ts';
 import { isOwnScope } from '../../platform/scopes.ts';
 import type { Roles } from '../roles/service.ts';
 import type { AccessToken, UserAccessToken } from '../tokens/access-token.ts';
-import { type OwnSession, refusedMachine, type Users, type Viewer } from '../users/service.ts';
-import { findUser, type UserRecord } from '../users/store.ts';
-import { findLiveSessionOwner, findSession, type SessionOwner, type SessionRecord } from './store.ts';
+import { refusedMachine, type Users, type Viewer } from '../users/service.ts';
+import { findLiveSessionOwner, type SessionOwner } from './store.ts';
 
-/** How long an authentication counts for sensitive changes (ASVS 7.5.1). */
-const FRESH_MS = 10 * MINUTE_MS;
-/** How long a process trusts that a session lives (AT-9). */
-const LIVENESS_TTL_MS = 1_000;
+/** How long a process trusts that a session lives, or that a key works (AT-9). */
+export const LIVENESS_TTL_MS = 1_000;
 
 export interface LivenessOptions {
   readonly database: Database;
@@ -32,12 +27,12 @@ export function createLiveness({ database, clock, users, roles: { rightsOf } }: 
   const seenAlive = new LRUCache<
     string,
     { readonly at: number; readonly viewer: Viewer; readonly actor: string | undefined }
-  >({ ...atMost(10_000) });
+  >(atMost(10_000));
   /** Sessions that this process ended. They stay ended here, even if a query that began earlier still finds them. */
-  const ended = new LRUCache<string, true>({ ...atMost(10_000) });
+  const ended = new LRUCache<string, true>(atMost(10_000));
 
   /** How often the rows of owners changed in this process. */
-  const changes = new LRUCache<string, number>({ ...atMost(10_000) });
+  const changes = new LRUCache<string, number>(atMost(10_000));
 
   /** Once the transaction is on disk, tells this process; the others find out within `LIVENESS_TTL_MS`. */
   function forget(tx: Transaction, sessions: readonly { readonly id: string }[]): void {
@@ -127,53 +122,7 @@ export function createLiveness({ database, clock, users, roles: { rightsOf } }: 
     }
   }
 
-  /**
-   * Lets a viewer through who proved who they are a short while ago (SES-5), with all that a login of theirs would need
-   * now: with a second factor, where the account has one. The row decides: it says when, in the time of this clock, and
-   * whether the session still lives, more recently than `authenticate`.
-   *
-   * @returns the session.
-   * @throws AuthError `REAUTHENTICATION_REQUIRED`; `UNAUTHENTICATED` when the session has ended meanwhile.
-   */
-  async function requireFreshAuthentication(viewer: OwnSession, caller: Caller): Promise<SessionRecord> {
-    const sql = database.before(caller.deadline);
-    const session = await findUnended(sql, viewer);
-    if (!isFresh(session)) throw new AuthError('REAUTHENTICATION_REQUIRED');
-    if (session.acr === 'aal2') return session;
-    const owner = await findUser(sql, viewer.userId);
-    if (owner === undefined) throw hasEnded();
-    if (owner.secondFactors !== '') throw new AuthError('REAUTHENTICATION_REQUIRED');
-    return session;
-  }
-
-  /**
-   * The same inside a transaction, for a caller who has something to check first: the session, and whether it is fresh.
-   *
-   * @param owner the row of its owner.
-   * @throws AuthError `UNAUTHENTICATED` when the session has ended meanwhile.
-   */
-  async function readFreshness(
-    sql: Sql,
-    viewer: OwnSession,
-    owner: Pick<UserRecord, 'secondFactors'>,
-  ): Promise<{ session: SessionRecord; isFreshlyProven: boolean }> {
-    const session = await findUnended(sql, viewer);
-    const isEnough = session.acr === 'aal2' || owner.secondFactors === '';
-    return { session, isFreshlyProven: isFresh(session) && isEnough };
-  }
-
-  async function findUnended(sql: Sql, { sessionId }: OwnSession): Promise<SessionRecord> {
-    const session = await findSession(sql, sessionId);
-    if (session === undefined || session.revokedAt !== null) throw hasEnded();
-    return session;
-  }
-
-  function isFresh({ authenticatedAt }: SessionRecord): boolean {
-    const age = clock.now() - authenticatedAt;
-    return age <= FRESH_MS && age >= -LARGEST_LEAD_MS;
-  }
-
-  return { forget, ownerChanged, authenticate, viewerOrRefusal, requireFreshAuthentication, readFreshness };
+  return { forget, ownerChanged, authenticate, viewerOrRefusal };
 }
 
 export function hasEnded(): AuthError {

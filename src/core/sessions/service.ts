@@ -18,6 +18,7 @@ import {
   type Viewer,
 } from '../users/service.ts';
 import { createEndings } from './endings.ts';
+import { createFreshness } from './freshness.ts';
 import { createGrants, type Grant } from './grants.ts';
 import { createImpersonations } from './impersonations.ts';
 import { createLiveness, hasEnded } from './liveness.ts';
@@ -29,7 +30,7 @@ import * as store from './store.ts';
 import { deleteEndedSessions } from './sweep-store.ts';
 
 export type { Grant } from './grants.ts';
-export { hasEnded } from './liveness.ts';
+export { hasEnded, LIVENESS_TTL_MS } from './liveness.ts';
 export type { KeptRefreshToken } from './logout.ts';
 export type { OpenedSession } from './openings.ts';
 export type { SessionRecord } from './store.ts';
@@ -69,9 +70,10 @@ export type Sessions = ReturnType<typeof createSessions>;
 export function createSessions(options: SessionsOptions) {
   const { database, clock, users } = options;
   const liveness = createLiveness(options);
+  const freshness = createFreshness(options);
   const grants = createGrants(options);
   const { forget, ...publicLiveness } = liveness;
-  const { endOne, endMany, ...publicEndings } = createEndings({ ...options, liveness });
+  const { endOne, endMany, ...publicEndings } = createEndings({ ...options, liveness, freshness });
 
   /** Deletes long-ended sessions; how many. */
   function prune(): Promise<number> {
@@ -87,6 +89,7 @@ export function createSessions(options: SessionsOptions) {
 
   return {
     ...publicLiveness,
+    ...freshness,
     ...publicEndings,
     ...createOpenings({ ...options, liveness: { forget } }),
     ...createImpersonations({ ...options, liveness: { forget } }),

@@ -51,8 +51,7 @@ export function createProfile({
       if (input.name === undefined) return users.view(viewer);
       const name = parseLabel(input.name, 'input.name');
       const source = [{ name: viewer.userId, most: MOST_CHANGES }];
-      await changes.assertFew(source, caller);
-      changes.add(source);
+      await changes.count(source, caller);
       const now = clock.now();
       const view = await database.before(caller.deadline).transaction(async (tx) => {
         const renamed = await renameUser(tx, { id: viewer.userId, name, now });

@@ -1,6 +1,7 @@
 import type { PageInfo } from '../../core/operators/service.ts';
 import { sha256 } from '../../crypto/digest.ts';
 import { AuthError } from '../../errors.ts';
+import { readCursor, writeCursor } from '../../platform/cursor.ts';
 import { isId } from '../../platform/id.ts';
 
 const DEFAULT_PAGE = 20;
@@ -50,14 +51,9 @@ export function createCursors(list: unknown, keys: readonly ('string' | 'number'
   }
 
   function positionOf(text: string): Position | undefined {
-    let value: unknown;
-    try {
-      value = JSON.parse(Buffer.from(text, 'base64url').toString());
-    } catch {
-      return undefined;
-    }
-    if (!Array.isArray(value) || value.length !== 4) return undefined;
-    const [madeFor, part, key, id]: readonly unknown[] = value;
+    const parts = readCursor(text);
+    if (parts.length !== 4) return undefined;
+    const [madeFor, part, key, id] = parts;
     if (madeFor !== digest || typeof part !== 'number' || typeof id !== 'string' || !isId(id))
       return undefined;
     const type = keys[part];
@@ -68,7 +64,7 @@ export function createCursors(list: unknown, keys: readonly ('string' | 'number'
   }
 
   function write({ part, key, id }: Position): string {
-    return Buffer.from(JSON.stringify([digest, part, key, id])).toString('base64url');
+    return writeCursor([digest, part, key, id]);
   }
 
   return {

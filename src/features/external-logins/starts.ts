@@ -91,8 +91,7 @@ export function createStarts(options: StartsOptions) {
   /** What cannot be guessed needs no count. The limit keeps bad ones cheap, and good ones get in all the same. */
   async function refuseUnknown(caller: Caller): Promise<never> {
     const networks = networksOf(caller, MOST_FAILURES);
-    await failures.assertFew(networks, caller);
-    failures.add(networks);
+    await failures.count(networks, caller);
     throw new AuthError('EXTERNAL_LOGIN_FAILED', { reason: 'EXPIRED' });
   }
 

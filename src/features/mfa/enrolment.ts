@@ -11,7 +11,7 @@ import { provenBySession } from '../../core/login/proof.ts';
 import type { Mail } from '../../core/mail/service.ts';
 import type { Grant, SessionRecord, Sessions } from '../../core/sessions/service.ts';
 import type { Viewer } from '../../core/users/service.ts';
-import { findUser, holdUser, type UserRecord } from '../../core/users/store.ts';
+import { holdUser, type UserRecord } from '../../core/users/store.ts';
 import { base32Of, createTotpSeed, otpauthUri, totpStepOf } from '../../crypto/totp.ts';
 import type { Database, Transaction } from '../../database/database.ts';
 import { AuthError } from '../../errors.ts';
@@ -31,7 +31,7 @@ const KIND = 'TOTP';
 export interface EnrolmentOptions {
   readonly database: Database;
   readonly clock: Clock;
-  readonly sessions: Pick<Sessions, 'requireFreshAuthentication' | 'ownerChanged'>;
+  readonly sessions: Pick<Sessions, 'requireFreshOwner' | 'ownerChanged'>;
   readonly factors: Pick<Factors, 'seal' | 'open' | 'added'>;
   readonly door: Pick<Door, 'enter'>;
   readonly mail: Pick<Mail, 'notify'>;
@@ -73,12 +73,10 @@ export function createEnrolment({
     viewer: Viewer,
     caller: Caller,
   ): Promise<{ user: UserRecord; session: SessionRecord }> {
-    const user = await findUser(database.before(caller.deadline), viewer.userId);
-    if (user === undefined) throw new AuthError('UNAUTHENTICATED', { reason: 'TOKEN_INVALID' });
-    const session = await sessions.requireFreshAuthentication(viewer, caller);
-    if (wordsOf(user.secondFactors).includes(KIND)) throw new AuthError('FACTOR_LIMIT');
+    const owner = await sessions.requireFreshOwner(viewer, caller);
+    if (wordsOf(owner.user.secondFactors).includes(KIND)) throw new AuthError('FACTOR_LIMIT');
     await assertFewChanges(viewer, caller);
-    return { user, session };
+    return owner;
   }
 
   /** Inside the transaction that holds the user's row. The first factor brings recovery codes. */

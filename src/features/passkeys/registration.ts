@@ -15,7 +15,7 @@ import { findUserHandle, insertPasskey, insertUserHandle, listPasskeys } from '.
 import { NETWORK_WINDOW_MS, type RateLimits } from '../../core/rate-limits/service.ts';
 import type { Grant, SessionRecord, Sessions } from '../../core/sessions/service.ts';
 import type { Viewer } from '../../core/users/service.ts';
-import { findUser, holdUser, type UserRecord } from '../../core/users/store.ts';
+import { holdUser, type UserRecord } from '../../core/users/store.ts';
 import { PASSKEY_ALGORITHMS } from '../../crypto/cose-key.ts';
 import type { NewPasskey, RegistrationAnswer } from '../../crypto/webauthn.ts';
 import type { Database, Transaction } from '../../database/database.ts';
@@ -39,7 +39,7 @@ export interface PasskeyRegistrationOptions {
   readonly database: Database;
   readonly clock: Clock;
   readonly rateLimits: Pick<RateLimits, 'failures'>;
-  readonly sessions: Pick<Sessions, 'requireFreshAuthentication' | 'ownerChanged'>;
+  readonly sessions: Pick<Sessions, 'requireFreshOwner' | 'ownerChanged'>;
   readonly passkeys: Pick<Passkeys, 'requireOn' | 'startRegistration' | 'checkRegistration'>;
   readonly factors: Pick<Factors, 'added'>;
   readonly door: Pick<Door, 'enter'>;
@@ -90,13 +90,10 @@ export function createPasskeyRegistration({
     viewer: Viewer,
     caller: Caller,
   ): Promise<{ user: UserRecord; session: SessionRecord }> {
-    const user = await findUser(database.before(caller.deadline), viewer.userId);
-    if (user === undefined) throw new AuthError('UNAUTHENTICATED', { reason: 'TOKEN_INVALID' });
-    const session = await sessions.requireFreshAuthentication(viewer, caller);
-    const source = [{ name: user.id, most: MOST_CHANGES }];
-    await changes.assertFew(source, caller);
-    changes.add(source);
-    return { user, session };
+    const owner = await sessions.requireFreshOwner(viewer, caller);
+    const source = [{ name: owner.user.id, most: MOST_CHANGES }];
+    await changes.count(source, caller);
+    return owner;
   }
 
   /** Made with the first registration of the account. */

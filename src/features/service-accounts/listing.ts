@@ -1,8 +1,9 @@
-import { forbidden, type Operator } from '../../core/operators/service.ts';
+import { forbidden, type Operator, type PageInfo } from '../../core/operators/service.ts';
 import type { ServiceAccountView } from '../../core/service-accounts/service.ts';
 import * as store from '../../core/service-accounts/store.ts';
 import type { Database, Sql } from '../../database/database.ts';
 import { AuthError } from '../../errors.ts';
+import { readCursor, writeCursor } from '../../platform/cursor.ts';
 
 /** What changes keys, and shows them. */
 export const SCOPE = 'latchkey:keys:write';
@@ -14,12 +15,7 @@ const CURSOR_OF = 'service-accounts';
 /** A page of service accounts (Relay's cursor connections). */
 export interface ServiceAccountPage {
   readonly edges: readonly { readonly cursor: string; readonly node: ServiceAccountView }[];
-  readonly pageInfo: {
-    readonly hasNextPage: boolean;
-    readonly hasPreviousPage: boolean;
-    readonly startCursor: string | null;
-    readonly endCursor: string | null;
-  };
+  readonly pageInfo: PageInfo;
 }
 
 /** Shows service accounts with their keys, a page at a time. */
@@ -69,20 +65,13 @@ export function createListing({ database }: { readonly database: Database }) {
 }
 
 function cursorOf(name: string): string {
-  return Buffer.from(JSON.stringify([CURSOR_OF, name])).toString('base64url');
+  return writeCursor([CURSOR_OF, name]);
 }
 
 /** @throws AuthError `BAD_USER_INPUT` for what is no cursor of this list. */
 function nameOf(cursor: string): string {
-  const refused = new AuthError('BAD_USER_INPUT', { field: 'after' });
-  let parts: unknown;
-  try {
-    parts = JSON.parse(Buffer.from(cursor, 'base64url').toString());
-  } catch {
-    throw refused;
-  }
-  const [list, name] = Array.isArray(parts) ? parts : [];
+  const [list, name] = readCursor(cursor);
   if (list !== CURSOR_OF || typeof name !== 'string' || cursorOf(name) !== cursor || name.includes('\u0000'))
-    throw refused;
+    throw new AuthError('BAD_USER_INPUT', { field: 'after' });
   return name;
 }
