@@ -136,8 +136,6 @@ export async function createApp(options: AppOptions) {
     audit,
     housekeeping,
     readiness,
-    /** For development: a token that makes the first account an administrator; none where there are accounts. */
-    mintFirstAdministrator: emailVerifications.mintFirstAdministrator,
 
     /** The HTTP side; listens once it is told to, and then sends mail and keeps house, too. */
     async createServer({ maxConnections }: { maxConnections?: number } = {}): Promise<FastifyInstance> {
@@ -179,6 +177,17 @@ export async function createApp(options: AppOptions) {
       await Promise.all([housekeeping.close(), mail.close(), externalLogins.close()]);
     },
   };
+}
+
+/**
+ * For development: a token that makes the first account an administrator; none where there are accounts. It takes no whole
+ * app, because it is made at the start, where a person waits.
+ */
+export function mintFirstAdministrator(
+  options: Pick<AppOptions, 'config' | 'database' | 'clock' | 'logger'>,
+): Promise<string | undefined> {
+  const core = createCore({ ...options, templates: createTemplates(options.config.templates) });
+  return createEmailVerifications(core).mintFirstAdministrator();
 }
 
 /** What every process does for itself. Commands, which end by themselves, do none of it. */

@@ -4,7 +4,7 @@ import type { AddressInfo } from 'node:net';
 import { resolve } from 'node:path';
 import type { Readable } from 'node:stream';
 import { setTimeout as pause } from 'node:timers/promises';
-import { createApp } from './app.ts';
+import { createApp, mintFirstAdministrator } from './app.ts';
 import { type Config, ConfigError } from './config/config.ts';
 import { loadConfig } from './config/load.ts';
 import { countUsers } from './core/users/store.ts';
@@ -128,22 +128,18 @@ async function prepare({
     isNew: applied.includes(FIRST_MIGRATION),
     accounts,
     firstAdministrator:
-      accounts === 0 && config.pages ? await mintFirstAdministrator({ config, database, logger }) : undefined,
+      accounts === 0 && config.pages ? await firstAdministratorOf({ config, database, logger }) : undefined,
   };
 }
 
 /** A secret for the eyes of who develops: the start block has it, and no line of a log. */
-async function mintFirstAdministrator({
-  config,
-  database,
-  logger,
-}: Pick<Parts, 'config' | 'database' | 'logger'>): Promise<string | undefined> {
-  const time = await followDatabaseTime(database);
-  const app = await createApp({ config, database, clock: createClock(time.now), logger });
+async function firstAdministratorOf(
+  parts: Pick<Parts, 'config' | 'database' | 'logger'>,
+): Promise<string | undefined> {
+  const time = await followDatabaseTime(parts.database);
   try {
-    return await app.mintFirstAdministrator();
+    return await mintFirstAdministrator({ ...parts, clock: createClock(time.now) });
   } finally {
-    await app.close();
     time.stop();
   }
 }

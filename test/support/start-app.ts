@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { afterEach, describe } from '@jest/globals';
 import { pino } from 'pino';
-import { type App, createApp } from '../../src/app.ts';
+import { type App, createApp, mintFirstAdministrator } from '../../src/app.ts';
 import type { Config } from '../../src/config/config.ts';
 import type { Argon2Cost } from '../../src/crypto/argon2.ts';
 import type { Database } from '../../src/database/database.ts';
@@ -175,6 +175,13 @@ export async function startApp({
     server,
     /** The lines of the log. */
     lines,
+    mintFirstAdministrator: () =>
+      mintFirstAdministrator({
+        config: { ...TEST_CONFIG, ...config },
+        database: own.database,
+        clock,
+        logger,
+      }),
     send,
     /** Every letter sent so far, once all that is due is sent. */
     async mailed(): Promise<readonly Letter[]> {
