@@ -12,6 +12,7 @@ import type { Database } from '../../database/database.ts';
 import { AuthError } from '../../errors.ts';
 import { isLongerThan } from '../../platform/code-points.ts';
 import { isId } from '../../platform/id.ts';
+import { once } from '../../platform/once.ts';
 import { findUserWithRoles } from './account-store.ts';
 import { createCursors, type PageArguments } from './cursors.ts';
 import { readKeyset } from './keyset.ts';
@@ -88,6 +89,7 @@ export function createSearch(options: SearchOptions) {
       return {
         edges: users.map((node, i) => ({ cursor: edges[i]?.cursor ?? '', node })),
         pageInfo,
+        // Two fields of a connection rest on it.
         count: once(count),
       };
     },
@@ -114,12 +116,6 @@ export function createSearch(options: SearchOptions) {
     if (view === undefined) throw new Error('a list of one has no view');
     return view;
   }
-}
-
-/** Two fields of a connection rest on one count. */
-function once(count: () => Promise<number>): () => Promise<number> {
-  let counted: Promise<number> | undefined;
-  return () => (counted ??= count());
 }
 
 /** The count as a connection says it. */

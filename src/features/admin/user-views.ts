@@ -13,6 +13,7 @@ import type { RateLimits } from '../../core/rate-limits/service.ts';
 import type { Sessions } from '../../core/sessions/service.ts';
 import type { UserWithRoles } from '../../core/users/store.ts';
 import type { Database } from '../../database/database.ts';
+import { once } from '../../platform/once.ts';
 
 export interface UserViewsOptions {
   readonly database: Database;
@@ -88,9 +89,4 @@ function byUser<Row extends { readonly userId: string }>(rows: readonly Row[]): 
   const map = new Map<string, Row[]>();
   for (const row of rows) map.set(row.userId, [...(map.get(row.userId) ?? []), row]);
   return map;
-}
-
-function once<Result>(work: () => Promise<Result>): () => Promise<Result> {
-  let result: Promise<Result> | undefined;
-  return () => (result ??= work());
 }
